@@ -1,0 +1,69 @@
+"""Exact counts of a network from its plan alone: no torch, no data, each distinct unit counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archspace.plan import Block, Count, Layer, Size, count_block, count_layer
+from archspace.plan.nodes import Linear, NormAct, map_size
+from archspace.spec import ArchSpec
+
+BYTES = 4
+"""Bytes of a float32 number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a network costs for one image at its spec's input size; every number is counted.
+
+    Attributes:
+        total: the whole network.
+        levels: the same by level of the encoder and for the head, in running order; they add up to ``total``.
+    """
+
+    total: Count
+    levels: Mapping[str, Count]
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters, with those of the published layout that never run."""
+        return self.total.params
+
+    @property
+    def macs(self) -> int:
+        """MACs of convolutions, transposed convolutions and linear layers."""
+        return self.total.macs
+
+    @property
+    def conv_macs(self) -> int:
+        """MACs of convolutions alone: the papers' "FLOPs"."""
+        return self.total.conv_macs
+
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes of every convolution's, transposed convolution's and linear layer's output in float32."""
+        return self.total.activations * BYTES
+
+    @property
+    def size_mb(self) -> float:
+        """Network size: parameters in float32, in units of 10^6 bytes."""
+        return self.total.params * BYTES / 1e6
+
+
+def _count(node: Block | Layer, size: Size) -> Count:
+    if isinstance(node, Block):
+        return count_block(node, map_size(size, node.at))
+    at = 0 if isinstance(node, Linear) else node.at
+    return count_layer(node, size, at, isinstance(node, NormAct) and node.dead)
+
+
+def count(spec: ArchSpec) -> Cost:
+    """Counts of ``spec``; exact, and the same as torch's own counter on the built network."""
+    levels: dict[str, Count] = {}
+    encoder, head = spec.plan.part("encoder"), spec.plan.part("head")
+    assert isinstance(encoder, Block) and isinstance(head, Block)
+    for name, node in encoder.items():
+        levels[name] = _count(node, spec.input_size)
+    levels["head"] = _count(head, spec.input_size)
+    return Cost(sum(levels.values(), Count()), levels)

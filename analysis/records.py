@@ -1,0 +1,156 @@
+"""Typed records of what was measured, counted, predicted or published. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from archspace.errors import FieldError, closest
+
+Origin = Literal["measured", "counted", "predicted", "published"]
+Direction = Literal["minimize", "maximize"]
+TrialState = Literal["complete", "infeasible", "failed", "running"]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A number that a study optimises: its name, its unit and which way is better."""
+
+    name: str
+    unit: str
+    direction: Direction
+    title: str
+
+    @property
+    def label(self) -> str:
+        """Axis label: title and unit."""
+        return f"{self.title} ({self.unit})"
+
+
+OBJECTIVES: Mapping[str, Objective] = {
+    o.name: o
+    for o in (
+        Objective("accuracy", "%", "maximize", "Top-1 accuracy"),
+        Objective("miou", "%", "maximize", "mIoU, void ignored"),
+        Objective("macs", "MACs", "minimize", "Multiply-accumulate operations"),
+        Objective("params", "parameters", "minimize", "Parameters"),
+        Objective("latency_ms", "ms", "minimize", "Latency, batch 1"),
+        Objective("memory", "bytes", "minimize", "Activation memory, float32"),
+    )
+}
+"""Every objective a study may name. ``macs`` counts convolution, transposed convolution and linear layers."""
+
+
+def objective(name: str) -> Objective:
+    """The objective called ``name``.
+
+    Raises:
+        FieldError: no objective has that name.
+    """
+    if name not in OBJECTIVES:
+        raise FieldError("objectives", name, "unknown objective", closest(name, list(OBJECTIVES)))
+    return OBJECTIVES[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One number with its unit, its origin and how it was taken.
+
+    ``how`` holds what is needed to take it again: device, runtime, precision, threads, batch, number of
+    samples, spread, raw samples, or the counter and what it left out.
+    """
+
+    name: str
+    value: float
+    unit: str
+    origin: Origin
+    how: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; a value that is not finite becomes ``None``."""
+        value = self.value if math.isfinite(self.value) else None
+        return {
+            "name": self.name, "value": value, "unit": self.unit, "origin": self.origin, "how": dict(self.how),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Measurement:
+        """Inverse of :meth:`to_dict`."""
+        value = math.nan if data["value"] is None else float(data["value"])
+        return cls(data["name"], value, data["unit"], data["origin"], dict(data.get("how", {})))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One trial of a study as it is kept in ``trials/N/record.json`` and in the study's storage.
+
+    Attributes:
+        label: the trial's name in its study and its folder's name (``"7"``, ``"given-0"``).
+        number: its number among the trials of its kind.
+        state: ``infeasible`` means that a constraint ruled it out; ``reason`` says which.
+        given: name of the preset or file when the network was given instead of sampled, else ``None``.
+        spec: the network as plain data (:meth:`archspace.ArchSpec.to_dict`), ``None`` when no valid spec came out.
+        arch_id: the network's id, ``None`` with ``spec``.
+        seed: the seed of training, derived from the study's seed and the trial's number.
+        values: the objectives by name; empty unless complete.
+        measurements: every number known of it, by name, with origin.
+        params: what the sampler suggested.
+        duplicate_of: label of the trial that answered for the same ``arch_id``, if any.
+        reason: why it is infeasible or failed.
+        started, finished: ISO 8601 times in UTC.
+    """
+
+    label: str
+    number: int
+    state: TrialState
+    given: str | None = None
+    spec: Mapping[str, Any] | None = None
+    arch_id: str | None = None
+    seed: int | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
+    measurements: Mapping[str, Measurement] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    duplicate_of: str | None = None
+    reason: str | None = None
+    started: str | None = None
+    finished: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; a value that is not finite becomes ``None``."""
+        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        for name in ("spec", "params"):
+            data[name] = None if data[name] is None else dict(data[name])
+        data["values"] = {k: v if math.isfinite(v) else None for k, v in self.values.items()}
+        data["measurements"] = {k: m.to_dict() for k, m in self.measurements.items()}
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TrialRecord:
+        """Inverse of :meth:`to_dict`."""
+        fields = dict(data)
+        fields["values"] = {
+            k: math.nan if v is None else float(v) for k, v in (data.get("values") or {}).items()
+        }
+        fields["measurements"] = {
+            k: Measurement.from_dict(m) for k, m in (data.get("measurements") or {}).items()
+        }
+        return cls(**fields)
+
+
+RUN_FORMAT = 1
+"""Version of the run folder's layout; a folder with a higher number was written by a newer archspace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecord:
+    """A study as reports read it: what was asked and every trial that is not running.
+
+    ``config`` is the resolved study.yaml as plain data; ``objectives`` are in the order of the study.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    objectives: tuple[Objective, ...]
+    trials: tuple[TrialRecord, ...]

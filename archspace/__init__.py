@@ -1,0 +1,54 @@
+"""archspace: search, measure, compare and export efficient vision networks of the ESPNet line.
+
+The public names load what they need when first used, so that ``import archspace`` stays light.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archspace.errors import FieldError, InputError, SpecError
+
+if TYPE_CHECKING:
+    from archspace.build import build, dead_parameters
+    from archspace.checkpoint import load, save
+    from archspace.export import export
+    from archspace.presets import PRESETS as presets
+    from archspace.spec import ArchSpec
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ArchSpec": ("archspace.spec", "ArchSpec"),
+    "presets": ("archspace.presets", "PRESETS"),
+    "build": ("archspace.build", "build"),
+    "dead_parameters": ("archspace.build", "dead_parameters"),
+    "load": ("archspace.checkpoint", "load"),
+    "save": ("archspace.checkpoint", "save"),
+    "export": ("archspace.export", "export"),
+}
+
+__all__ = [
+    "ArchSpec",
+    "FieldError",
+    "InputError",
+    "SpecError",
+    "build",
+    "dead_parameters",
+    "export",
+    "load",
+    "presets",
+    "save",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported from its home on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'archspace' has no attribute {name!r}")
+    from importlib import import_module
+
+    module, attribute = _HOMES[name]
+    value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value

@@ -1,0 +1,92 @@
+"""build(spec): the only place where a spec becomes a module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from archspace import heads, networks, units  # noqa: F401  (they enter their classes)
+from archspace.errors import SpecError
+from archspace.plan.networks import NETWORKS
+from archspace.plan.nodes import Block, placed_layers
+from archspace.spec import ArchSpec
+from archspace.units.base import BlockModule, initialise, make
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureInfo:
+    """A level's features: name, channels, stride to the image, path of the module that makes them."""
+
+    name: str
+    channels: int
+    stride: int
+    path: str
+
+
+class Network(nn.Module):
+    """An encoder and a head built from a spec.
+
+    Shapes: (N, channels, H, W) -> (N, classes) for classification; (N, classes, H, W) for segmentation, or at the
+    stride of the encoder when the decoder is ``none``.
+
+    Attributes:
+        spec: what it was built from.
+        feature_info: the encoder's levels.
+    """
+
+    encoder: BlockModule
+    head: BlockModule
+
+    def __init__(self, spec: ArchSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        for name, part in spec.plan.parts:
+            assert isinstance(part, Block)
+            self.add_module(name, make(part))
+        self.multiple = NETWORKS[spec.network].multiples.get(spec.decoder or "", 1)
+        self.feature_info = _feature_info(spec)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores of the classes.
+
+        Raises:
+            SpecError: the image's channels or size do not fit; the message has the nearest size that does.
+        """
+        self._check(x)
+        size = (x.shape[2], x.shape[3])
+        return self.head(self.encoder(x), size)  # type: ignore[no-any-return]
+
+    def _check(self, x: Tensor) -> None:
+        if x.shape[1] != self.spec.channels:
+            rule = f"this network takes images of {self.spec.channels} channels"
+            raise SpecError("input.channels", x.shape[1], rule, self.spec.channels)
+        step = self.multiple
+        if x.shape[2] % step or x.shape[3] % step:
+            near = tuple(max(step, round(side / step) * step) for side in x.shape[2:])
+            raise SpecError("input_size", tuple(x.shape[2:]), f"height and width must be multiples of {step}", near)
+
+
+def _feature_info(spec: ArchSpec) -> tuple[FeatureInfo, ...]:
+    encoder = spec.plan.part("encoder")
+    assert isinstance(encoder, Block)
+    infos, stride = [], 1
+    for name, node in encoder.items():
+        if name.startswith("level"):
+            stride *= 2
+            channels = node.out_channels  # type: ignore[union-attr]
+            infos.append(FeatureInfo(name, channels, stride, f"encoder.{name}"))
+    return tuple(infos)
+
+
+def build(spec: ArchSpec) -> Network:
+    """The network of ``spec`` with freshly initialised weights (torch's global generator)."""
+    network = Network(spec)
+    initialise(network)
+    return network
+
+
+def dead_parameters(network: Network) -> frozenset[str]:
+    """Names of parameters that the published layout has but no forward pass touches."""
+    dead = tuple(f"{placed.path}." for placed in placed_layers(network.spec.plan) if placed.dead)
+    return frozenset(name for name, _ in network.named_parameters() if dead and name.startswith(dead))

@@ -1,0 +1,42 @@
+"""What a user did wrong, said in one line."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used; the message is one complete line for the user.
+
+    The command line prints it without a traceback and exits with code 2.
+    """
+
+
+class FieldError(InputError):
+    """One field has a value that breaks a rule.
+
+    Args:
+        field: dotted name of the field, as the user writes it (``branches[1]``, ``space.width``).
+        value: what was given.
+        rule: what must hold, in words.
+        nearest: the nearest valid value, or what to do instead.
+    """
+
+    def __init__(self, field: str, value: object, rule: str, nearest: object = None) -> None:
+        self.field, self.value, self.rule, self.nearest = field, value, rule, nearest
+        hint = "" if nearest is None else f"; nearest valid: {nearest}"
+        super().__init__(f"{field}: {value!r}: {rule}{hint}")
+
+    def __reduce__(self) -> tuple[type[FieldError], tuple[str, object, str, object]]:
+        return type(self), (self.field, self.value, self.rule, self.nearest)
+
+
+class SpecError(FieldError):
+    """A field of an :class:`archspace.ArchSpec` breaks a rule."""
+
+
+def closest(word: str, known: list[str]) -> str:
+    """The known word most like ``word``, followed by all the known ones, for an error message."""
+    from difflib import get_close_matches
+
+    match = get_close_matches(word, known, n=1, cutoff=0.4)
+    listing = ", ".join(known)
+    return f"{match[0]} (known: {listing})" if match else f"one of {listing}"

@@ -1,0 +1,89 @@
+"""Readers of single spec fields: each takes what a user wrote and returns a clean value or raises. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from archspace.errors import SpecError, closest
+
+T = TypeVar("T")
+
+ACTIVATIONS = ("prelu", "relu", "relu6", "leaky-relu", "hardswish", "silu")
+DOWNSAMPLINGS = ("strided-unit", "strided-conv")
+FUSIONS = ("hff", "none")
+POINTWISE_KERNELS = (1, 3)
+
+
+def choice(field: str, value: object, known: Sequence[str]) -> str:
+    """One of the ``known`` names."""
+    if not isinstance(value, str) or value not in known:
+        raise SpecError(field, value, f"unknown {field.split('[')[0]}", closest(str(value), list(known)))
+    return value
+
+
+def flag(field: str, value: object) -> bool:
+    """A plain true or false."""
+    if not isinstance(value, bool):
+        raise SpecError(field, value, "must be true or false", "true")
+    return value
+
+
+def whole(field: str, value: object, least: int) -> int:
+    """A whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        near = max(least, round(value)) if number else least  # type: ignore[arg-type, call-overload]
+        raise SpecError(field, value, f"must be a whole number of at least {least}", near)
+    return value
+
+
+def width(field: str, value: object) -> float:
+    """A finite width multiplier above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise SpecError(field, value, "must be a number above 0", 1.0)
+    return float(value)
+
+
+def limit(field: str, value: object) -> int:
+    """A receptive-field limit: the odd side of a kernel, at least 3."""
+    number = whole(field, value, 3)
+    if number % 2 == 0:
+        raise SpecError(field, value, "must be odd, the side of a kernel", number - 1)
+    return number
+
+
+def pointwise_kernel(field: str, value: object) -> int:
+    """1 (point-wise) or 3 (standard convolution)."""
+    if isinstance(value, bool) or value not in POINTWISE_KERNELS:
+        near = 1 if not isinstance(value, int) or value < 2 else 3
+        raise SpecError(field, value, "must be 1 or 3", near)
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def size(field: str, value: object) -> tuple[int, int]:
+    """Height and width in pixels; one number stands for a square."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = (value, value)
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise SpecError(field, value, "must be [height, width]", [224, 224])
+    return whole(f"{field}[0]", value[0], 8), whole(f"{field}[1]", value[1], 8)
+
+
+def per_level(
+    field: str, value: object, count: int, read: Callable[[str, object], T], first: int
+) -> tuple[tuple[T | None, ...], bool]:
+    """One entry a level, and whether a single value was spread over all of them.
+
+    Args:
+        first: the level of the first entry, for the message.
+    """
+    if not isinstance(value, list | tuple):
+        return (read(field, value),) * count, True
+    if len(value) != count:
+        last = first + count - 1
+        near = list(value[:count]) + [value[-1] if value else None] * (count - len(value))
+        rule = f"needs one value, or {count}: one for each of the levels {first} to {last}"
+        raise SpecError(field, list(value), rule, near)
+    return tuple(None if v is None else read(f"{field}[{i}]", v) for i, v in enumerate(value)), False

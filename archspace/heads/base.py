@@ -1,0 +1,29 @@
+"""Heads that fit any encoder. A head takes the encoder's features and the image's size."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from archspace.units.base import MODULES, BlockModule
+
+
+@MODULES.register("classifier")
+class Classifier(BlockModule):
+    """Global average pooling, dropout, linear. Features -> (N, classes)."""
+
+    linear: nn.Module
+
+    def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
+        """Scores of the classes."""
+        return self.linear(features["last"].mean((2, 3)))  # type: ignore[no-any-return]
+
+
+@MODULES.register("projection")
+class Projection(BlockModule):
+    """A 1 x 1 convolution. Features -> (N, classes, H/stride, W/stride)."""
+
+    project: nn.Module
+
+    def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
+        """Scores of the classes at the stride of the last features."""
+        return self.project(features["last"])  # type: ignore[no-any-return]

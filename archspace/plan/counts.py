@@ -1,0 +1,111 @@
+"""Exact counts of one layer or one block, as closed forms of its numbers.
+
+1 MAC is one multiply-accumulate of a convolution, transposed convolution or linear layer; bias, batch norm,
+activations, pooling and resizing cost none in this convention (torch's own counter, halved).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+
+from archspace.plan.nodes import Block, Conv, Deconv, Layer, Linear, NormAct, Size, map_size, output_map
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a layer, block or network holds and does for one image.
+
+    Attributes:
+        params: trainable parameters.
+        dead_params: those among them that the forward pass never touches.
+        conv_macs: MACs of convolutions alone, which ESPNetv2 and its successors publish as "FLOPs".
+        deconv_macs: MACs of transposed convolutions.
+        linear_macs: MACs of linear layers.
+        activations: elements written by convolutions, transposed convolutions and linear layers.
+        half_biases: half an operation per element with a bias, which the published counter adds.
+    """
+
+    params: int = 0
+    dead_params: int = 0
+    conv_macs: int = 0
+    deconv_macs: int = 0
+    linear_macs: int = 0
+    activations: int = 0
+    half_biases: int = 0
+
+    @property
+    def macs(self) -> int:
+        """MACs of convolutions, transposed convolutions and linear layers."""
+        return self.conv_macs + self.deconv_macs + self.linear_macs
+
+    def __add__(self, other: Count) -> Count:
+        return Count(
+            self.params + other.params,
+            self.dead_params + other.dead_params,
+            self.conv_macs + other.conv_macs,
+            self.deconv_macs + other.deconv_macs,
+            self.linear_macs + other.linear_macs,
+            self.activations + other.activations,
+            self.half_biases + other.half_biases,
+        )
+
+
+def _after(channels: int, norm: float | None, act: str | None) -> int:
+    """Parameters of a batch norm (scale and shift) and of a PReLU (one slope a channel)."""
+    return (2 * channels if norm is not None else 0) + (channels if act == "prelu" else 0)
+
+
+def layer_params(layer: Layer) -> int:
+    """Trainable parameters of one layer."""
+    if isinstance(layer, Conv):
+        weights = layer.out_channels * (layer.in_channels // layer.groups) * layer.kernel**2
+        bias = layer.out_channels if layer.bias else 0
+        return weights + bias + _after(layer.out_channels, layer.norm, layer.act)
+    if isinstance(layer, Deconv):
+        weights = layer.in_channels * layer.out_channels * layer.stride**2
+        return weights + _after(layer.out_channels, layer.norm, layer.act)
+    if isinstance(layer, Linear):
+        return layer.in_features * layer.out_features + layer.out_features
+    return _after(layer.channels, layer.norm, layer.act)
+
+
+def count_layer(layer: Layer, size: Size, at: int = 1, dead: bool = False) -> Count:
+    """Counts of one layer whose input stands at stride ``at`` of an image of ``size``."""
+    params = layer_params(layer)
+    if dead:
+        return Count(params=params, dead_params=params)
+    if isinstance(layer, NormAct):
+        return Count(params=params)
+    if isinstance(layer, Linear):
+        macs = layer.in_features * layer.out_features
+        return Count(params=params, linear_macs=macs, activations=layer.out_features)
+    if isinstance(layer, Deconv):
+        written = layer.out_channels * prod(output_map(layer, size, at))
+        return Count(params=params, deconv_macs=written * layer.in_channels, activations=written)
+    written = layer.out_channels * prod(output_map(layer, size, at))
+    macs = written * (layer.in_channels // layer.groups) * layer.kernel**2
+    half = written // 2 if layer.bias else 0
+    return Count(params=params, conv_macs=macs, activations=written, half_biases=half)
+
+
+@lru_cache(maxsize=65536)
+def count_block(block: Block, size: Size) -> Count:
+    """Counts of a block whose input has ``size``; each distinct block at each size is counted once."""
+    total = [0] * 7
+    for node in (node for _, node in block.items()):
+        if isinstance(node, Block):
+            one = count_block(node, map_size(size, node.at))
+        else:
+            at = 0 if isinstance(node, Linear) else node.at
+            one = count_layer(node, size, at, block.dead or (isinstance(node, NormAct) and node.dead))
+        total[0] += one.params
+        total[1] += one.params if block.dead else one.dead_params
+        if not block.dead:
+            total[2] += one.conv_macs
+            total[3] += one.deconv_macs
+            total[4] += one.linear_macs
+            total[5] += one.activations
+            total[6] += one.half_biases
+    return Count(*total)

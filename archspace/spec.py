@@ -1,0 +1,248 @@
+"""ArchSpec: one network as frozen, validated, versioned data. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from archspace.errors import InputError, SpecError, closest
+from archspace.plan.networks import NETWORKS
+from archspace.plan.nodes import Block
+from archspace.resolve import FIELDS, resolve
+
+SPEC_VERSION = 1
+"""Version of the spec's fields; a spec with a higher number was written by a newer archspace."""
+
+
+@dataclass(frozen=True, init=False)
+class ArchSpec:
+    """One network: what it is made of, for which task and input.
+
+    Fields left out take the network's published defaults. A field that the chosen network and units cannot honour is
+    ``None``, and giving it a value raises. Fields in the papers' words:
+
+    Attributes:
+        network: ``espnet-a``, ``espnet-b``, ``espnet-c``, ``espnet`` or ``espnetv2``. ESPNet without its decoder is
+            stored as ESPNet-C, and that without reinforcement as ESPNet-B: one network, one name.
+        task: ``classification`` or ``segmentation``.
+        unit: the unit of level 2, 3, ...; one name stands for all.
+        branches: K of level 2, 3, ...; one number stands for all levels whose unit has branches.
+        width: s, multiplies the stage channels (rounding: :func:`archspace.plan.networks.stage_channels`).
+        alphas: repeats of the unit at level 2, 3, ..., the strided unit not counted.
+        receptive_field: largest effective kernel of a branch at level 1, 2, ...; it holds for the level's units
+            and for the strided unit that leaves the level.
+        dilated: branches see at different rates.
+        fusion: ``hff`` (hierarchical feature fusion) or ``none``.
+        residual: identities are added where shapes allow.
+        activation: ``prelu``, ``relu``, ``relu6``, ``leaky-relu``, ``hardswish`` or ``silu``.
+        pointwise_kernel: side of the reducing convolution of ESP and EESP units, 1 or 3.
+        downsampling: ``strided-unit`` or ``strided-conv``.
+        reinforcement: the downsampled image joins the features.
+        decoder: ``espnet`` (reads level 1 after the image joined it: 19 channels), ``espnet-raw`` (before: 16),
+            ``edgenets`` or ``none``; for segmentation only.
+        classes: number of classes.
+        input_size: (H, W) in pixels.
+        channels: channels of the image.
+    """
+
+    network: str
+    task: str
+    unit: tuple[str | None, ...]
+    branches: tuple[int | None, ...]
+    width: float
+    alphas: tuple[int, ...]
+    receptive_field: tuple[int | None, ...] | None
+    dilated: bool | None
+    fusion: str | None
+    residual: bool | None
+    activation: str
+    pointwise_kernel: int | None
+    downsampling: str
+    reinforcement: bool
+    decoder: str | None
+    classes: int
+    input_size: tuple[int, int]
+    channels: int
+
+    def __init__(
+        self,
+        network: str,
+        *,
+        task: str | None = None,
+        unit: str | Sequence[str | None] | None = None,
+        branches: int | Sequence[int | None] | None = None,
+        width: float | None = None,
+        alphas: int | Sequence[int] | None = None,
+        receptive_field: int | Sequence[int | None] | None = None,
+        dilated: bool | None = None,
+        fusion: str | None = None,
+        residual: bool | None = None,
+        activation: str | None = None,
+        pointwise_kernel: int | None = None,
+        downsampling: str | None = None,
+        reinforcement: bool | None = None,
+        decoder: str | None = None,
+        classes: int | None = None,
+        input_size: int | Sequence[int] | None = None,
+        channels: int | None = None,
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name in FIELDS}
+        self._fill(resolve(given))
+
+    def _fill(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        network_plan(self)
+
+    @classmethod
+    def _resolved(cls, given: Mapping[str, Any], lenient: Sequence[str]) -> ArchSpec:
+        spec = cls.__new__(cls)
+        spec._fill(resolve(given, lenient))
+        return spec
+
+    @classmethod
+    def sampled(cls, fields: Mapping[str, Any]) -> ArchSpec:
+        """The spec of ``fields`` with those dropped that cannot be honoured, as a sampler's space needs it.
+
+        Raises:
+            SpecError: a value breaks a rule in itself (a K that does not divide the channels).
+        """
+        _known(fields)
+        return cls._resolved(fields, FIELDS)
+
+    def replace(self, **changes: Any) -> ArchSpec:
+        """This spec with ``changes``; what no longer fits beside them falls back to the network's default.
+
+        Raises:
+            SpecError: a change breaks a rule.
+        """
+        _known(changes)
+        kept = self.to_dict()
+        if changes.get("network", self.network) != self.network:
+            kept = {k: kept[k] for k in ("width", "activation", "classes", "input_size", "channels", "task")}
+        kept.pop("version", None)
+        lenient = [name for name in FIELDS if name not in changes]
+        return self._resolved({**kept, **changes}, lenient)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON and YAML, with the version first."""
+        data: dict[str, Any] = {"version": SPEC_VERSION}
+        for name in FIELDS:
+            value = getattr(self, name)
+            data[name] = list(value) if isinstance(value, tuple) else value
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ArchSpec:
+        """Inverse of :meth:`to_dict`; fields may be missing.
+
+        Raises:
+            SpecError: an unknown field, a newer version, or a value that breaks a rule.
+        """
+        if not isinstance(data, Mapping):
+            raise SpecError("spec", data, "must be a mapping of fields", "network: espnetv2")
+        fields = dict(data)
+        version = fields.pop("version", SPEC_VERSION)
+        if version != SPEC_VERSION:
+            rule = "this archspace reads version 1; the spec was written by a newer one"
+            raise SpecError("version", version, rule, SPEC_VERSION)
+        _known(fields)
+        return cls(**{"network": None, **fields})
+
+    def to_json(self) -> str:
+        """Indented JSON."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> ArchSpec:
+        """Inverse of :meth:`to_json`."""
+        try:
+            return cls.from_dict(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise InputError(f"spec: not JSON: {error}") from None
+
+    def to_yaml(self) -> str:
+        """YAML with the fields in their own order."""
+        import yaml
+
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, default_flow_style=None)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> ArchSpec:
+        """Inverse of :meth:`to_yaml`; JSON is YAML too."""
+        import yaml
+
+        try:
+            return cls.from_dict(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise InputError(f"spec: not YAML: {' '.join(str(error).split())}") from None
+
+    @classmethod
+    def read(cls, path: Path) -> ArchSpec:
+        """The spec in a YAML or JSON file."""
+        try:
+            return cls.from_yaml(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"spec: {path}: {error.strerror}") from None
+
+    @property
+    def plan(self) -> Block:
+        """The network's tree of layers, with every derived integer."""
+        return network_plan(self)
+
+    @property
+    def arch_id(self) -> str:
+        """Twelve hexadecimal digits: a hash of the canonical JSON of what is built.
+
+        Two specs that build the same network for the same task and input have the same id, however they are
+        written (a limit of 13 or of 9 where no kernel exceeds 9; widths that round to the same channels).
+        """
+        return _arch_id(self)
+
+    @property
+    def label(self) -> str:
+        """A short readable name: network, width, units, K and alphas."""
+        units = sorted({u for u in self.unit if u})
+        ks = sorted({k for k in self.branches if k})
+        parts = [self.network, f"s={self.width:g}", "+".join(units) or "conv"]
+        if ks:
+            parts.append("K=" + ",".join(map(str, ks)))
+        return " ".join([*parts, "a=" + "-".join(map(str, self.alphas))])
+
+
+def _known(fields: Mapping[str, Any]) -> None:
+    for name in fields:
+        if name not in FIELDS:
+            raise SpecError(str(name), fields[name], "unknown field", closest(str(name), list(FIELDS)))
+
+
+@lru_cache(maxsize=4096)
+def network_plan(spec: ArchSpec) -> Block:
+    """The tree of layers of ``spec``.
+
+    Raises:
+        SpecError: a derived integer cannot be (a K that does not divide).
+    """
+    return NETWORKS[spec.network].draw(spec)
+
+
+def plain(node: object) -> object:
+    """A plan as nested lists, for hashing."""
+    if isinstance(node, tuple):
+        return [plain(item) for item in node]
+    names = getattr(type(node), "__slots__", None)
+    if names:
+        return [type(node).__name__, *(plain(getattr(node, name)) for name in names)]
+    return node
+
+
+@lru_cache(maxsize=4096)
+def _arch_id(spec: ArchSpec) -> str:
+    identity = [SPEC_VERSION, spec.task, list(spec.input_size), plain(spec.plan)]
+    text = json.dumps(identity, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
