@@ -71,9 +71,8 @@ class Measurement:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; a value that is not finite becomes ``None``."""
         value = self.value if math.isfinite(self.value) else None
-        return {
-            "name": self.name, "value": value, "unit": self.unit, "origin": self.origin, "how": dict(self.how),
-        }  # fmt: skip
+        rest = {"unit": self.unit, "origin": self.origin, "how": dict(self.how)}
+        return {"name": self.name, "value": value, **rest}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Measurement:
@@ -91,7 +90,7 @@ class TrialRecord:
         number: its number among the trials of its kind.
         state: ``infeasible`` means that a constraint ruled it out; ``reason`` says which.
         given: name of the preset or file when the network was given instead of sampled, else ``None``.
-        spec: the network as plain data (:meth:`archspace.ArchSpec.to_dict`), ``None`` when no valid spec came out.
+        spec: the network as plain data (:meth:`archspace.ArchSpec.to_dict`), ``None`` if none came out.
         arch_id: the network's id, ``None`` with ``spec``.
         seed: the seed of training, derived from the study's seed and the trial's number.
         values: the objectives by name; empty unless complete.

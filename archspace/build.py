@@ -58,6 +58,9 @@ class Network(nn.Module):
         return self.head(self.encoder(x), size)  # type: ignore[no-any-return]
 
     def _check(self, x: Tensor) -> None:
+        if x.dim() != 4:
+            fits = (1, self.spec.channels, *self.spec.input_size)
+            raise SpecError("input.shape", tuple(x.shape), "must be (images, channels, height, width)", fits)
         if x.shape[1] != self.spec.channels:
             rule = f"this network takes images of {self.spec.channels} channels"
             raise SpecError("input.channels", x.shape[1], rule, self.spec.channels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -14,12 +13,17 @@ ACTIVATIONS = ("prelu", "relu", "relu6", "leaky-relu", "hardswish", "silu")
 DOWNSAMPLINGS = ("strided-unit", "strided-conv")
 FUSIONS = ("hff", "none")
 POINTWISE_KERNELS = (1, 3)
+WIDEST = 100.0
+"""Largest width multiplier: far above any published network, small enough that a typo is refused."""
+MOST_REPEATS = 1000
+"""Most repeats of a unit at one level, for the same reason."""
 
 
-def choice(field: str, value: object, known: Sequence[str]) -> str:
-    """One of the ``known`` names."""
+def choice(field: str, value: object, known: Sequence[str], kind: str | None = None) -> str:
+    """One of the ``known`` names; ``kind`` is what they name, the field itself if left out."""
     if not isinstance(value, str) or value not in known:
-        raise SpecError(field, value, f"unknown {field.split('[')[0]}", closest(str(value), list(known)))
+        rule = f"unknown {kind or field.split('[')[0]}"
+        raise SpecError(field, value, rule, closest(str(value), list(known)))
     return value
 
 
@@ -30,19 +34,23 @@ def flag(field: str, value: object) -> bool:
     return value
 
 
-def whole(field: str, value: object, least: int) -> int:
-    """A whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        near = max(least, round(value)) if number else least  # type: ignore[arg-type, call-overload]
-        raise SpecError(field, value, f"must be a whole number of at least {least}", near)
+def whole(field: str, value: object, least: int, most: int | None = None) -> int:
+    """A whole number of at least ``least`` and, where given, at most ``most``."""
+    above = most is not None and isinstance(value, int) and value > most
+    if isinstance(value, bool) or not isinstance(value, int) or value < least or above:
+        near = least
+        if isinstance(value, int | float) and not isinstance(value, bool) and least < value < float("inf"):
+            near = round(value) if most is None else min(round(value), most)
+        span = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise SpecError(field, value, f"must be a whole number {span}", near)
     return value
 
 
 def width(field: str, value: object) -> float:
-    """A finite width multiplier above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise SpecError(field, value, "must be a number above 0", 1.0)
+    """A width multiplier above 0, at most :data:`WIDEST`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= WIDEST:
+        near = WIDEST if isinstance(value, int | float) and value > WIDEST else 1.0
+        raise SpecError(field, value, f"must be a number above 0 and at most {WIDEST:g}", near)
     return float(value)
 
 
@@ -59,16 +67,21 @@ def pointwise_kernel(field: str, value: object) -> int:
     if isinstance(value, bool) or value not in POINTWISE_KERNELS:
         near = 1 if not isinstance(value, int) or value < 2 else 3
         raise SpecError(field, value, "must be 1 or 3", near)
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)
 
 
-def size(field: str, value: object) -> tuple[int, int]:
-    """Height and width in pixels; one number stands for a square."""
+def repeats(field: str, value: object) -> int:
+    """How often a unit is repeated at a level."""
+    return whole(field, value, 0, MOST_REPEATS)
+
+
+def size(field: str, value: object, least: int = 8) -> tuple[int, int]:
+    """Height and width in pixels, each at least ``least``; one number stands for a square."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = (value, value)
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise SpecError(field, value, "must be [height, width]", [224, 224])
-    return whole(f"{field}[0]", value[0], 8), whole(f"{field}[1]", value[1], 8)
+    return whole(f"{field}[0]", value[0], least), whole(f"{field}[1]", value[1], least)
 
 
 def per_level(

@@ -7,14 +7,14 @@ samplers with rectangular spaces and :meth:`ArchSpec.replace` use it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from archspace import fields
 from archspace.errors import SpecError
 from archspace.plan.espnet import decoder_branches
 from archspace.plan.networks import NETWORKS, TASKS, NetworkDesign
-from archspace.plan.request import UNITS, limited_rates
+from archspace.plan.request import MOST_BRANCHES, UNITS, limited_rates
 
 FIELDS = (
     "network", "task", "unit", "branches", "width", "alphas", "receptive_field", "dilated", "fusion", "residual",
@@ -54,11 +54,11 @@ class _Resolver:
         if field in self.given and field not in self.lenient:
             raise SpecError(field, self.given[field], rule, nearest)
 
-    def _levels(self, field: str, count: int) -> object:
-        """The given per-level value; a lenient one is cut to the levels that there are."""
+    def _levels(self, field: str, count: int, default: Sequence[object] = ()) -> object:
+        """The given per-level value; a lenient one is cut to the levels that there are, or gets more by default."""
         value = self.given.get(field)
         if field in self.lenient and isinstance(value, Sequence) and not isinstance(value, str):
-            return list(value[:count]) + [None] * (count - len(value))
+            return [*value[:count], *(default or (None,) * count)[len(value) :]]
         return value
 
     def _what(self) -> None:
@@ -79,7 +79,7 @@ class _Resolver:
         default = self.design.alphas[self.out["task"]]
         value = self._levels("alphas", len(default))
         entries, _ = fields.per_level(
-            "alphas", default if value is None else value, len(default), lambda f, v: fields.whole(f, v, 0), 2
+            "alphas", default if value is None else value, len(default), fields.repeats, 2
         )
         self.out["alphas"] = tuple(d if e is None else e for e, d in zip(entries, default, strict=True))
 
@@ -121,7 +121,7 @@ class _Resolver:
             if default is None and k is not None and not spread and "branches" not in self.lenient:
                 raise SpecError(f"branches[{i}]", k, f"unit {unit!r} at level {i + 2} has no branches", "null")
             branches.append(None if default is None else k or default)
-        if not any(branches):
+        if any(entries) and not any(branches):
             self._unfit("branches", f"no unit of this network has branches ({_names(units)})")
         self.out["branches"] = tuple(branches)
 
@@ -156,7 +156,7 @@ class _Resolver:
         placed = self._placed()
         count = len(self.out["alphas"]) + 1
         rates = {
-            (level, stride, unit, k): UNITS[unit].rates(k)  # type: ignore[misc]
+            (level, stride, unit, k): UNITS[unit].rates(min(k, MOST_BRANCHES))  # type: ignore[misc]
             for level, unit, k, stride in placed
             if UNITS[unit].rates is not None and k is not None
         }
@@ -180,9 +180,9 @@ class _Resolver:
 
     def _limits(self, count: int, reached: set[int]) -> tuple[int | None, ...]:
         """Limits of level 1, 2, ...; a level's limit holds for its units and the strided unit that leaves it."""
-        value = self._levels("receptive_field", count)
+        default = (self.design.limits or (None,) * count)[:count]
+        value = self._levels("receptive_field", count, default)
         if value is None:
-            default = (self.design.limits or (None,) * count)[:count]
             return tuple(e if i + 1 in reached else None for i, e in enumerate(default))
         entries, spread = fields.per_level("receptive_field", value, count, fields.limit, 1)
         for i, entry in enumerate(entries):
@@ -210,8 +210,8 @@ class _Resolver:
 
     def _size(self) -> None:
         default = (224, 224) if self.out["task"] == "classification" else (512, 1024)
-        size = fields.size("input_size", self.given.get("input_size", default))
         multiple = self.design.multiples.get(self.out["decoder"] or "", 1)
+        size = fields.size("input_size", self.given.get("input_size", default), max(8, multiple))
         if any(side % multiple for side in size):
             near = [max(multiple, round(side / multiple) * multiple) for side in size]
             rule = f"height and width must be multiples of {multiple} for decoder {self.out['decoder']!r}"
@@ -244,3 +244,33 @@ def resolve(given: Mapping[str, Any], lenient: Collection[str] = ()) -> dict[str
         SpecError: a value breaks a rule.
     """
     return _Resolver(given, lenient).run()
+
+
+_READERS: Mapping[str, Callable[[str, object], object]] = {
+    "network": lambda f, v: fields.choice(f, v, list(NETWORKS), "network"),
+    "unit": lambda f, v: fields.choice(f, v, list(UNITS), "unit"),
+    "branches": lambda f, v: fields.whole(f, v, 1),
+    "width": fields.width,
+    "alphas": fields.repeats,
+    "receptive_field": fields.limit,
+    "dilated": fields.flag,
+    "fusion": lambda f, v: fields.choice(f, v, fields.FUSIONS, "fusion"),
+    "residual": fields.flag,
+    "activation": lambda f, v: fields.choice(f, v, fields.ACTIVATIONS, "activation"),
+    "pointwise_kernel": fields.pointwise_kernel,
+    "downsampling": lambda f, v: fields.choice(f, v, fields.DOWNSAMPLINGS, "downsampling"),
+    "reinforcement": fields.flag,
+    "decoder": lambda f, v: fields.choice(f, v, sorted({d for n in NETWORKS.values() for d in n.decoders}), "decoder"),
+}
+
+
+def check_value(where: str, field: str, value: object) -> None:
+    """Refuses a single value that can never be right for ``field``, whatever the other fields are.
+
+    Args:
+        where: how the user calls the place, for the message (``space.unit.choices``).
+
+    Raises:
+        SpecError: it cannot be right.
+    """
+    _READERS[field](where, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,9 @@ from archspace.resolve import FIELDS, resolve
 
 SPEC_VERSION = 1
 """Version of the spec's fields; a spec with a higher number was written by a newer archspace."""
+
+MOST_TRIED = 512
+"""Largest K that a message proposes."""
 
 
 @dataclass(frozen=True, init=False)
@@ -97,7 +101,10 @@ class ArchSpec:
     def _fill(self, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        network_plan(self)
+        try:
+            network_plan(self)
+        except SpecError as error:
+            raise _with_fitting_branches(self, error) from None
 
     @classmethod
     def _resolved(cls, given: Mapping[str, Any], lenient: Sequence[str]) -> ArchSpec:
@@ -127,7 +134,18 @@ class ArchSpec:
             kept = {k: kept[k] for k in ("width", "activation", "classes", "input_size", "channels", "task")}
         kept.pop("version", None)
         lenient = [name for name in FIELDS if name not in changes]
-        return self._resolved({**kept, **changes}, lenient)
+        while True:
+            try:
+                return self._resolved({**kept, **changes}, lenient)
+            except SpecError as error:
+                name, _, level = error.field.partition("[")
+                if kept.get(name) is None or name in changes:
+                    raise
+                index = int(level.rstrip("]")) if name == "branches" else None
+                if index is None or kept[name][index] is None:
+                    del kept[name]
+                else:
+                    kept[name] = [None if i == index else k for i, k in enumerate(kept[name])]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON and YAML, with the version first."""
@@ -149,7 +167,9 @@ class ArchSpec:
         fields = dict(data)
         version = fields.pop("version", SPEC_VERSION)
         if version != SPEC_VERSION:
-            rule = "this archspace reads version 1; the spec was written by a newer one"
+            newer = isinstance(version, int) and version > SPEC_VERSION
+            rule = f"this archspace reads version {SPEC_VERSION}"
+            rule += "; the spec was written by a newer one" if newer else ""
             raise SpecError("version", version, rule, SPEC_VERSION)
         _known(fields)
         return cls(**{"network": None, **fields})
@@ -189,6 +209,8 @@ class ArchSpec:
             return cls.from_yaml(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"spec: {path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise InputError(f"spec: {path}: not a text file; needs YAML or JSON") from None
 
     @property
     def plan(self) -> Block:
@@ -219,6 +241,23 @@ def _known(fields: Mapping[str, Any]) -> None:
     for name in fields:
         if name not in FIELDS:
             raise SpecError(str(name), fields[name], "unknown field", closest(str(name), list(FIELDS)))
+
+
+def _with_fitting_branches(spec: ArchSpec, error: SpecError) -> SpecError:
+    """``error`` with the nearest K that fits all units of its level; of all levels, where they share one K."""
+    shared = {k for k in spec.branches if k} == {error.value}
+    for k in sorted(range(1, MOST_TRIED + 1), key=lambda k: (abs(k - error.value), k)):  # type: ignore[operator]
+        here = [shared or error.field == f"branches[{i}]" for i in range(len(spec.branches))]
+        ks = [k if b and at else b for b, at in zip(spec.branches, here, strict=True)]
+        trial = copy(spec)
+        object.__setattr__(trial, "branches", tuple(ks))
+        try:
+            NETWORKS[spec.network].draw(trial)
+        except SpecError as other:
+            if shared or other.field == error.field:
+                continue
+        return SpecError(error.field, error.value, error.rule, k)
+    return error
 
 
 @lru_cache(maxsize=4096)

@@ -130,7 +130,7 @@ def need(request: UnitRequest, fits: Callable[[int], bool], rule: str) -> int:
         SpecError: it does not; the message has the nearest K that does.
     """
     if not fits(request.k):
-        top = max(request.k, request.out_channels)
+        top = max(MOST_BRANCHES, request.out_channels)
         valid = sorted((k for k in range(1, top + 1) if fits(k)), key=lambda k: (abs(k - request.k), k))
         raise SpecError(request.where, request.k, rule, valid[0] if valid else None)
     return request.k

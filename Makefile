@@ -1,0 +1,34 @@
+# Two commands set everything up on a machine with Python 3.11, pip and make:
+#   make search   the main job on built-in data: search, plot, export
+#   make test     all tests
+PYTHON ?= python3
+BIN := .venv/bin
+RUN ?= runs/scenes
+READY := .venv/ready
+
+.PHONY: search test lint bench clean
+
+search: $(READY)
+	$(BIN)/archspace search scenes --out $(RUN) --workers 2
+	$(BIN)/archspace pareto $(RUN)
+	$(BIN)/archspace export $(RUN) --pick knee
+
+test: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m tests.bench.cost
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,183 @@
+"""Commands about costs: ``cost``, ``measure``, ``presets`` and ``units``. Torch is imported when one runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archspace.errors import FieldError, InputError
+
+if TYPE_CHECKING:
+    from archspace.spec import ArchSpec
+
+DEVICES = ("cpu",)
+NO_POWER = "this version reads no power sensor of this machine; latency only"
+
+SpecArgument = Annotated[
+    str,
+    typer.Argument(metavar="SPEC", help="A preset, a YAML or JSON file, an export, a checkpoint, or RUN:N."),
+]
+TaskOption = Annotated[str | None, typer.Option("--task", help="classification or segmentation.")]
+ClassesOption = Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")]
+InputOption = Annotated[
+    str | None, typer.Option("--input", metavar="HxW", help="Height and width in pixels.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this package's commands to ``app``."""
+    app.command("cost", epilog="Example: archspace cost espnetv2-1.0 --set width=0.5")(cost)
+    app.command("measure", epilog="Example: archspace measure espnetv2-1.0 --device cpu --threads 1")(measure)
+    app.command("presets", epilog="Example: archspace presets --json")(presets)
+    app.command("units", epilog="Example: archspace units")(units)
+
+
+def cost(
+    spec: SpecArgument,
+    task: TaskOption = None,
+    classes: ClassesOption = None,
+    input_size: InputOption = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field; may be repeated; VALUE is YAML."),
+    ] = None,
+    as_json: JsonOption = False,
+    counters: Annotated[
+        bool, typer.Option("--counters/--no-counters", help="Also run fvcore, thop and torch's counter.")
+    ] = True,
+) -> None:
+    """What a network costs: parameters, MACs and memory by level, beside three independent counters."""
+    from analysis.cost import cost_of
+
+    found = _read(spec, task, classes, input_size, changes)
+    report = cost_of(found, _count_with_others(found) if counters else None)
+    if as_json:
+        _print_json(report)
+        return
+    from analysis.rendering import print_cost
+
+    print_cost(report)
+
+
+def measure(
+    target: Annotated[
+        str, typer.Argument(metavar="SPEC|FILE", help="As for cost, or a .onnx file of an export.")
+    ],
+    device: Annotated[str, typer.Option("--device", help="Where to run: cpu.")] = "cpu",
+    threads: Annotated[int, typer.Option("--threads", metavar="N", help="Threads in an operator.")] = 1,
+    runs: Annotated[int, typer.Option("--runs", metavar="N", help="Timed runs.")] = 100,
+    warmup: Annotated[int, typer.Option("--warmup", metavar="N", help="Fewest untimed runs before.")] = 10,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", help="Images in a run.")] = 1,
+    task: TaskOption = None,
+    classes: ClassesOption = None,
+    input_size: InputOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How long one run of a network takes on this machine: median, spread and the conditions."""
+    if device not in DEVICES:
+        raise FieldError("device", device, "this archspace measures on the CPU of this machine", "cpu")
+    from analysis.measuring import measured, open_target
+    from archspace.specs import parse_size
+
+    size = None if input_size is None else parse_size(input_size)
+    opened = open_target(target, task=task, classes=classes, input_size=size, threads=threads)
+    latency = measured(opened, threads=threads, warmup=warmup, runs=runs, batch=batch)
+    report = {
+        "label": opened.label, "arch_id": opened.arch_id, "device": device,
+        "latency_ms": dict(latency.how), "power_w": None, "energy_mj": None, "power_reason": NO_POWER,
+    }  # fmt: skip
+    if as_json:
+        _print_json(report)
+        return
+    from analysis.rendering import print_latency
+
+    print_latency(report)
+
+
+def presets(as_json: JsonOption = False) -> None:
+    """The published networks: their task, what they cost here, and what their authors report."""
+    from analysis.complexity import count
+    from archspace.presets import PRESETS
+
+    rows = []
+    for preset in PRESETS.values():
+        counted = count(preset.spec)
+        rows.append(
+            {
+                "name": preset.name, "task": preset.spec.task, "input_size": list(preset.spec.input_size),
+                "classes": preset.spec.classes, "params": counted.params, "macs": counted.macs,
+                "conv_macs": counted.conv_macs, "published": dict(preset.published), "source": preset.source,
+                "arch_id": preset.spec.arch_id,
+            }
+        )  # fmt: skip
+    if as_json:
+        _print_json({"presets": rows})
+        return
+    from analysis.rendering import print_presets
+
+    print_presets(rows)
+
+
+def units(as_json: JsonOption = False) -> None:
+    """The interchangeable units and which fields of a spec each can honour."""
+    from archspace.plan import UNITS
+
+    rows = [
+        {
+            "name": name, "about": (design.draw.__doc__ or "").strip().splitlines()[0],
+            "branches": design.branches, "dilated": design.rates is not None,
+            "fusion": design.fused_from is not None, "residual": design.residual,
+            "pointwise_kernel": bool(design.pointwise),
+        }
+        for name, design in UNITS.items()
+    ]  # fmt: skip
+    if as_json:
+        _print_json({"units": rows})
+        return
+    from analysis.rendering import print_units
+
+    print_units(rows)
+
+
+def _read(
+    text: str, task: str | None, classes: int | None, input_size: str | None, changes: list[str] | None
+) -> ArchSpec:
+    from archspace.specs import parse_changes, parse_size, read_spec
+
+    size = None if input_size is None else parse_size(input_size)
+    return read_spec(text, task=task, classes=classes, input_size=size, changes=parse_changes(changes or []))
+
+
+def _count_with_others(spec: ArchSpec) -> dict[str, Any]:
+    """The three counters on the built network, with a sign of life on standard error."""
+    from rich.console import Console
+
+    with Console(stderr=True).status("building the network and running fvcore, thop and torch's counter"):
+        from analysis.counters import count_all
+        from archspace.build import build
+
+        try:
+            return {name: counter.to_dict() for name, counter in count_all(build(spec)).items()}
+        except (MemoryError, RuntimeError) as error:
+            size = "x".join(map(str, spec.input_size))
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"counters: cannot run this network at {size} ({reason}); use --no-counters"
+            ) from error
+
+
+def _print_json(report: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(report, indent=2, allow_nan=False, default=_plain))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple | frozenset):
+        return list(value)
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no plain data")

@@ -1,0 +1,137 @@
+"""Tables for people, on standard output. Numbers are rounded here and nowhere else. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def scaled(value: float) -> str:
+    """Three significant digits with k, M or G."""
+    for size, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{prefix}" if value < 1e3 * size else f"{value / size:,.0f}{prefix}"
+    return f"{value:g}"
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 160)
+    return console
+
+
+def _table(left: Sequence[str], right: Sequence[str], last: Sequence[str] = ()) -> Table:
+    table = Table(header_style="bold")
+    for name in left:
+        table.add_column(name, no_wrap=True)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in last:
+        table.add_column(name)
+    return table
+
+
+def print_cost(report: Mapping[str, Any]) -> None:
+    """The table by level, then the counters side by side."""
+    console = _console()
+    height, width = report["input_size"]
+    console.print(escape(f"{report['label']}, {report['task']}, {report['classes']} classes"), style="bold")
+    console.print(f"input {height}x{width}, architecture {report['arch_id']}")
+    columns = ("params", "MACs", "conv MACs", "activations MB", "size MB")
+    table = _table(("level",), columns)
+    for name, level in report["levels"].items():
+        table.add_row(name, *_cost_cells(level))
+    table.add_section()
+    table.add_row("total", *_cost_cells(report), style="bold")
+    console.print(table)
+    if report["dead_params"]:
+        console.print(f"{report['dead_params']:,} parameters are in the published layout but never run.")
+    console.print(escape(report["convention"]) + "; 1 MB = 10^6 bytes, float32, one image.")
+    _print_counters(console, report)
+
+
+def _cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    counts = tuple(scaled(row[name]) for name in ("params", "macs", "conv_macs"))
+    return (*counts, f"{row['activation_bytes'] / 1e6:.2f}", f"{row['size_mb']:.3f}")
+
+
+def _print_counters(console: Console, report: Mapping[str, Any]) -> None:
+    if report["macs_fvcore"] is None:
+        console.print("The other counters were not run.")
+        return
+    macs = report["macs"]
+    console.print("\nCounters side by side", style="bold")
+    table = _table(("counter",), ("MACs", "to ours"), ("adds", "leaves out"))
+    table.add_row("archspace (exact)", f"{macs:,}", "", "nothing", ", ".join(report["left_out"]["archspace"]))
+    for name, number in (
+        ("torch", report["flops_torch"] // 2),
+        ("fvcore", report["macs_fvcore"]),
+        ("thop", report["macs_thop"]),
+    ):
+        extra = report["counts_extra"][name]
+        adds = ", ".join(f"{op} {scaled(value)}" for op, value in extra.items()) or "nothing"
+        share = f"{100 * (number - macs) / macs:+.1f} %" if macs else ""
+        table.add_row(name, f"{number:,}", share, adds, ", ".join(report["left_out"][name]))
+    console.print(table)
+    console.print(f"torch's counter says {report['flops_torch']:,} FLOPs, 2 a MAC.")
+
+
+def print_latency(report: Mapping[str, Any]) -> None:
+    """Median, spread and conditions of a measurement."""
+    console = _console()
+    how = report["latency_ms"]
+    console.print(escape(f"Latency of {report['label']}"), style="bold")
+    table = _table(("",), ("",))
+    table.show_header = False
+    height, width = how["input_size"]
+    rows = (
+        ("median", f"{how['median']:.2f} ms"),
+        ("5 % to 95 %", f"{how['p5']:.2f} to {how['p95']:.2f} ms"),
+        ("interquartile range", f"{how['iqr']:.2f} ms"),
+        ("runs", f"{how['n']} after {how['warmup']} to warm up"),
+        ("input", f"{how['batch']} x {how['channels']} x {height} x {width}, {how['precision']}"),
+        ("device", f"{how['device']}, {how['threads']} thread{'s' if how['threads'] > 1 else ''}"),
+        ("runtime", " ".join(filter(None, (how["runtime"], how["version"])))),
+    )
+    for name, value in rows:
+        table.add_row(name, escape(value))
+    console.print(table)
+    if not how["stable"]:
+        console.print("Warm-up did not become stable: something else may be running on this machine.")
+    console.print(f"Power and energy: {report['power_reason']}.")
+
+
+def print_presets(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The published networks."""
+    table = _table(("preset", "task", "input"), ("params", "MACs"), ("published", "source"))
+    for row in rows:
+        size = "x".join(map(str, row["input_size"]))
+        table.add_row(
+            row["name"], row["task"], size, scaled(row["params"]), scaled(row["macs"]),
+            _published(row["published"]), row["source"],
+        )  # fmt: skip
+    _console().print(table)
+
+
+def _published(published: Mapping[str, Any]) -> str:
+    for metric, title in (("accuracy", "top-1"), ("miou", "mIoU")):
+        if published.get(metric) is not None:
+            return f"{title} {published[metric]:g} %, {published.get('dataset', 'data set unknown')}"
+    return "-"
+
+
+def print_units(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The interchangeable units."""
+    switches = ("dilated", "fusion", "residual", "pointwise_kernel")
+    table = _table(("unit",), ("K", *switches), ("what it is",))
+    for row in rows:
+        marks = ["yes" if row[name] else "-" for name in switches]
+        table.add_row(row["name"], str(row["branches"] or "-"), *marks, row["about"])
+    console = _console()
+    console.print(table)
+    console.print("K is the default number of branches; yes: the field can be chosen for this unit.")

@@ -1,0 +1,143 @@
+"""A run folder on disk: ``study.yaml`` and ``trials/<label>/record.json``. No torch."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+
+from analysis.records import RUN_FORMAT, StudyRecord, TrialRecord, TrialState, objective
+from archspace.errors import InputError
+
+STUDY_FILE = "study.yaml"
+TRIALS_FOLDER = "trials"
+RECORD_FILE = "record.json"
+
+
+def read_run(folder: Path) -> StudyRecord:
+    """Read a run folder: what was asked, and every trial that is not running.
+
+    Given trials come first, then the sampled ones, each kind by number.
+
+    Raises:
+        InputError: the folder is missing, is no run folder, was written by a newer archspace, has a broken
+            file (named in the message), or has no finished trial.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such run folder")
+    if not (folder / STUDY_FILE).is_file():
+        raise InputError(f"{folder}: not a run folder: it has no {STUDY_FILE}")
+    config = _read_config(folder / STUDY_FILE)
+    files = sorted((folder / TRIALS_FOLDER).glob(f"*/{RECORD_FILE}"))
+    trials = [trial for trial in map(read_record, files) if trial.state != "running"]
+    if not trials:
+        raise InputError(f"{folder}: no finished trial yet")
+    trials.sort(key=lambda trial: (trial.given is None, trial.number, trial.label))
+    return StudyRecord(
+        name=str(config.get("name") or folder.name),
+        config=config,
+        objectives=tuple(objective(name) for name in config["objectives"]),
+        trials=tuple(trials),
+    )
+
+
+def read_record(path: Path) -> TrialRecord:
+    """Read one ``record.json``.
+
+    Raises:
+        InputError: the file cannot be read, is not JSON, or is not a trial's record.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        trial = TrialRecord.from_dict(data)
+        _check_record(trial)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{path}: broken trial record: {_one_line(error)}") from error
+    return trial
+
+
+def write_record(folder: Path, record: TrialRecord) -> Path:
+    """Write a trial's record into its run folder, whole or not at all.
+
+    Args:
+        folder: the run folder; ``trials/<label>`` is made when missing.
+        record: what to write. Numbers that are not finite become ``null``, as JSON has none.
+
+    Returns:
+        The written ``record.json``.
+
+    Raises:
+        InputError: the label cannot be the name of a folder.
+    """
+    if Path(record.label).name != record.label or record.label in ("", ".."):
+        raise InputError(f"trial label {record.label!r}: must be the plain name of a folder")
+    path = folder / TRIALS_FOLDER / record.label / RECORD_FILE
+    text = json.dumps(_plain(record.to_dict()), indent=1, allow_nan=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_text(path, text + "\n")
+    return path
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write ``text`` beside ``path`` under a temporary name, then rename: no reader sees half a file."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """``study.yaml`` as plain data, with the keys that a reader needs checked."""
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read: {_one_line(error)}") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: not a study: the file holds no mapping")
+    version = config.get("format")
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise InputError(f"{path}: format: {version!r}: must be the whole number of a run format")
+    if version > RUN_FORMAT:
+        raise InputError(
+            f"{path}: format {version} was written by a newer archspace; this one reads up to {RUN_FORMAT}: "
+            "update archspace"
+        )
+    names = config.get("objectives")
+    if not isinstance(names, list) or not names:
+        raise InputError(f"{path}: objectives: {names!r}: must be a list of at least one objective")
+    return config
+
+
+def _check_record(trial: TrialRecord) -> None:
+    """Refuse what would fail later, far from the file."""
+    if trial.state not in get_args(TrialState):
+        raise ValueError(f"state {trial.state!r} is none of {', '.join(get_args(TrialState))}")
+    if not isinstance(trial.label, str) or not isinstance(trial.number, int):
+        raise TypeError(f"label {trial.label!r} and number {trial.number!r} must be text and a whole number")
+    if trial.spec is not None and not isinstance(trial.spec, Mapping):
+        raise TypeError("spec must be a mapping or null")
+
+
+def _plain(data: object) -> object:
+    """``data`` for JSON: tuples become lists, NumPy's numbers plain ones, what is not finite ``None``."""
+    if isinstance(data, Mapping):
+        return {str(key): _plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(value) for value in data]
+    if not isinstance(data, bool | int | float | str) and hasattr(data, "tolist"):
+        return _plain(data.tolist())
+    if isinstance(data, float) and not math.isfinite(data):
+        return None
+    return data
+
+
+def _one_line(error: Exception) -> str:
+    """Kind and text of an error without line breaks."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

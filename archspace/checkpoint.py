@@ -1,0 +1,214 @@
+"""Weights and what they belong to in one safetensors file; its metadata holds spec and preprocessing.
+
+The head is read without torch (:func:`describe`); :func:`load` checks everything before it builds anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archspace.errors import InputError
+from archspace.files import replacing
+from archspace.preprocessing import Preprocessing
+from archspace.spec import ArchSpec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archspace.build import Network
+
+FORMAT_VERSION = 1
+"""Version of the file's metadata; a file with a higher number was written by a newer archspace."""
+
+WEIGHTS_FILE = "weights.safetensors"
+"""Name of the checkpoint inside a folder."""
+
+_FORMAT_KEY = "archspace_format"
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        spec: the network.
+        preprocessing: how its input is made, ``None`` if it was not saved.
+        notes: what was written beside (how it was trained, its metrics).
+    """
+
+    spec: ArchSpec
+    preprocessing: Preprocessing | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save(
+    network: Network,
+    path: str | os.PathLike[str],
+    *,
+    preprocessing: Preprocessing | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write weights, spec and preprocessing to one safetensors file, under a temporary name first.
+
+    Args:
+        network: from :func:`archspace.build`; a folded one (:func:`archspace.deploy.deployed`) is refused.
+        path: the file; a folder gets ``weights.safetensors``.
+        preprocessing: left out, the network's own (a loaded network has one).
+        notes: plain data to keep beside the weights.
+
+    Returns:
+        The file written.
+
+    Raises:
+        InputError: the file cannot be written, the notes are no JSON, or the tensors do not fit the spec.
+    """
+    import safetensors.torch
+
+    target = _file_of(Path(path))
+    preprocessing = preprocessing or preprocessing_of(network)
+    _check_channels(network.spec, preprocessing)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    _check_fit(tensors, network.spec, "network")
+    metadata = {_FORMAT_KEY: str(FORMAT_VERSION), "spec": json.dumps(network.spec.to_dict())}
+    if preprocessing is not None:
+        metadata["preprocessing"] = json.dumps(preprocessing.to_dict())
+    try:
+        metadata["notes"] = json.dumps(dict(notes or {}), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"notes: must be plain data that JSON can hold: {error}") from None
+    with replacing(target) as temporary:
+        temporary.write_bytes(safetensors.torch.save(tensors, metadata))
+    return target
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """The network in a checkpoint, on the CPU and in eval mode, with ``.spec`` and ``.preprocessing``.
+
+    Args:
+        path: a file written by :func:`save`, or a folder that holds ``weights.safetensors``.
+
+    Raises:
+        InputError: the file is missing, cut off, no checkpoint of archspace, from a newer archspace, or its
+            tensors do not fit its spec.
+    """
+    import torch
+
+    from archspace.build import Network
+
+    source = _file_of(Path(path))
+    tensors, description = _read(source)
+    _check_fit(tensors, description.spec, str(source))
+    with torch.device("meta"):
+        network = Network(description.spec)
+    network.load_state_dict(tensors, assign=True)
+    vars(network)["preprocessing"] = description.preprocessing
+    return network.float().eval()
+
+
+def describe(path: str | os.PathLike[str]) -> Description:
+    """Spec, preprocessing and notes of a checkpoint, without its weights and without torch.
+
+    Raises:
+        InputError: as :func:`load`, but for tensors that do not fit.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    source = _file_of(Path(path))
+    try:
+        with safe_open(str(source), framework="numpy") as file:
+            metadata = file.metadata()
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(source, error) from error
+    return _description(source, metadata)
+
+
+def preprocessing_of(network: object) -> Preprocessing | None:
+    """The preprocessing that a network carries, if any."""
+    found = getattr(network, "preprocessing", None)
+    return found if isinstance(found, Preprocessing) else None
+
+
+def _file_of(path: Path) -> Path:
+    return path / WEIGHTS_FILE if path.is_dir() else path
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    """The one line for a file that is no readable safetensors file."""
+    if isinstance(error, FileNotFoundError):
+        return InputError(
+            f"{path}: no such checkpoint; expected a .safetensors file or a folder with {WEIGHTS_FILE}"
+        )
+    if isinstance(error, OSError) and error.strerror:
+        return InputError(f"{path}: cannot be read: {error.strerror}")
+    reason = " ".join(str(error).split())
+    return InputError(f"{path}: not a safetensors file, or cut off ({reason}); save or copy it again")
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], Description]:
+    """Tensors of a file in memory of their own, and its description."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            description = _description(path, file.metadata())
+            return {key: file.get_tensor(key).clone() for key in file.keys()}, description  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _description(path: Path, metadata: Mapping[str, str] | None) -> Description:
+    metadata = metadata or {}
+    if "spec" not in metadata or not metadata.get(_FORMAT_KEY, "").isdigit():
+        raise InputError(
+            f"{path}: not a checkpoint of archspace: the file has no spec; archspace.save writes one"
+        )
+    version = int(metadata[_FORMAT_KEY])
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"{path}: format {version} was written by a newer archspace; this one reads up to "
+            f"{FORMAT_VERSION}: update archspace"
+        )
+    try:
+        spec = ArchSpec.from_json(metadata["spec"])
+        plain = json.loads(metadata.get("preprocessing", "null"))
+        preprocessing = None if plain is None else Preprocessing.from_dict(plain)
+        notes = json.loads(metadata.get("notes", "{}"))
+        _check_channels(spec, preprocessing)
+    except ValueError as error:
+        raise InputError(f"{path}: broken checkpoint: {error}") from error
+    return Description(spec=spec, preprocessing=preprocessing, notes=notes)
+
+
+def _check_channels(spec: ArchSpec, preprocessing: Preprocessing | None) -> None:
+    if preprocessing is not None and preprocessing.channels != spec.channels:
+        raise InputError(
+            f"preprocessing.channel_order: {preprocessing.channel_order!r}: has {preprocessing.channels} "
+            f"channels, but the network reads {spec.channels}"
+        )
+
+
+def _check_fit(tensors: Mapping[str, Tensor], spec: ArchSpec, where: str) -> None:
+    """Refuse tensors that are not those of ``spec``, naming the first few that differ."""
+    import torch
+
+    from archspace.build import Network
+
+    with torch.device("meta"):
+        wanted = Network(spec).state_dict()
+    wrong = [f"{key} is missing" for key in wanted if key not in tensors]
+    wrong += [f"{key} is not in the network" for key in tensors if key not in wanted]
+    wrong += [
+        f"{key} has shape {tuple(tensors[key].shape)}, needs {tuple(value.shape)}"
+        for key, value in wanted.items()
+        if key in tensors and tensors[key].shape != value.shape
+    ]
+    if wrong:
+        more = f"; and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
+        named = "; ".join(wrong[:_NAMED])
+        raise InputError(f"{where}: the tensors are not those of its spec {spec.label!r}: {named}{more}")

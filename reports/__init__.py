@@ -1,0 +1,1 @@
+"""What people see: frames, tables, figures and pages of a study. Imports no torch."""

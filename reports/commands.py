@@ -1,0 +1,186 @@
+"""Commands that show a study: ``archspace pareto``. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archspace.errors import FieldError, InputError, closest
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+    from analysis.records import Objective, StudyRecord
+
+_OPTION = "--objectives"
+
+
+def register(app: typer.Typer) -> None:
+    """Add this package's commands to the door's application."""
+    app.command("pareto")(pareto)
+
+
+def pareto(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)],
+    objectives: Annotated[
+        str | None,
+        typer.Option(
+            _OPTION, metavar="A,B[,C]", help="Two or three objectives; the study's own if left out."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to write; RUN/report if left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """The Pareto front of a study: a table, front.csv, trials.csv, pareto.html and pareto.png.
+
+    Example: archspace pareto runs/camvid-units --objectives macs,miou
+    """
+    from analysis.runs import read_run
+    from reports.frames import front_frame, trial_frame
+
+    study = read_run(run)
+    chosen = choose_objectives(study, objectives)
+    frame = trial_frame(study, chosen)
+    front = front_frame(frame, chosen)
+    files, notes = _write_report(study, frame, chosen, out or run / "report")
+    if as_json:
+        typer.echo(_json(study, frame, front, chosen, files, notes))
+        return
+    from rich.console import Console
+
+    Console().print(front_table(front, chosen, title=f"Pareto front of {study.name}"))
+    for path in files.values():
+        typer.echo(str(path))
+
+
+def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Objective, ...]:
+    """The two or three objectives of a front: those named, else the study's.
+
+    Args:
+        study: the study as read.
+        names: objectives separated by commas, or ``None``.
+
+    Raises:
+        InputError: an objective is unknown or not recorded, there are fewer than two or more than three, or
+            no complete trial has them all.
+    """
+    from analysis.records import OBJECTIVES
+
+    complete = [trial for trial in study.trials if trial.state == "complete"]
+    if not complete:
+        ended = ", ".join(sorted({trial.state for trial in study.trials}))
+        raise InputError(f"{study.name}: no complete trial, so there is no front (all are {ended})")
+    recorded = [name for name in OBJECTIVES if any(name in {*t.values, *t.measurements} for t in complete)]
+    words = [o.name for o in study.objectives]
+    if names is not None:
+        words = list(dict.fromkeys(word.strip() for word in names.split(",") if word.strip()))
+    for word in words:
+        if word not in OBJECTIVES:
+            raise FieldError(_OPTION, word, "unknown objective", closest(word, recorded))
+        if word not in recorded:
+            rule = f"no complete trial of {study.name} has it"
+            raise FieldError(_OPTION, word, rule, f"one of {', '.join(recorded)}")
+    if len(words) not in (2, 3):
+        rule = f"a front takes two or three objectives, not {len(words)}"
+        raise FieldError(_OPTION, ",".join(words), rule, f"two or three of {', '.join(recorded)}")
+    if not any(all(word in {*t.values, *t.measurements} for word in words) for t in complete):
+        raise FieldError(_OPTION, ",".join(words), f"no complete trial of {study.name} has all of them")
+    return tuple(OBJECTIVES[word] for word in words)
+
+
+def front_table(front: pd.DataFrame, objectives: Sequence[Objective], *, title: str) -> Table:
+    """The front as a table to read: rounded, with unit and origin in the header."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from reports.style import scaled_column
+
+    table = Table(title=escape(title), title_justify="left", header_style="bold")
+    for name in ("trial", "network", "unit", "width"):
+        table.add_column(name, justify="right" if name == "width" else "left")
+    texts = []
+    for objective in objectives:
+        header, column = scaled_column(objective, front[objective.name].tolist())
+        origins = sorted(set(front[f"{objective.name}_origin"].dropna()))
+        table.add_column(f"{header}\n{', '.join(origins) or 'origin unknown'}", justify="right")
+        texts.append(column)
+    for index, row in enumerate(front.to_dict("records")):
+        network = row["given"] if isinstance(row["given"], str) else row.get("spec.network", "")
+        width = row.get("spec.width")
+        cells = [f"{row['label']} (knee)" if row["knee"] else row["label"], network, row["unit"]]
+        cells.append(f"{width:g}" if isinstance(width, int | float) else "")
+        table.add_row(*(escape(str(cell)) for cell in cells), *(column[index] for column in texts))
+    return table
+
+
+def _write_report(
+    study: StudyRecord, frame: pd.DataFrame, objectives: Sequence[Objective], folder: Path
+) -> tuple[dict[str, Path], list[str]]:
+    """Write tables and figures; the files by name, and a line on each that could not be written."""
+    from rich.console import Console
+
+    from reports.frames import preset_references, study_caption, write_tables
+    from reports.plots import pareto_figure, write_html, write_png
+
+    try:
+        files = write_tables(frame, objectives, folder)
+        with Console(stderr=True).status("drawing the Pareto front"):
+            figure = pareto_figure(
+                frame,
+                objectives,
+                preset_references(study),
+                title=f"Pareto front of {study.name}",
+                subtitle=study_caption(study, frame),
+                constraints=study.config.get("constraints"),
+            )
+            files["pareto.html"] = folder / "pareto.html"
+            write_html(figure, files["pareto.html"])
+            problem = write_png(figure, folder / "pareto.png")
+    except OSError as error:
+        raise InputError(f"--out: {folder}: cannot be written: {error.strerror or error}") from error
+    if problem is None:
+        return files | {"pareto.png": folder / "pareto.png"}, []
+    typer.echo(problem, err=True)
+    return files, [problem]
+
+
+def _json(
+    study: StudyRecord,
+    frame: pd.DataFrame,
+    front: pd.DataFrame,
+    objectives: Sequence[Objective],
+    files: dict[str, Path],
+    notes: list[str],
+) -> str:
+    """One JSON object: the front's rows with raw values, and the files written."""
+    import json
+
+    rows = [{str(key): _plain(value) for key, value in row.items()} for row in front.to_dict("records")]
+    knees = [row["label"] for row in rows if row["knee"]]
+    result = {
+        "study": study.name,
+        "objectives": [{"name": o.name, "unit": o.unit, "direction": o.direction} for o in objectives],
+        "trials": {str(state): int(count) for state, count in frame["state"].value_counts().items()},
+        "front": rows,
+        "knee": knees[0] if knees else None,
+        "files": {name: str(path) for name, path in files.items()},
+        "notes": notes,
+    }
+    return json.dumps(result, allow_nan=False)
+
+
+def _plain(value: Any) -> object:  # noqa: ANN401 (a cell of any column)
+    """A cell for JSON: nothing known, and what is not finite, becomes ``None``."""
+    import math
+
+    import pandas as pd
+
+    if pd.isna(value) or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,231 @@
+"""Records of a study as tidy frames: one row a trial, raw values, every number with its origin."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.pareto import UNRANKED, knee, minimised, ranks
+from analysis.records import Objective, StudyRecord, TrialRecord
+from archspace.errors import SpecError
+
+log = logging.getLogger(__name__)
+
+COUNTED: Mapping[str, str] = {"macs": "macs", "params": "params", "memory": "activation_bytes"}
+"""Objectives that are counted from a spec, with their attribute of ``analysis.complexity.Cost``."""
+
+_LEADING = ("label", "number", "state", "given", "arch_id", "unit", "on_front", "rank", "knee")
+_TRAILING = ("duplicate_of", "reason", "seed", "started", "finished")
+_REFERENCE_COLUMNS = ("name", "network", "unit", "arch_id", "dataset", "published", "source")
+
+
+def trial_frame(study: StudyRecord, objectives: Sequence[Objective] | None = None) -> pd.DataFrame:
+    """One row a trial, in the order of the record.
+
+    Columns: ``label, number, state, given, arch_id, unit`` (one name, or ``mixed`` when levels differ),
+    ``on_front, rank, knee``; each objective and each further measurement as a raw value in its own unit with
+    ``<name>_origin`` beside it; ``duplicate_of, reason, seed, started, finished``; the spec as
+    ``spec.<field>`` (a list as JSON text).
+
+    Front, ranks and knee are taken over the complete trials that have every chosen objective. A duplicate has
+    the numbers of its original, so it shares its rank and ``on_front``; :func:`front_frame` lists it once.
+    The rank of any other trial is missing.
+
+    Args:
+        study: the study as read.
+        objectives: what the front is over; the study's own when left out.
+    """
+    chosen = tuple(objectives or study.objectives)
+    names = _measured_names(study, chosen)
+    frame = pd.DataFrame([_row(trial, names) for trial in study.trials])
+    for name in (*names, "number"):
+        frame[name] = pd.to_numeric(frame[name])
+    _mark_front(frame, chosen)
+    specs = [column for column in frame.columns if column.startswith("spec.")]
+    numbers = [column for name in names for column in (name, f"{name}_origin")]
+    return frame[[*_LEADING, *numbers, *_TRAILING, *specs]]
+
+
+def front_frame(frame: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
+    """The front of a :func:`trial_frame`, each network once, best first in the first objective to minimise.
+
+    Without an objective to minimise, best first in the first objective.
+    """
+    front = frame[frame["on_front"]]
+    front = front[~front["duplicate_of"].isin(front["label"])]
+    first = next((o for o in objectives if o.direction == "minimize"), objectives[0])
+    ascending = first.direction == "minimize"
+    return front.sort_values(first.name, ascending=ascending, kind="stable").reset_index(drop=True)
+
+
+def write_tables(frame: pd.DataFrame, objectives: Sequence[Objective], folder: Path) -> dict[str, Path]:
+    """Write ``front.csv`` (the front only) and ``trials.csv`` (every trial) with raw, unrounded values.
+
+    Args:
+        frame: a :func:`trial_frame`.
+        objectives: the objectives of its front.
+        folder: where to; made when missing.
+
+    Returns:
+        The two files by name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {"front.csv": front_frame(frame, objectives), "trials.csv": frame}
+    for name, table in tables.items():
+        write_csv(table, folder / name)
+    return {name: folder / name for name in tables}
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as CSV under a temporary name, then rename; counted columns are whole numbers."""
+    whole = frame.copy()
+    for name in COUNTED:
+        if name in whole and (whole[name].dropna() % 1 == 0).all():
+            whole[name] = whole[name].astype("Int64")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        whole.to_csv(temporary, index=False)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def preset_references(study: StudyRecord) -> pd.DataFrame:
+    """Published presets with their cost counted at the study's input size, channels, classes and task.
+
+    Columns: ``name, network, unit, arch_id, dataset, published`` (what the paper reports, as text),
+    ``source``, and ``macs, params, memory`` with ``<name>_origin`` = ``counted``. Presets that become the
+    same network are one row with both names. Presets that cannot take the study's input are left out. Without
+    any spec in the study the frame is empty.
+    """
+    spec = next((trial.spec for trial in study.trials if trial.spec), None)
+    rows = list(_count_presets(study, spec).values()) if spec is not None else []
+    numbers = [column for name in COUNTED for column in (name, f"{name}_origin")]
+    return pd.DataFrame(rows, columns=[*_REFERENCE_COLUMNS, *numbers])
+
+
+def study_caption(study: StudyRecord, frame: pd.DataFrame) -> str:
+    """One line on a study: task, data, input size, and how many trials ended how."""
+    data = study.config.get("data") or {}
+    size = " × ".join(str(side) for side in data.get("input_size") or ())
+    # Ended trials of each kind; a duplicate is a trial that was answered without training.
+    states = [f"{count} {state}" for state, count in frame["state"].value_counts().items()]
+    copies = int(frame["duplicate_of"].notna().sum())
+    parts = [
+        ", ".join(str(part) for part in (study.config.get("task"), data.get("layout")) if part),
+        f"input {size}" if size else "",
+        f"{len(frame)} trials: "
+        + ", ".join(states)
+        + (f" ({copies} duplicate{'s' * (copies > 1)})" if copies else ""),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def unit_of(unit: object) -> str:
+    """The unit's name, ``mixed`` when a network's levels use different ones, ``conv`` when none uses a unit.
+
+    ``unknown`` for a trial without a spec.
+    """
+    if not isinstance(unit, list | tuple):
+        return str(unit) if unit else "unknown"
+    distinct = {str(name) for name in unit if name}
+    return distinct.pop() if len(distinct) == 1 else "mixed" if distinct else "conv"
+
+
+def _measured_names(study: StudyRecord, objectives: Sequence[Objective]) -> list[str]:
+    """The chosen objectives, then every other number that some trial has, in order of appearance."""
+    names = dict.fromkeys(o.name for o in (*objectives, *study.objectives))
+    for trial in study.trials:
+        names.update(dict.fromkeys((*trial.values, *trial.measurements)))
+    return list(names)
+
+
+def _row(trial: TrialRecord, names: Sequence[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(trial, name) for name in (*_LEADING[:5], *_TRAILING)}
+    row["unit"] = unit_of((trial.spec or {}).get("unit"))
+    for name in names:
+        measurement = trial.measurements.get(name)
+        value = trial.values.get(name)
+        if value is None and measurement is not None:
+            value = measurement.value
+        row[name] = np.nan if value is None else value
+        row[f"{name}_origin"] = measurement.origin if measurement is not None else None
+    return row | _flat(trial.spec or {}, "spec.")
+
+
+def _flat(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Nested mappings as dotted columns, lists as JSON text."""
+    row: dict[str, Any] = {}
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            row |= _flat(value, f"{prefix}{key}.")
+        else:
+            row[prefix + key] = json.dumps(value) if isinstance(value, list | tuple) else value
+    return row
+
+
+def _mark_front(frame: pd.DataFrame, objectives: Sequence[Objective]) -> None:
+    """Add ``rank``, ``on_front`` and ``knee``."""
+    names = [o.name for o in objectives]
+    values = frame[names].to_numpy(dtype=float).copy()
+    values[(frame["state"] != "complete").to_numpy()] = np.nan
+    points = minimised(values, [o.direction for o in objectives])
+    depth = ranks(points)
+    frame["rank"] = pd.array(np.where(depth == UNRANKED, 0, depth), dtype="Int64")
+    frame.loc[depth == UNRANKED, "rank"] = pd.NA
+    frame["on_front"] = depth == 0
+    frame["knee"] = False
+    if (depth == 0).any():
+        frame.loc[frame.index[knee(points)], "knee"] = True
+
+
+def _count_presets(study: StudyRecord, like: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Rows of :func:`preset_references` by arch_id."""
+    from analysis.complexity import count
+    from archspace.presets import PRESETS
+
+    size = (study.config.get("data") or {}).get("input_size") or like["input_size"]
+    wanted = {"task": like["task"], "classes": like["classes"], "input_size": tuple(size)}
+    if like.get("channels") is not None:
+        wanted["channels"] = like["channels"]
+    rows: dict[str, dict[str, Any]] = {}
+    # Presets for the study's own task first: they name a network that several presets become.
+    for name, preset in sorted(PRESETS.items(), key=lambda item: item[1].spec.task != like["task"]):
+        try:
+            spec = preset.spec.replace(**wanted)
+            if spec.arch_id in rows:
+                rows[spec.arch_id]["name"] += f", {name}"
+                continue
+            counts = count(spec)
+        except SpecError as error:
+            log.debug("preset %s left out: %s", name, error)
+            continue
+        row = {
+            "name": name,
+            "network": spec.network,
+            "unit": unit_of(spec.unit),
+            "arch_id": spec.arch_id,
+            "dataset": preset.published.get("dataset"),
+            "published": _published(preset.published),
+            "source": preset.source,
+        }
+        for objective, attribute in COUNTED.items():
+            row |= {objective: float(getattr(counts, attribute)), f"{objective}_origin": "counted"}
+        rows[spec.arch_id] = row
+    return rows
+
+
+def _published(numbers: Mapping[str, Any]) -> str | None:
+    """Published numbers as text, without the dataset."""
+    known = {key: value for key, value in numbers.items() if value is not None and key != "dataset"}
+    texts = [
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in known.items()
+    ]
+    return ", ".join(texts) or None

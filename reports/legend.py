@@ -1,0 +1,75 @@
+"""Legend of the Pareto plots: one entry a unit that appears, then the kinds of marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis.records import Objective
+from reports.style import GRID, INK, MUTED, PAPER, UNIT_STYLES, dark_edge, unit_style
+
+FRONT_LINE = {"color": INK, "width": 1.6}
+STAR = {"symbol": "star", "size": 14, "color": GRID, "line": {"color": INK, "width": 1}}
+KNEE = {"symbol": "circle-open", "size": 25, "color": INK, "line": {"width": 1.6}}
+DIAMOND = {"symbol": "diamond", "size": 9, "color": PAPER, "line": {"color": INK, "width": 1.5}}
+HOLLOW = {"symbol": "circle-open", "size": 9, "color": MUTED}
+
+
+def by_unit(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The trials of each unit that appears, in the fixed order of the styles."""
+    order = list(UNIT_STYLES)
+    present = sorted(
+        {str(unit) for unit in trials["unit"]},
+        key=lambda unit: (order.index(unit) if unit in order else len(order), unit),
+    )
+    for unit in present:
+        yield unit, trials[trials["unit"] == unit]
+
+
+def predicted(trials: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
+    """Mask of the trials of which an objective is predicted."""
+    origins = trials[[f"{o.name}_origin" for o in objectives]]
+    return (origins == "predicted").any(axis=1)
+
+
+def legend_traces(
+    kind: type[go.Scatter] | type[go.Scatter3d], trials: pd.DataFrame, marks: Mapping[str, Mapping[str, Any]]
+) -> list[go.Scatter] | list[go.Scatter3d]:
+    """Traces without data, one a legend entry; each toggles the traces whose ``legendgroup`` is its name.
+
+    Args:
+        kind: class of the traces, ``Scatter`` or ``Scatter3d``.
+        trials: every trial drawn; its units get an entry.
+        marks: further entries below: name to ``{"marker": ...}`` or ``{"line": ...}``.
+    """
+    scene = kind is go.Scatter3d
+    looks: dict[str, Mapping[str, Any]] = {}
+    for unit, _ in by_unit(trials):
+        look = unit_style(unit)
+        symbol, size = (look.symbol_3d, 7) if scene else (look.symbol, 11)
+        edge = {"color": dark_edge(look.colour), "width": 1}
+        looks[unit] = {"marker": {"symbol": symbol, "size": size, "color": look.colour, "line": edge}}
+    headings = {
+        name: heading for heading, part in (("Unit", looks), ("<br>Marks", marks)) for name in list(part)[:1]
+    }
+    empty = {axis: [None] for axis in ("x", "y", "z")[: 3 if scene else 2]}
+    return [
+        kind(
+            **empty, **look, mode="lines" if "line" in look else "markers", name=name, legendgroup=name,
+            legendrank=rank, hoverinfo="skip", showlegend=True,
+            legendgrouptitle={"text": headings.get(name), "font": {"size": 12, "color": MUTED}},
+        )
+        for rank, (name, look) in enumerate([*looks.items(), *marks.items()], start=1)
+    ]  # fmt: skip
+
+
+def add_note(figure: go.Figure, note: str) -> None:
+    """Add a small remark below the legend, if there is any."""
+    if note:
+        figure.add_annotation(
+            text=note, showarrow=False, align="left", font={"size": 11, "color": MUTED},
+            xref="paper", x=1.015, xanchor="left", yref="paper", y=0, yanchor="bottom",
+        )  # fmt: skip

@@ -1,0 +1,69 @@
+"""Frames to Plotly figures. What is drawn where is computed first; drawing does no maths."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis.records import Objective
+from reports.axes import axis_order
+from reports.images import write_html, write_png
+from reports.layers import MARGIN, Limits, plane_layers
+from reports.plane import pareto_plane
+from reports.scenes import pareto_scene
+from reports.style import FONT, INK, MUTED, PAPER
+
+__all__ = ["pareto_figure", "write_html", "write_png"]
+
+
+def pareto_figure(
+    frame: pd.DataFrame,
+    objectives: Sequence[Objective],
+    references: pd.DataFrame | None = None,
+    *,
+    title: str = "Pareto front",
+    subtitle: str = "",
+    constraints: Limits | None = None,
+) -> go.Figure:
+    """Every trial of a study over two objectives (a plane, the front joined) or three (a scene).
+
+    Costs go on x, what is maximised on y. Trials that were never trained have a known cost only: they stand
+    in a strip below the plot, and so do published presets when an axis is not counted, since their published
+    accuracy is for other data. Duplicates are drawn once. Markers of trials with a predicted objective are
+    hollow.
+
+    Args:
+        frame: a :func:`reports.frames.trial_frame` whose front is over these objectives.
+        objectives: two or three.
+        references: a :func:`reports.frames.preset_references`; presets far from the trials are left out.
+        title: first line.
+        subtitle: second line, smaller.
+        constraints: ``{name: {"max": value}}`` or ``min``, drawn as dotted lines.
+
+    Raises:
+        ValueError: another number of objectives.
+    """
+    if len(objectives) not in (2, 3):
+        raise ValueError(f"{len(objectives)} objectives: a Pareto plot takes two or three")
+    copies = frame["duplicate_of"].notna() & frame["duplicate_of"].isin(frame["label"])
+    drawn, known = frame[~copies], references if references is not None else pd.DataFrame()
+    if len(objectives) == 3:
+        figure = pareto_scene(drawn, axis_order(objectives), known)
+        figure.update_layout(margin={**MARGIN, "l": 40, "b": 40})
+    else:
+        figure = pareto_plane(plane_layers(drawn, axis_order(objectives), known, constraints or {}))
+    figure.update_layout(
+        title={
+            "text": f"<b>{html.escape(title)}</b>",
+            "subtitle": {"text": html.escape(subtitle), "font": {"size": 13, "color": MUTED}},
+            "x": 0.012, "xanchor": "left", "y": 0.965, "yanchor": "top", "font": {"size": 20},
+        },
+        font={"family": FONT, "size": 13, "color": INK},
+        paper_bgcolor=PAPER, plot_bgcolor=PAPER,
+        legend={"x": 1.015, "y": 1, "xanchor": "left", "tracegroupgap": 3, "itemsizing": "trace"},
+        hoverlabel={"align": "left", "bgcolor": PAPER, "font": {"family": FONT, "size": 12, "color": INK}},
+    )  # fmt: skip
+    return figure

@@ -1,0 +1,138 @@
+"""Draw the Pareto plot of three objectives: a scene to turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis.records import Objective
+from reports.axes import Axis, make_axis, reachable
+from reports.labels import reference_hover, trial_hover
+from reports.layers import PRESETS, not_drawn
+from reports.legend import add_note, by_unit, legend_traces, predicted
+from reports.style import GRID, INK, MUTED, PAPER, dark_edge, unit_style
+
+_GIVEN = {"symbol": "diamond-open", "size": 9, "color": INK, "line": {"width": 2}}
+_REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
+_UNTRAINED = {"symbol": "x", "size": 3, "color": MUTED}
+
+
+def pareto_scene(frame: pd.DataFrame, order: Sequence[Objective], references: pd.DataFrame) -> go.Figure:
+    """Trials over three objectives; those on the front are large and opaque, with drop lines to the floor.
+
+    Trials and presets without all three coordinates are not drawn.
+
+    Args:
+        frame: a :func:`reports.frames.trial_frame` without copies.
+        order: objectives of x, y and z.
+        references: a :func:`reports.frames.preset_references`.
+    """
+    names = [o.name for o in order]
+    located = frame[names].map(np.isfinite).all(axis=1)
+    complete = located & (frame["state"] == "complete")
+    points, crosses = frame[complete], frame[located & ~complete]
+    presets = _placed_presets(references, frame, order)
+    parts = [points, crosses, *([presets] if len(presets) else [])]
+    axes = [
+        make_axis(
+            o, [v for part in parts for v in part[o.name]], points[f"{o.name}_origin"], margins=(0.05, 0.05)
+        )
+        for o in order
+    ]
+    figure = go.Figure()
+    for group_of in (points[~points["on_front"]], points[points["on_front"]]):
+        figure.add_traces([_cloud(group, order, unit) for unit, group in by_unit(group_of)])
+    figure.add_trace(_drop_lines(points[points["on_front"]], axes))
+    marks: dict[str, dict[str, Any]] = {
+        "on the front: large": {"marker": {"symbol": "circle", "size": 7, "color": INK}}
+    }
+    given = points[points["given"].notna()]
+    for name, group, marker in (
+        ("given network", given, _GIVEN),
+        ("infeasible or failed", crosses, _UNTRAINED),
+        (PRESETS, presets, _REFERENCE),
+    ):
+        if len(group):
+            marks[name] = {"marker": marker}
+            figure.add_trace(_marks(group, order, name, marker))
+    figure.add_traces(legend_traces(go.Scatter3d, pd.concat([points, crosses]), marks))
+    figure.update_layout(scene=_scene(axes))
+    add_note(figure, not_drawn(len(frame) - int(located.sum()), names, 0))
+    return figure
+
+
+def _placed_presets(
+    references: pd.DataFrame, frame: pd.DataFrame, order: Sequence[Objective]
+) -> pd.DataFrame:
+    """Presets that have all three coordinates, near the trials."""
+    if any(o.name not in references for o in order):
+        return references.iloc[:0]
+    for objective in order:
+        references = reachable(references, frame, objective)
+    return references
+
+
+def _cloud(group: pd.DataFrame, order: Sequence[Objective], unit: str) -> go.Scatter3d:
+    """The trials of one unit, all on the front or all behind it (a 3-D trace has one opacity)."""
+    look, front = unit_style(unit), bool(group["on_front"].all())
+    hollow = predicted(group, order) & (look.symbol_3d in ("circle", "square"))
+    marker = {
+        "color": look.colour,
+        "symbol": np.where(hollow, f"{look.symbol_3d}-open", look.symbol_3d),
+        "size": 6 if front else 4,
+        "opacity": 1.0 if front else 0.45,
+        "line": {"color": dark_edge(look.colour), "width": 1.5 if front else 0},
+    }
+    x, y, z = (group[o.name] for o in order)
+    labels = group["label"].where(group["given"].isna(), "") if front else None
+    return go.Scatter3d(
+        x=x, y=y, z=z, mode="markers+text" if front else "markers", marker=marker, name=unit,
+        legendgroup=unit, showlegend=False, text=labels, textposition="top center",
+        textfont={"size": 11, "color": INK}, hoverinfo="text",
+        hovertext=[trial_hover(row, order) for row in group.to_dict("records")],
+    )  # fmt: skip
+
+
+def _drop_lines(front: pd.DataFrame, axes: Sequence[Axis]) -> go.Scatter3d:
+    """Thin lines from the front to the floor, so that depth can be read off."""
+    x, y, z = (axis.objective.name for axis in axes)
+    lines: list[list[float | None]] = [[], [], []]
+    for row in front[[x, y, z]].to_numpy():
+        for axis, ends in enumerate(([row[0]] * 2, [row[1]] * 2, [axes[2].low, row[2]])):
+            lines[axis] += [*ends, None]
+    return go.Scatter3d(
+        x=lines[0], y=lines[1], z=lines[2], mode="lines", line={"color": MUTED, "width": 2},
+        hoverinfo="skip", showlegend=False, legendgroup="on the front: large",
+    )  # fmt: skip
+
+
+def _marks(
+    group: pd.DataFrame, order: Sequence[Objective], name: str, marker: dict[str, Any]
+) -> go.Scatter3d:
+    rows = group.to_dict("records")
+    presets = name == PRESETS
+    hover = [reference_hover(row, order, placed=True) if presets else trial_hover(row, order) for row in rows]
+    x, y, z = (group[o.name] for o in order)
+    text = group["given"] if name == "given network" else None
+    return go.Scatter3d(
+        x=x, y=y, z=z, mode="markers" if text is None else "markers+text", text=text, marker=marker,
+        name=name, showlegend=False, legendgroup=name, hovertext=hover, hoverinfo="text",
+        textposition="bottom center", textfont={"size": 11, "color": INK},
+    )  # fmt: skip
+
+
+def _scene(axes: Sequence[Axis]) -> dict[str, Any]:
+    scene: dict[str, Any] = {
+        "camera": {"eye": {"x": 1.4, "y": -1.45, "z": 0.7}, "center": {"z": -0.2}},
+        "aspectmode": "cube",
+    }
+    for key, axis in zip(("xaxis", "yaxis", "zaxis"), axes, strict=True):
+        scene[key] = {
+            **axis.layout(), "title": {"text": axis.title.replace(" (", "<br>("), "font": {"size": 12}},
+            "gridcolor": GRID, "backgroundcolor": PAPER, "showbackground": True, "tickfont": {"size": 11},
+        }  # fmt: skip
+    return scene

@@ -1,0 +1,229 @@
+"""StudyConfig: one YAML file that says all of a study, validated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from analysis.records import OBJECTIVES, RUN_FORMAT, objective
+from archspace.errors import FieldError, InputError, closest
+from archspace.plan.networks import TASKS
+from searches.training import Recipe
+
+COUNTED = ("macs", "params", "memory")
+"""Objectives known before any training."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Part):
+    """Which data, at which size.
+
+    Attributes:
+        layout: ``scenes`` and ``digits`` are built in; ``imagefolder`` and ``segnet`` read ``root``.
+        root: the data set's folder.
+        input_size: (H, W) in pixels to which every image is resized.
+        channels: 1 (grey) or 3 (RGB).
+        train, val: use so many images of the split; all of them if left out.
+        seed: of generated data.
+    """
+
+    layout: str
+    root: Path | None = None
+    input_size: tuple[int, int]
+    channels: Literal[1, 3] = 3
+    train: int | None = Field(None, ge=2)
+    val: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0)
+
+
+class Bound(_Part):
+    """A constraint: at most ``max``, at least ``min``, or both."""
+
+    max: float | None = None
+    min: float | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Bound:
+        if self.max is None and self.min is None:
+            raise ValueError("needs max or min")
+        return self
+
+
+class SamplerConfig(_Part):
+    """Which Optuna sampler; ``startup`` random trials come first, ``population`` is NSGA's."""
+
+    name: Literal["tpe", "nsga2", "nsga3", "gp", "random"] = "tpe"
+    startup: int = Field(8, ge=1)
+    population: int = Field(12, ge=2)
+
+
+class LatencyConfig(_Part):
+    """How latency is measured: batch 1, ``threads`` threads, ``warmup`` and counted ``runs``."""
+
+    threads: int = Field(1, ge=1)
+    warmup: int = Field(5, ge=1)
+    runs: int = Field(30, ge=5)
+
+
+class StudyConfig(_Part):
+    """A study.
+
+    Attributes:
+        name: of the run folder and the Optuna study.
+        task: ``classification`` or ``segmentation``.
+        space: spec fields; a plain value is fixed, a mapping with ``choices`` or ``low`` and ``high`` is free.
+        given: presets or spec files trained first, under the same recipe, as reference points.
+        objectives: one to three names; a direction belongs to each.
+        constraints: bounds by name; counted ones are checked before any training.
+        trials: how many sampled trials are to finish.
+        seed: a trial's seed follows from it and the trial's number.
+        device: where networks are trained.
+        threads: CPU threads of each worker; a study repeats on the same machine with the same number.
+        storage: an Optuna storage URL; a SQLite file in the run folder if left out.
+    """
+
+    format: Literal[1] = RUN_FORMAT  # type: ignore[assignment]
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    task: Literal["classification", "segmentation"]
+    data: DataConfig
+    space: dict[str, Any]
+    given: tuple[str, ...] = ()
+    objectives: tuple[str, ...]
+    constraints: dict[str, Bound] = {}
+    sampler: SamplerConfig = SamplerConfig()
+    trials: int = Field(16, ge=1)
+    seed: int = Field(0, ge=0)
+    training: Recipe = Recipe()
+    device: str = "cpu"
+    threads: int = Field(1, ge=1)
+    latency: LatencyConfig = LatencyConfig()
+    storage: str | None = None
+
+    @field_validator("objectives")
+    @classmethod
+    def _objectives(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not 1 <= len(names) <= 3 or len(set(names)) != len(names):
+            raise FieldError("objectives", list(names), "one to three different objectives", ["miou", "macs"])
+        for name in names:
+            objective(name)
+        return names
+
+    @model_validator(mode="after")
+    def _fits_task(self) -> StudyConfig:
+        metric = "accuracy" if self.task == "classification" else "miou"
+        wrong = {"accuracy", "miou"} - {metric}
+        for name in self.objectives:
+            if name in wrong:
+                raise FieldError("objectives", name, f"the metric of {self.task} is another", metric)
+        for name in self.constraints:
+            if name not in OBJECTIVES or name in wrong:
+                known = [n for n in OBJECTIVES if n not in wrong]
+                raise FieldError("constraints", name, "unknown quantity", closest(name, known))
+        return self
+
+    def to_yaml(self) -> str:
+        """The resolved study as YAML."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
+
+
+def _first_error(error: ValidationError, data: Mapping[str, Any]) -> InputError:
+    """The first thing wrong, as field, value, rule and nearest valid value."""
+    first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return cause
+    field = ".".join(str(part) for part in first["loc"]) or "study"
+    nearest: object = first.get("ctx", {}).get("expected") or _bound(first.get("ctx", {}))
+    rule = first["msg"][0].lower() + first["msg"][1:]
+    if first["type"] == "extra_forbidden":
+        rule = "unknown field"
+        nearest = closest(str(first["loc"][-1]), _siblings(first["loc"]))
+    elif first["type"] == "missing":
+        return InputError(f"{field}: missing: a study needs this field")
+    return FieldError(field, first["input"], rule, nearest)
+
+
+def _bound(ctx: Mapping[str, Any]) -> object:
+    return next((ctx[key] for key in ("ge", "le") if key in ctx), None)
+
+
+def _siblings(loc: tuple[int | str, ...]) -> list[str]:
+    """Known field names beside the one at ``loc``."""
+    model: type[BaseModel] = StudyConfig
+    for part in loc[:-1]:
+        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return list(Bound.model_fields)
+        model = annotation
+    return list(model.model_fields)
+
+
+def parse_config(data: object) -> StudyConfig:
+    """A study from plain data.
+
+    Raises:
+        InputError: the first thing that is wrong.
+    """
+    if not isinstance(data, Mapping):
+        raise FieldError("study", data, "must be a mapping of fields", "see 'archspace init'")
+    version = data.get("format", RUN_FORMAT)
+    if isinstance(version, int) and version > RUN_FORMAT:
+        rule = f"written by a newer archspace; this one reads format {RUN_FORMAT}"
+        raise FieldError("format", version, rule, RUN_FORMAT)
+    if data.get("task", TASKS[0]) not in TASKS:
+        raise FieldError("task", data["task"], "unknown task", closest(str(data["task"]), list(TASKS)))
+    try:
+        return StudyConfig.model_validate(dict(data))
+    except ValidationError as error:
+        raise _first_error(error, data) from None
+
+
+def recipes() -> dict[str, str]:
+    """Built-in studies: name -> YAML text."""
+    folder = files("searches") / "recipes"
+    return {
+        item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8")
+        for item in sorted(folder.iterdir(), key=lambda item: item.name)
+        if item.name.endswith(".yaml")
+    }
+
+
+def read_config(source: str, changes: Mapping[str, Any] | None = None) -> StudyConfig:
+    """The study in a YAML file, or the built-in recipe of that name.
+
+    Args:
+        source: a path or a recipe's name.
+        changes: values that replace the file's, by dotted field (``data.root``).
+
+    Raises:
+        InputError: no such file or recipe, not YAML, or a field breaks a rule.
+    """
+    path = Path(source)
+    known = recipes()
+    if source in known:
+        text = known[source]
+    elif path.is_file():
+        text = path.read_text(encoding="utf-8")
+    else:
+        names = ", ".join(known)
+        raise InputError(f"study: {source!r}: no such file or recipe; recipes: {names}")
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"study: {source}: not YAML: {' '.join(str(error).split())}") from None
+    if isinstance(data, dict):
+        for field, value in (changes or {}).items():
+            inner = data
+            *outer, last = field.split(".")
+            for part in outer:
+                inner = inner.setdefault(part, {})
+            inner[last] = value
+    return parse_config(data)

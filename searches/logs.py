@@ -1,0 +1,32 @@
+"""The log of a study: everything to ``study.log``, the gist to standard error when there is no live view."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+PACKAGES = ("archspace", "analysis", "searches")
+
+
+def log_to(folder: Path, console: bool = False) -> None:
+    """Sends the packages' log to ``folder/study.log`` and, with ``console``, to standard error."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    folder.mkdir(parents=True, exist_ok=True)
+    handlers: list[logging.Handler] = [logging.FileHandler(folder / "study.log", encoding="utf-8", delay=True)]
+    handlers[0].setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    if console:
+        stream = logging.StreamHandler()
+        stream.setFormatter(logging.Formatter("%(message)s"))
+        stream.setLevel(logging.INFO)
+        handlers.append(stream)
+    for name in PACKAGES:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        for old in list(logger.handlers):
+            logger.removeHandler(old)
+            old.close()
+        for handler in handlers:
+            logger.addHandler(handler)

@@ -1,0 +1,124 @@
+"""What a person sees while a study runs: trial, best so far, time left. Everything also goes to the log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+from analysis.records import Measurement, Objective, TrialRecord
+from archspace.spec import ArchSpec
+from searches.training import Epoch
+
+log = logging.getLogger("searches")
+
+
+def short(value: float) -> str:
+    """A number for people: 12.3 M, 45.6.
+
+    >>> short(12_345_678)
+    '12.3 M'
+    """
+    for limit, suffix in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
+        if abs(value) >= limit:
+            return f"{value / (1e3 if suffix == ' k' else limit):.3g}{suffix}"
+    return f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds, the leading zeros left out."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Progress:
+    """A live view on a terminal; plain log lines elsewhere.
+
+    Args:
+        objectives: of the study.
+        wanted: how many trials are to finish, given ones included.
+        done: records of trials that ended before.
+        console: where to draw.
+    """
+
+    def __init__(
+        self, objectives: Sequence[Objective], wanted: int, done: Sequence[TrialRecord], console: Console
+    ) -> None:
+        self._objectives, self._wanted = objectives, wanted
+        self._records = list(done)
+        self._began, self._before = time.monotonic(), self._complete()
+        self._bars = Bars(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
+        )
+        self._all = self._bars.add_task("trials", total=wanted, completed=self._before, note="")
+        self._one = self._bars.add_task("epochs", total=None, note="", visible=False)
+        self._live = Live(Group(self._bars, Text()), console=console, transient=True, refresh_per_second=4)
+        self._shown = console.is_terminal
+
+    def __enter__(self) -> Progress:
+        if self._shown:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shown:
+            self._live.stop()
+
+    def _complete(self) -> int:
+        return sum(bool(record.values) for record in self._records)
+
+    def started(self, label: str, spec: ArchSpec, known: Mapping[str, Measurement], epochs: int) -> None:
+        """A trial begins to train."""
+        macs, params = short(known["macs"].value), short(known["params"].value)
+        log.info("trial %s: %s (%s), %s MACs, %s parameters", label, spec.label, spec.arch_id, macs, params)
+        self._bars.update(
+            self._one, description=f"trial {label}", total=epochs, completed=0, visible=True, note=spec.label
+        )
+
+    def epoch(self, epoch: Epoch) -> None:
+        """An epoch of the current trial ended."""
+        log.debug("epoch %d: loss %.4f", epoch.number, epoch.loss)
+        self._bars.update(self._one, completed=epoch.number)
+        self._draw()
+
+    def finished(self, record: TrialRecord) -> None:
+        """A trial ended."""
+        self._records.append(record)
+        values = ", ".join(f"{o.name} {short(record.values[o.name])}" for o in self._objectives if record.values)
+        told = record.reason or (f"same network as trial {record.duplicate_of}" if record.duplicate_of else "")
+        log.info("trial %s: %s %s%s", record.label, record.state, values, f" ({told})" if told else "")
+        self._bars.update(self._all, completed=self._complete(), note=self._time_left())
+        log.info("%d of %d trials; best so far: %s; %s", self._complete(), self._wanted, self._best(), self._time_left())
+        self._draw()
+
+    def _time_left(self) -> str:
+        new = self._complete() - self._before
+        left = self._wanted - self._complete()
+        if new <= 0 or left <= 0:
+            return ""
+        return f"about {duration((time.monotonic() - self._began) / new * left)} left"
+
+    def _best(self) -> str:
+        feasible = [r for r in self._records if r.state == "complete"]
+        if not feasible:
+            return "none yet"
+        best = []
+        for o in self._objectives:
+            pick = max if o.direction == "maximize" else min
+            record = pick(feasible, key=lambda r: r.values[o.name])
+            best.append(f"{o.name} {short(record.values[o.name])} (trial {record.label})")
+        return ", ".join(best)
+
+    def _draw(self) -> None:
+        if self._shown:
+            self._live.update(Group(self._bars, Text(f"best so far: {self._best()}", style="bold")))

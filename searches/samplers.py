@@ -1,0 +1,102 @@
+"""Samplers whose suggestions depend on the study's seed, the trial's number and the finished trials alone.
+
+A study that is killed and started again therefore goes on exactly as if it had never stopped: a seeded Optuna
+sampler would start its random numbers anew and repeat its first suggestions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from searches.config import SamplerConfig
+
+
+def derived_seed(*parts: object) -> int:
+    """A 31-bit seed that follows from ``parts``.
+
+    >>> derived_seed(0, "7") == derived_seed(0, "7")
+    True
+    """
+    digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+class RepeatableSampler(BaseSampler):
+    """Asks a fresh sampler, seeded for the trial and parameter, for each suggestion.
+
+    Args:
+        make: from a seed to a sampler.
+        space: every parameter that will be suggested.
+        seed: the study's seed.
+    """
+
+    def __init__(
+        self, make: Callable[[int], BaseSampler], space: dict[str, BaseDistribution], seed: int
+    ) -> None:
+        self._make, self._seed = make, seed
+        self._space = {name: d for name, d in space.items() if not d.single()}
+
+    def _fresh(self, trial: FrozenTrial, use: str) -> BaseSampler:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return self._make(derived_seed(self._seed, trial.number, use))
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """The whole space when the sampler models parameters together, else nothing."""
+        inner = self._fresh(trial, "space")
+        relative = not isinstance(inner, optuna.samplers.RandomSampler)
+        return dict(self._space) if relative else {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """All parameters together, or nothing while the sampler is still starting up."""
+        return self._fresh(trial, "relative").sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """One parameter alone."""
+        random = optuna.samplers.RandomSampler(seed=derived_seed(self._seed, trial.number, param_name))
+        return random.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Passed on."""
+        self._fresh(trial, "before").before_trial(study, trial)
+
+    def after_trial(
+        self, study: optuna.Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Passed on."""
+        self._fresh(trial, "after").after_trial(study, trial, state, values)
+
+
+def make_sampler(
+    config: SamplerConfig, space: dict[str, BaseDistribution], seed: int, several_workers: bool = False
+) -> RepeatableSampler:
+    """The study's sampler.
+
+    Args:
+        several_workers: TPE then counts running trials as poor ones, so that workers spread out.
+    """
+    samplers = optuna.samplers
+    makers: dict[str, Callable[[int], BaseSampler]] = {
+        "tpe": lambda s: samplers.TPESampler(
+            seed=s, n_startup_trials=config.startup, multivariate=True, constant_liar=several_workers
+        ),
+        "nsga2": lambda s: samplers.NSGAIISampler(seed=s, population_size=config.population),
+        "nsga3": lambda s: samplers.NSGAIIISampler(seed=s, population_size=config.population),
+        "gp": lambda s: samplers.GPSampler(seed=s, n_startup_trials=config.startup, deterministic_objective=True),
+        "random": lambda s: samplers.RandomSampler(seed=s),
+    }
+    return RepeatableSampler(makers[config.name], space, seed)

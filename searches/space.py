@@ -1,0 +1,173 @@
+"""SearchSpace: which spec fields are free, and the only caller of ``trial.suggest_*``.
+
+The space is rectangular: every free field is suggested in every trial, so that all samplers can learn from all
+trials. A field that the suggested network cannot honour is dropped on the way to the spec; two suggestions that
+come to the same network have the same ``arch_id`` and the second is answered from the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from archspace.errors import FieldError, closest
+from archspace.plan.networks import NETWORKS
+from archspace.resolve import FIELDS, check_value
+from archspace.spec import ArchSpec
+
+FIXED_BY_DATA = ("task", "classes", "input_size", "channels")
+PER_LEVEL = ("unit", "branches", "alphas", "receptive_field")
+FREE_KEYS = ("choices", "low", "high", "step", "log", "per_level")
+
+
+@dataclass(frozen=True, slots=True)
+class FreeField:
+    """A free field: what each of its values is drawn from, and its levels (empty for one value)."""
+
+    distribution: BaseDistribution
+    levels: tuple[int, ...] = ()
+
+
+class SearchSpace:
+    """Fixed and free fields of a spec.
+
+    Args:
+        fields: the study's ``space``.
+        fixed: what the data determines: task, classes, input size, channels.
+
+    Raises:
+        FieldError: a field or value is not one of a spec's.
+    """
+
+    def __init__(self, fields: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
+        self.fixed: dict[str, Any] = dict(fixed)
+        self.free: dict[str, FreeField] = {}
+        for name, value in fields.items():
+            where = f"space.{name}"
+            if name in FIXED_BY_DATA:
+                raise FieldError(where, value, "follows from the study's task and data", "leave it out")
+            if name not in FIELDS:
+                known = [field for field in FIELDS if field not in FIXED_BY_DATA]
+                raise FieldError(where, value, "unknown field", closest(name, known))
+            if not isinstance(value, Mapping):
+                self.fixed[name] = value
+        if "network" not in fields:
+            raise FieldError("space.network", None, "a space names its network", "espnetv2")
+        self._add_free("network", fields["network"])
+        for name, value in fields.items():
+            if name != "network":
+                self._add_free(name, value)
+        self._check_fixed()
+
+    def _networks(self) -> list[str]:
+        free = self.free.get("network")
+        if free is None:
+            return [self.fixed["network"]]
+        assert isinstance(free.distribution, CategoricalDistribution)
+        return [str(name) for name in free.distribution.choices]
+
+    def _add_free(self, name: str, value: object) -> None:
+        if not isinstance(value, Mapping):
+            return
+        where = f"space.{name}"
+        for key in value:
+            if key not in FREE_KEYS:
+                raise FieldError(f"{where}.{key}", value[key], "unknown key", closest(str(key), list(FREE_KEYS)))
+        levels: tuple[int, ...] = ()
+        if value.get("per_level", False):
+            if name not in PER_LEVEL:
+                raise FieldError(f"{where}.per_level", True, "this field has one value", "leave it out")
+            levels = self._levels(name)
+        self.free[name] = FreeField(_distribution(name, value), levels)
+
+    def _levels(self, name: str) -> tuple[int, ...]:
+        """Levels that some network of the space has; a network with fewer ignores the rest."""
+        deepest = 1 + max(len(NETWORKS[n].alphas[self.fixed["task"]]) for n in self._networks())
+        return tuple(range(1 if name == "receptive_field" else 2, deepest + 1))
+
+    def _check_fixed(self) -> None:
+        """Refuses a study whose fixed fields are wrong in themselves, before any trial."""
+        for name, value in self.fixed.items():
+            if name != "network" and name not in FIXED_BY_DATA:
+                for item in value if isinstance(value, list) and name in PER_LEVEL else [value]:
+                    if item is not None:
+                        check_value(f"space.{name}", name, item)
+        for network in self._networks():
+            check_value("space.network", "network", network)
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Every suggested parameter by name (``width``, ``alphas.2``), in order."""
+        return {
+            f"{name}.{level}" if level else name: free.distribution
+            for name, free in self.free.items()
+            for level in (free.levels or (0,))
+        }
+
+    def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+        """Suggests every free field and returns all fields of the spec."""
+        drawn = {name: _suggest(trial, name, d) for name, d in self.distributions().items()}
+        fields = dict(self.fixed)
+        for name, free in self.free.items():
+            fields[name] = [drawn[f"{name}.{level}"] for level in free.levels] if free.levels else drawn[name]
+        return fields
+
+    def spec(self, fields: Mapping[str, Any]) -> ArchSpec:
+        """The spec of suggested fields, inapplicable ones dropped.
+
+        Raises:
+            SpecError: the combination cannot be built (a K that does not divide).
+        """
+        return ArchSpec.sampled(fields)
+
+
+def _distribution(name: str, value: Mapping[str, Any]) -> BaseDistribution:
+    where = f"space.{name}"
+    if "choices" in value:
+        choices = value["choices"]
+        if not isinstance(choices, list) or not choices:
+            raise FieldError(f"{where}.choices", choices, "must be a list with at least one value", "[...]")
+        for choice in choices:
+            if not isinstance(choice, list):
+                check_value(f"{where}.choices", name, choice)
+        if any(isinstance(choice, list) for choice in choices):
+            raise FieldError(f"{where}.choices", choices, "choices are single values; use per_level for lists")
+        return CategoricalDistribution(choices)
+    for bound in ("low", "high"):
+        number = value.get(bound)
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise FieldError(f"{where}.{bound}", number, "a free field needs choices, or low and high as numbers")
+        check_value(f"{where}.{bound}", name, number)
+    low, high, step = value["low"], value["high"], value.get("step")
+    if low > high:
+        raise FieldError(f"{where}.low", low, f"must not be above high, {high}", high)
+    try:
+        if name == "width":
+            return FloatDistribution(float(low), float(high), step=step, log=bool(value.get("log", False)))
+        return IntDistribution(int(low), int(high), step=step or 1, log=bool(value.get("log", False)))
+    except ValueError as error:
+        raise FieldError(where, dict(value), str(error).replace("`", "").split(".")[0]) from None
+
+
+def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    if isinstance(distribution, FloatDistribution):
+        value = trial.suggest_float(
+            name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+        )
+        return round(value, 6)
+    assert isinstance(distribution, IntDistribution)
+    return trial.suggest_int(
+        name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
+    )
+
+

@@ -1,0 +1,267 @@
+"""A study: create its run folder, run it, resume it. Optuna's storage is the one source of truth."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import optuna
+import torch
+
+from analysis.records import Measurement, TrialRecord, objective
+from analysis.runs import STUDY_FILE
+from archspace.errors import FieldError, InputError, SpecError
+from archspace.files import write_text
+from archspace.preprocessing import Preprocessing
+from archspace.presets import PRESETS, preset
+from archspace.spec import ArchSpec
+from searches.config import StudyConfig, read_config
+from searches.objective import Judge, broken, counted, now, violations
+from searches.progress import Progress
+from searches.samplers import derived_seed, make_sampler
+from searches.space import SearchSpace
+from searches.tasks.base import Task
+from searches.tasks.classification import Classification
+from searches.tasks.dataset import Split, load_split
+from searches.tasks.segmentation import Segmentation
+from searches.training import TrainingError
+from searches.trials import Claim, Trials
+
+log = logging.getLogger(__name__)
+
+FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "storage"})
+"""Fields that may differ when a study is resumed."""
+
+ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
+"""A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
+
+MOST_FAILURES = 5
+"""A study stops after this many failed trials in a row."""
+
+
+def load_task(config: StudyConfig) -> Task:
+    """The study's data, loss and metric.
+
+    Raises:
+        InputError: the data are missing or cannot be used.
+    """
+    data = config.data
+
+    def split(name: str, count: int | None) -> Split:
+        return load_split(
+            data.layout, name, root=data.root, input_size=data.input_size, channels=data.channels,
+            task=config.task, seed=data.seed,
+        ).head(count)  # fmt: skip
+
+    train, val = split("train", data.train), split("val", data.val)
+    preprocessing = statistics(train)
+    if config.task == "classification":
+        return Classification(train, val, preprocessing)
+    return Segmentation(train, val, preprocessing, config.training.class_weights)
+
+
+def statistics(train: Split, most: int = 500) -> Preprocessing:
+    """Mean and standard deviation by channel of the first ``most`` training images, on the 0 to 1 scale."""
+    images = np.asarray(train.images[:most], dtype=np.float64) / 255
+    order = "rgb" if images.shape[3] == 3 else "gray"
+    mean = tuple(round(float(v), 4) for v in images.mean((0, 1, 2)))
+    std = tuple(round(max(float(v), 1e-3), 4) for v in images.std((0, 1, 2)))
+    return Preprocessing(channel_order=order, mean=mean, std=std)
+
+
+def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
+    """Makes the run folder, or checks that it holds this very study; returns the study to run.
+
+    Raises:
+        InputError: the folder holds another study, or is of a newer version.
+    """
+    path = folder / STUDY_FILE
+    if path.is_file():
+        held = read_config(str(path))
+        for name, value in held.model_dump().items():
+            new = getattr(config, name)
+            new = new.model_dump() if hasattr(new, "model_dump") else new
+            if name not in FREE_TO_CHANGE and _plain(new) != _plain(value):
+                rule = f"{folder} holds a study with another value; give another --out, or resume it as it was"
+                raise FieldError(name, _plain(new), rule, _plain(value))
+    elif folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: not empty and not a run folder; give another --out")
+    write_text(path, config.to_yaml())
+    return config
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(item.model_dump() if hasattr(item, "model_dump") else item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStorage:
+    """The study's storage.
+
+    Raises:
+        InputError: the URL cannot be opened.
+    """
+    url = config.storage or f"sqlite:///{(folder / 'study.db').resolve()}"
+    try:
+        return optuna.storages.RDBStorage(url)
+    except Exception as error:
+        if isinstance(error, OSError):
+            raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FieldError("storage", url, f"cannot be opened: {reason}", "sqlite:///study.db") from error
+
+
+def check_device(name: str) -> None:
+    """Refuses a device that this machine does not have."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise FieldError("device", name, "unknown device", "cpu or cuda") from None
+    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and not torch.cuda.is_available()):
+        raise FieldError("device", name, "this machine has no such device", "cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study that is ready to run in this process."""
+
+    config: StudyConfig
+    folder: Path
+    judge: Judge
+    space: SearchSpace
+    given: Trials
+    sampled: Trials
+
+    @classmethod
+    def open(cls, config: StudyConfig, folder: Path, workers: int = 1) -> Study:
+        """Opens or creates the study: data, space and storage are checked before anything is written.
+
+        Raises:
+            InputError: anything the user gave cannot be used.
+        """
+        check_device(config.device)
+        for name in config.given:
+            given_spec(name)
+        task = load_task(config)
+        fixed = {
+            "task": config.task, "classes": len(task.classes),
+            "input_size": list(config.data.input_size), "channels": config.data.channels,
+        }  # fmt: skip
+        space = SearchSpace(config.space, fixed)
+        config = open_run(config, folder)
+        storage = open_storage(config, folder)
+        directions = [objective(name).direction for name in config.objectives]
+        sampler = make_sampler(config.sampler, space.distributions(), config.seed, workers > 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            main, given = (
+                optuna.create_study(
+                    storage=storage, study_name=name, directions=directions, load_if_exists=True, sampler=sampler
+                )
+                for name in (config.name, f"{config.name}/given")
+            )
+        bound = ASKS_PER_TRIAL * config.trials + SPARE_ASKS
+        sampled = Trials(main, folder, "", config.trials, bound)
+        wanted = len(config.given)
+        study = cls(
+            config, folder, Judge(config, task), space, Trials(given, folder, "given-", wanted, wanted), sampled
+        )
+        study.given.mirror()
+        study.sampled.mirror()
+        return study
+
+    def records(self) -> list[TrialRecord]:
+        """Every trial that ended: given ones first."""
+        return [*self.given.finished(), *self.sampled.finished()]
+
+    def run(self, progress: Progress) -> None:
+        """Runs trials until there is nothing left to do; any number of processes may do so at once.
+
+        Raises:
+            InputError: trial after trial fails, or the disk is full.
+        """
+        failures = 0
+        for trials in (self.given, self.sampled):
+            while (claim := trials.claim()) is not None:
+                record = self._run_one(trials, claim, progress)
+                trials.finish(claim, record, self.config.objectives)
+                progress.finished(record)
+                failures = failures + 1 if record.state == "failed" else 0
+                if failures >= MOST_FAILURES:
+                    raise InputError(f"{self.folder}: {failures} trials failed in a row; last: {record.reason}")
+
+    def _run_one(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord:
+        """One trial's record; what is already known of the same network is not measured again."""
+        number, started = claim.trial.number, now()
+        label = trials.label(number)
+        seed = derived_seed(self.config.seed, label)
+        make = _recorder(label, number, seed, started, self.config.given[number] if trials is self.given else None)
+        if trials is self.given:
+            params: dict[str, object] = {}
+            spec = self._given(number)
+        else:
+            fields = self.space.suggest(claim.trial)
+            params = dict(claim.trial.params)
+            try:
+                spec = self.space.spec(fields)
+            except SpecError as error:
+                claim.trial.set_constraint("spec", 1.0)
+                return make(state="infeasible", params=params, reason=str(error))
+        known = counted(spec)
+        common = {"spec": spec.to_dict(), "arch_id": spec.arch_id, "params": params}
+        reason = self._constrain(claim, known)
+        if reason:
+            return make(state="infeasible", measurements=known, reason=reason, **common)
+        twin = next((r for r in self.records() if r.arch_id == spec.arch_id and r.values), None)
+        if twin is not None:
+            self._constrain(claim, twin.measurements)
+            return make(
+                state=twin.state, values=dict(twin.values), measurements=twin.measurements, reason=twin.reason,
+                duplicate_of=twin.duplicate_of or twin.label, **common,
+            )  # fmt: skip
+        progress.started(label, spec, known, self.config.training.epochs)
+        try:
+            known |= self.judge.judge(spec, seed, trials.path(number), progress.epoch)
+        except (TrainingError, RuntimeError, MemoryError) as error:
+            log.exception("trial %s failed", label)
+            return make(state="failed", measurements=known, reason=f"{type(error).__name__}: {error}", **common)
+        reason = self._constrain(claim, known)
+        return make(
+            state="infeasible" if reason else "complete", reason=reason, measurements=known,
+            values={name: known[name].value for name in self.config.objectives}, **common,
+        )  # fmt: skip
+
+    def _constrain(self, claim: Claim, known: dict[str, Measurement]) -> str | None:
+        """Tells the sampler how far each known constraint is kept; the broken ones in words."""
+        amounts = violations(known, self.config.constraints)
+        for rule, amount in amounts.items():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                claim.trial.set_constraint(rule, amount)
+        return broken(amounts, known)
+
+    def _given(self, number: int) -> ArchSpec:
+        spec = given_spec(self.config.given[number])
+        fixed = self.space.fixed
+        return spec.replace(**{name: fixed[name] for name in ("task", "classes", "input_size", "channels")})
+
+
+def given_spec(name: str) -> ArchSpec:
+    """The spec of a preset or a spec file."""
+    if name in PRESETS or not Path(name).suffix:
+        return preset(name).spec
+    return ArchSpec.read(Path(name))
+
+
+def _recorder(label: str, number: int, seed: int, started: str, given: str | None) -> Callable[..., TrialRecord]:
+    def make(**fields: object) -> TrialRecord:
+        return TrialRecord(
+            label=label, number=number, seed=seed, given=given, started=started, finished=now(), **fields  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    return make

@@ -1,0 +1,223 @@
+"""One split of a data set as arrays, the table of layouts it can come from, and loading one by name.
+
+Shapes: N images, H rows, W columns, C channels (1 or 3). A layout is a module with a :class:`Loader`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archspace.errors import FieldError, closest
+from archspace.registry import Registry
+from searches.tasks.cache import Stamp
+from searches.tasks.images import Images
+
+Targets: TypeAlias = NDArray[Any]
+
+SPLITS = ("train", "val", "test")
+VOID = 255
+SPLIT_SEED = 20180301
+_LAYOUT_MODULES = ("digits", "imagefolder", "scenes", "segnet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Split:
+    """Images and targets of one split; the arrays may be read-only memory maps.
+
+    Attributes:
+        images: uint8 (N, H, W, C).
+        targets: int64 (N,) for classification, uint8 (N, H, W) for segmentation.
+        names: N names, unique within the split (``train/cat/1.jpg``, ``scenes/train/12``).
+        classes: class names; a target is an index into them.
+        void: label that loss and metric ignore; None where the targets have none.
+    """
+
+    images: Images
+    targets: Targets
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    void: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.images.dtype != np.uint8:
+            raise ValueError(f"images are {self.images.dtype}{self.images.shape}, must be uint8 (N, H, W, C)")
+        if not len(self.images) == len(self.targets) == len(self.names):
+            lengths = f"{len(self.images)} images, {len(self.targets)} targets, {len(self.names)} names"
+            raise ValueError(f"{lengths}: must be equally many")
+        if self.targets.ndim == 3 and self.targets.shape[1:] != self.images.shape[1:3]:
+            raise ValueError(f"masks {self.targets.shape} do not fit images {self.images.shape}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def head(self, n: int | None) -> Split:
+        """A subset of ``n``, copied into memory; itself where ``n`` is None or not below the length.
+
+        The order is shuffled with a fixed seed and spread evenly over the classes, so ``head(10)`` is the
+        beginning of ``head(20)`` and both have the classes in the split's own proportions.
+
+        Raises:
+            FieldError: ``n`` is below 1.
+        """
+        if n is None or n >= len(self):
+            return self
+        if n < 1:
+            raise FieldError("n", n, "a subset has at least one image", 1)
+        index = stratified_order(self.targets if self.targets.ndim == 1 else np.zeros(len(self), np.int64))[
+            :n
+        ]
+        return Split(
+            images=np.array(self.images[index]),
+            targets=np.array(self.targets[index]),
+            names=tuple(self.names[i] for i in index),
+            classes=self.classes,
+            void=self.void,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a layout is asked for; the values are checked before a layout sees them."""
+
+    layout: str
+    split: str
+    root: Path | None
+    input_size: tuple[int, int]
+    channels: int
+    task: str
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        """The absolute root of a layout that reads files."""
+        if self.root is None:
+            raise FieldError("data.root", None, f"layout {self.layout!r} reads files and needs a folder")
+        return self.root
+
+    def cache_key(self, sources: Sequence[Stamp] = (), **more: object) -> dict[str, object]:
+        """The cache key of this request's arrays, made from these source files."""
+        return {
+            "layout": self.layout,
+            "root": None if self.root is None else str(self.root),
+            "split": self.split,
+            "input_size": self.input_size,
+            "channels": self.channels,
+            "sources": sources,
+            **more,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loader:
+    """A layout: how to read it, which tasks it serves, and whether it reads a folder."""
+
+    read: Callable[[Request], Split]
+    tasks: tuple[str, ...]
+    needs_root: bool
+
+
+LAYOUTS: Registry[Loader] = Registry("data.layout")
+
+
+def layout(
+    name: str, *, tasks: tuple[str, ...], needs_root: bool = True
+) -> Callable[[Callable[[Request], Split]], Callable[[Request], Split]]:
+    """Decorator that registers a reading function as the layout ``name``."""
+
+    def enter(read: Callable[[Request], Split]) -> Callable[[Request], Split]:
+        LAYOUTS.register(name)(Loader(read=read, tasks=tasks, needs_root=needs_root))
+        return read
+
+    return enter
+
+
+def layouts() -> Registry[Loader]:
+    """The table of all layouts, their modules imported."""
+    for module in _LAYOUT_MODULES:
+        import_module(f"searches.tasks.{module}")
+    return LAYOUTS
+
+
+def load_split(
+    layout: str,
+    split: str,
+    *,
+    root: Path | None,
+    input_size: tuple[int, int],
+    channels: int = 3,
+    task: str,
+    seed: int = 0,
+) -> Split:
+    """Loads one split, decoded at ``input_size``; the second time it comes from the cache.
+
+    Args:
+        layout: a name in :func:`layouts`.
+        split: ``train``, ``val`` or ``test``.
+        root: the data set's folder; None for a built-in layout.
+        input_size: (H, W) in pixels.
+        channels: 1 (grey) or 3 (RGB).
+        task: the task that will use it; must be one of the layout's.
+        seed: of generated data. How given data is divided into splits never depends on it.
+
+    Raises:
+        FieldError: an argument breaks a rule.
+        InputError: a file or folder is missing or cannot be used; the message names it.
+    """
+    loader = layouts()[layout]
+    if split not in SPLITS:
+        raise FieldError("data.split", split, "unknown split", closest(str(split), list(SPLITS)))
+    if task not in loader.tasks:
+        raise FieldError("task", task, f"data.layout {layout!r} does not serve it", " or ".join(loader.tasks))
+    if len(input_size) != 2 or not all(isinstance(side, int) and side >= 1 for side in input_size):
+        raise FieldError("input_size", input_size, "must be (height, width) in whole pixels, at least 1")
+    if channels not in (1, 3):
+        raise FieldError("channels", channels, "images have 1 (grey) or 3 (RGB)", 1 if channels < 2 else 3)
+    if seed < 0:
+        raise FieldError("data.seed", seed, "must not be negative", 0)
+    request = Request(
+        layout=layout,
+        split=split,
+        root=_checked_root(layout, loader, root),
+        input_size=(input_size[0], input_size[1]),
+        channels=channels,
+        task=task,
+        seed=seed,
+    )
+    return loader.read(request)
+
+
+def _checked_root(layout: str, loader: Loader, root: Path | None) -> Path | None:
+    if not loader.needs_root:
+        if root is not None:
+            raise FieldError(
+                "data.root", str(root), f"layout {layout!r} is built in and reads no folder", "none"
+            )
+        return None
+    if root is None:
+        raise FieldError("data.root", None, f"layout {layout!r} reads files and needs a folder")
+    path = Path(root).expanduser()
+    if not path.exists():
+        raise FieldError("data.root", str(root), "no such folder")
+    if not path.is_dir():
+        raise FieldError("data.root", str(root), "is not a folder")
+    return path.resolve()
+
+
+def stratified_order(labels: NDArray[np.integer[Any]], seed: int = SPLIT_SEED) -> NDArray[np.int64]:
+    """A fixed shuffle of 0..N-1 of which every beginning has the classes in the proportions of the whole.
+
+    The k-th of a class's n images is placed at (k + 1/2) / n; ties fall in shuffled order.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    place = np.empty(len(labels), np.float64)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels[order] == label)
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.asarray(order[np.argsort(place, kind="stable")], dtype=np.int64)

@@ -1,0 +1,105 @@
+"""Image files as arrays: listing, decoding, conversion to 8 bits and resizing, shared by the layouts."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from archspace.errors import InputError
+
+Images: TypeAlias = NDArray[np.uint8]
+
+IMAGE_SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+_DECODING_ERRORS = (
+    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error,
+    Image.DecompressionBombError,
+)  # fmt: skip
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of this name is taken for an image: a known suffix, not hidden."""
+    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def list_images(folder: Path) -> list[Path]:
+    """The image files directly in ``folder``, sorted by name; other and hidden files are left out.
+
+    Raises:
+        InputError: the folder is missing or cannot be listed.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if is_image_name(path.name) and path.is_file())
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be listed: {error.strerror}") from error
+
+
+def open_image(source: Path | bytes, name: str) -> Image.Image:
+    """Decodes an image file (first frame) with its EXIF orientation applied.
+
+    Raises:
+        InputError: missing, unreadable, truncated or no image; one line with ``name`` and the reason.
+    """
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except UnidentifiedImageError as error:
+        raise InputError(f"{name}: is not an image that can be read") from error
+    except _DECODING_ERRORS as error:
+        reason = (
+            (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+        )
+        raise InputError(f"{name}: cannot be decoded: {' '.join(reason.split())}") from error
+
+
+def image_array(image: Image.Image, size: tuple[int, int], channels: int, name: str) -> Images:
+    """Converts an open image to uint8 (H, W, C), resized bilinearly to ``size`` = (H, W).
+
+    16-bit values are scaled to 8 bits; transparent pixels are laid on white; a palette is looked up.
+
+    Raises:
+        InputError: pixel values are floating-point or wider than 16 bits.
+    """
+    if image.mode.startswith("I"):
+        wide = np.asarray(image).astype(np.int64)
+        if wide.min() < 0 or wide.max() > 65535:
+            raise InputError(f"{name}: has pixel values beyond 16 bits; convert it to 8 bits a channel")
+        image = Image.fromarray((wide // 257).astype(np.uint8))
+    elif image.mode == "F":
+        raise InputError(f"{name}: has floating-point pixels; convert it to 8 bits a channel")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert("L" if channels == 1 else "RGB")
+    height, width = size
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image, dtype=np.uint8).reshape(height, width, channels)
+
+
+def mask_array(image: Image.Image, name: str) -> NDArray[np.int32]:
+    """The class indices (H, W) of an open mask at its own size; a palette image gives its indices.
+
+    Raises:
+        InputError: the mask has colours or alpha instead of one index a pixel.
+    """
+    if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
+        raise InputError(f"{name}: is a {image.mode} image; a mask has one class index a pixel (mode L or P)")
+    return np.asarray(image).astype(np.int32)
+
+
+def resize_mask(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resizes class indices (H, W) to ``size`` = (H', W') by nearest neighbour."""
+    if mask.shape == size:
+        return mask
+    resized = Image.fromarray(mask).resize((size[1], size[0]), Image.Resampling.NEAREST)
+    return np.asarray(resized, dtype=np.uint8)

@@ -1,0 +1,112 @@
+"""Trials in the study's Optuna storage: claimed by one worker at a time, taken up again after a crash."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from analysis.records import TrialRecord
+from analysis.runs import RECORD_FILE, TRIALS_FOLDER, write_record
+from searches.locks import Held, locked, try_lock
+
+log = logging.getLogger(__name__)
+
+RECORD_ATTR = "record"
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+STATES = {"complete": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A running trial that this process holds; ``resumed`` when another process had begun it."""
+
+    trial: optuna.Trial
+    lock: Held
+    resumed: bool
+
+
+class Trials:
+    """The trials of one kind (sampled or given) of a run.
+
+    Args:
+        study: their Optuna study.
+        folder: the run folder.
+        prefix: of their labels and folders (``""`` or ``"given-"``).
+        target: how many are to finish as complete.
+        bound: how many may be begun at most.
+    """
+
+    def __init__(self, study: optuna.Study, folder: Path, prefix: str, target: int, bound: int) -> None:
+        self.study, self.folder, self.prefix = study, folder, prefix
+        self.target, self.bound = target, bound
+
+    def label(self, number: int) -> str:
+        """Name of trial ``number`` and of its folder."""
+        return f"{self.prefix}{number}"
+
+    def path(self, number: int) -> Path:
+        """Folder of trial ``number``."""
+        return self.folder / TRIALS_FOLDER / self.label(number)
+
+    def claim(self) -> Claim | None:
+        """A trial to run: one that a dead process left, else a new one; ``None`` when there is nothing to do."""
+        with locked(self.folder / "study.lock"):
+            trials = self.study.get_trials(deepcopy=False)
+            running = 0
+            for frozen in trials:
+                if frozen.state != TrialState.RUNNING:
+                    continue
+                lock = self._lock(frozen.number)
+                if lock is not None:
+                    log.info("trial %s: taken up again", self.label(frozen.number))
+                    return Claim(optuna.Trial(self.study, frozen._trial_id), lock, resumed=True)
+                running += 1
+            complete = sum(frozen.state == TrialState.COMPLETE for frozen in trials)
+            if complete + running >= self.target or len(trials) >= self.bound:
+                return None
+            trial = self.study.ask()
+            lock = self._lock(trial.number)
+            assert lock is not None, "a new trial's lock is free"
+            return Claim(trial, lock, resumed=False)
+
+    def _lock(self, number: int) -> Held | None:
+        return try_lock(self.path(number) / "lock")
+
+    def finish(self, claim: Claim, record: TrialRecord, objectives: tuple[str, ...]) -> None:
+        """Enters the record in the storage, then ends the trial, then writes ``record.json``."""
+        claim.trial.set_user_attr(RECORD_ATTR, record.to_dict())
+        values = [record.values[name] for name in objectives] if record.values else None
+        state = TrialState.COMPLETE if values else STATES[record.state]
+        self.study.tell(claim.trial, values, state=state)
+        write_record(self.folder, record)
+        claim.lock.release()
+
+    def finished(self) -> Iterator[TrialRecord]:
+        """Records of all trials that ended, by number."""
+        for frozen in self.study.get_trials(deepcopy=False, states=FINISHED):
+            record = _record(frozen)
+            if record is not None:
+                yield record
+
+    def mirror(self) -> None:
+        """Writes every ``record.json`` that a crash kept from being written."""
+        for record in self.finished():
+            if not (self.folder / TRIALS_FOLDER / record.label / RECORD_FILE).is_file():
+                write_record(self.folder, record)
+
+    def count(self, state: TrialState) -> int:
+        """How many trials are in ``state``."""
+        return len(self.study.get_trials(deepcopy=False, states=(state,)))
+
+
+def _record(frozen: FrozenTrial) -> TrialRecord | None:
+    data = frozen.user_attrs.get(RECORD_ATTR)
+    if data is None:
+        return None
+    return TrialRecord.from_dict(json.loads(data) if isinstance(data, str) else data)

@@ -1,0 +1,63 @@
+"""More processes on one study: each claims trials of its own and ends with its parent."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis.records import objective
+from searches.config import StudyConfig
+from searches.progress import Progress
+from searches.training import Epoch
+
+
+class OrphanProgress(Progress):
+    """Progress that ends the process when its parent is gone."""
+
+    parent = 0
+
+    def epoch(self, epoch: Epoch) -> None:
+        """An epoch ended; so does the process if nobody waits for it."""
+        if os.getppid() != self.parent:
+            os._exit(1)
+        super().epoch(epoch)
+
+
+def _work(config: StudyConfig, folder: Path, workers: int, parent: int) -> None:
+    from searches.logs import log_to
+    from searches.study import Study
+
+    log_to(folder)
+    study = Study.open(config, folder, workers)
+    objectives = [objective(name) for name in config.objectives]
+    progress = OrphanProgress(objectives, config.trials, study.records(), Console(quiet=True))
+    progress.parent = parent
+    try:
+        study.run(progress)
+    except KeyboardInterrupt:
+        logging.getLogger("searches").info("worker stopped")
+
+
+@contextmanager
+def extra_workers(config: StudyConfig, folder: Path, workers: int) -> Iterator[None]:
+    """``workers - 1`` processes beside this one, with as many threads each as the study says; joined at the end."""
+    context = multiprocessing.get_context("spawn")
+    crew = [
+        context.Process(target=_work, args=(config, folder, workers, os.getpid())) for _ in range(workers - 1)
+    ]
+    for process in crew:
+        process.start()
+    try:
+        yield
+        for process in crew:
+            process.join()
+    finally:
+        for process in crew:
+            if process.is_alive():
+                process.terminate()

@@ -1,0 +1,486 @@
+"""Networks as modules: all of the space builds, runs, learns and costs what is planned; presets too."""
+
+from __future__ import annotations
+
+import csv
+import random
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from analysis.complexity import count
+from archspace.build import Network, build, dead_parameters
+from archspace.errors import SpecError
+from archspace.fields import ACTIVATIONS
+from archspace.plan import NETWORKS, TASKS, UNITS, count_block
+from archspace.presets import PRESETS, preset
+from archspace.resolve import FIELDS
+from archspace.spec import ArchSpec
+from tests.archspace.strategies import random_spec
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def built(spec: ArchSpec, seed: int = 0) -> Network:
+    torch.manual_seed(seed)
+    return build(spec)
+
+
+def images(spec: ArchSpec, height: int, width: int, n: int = 2) -> Tensor:
+    return torch.randn(n, spec.channels, height, width, generator=torch.Generator().manual_seed(3))
+
+
+def output_shape(spec: ArchSpec, height: int, width: int, n: int = 2) -> tuple[int, ...]:
+    """(N, classes), (N, classes, H, W), or at the encoder's stride where there is no decoder."""
+    if spec.task == "classification":
+        return n, spec.classes
+    stride = 1 if spec.decoder != "none" else 2 ** (len(spec.alphas) + 1)
+    return n, spec.classes, -(-height // stride), -(-width // stride)
+
+
+# ------------------------------------------------------------------------------ the whole space
+
+CHUNKS, EACH = 20, 10
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_the_whole_space_builds_runs_learns_and_costs_what_its_plan_says(chunk: int) -> None:
+    rng = random.Random(1000 + chunk)
+    for _ in range(EACH):
+        spec = random_spec(rng, most_params=1_500_000)
+        try:
+            check_network(spec)
+        except Exception as error:
+            raise AssertionError(f"{type(error).__name__}: {error}\n{spec.to_json()}") from error
+
+
+def check_network(spec: ArchSpec) -> None:
+    network = built(spec)
+    cost = count(spec)
+    assert sum(p.numel() for p in network.parameters()) == cost.params
+    dead = dead_parameters(network)
+    named = dict(network.named_parameters())
+    assert dead <= set(named)
+    assert sum(named[name].numel() for name in dead) == cost.total.dead_params
+    sizes = [(32, 48), (48, 32)] if network.multiple > 1 else [(33, 47), (50, 32)]
+    for height, width in sizes:
+        with FlopCounterMode(display=False) as counter:
+            y = network(images(spec, height, width))
+        assert y.shape == output_shape(spec, height, width)
+        assert y.isfinite().all()
+        planned = count_block(spec.plan, (height, width))
+        assert counter.get_total_flops() == 2 * 2 * planned.macs
+        levels = count(spec.replace(input_size=(height, width)))
+        assert levels.total == planned and sum(c.macs for c in levels.levels.values()) == planned.macs
+    (y * torch.randn_like(y)).sum().backward()
+    for name, parameter in named.items():
+        if name in dead:
+            assert parameter.grad is None, f"{name} is declared dead and learns"
+        else:
+            assert parameter.grad is not None, f"{name} never learns and is not declared dead"
+            assert parameter.grad.isfinite().all(), name
+
+
+def test_the_random_specs_reach_the_whole_space() -> None:
+    """Every value of every named field occurs among the specs that the test above builds."""
+    specs = [
+        random_spec(rng, 1_500_000)
+        for rng in map(random.Random, range(1000, 1000 + CHUNKS))
+        for _ in range(EACH)
+    ]
+    assert {s.network for s in specs} == set(NETWORKS)
+    assert {s.task for s in specs} == set(TASKS)
+    assert {u for s in specs for u in s.unit} == {*UNITS, None}
+    assert {s.activation for s in specs} == set(ACTIVATIONS)
+    assert {s.decoder for s in specs} == {None, "none", "espnet", "espnet-raw", "edgenets"}
+    assert {k for s in specs for k in s.branches} >= {None, *range(1, 9)}
+    assert {a for s in specs for a in s.alphas} == set(range(5))
+    for field in (
+        "dilated",
+        "residual",
+        "reinforcement",
+        "fusion",
+        "downsampling",
+        "pointwise_kernel",
+        "channels",
+    ):
+        assert len({getattr(s, field) for s in specs} - {None}) >= 2, field
+    assert len({s.arch_id for s in specs}) > 190
+
+
+# ------------------------------------------------------------------------------ searched fields
+
+BASES: list[dict[str, Any]] = [
+    {"network": "espnet-a"},
+    {"network": "espnet-b"},
+    {"network": "espnet-c"},
+    {"network": "espnet"},
+    {"network": "espnet-a", "task": "classification"},
+    {"network": "espnet-b", "task": "classification"},
+    {"network": "espnet-c", "task": "classification"},
+    {"network": "espnetv2", "task": "classification"},
+    {"network": "espnetv2", "task": "segmentation"},
+    {"network": "espnetv2", "task": "segmentation", "decoder": "none"},
+]
+
+
+def base_spec(fields: dict[str, Any], unit: str | None = None) -> ArchSpec:
+    """Small, with repeats at every level and every field free to move."""
+    spec = ArchSpec(
+        **{**fields, "width": 0.5, "alphas": 1, "classes": 6, "input_size": (32, 48), "unit": unit}
+    )
+    return spec if spec.receptive_field is None else spec.replace(receptive_field=9)
+
+
+def flips(spec: ArchSpec) -> list[tuple[str, Any]]:
+    """Every field that is not ``None`` with another legal value; per-level fields one level at a time."""
+    found: list[tuple[str, Any]] = [
+        ("width", 1.0), ("classes", 7), ("input_size", (48, 48)), ("channels", 4),
+        ("reinforcement", not spec.reinforcement),
+        ("downsampling", "strided-conv" if spec.downsampling == "strided-unit" else "strided-unit"),
+        *(("activation", act) for act in ACTIVATIONS if act != spec.activation),
+    ]  # fmt: skip
+    for field in ("dilated", "residual"):
+        if getattr(spec, field) is not None:
+            found.append((field, not getattr(spec, field)))
+    if spec.fusion is not None:
+        found.append(("fusion", "none" if spec.fusion == "hff" else "hff"))
+    if spec.pointwise_kernel is not None:
+        found.append(("pointwise_kernel", 3 if spec.pointwise_kernel == 1 else 1))
+    if spec.decoder is not None:
+        found += [
+            ("decoder", d) for d in NETWORKS[spec.network].decoders if d != spec.decoder and _takes(spec, d)
+        ]
+
+    def one_level(field: str, index: int, value: object) -> tuple[str, Any]:
+        entries = list(getattr(spec, field))
+        entries[index] = value
+        return field, entries
+
+    for i, unit in enumerate(spec.unit):
+        found += [one_level("unit", i, name) for name in UNITS if name != unit]
+        found.append(one_level("alphas", i, 2))
+        if spec.branches[i] is not None:
+            found.append(one_level("branches", i, 2))
+    for i, limit in enumerate(spec.receptive_field or ()):
+        if limit is not None:
+            found.append(one_level("receptive_field", i, 3))
+    return found
+
+
+def _takes(spec: ArchSpec, decoder: str) -> bool:
+    return decoder != "espnet-raw" or spec.reinforcement
+
+
+@lru_cache(maxsize=512)
+def signature(spec: ArchSpec) -> tuple[object, ...]:
+    """What tells two modules apart: parameter shapes, counted MACs, the output with same-seed weights."""
+    network = built(spec).eval()
+    shapes = tuple((name, tuple(p.shape)) for name, p in network.named_parameters())
+    with torch.inference_mode():
+        y = network(images(spec, *spec.input_size, n=1))
+    return shapes, count(spec).macs, tuple(y.flatten().tolist())
+
+
+@pytest.mark.parametrize("fields", BASES, ids=lambda f: "-".join(f.values()))
+def test_every_searched_field_changes_the_network(fields: dict[str, Any]) -> None:
+    spec = base_spec(fields)
+    flipped = flips(spec)
+    expected = set(FIELDS) - {"network", "task"} - ({"decoder"} if spec.decoder is None else set())
+    assert {field for field, _ in flipped} >= expected
+    unit_names = set()
+    for field, value in flipped:
+        if field == "unit":  # each unit once, at some level: all the rest is the test below
+            fresh = set(value) - unit_names
+            unit_names |= set(value)
+            if not fresh:
+                continue
+        other = spec.replace(**{field: value})
+        assert getattr(other, field) == (tuple(value) if isinstance(value, list) else value), (field, value)
+        assert other.arch_id != spec.arch_id, (field, value)
+        assert signature(other) != signature(spec), f"{field}={value} has another id and is the same module"
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("fields", BASES, ids=lambda f: "-".join(f.values()))
+def test_every_field_of_every_unit_changes_the_plan_or_is_refused(fields: dict[str, Any], unit: str) -> None:
+    spec = base_spec(fields, unit)
+    for field, value in flips(spec):
+        assert spec.replace(**{field: value}).arch_id != spec.arch_id, (field, value)
+    refused = {"fusion": "none", "dilated": False, "residual": False, "pointwise_kernel": 3, "branches": 2,
+               "receptive_field": 5, "decoder": "none"}  # fmt: skip
+    given = {**fields, "unit": unit, "alphas": 1}
+    for field, value in refused.items():
+        now = getattr(ArchSpec(**given), field)
+        if now is None or (isinstance(now, tuple) and not any(now) and spec.dilated is None):
+            with pytest.raises(SpecError, match=field):
+                ArchSpec(**{**given, field: value})
+
+
+@pytest.mark.parametrize(
+    "unit", ["mobilenet", "shufflenet", "shufflenetv2", "resnet", "resnext", "inception", "asp"]
+)
+def test_every_field_of_every_unit_changes_the_module(unit: str) -> None:
+    spec = base_spec({"network": "espnet-c"}, unit)
+    for field, value in flips(spec):
+        if field not in ("unit", "activation"):
+            assert signature(spec.replace(**{field: value})) != signature(spec), (field, value)
+
+
+def test_the_networks_differ_from_each_other() -> None:
+    same = {"task": "segmentation", "classes": 6, "input_size": (32, 48), "width": 0.5}
+    seen = [
+        signature(ArchSpec(name, **same))
+        for name in ("espnet-a", "espnet-b", "espnet-c", "espnet", "espnetv2")
+    ]
+    assert all(one != other for i, one in enumerate(seen) for other in seen[:i])
+
+
+# ------------------------------------------------------------------------------ presets
+
+# Parameters, convolution MACs: measured with the released code (facts/reference_costs.csv, torch 2.13).
+PINNED = {
+    "espnet-c-2-3": (187_529, 2_159_435_776),
+    "espnet-c-2-5": (252_297, 2_683_723_776),
+    "espnet-c": (349_449, 3_470_155_776),
+    "espnet-2-3": (202_649, 3_123_470_336),
+    "espnet-2-5": (267_417, 3_647_758_336),
+    "espnet": (364_569, 4_434_190_336),
+    "espnet-camvid": (354_517, 1_302_660_900),
+    "espnetv2-0.5": (1_241_332, 28_375_508),
+    "espnetv2-1.0": (1_670_072, 85_720_404),
+    "espnetv2-1.25": (1_965_440, 123_399_444),
+    "espnetv2-1.5": (2_314_856, 168_604_884),
+    "espnetv2-2.0": (3_498_136, 284_806_228),
+    "espnetv2-seg-0.5": (80_353, 168_071_388),
+    "espnetv2-seg-1.0": (234_021, 305_617_116),
+    "espnetv2-seg-1.5": (468_373, 482_238_172),
+    "espnetv2-seg-2.0": (789_253, 759_129_308),
+}
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_presets_cost_what_the_released_code_costs(name: str) -> None:
+    cost = count(preset(name).spec)
+    assert (cost.params, cost.conv_macs) == PINNED[name]
+
+
+@pytest.mark.parametrize("name", [name for name, p in PRESETS.items() if "params" in p.published])
+def test_presets_have_the_published_parameters_to_the_last_digit(name: str) -> None:
+    """Within one unit of the last published digit: the papers round some numbers and cut off others."""
+    published = preset(name).published["params"]
+    digit = 1e3 if preset(name).spec.network != "espnetv2" else 1e4
+    assert abs(count(preset(name).spec).params - published) < digit
+
+
+@pytest.mark.parametrize("name", [name for name, p in PRESETS.items() if "conv_macs" in p.published])
+def test_presets_have_the_published_flops_to_the_last_digit(name: str) -> None:
+    published = preset(name).published["conv_macs"]
+    total = count(preset(name).spec).total
+    digit = {"espnetv2-1.75": 1e6, "espnetv2-1.5": 1e5, "espnetv2-2.0": 1e5}.get(name, 1e4)
+    assert abs(total.conv_macs + total.half_biases - published) < digit
+
+
+def referenced(row: dict[str, str]) -> ArchSpec | None:
+    """The spec of a row of the reference table; ``None`` for families that are not here."""
+    model, variant = row["model"], row["variant"]
+    width, height = (int(side) for side in row["input_size"].split("x"))
+    common: dict[str, Any] = {"classes": int(row["n_classes"]), "input_size": (height, width)}
+    if model in ("ESPNet", "ESPNet-C"):
+        depth = (int(variant[1]), int(variant[3]))
+        if model == "ESPNet-C":
+            return ArchSpec("espnet-c", alphas=depth, **common)
+        return ArchSpec(
+            "espnet", alphas=depth, decoder="espnet-raw" if "test" in variant else "espnet", **common
+        )
+    if model.startswith("ESPNetv2-cls"):
+        return ArchSpec("espnetv2", width=float(variant.removeprefix("s")), **common)
+    if model == "ESPNetv2-seg (EdgeNets)":
+        return ArchSpec(
+            "espnetv2", task="segmentation", width=float(variant.split()[0].removeprefix("s")), **common
+        )
+    return None
+
+
+def test_all_reference_costs_are_met_exactly(shared: Path) -> None:
+    rows = 0
+    with (shared / "facts" / "reference_costs.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            spec = referenced(row)
+            if spec is None:
+                continue
+            rows += 1
+            total = count(spec).total
+            where = f"{row['model']} {row['variant']} {row['input_size']}"
+            assert total.params == int(row["params"]), where
+            assert total.conv_macs == int(row["macs_conv_only"]), where
+            assert total.deconv_macs == int(row["macs_convT"]), where
+            assert total.linear_macs == int(row["macs_linear"]), where
+            assert 2 * total.macs == int(row["flops_torch"]), where
+            assert total.conv_macs + total.half_biases == int(row["macs_edgenets_counter"]), where
+    assert rows == 10 + 10 + 16
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_runs_and_learns(name: str) -> None:
+    spec = preset(name).spec
+    network = built(spec)
+    assert sum(p.numel() for p in network.parameters()) == count(spec).params
+    y = network(images(spec, 64, 96))
+    assert y.shape == output_shape(spec, 64, 96) and y.isfinite().all()
+    y.square().mean().backward()
+    without = {path for path, p in network.named_parameters() if p.grad is None}
+    assert without == dead_parameters(network)
+
+
+def test_dead_parameters_are_those_of_the_released_networks() -> None:
+    """Slopes after the 4 strided EESPs, and the image branch of level 5: 3,130 parameters at scale 1."""
+    network = built(preset("espnetv2-1.0").spec)
+    dead = dead_parameters(network)
+    sizes = {name: p.numel() for name, p in network.named_parameters() if name in dead}
+    assert sum(sizes.values()) == 3130
+    assert sum(n for name, n in sizes.items() if name.startswith("encoder.level5.down.image.")) == 2650
+    assert sorted(n for name, n in sizes.items() if ".image." not in name) == [32, 64, 128, 256]
+    assert count(preset("espnetv2-2.0").spec.replace(reinforcement=False)).total.dead_params == 992
+    assert count(preset("espnet").spec).total.dead_params == 0
+
+
+def test_batch_norms_have_the_epsilon_of_each_paper() -> None:
+    for name, eps in (("espnet", 1e-3), ("espnetv2-1.0", 1e-5), ("espnetv2-seg-0.5", 1e-5)):
+        norms = [m for m in built(preset(name).spec).modules() if isinstance(m, torch.nn.BatchNorm2d)]
+        assert norms and {norm.eps for norm in norms} == {eps}
+
+
+# ------------------------------------------------------------------------------ using a network
+
+
+@pytest.mark.parametrize(
+    ("fields", "shape", "field", "nearest"),
+    [
+        ({"network": "espnet"}, (1, 4, 64, 64), "input.channels", 3),
+        ({"network": "espnet", "channels": 4}, (1, 3, 64, 64), "input.channels", 4),
+        ({"network": "espnetv2"}, (1, 1, 64, 64), "input.channels", 3),
+        ({"network": "espnet"}, (1, 3, 100, 200), "input_size", (96, 200)),
+        ({"network": "espnet"}, (1, 3, 64, 3), "input_size", (64, 8)),
+        ({"network": "espnetv2", "task": "segmentation"}, (1, 3, 360, 480), "input_size", (352, 480)),
+        ({"network": "espnetv2", "task": "segmentation"}, (1, 3, 33, 5), "input_size", (32, 16)),
+    ],
+)
+def test_an_image_that_does_not_fit_is_refused_with_one_that_does(
+    fields: dict[str, Any], shape: tuple[int, ...], field: str, nearest: object
+) -> None:
+    network = built(ArchSpec(**fields)).eval()
+    with pytest.raises(SpecError) as caught:
+        network(torch.zeros(shape))
+    assert (caught.value.field, caught.value.nearest) == (field, nearest)
+    n, channels, *sides = shape
+    fits = (n, nearest, *sides) if field == "input.channels" else (n, channels, *nearest)  # type: ignore[misc]
+    with torch.inference_mode():
+        network(torch.zeros(fits))
+
+
+@pytest.mark.parametrize("shape", [(3, 64, 64), (64, 64), (1, 3, 64, 64, 64)])
+def test_what_is_no_batch_of_images_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(SpecError, match="input"):
+        built(ArchSpec("espnet")).eval()(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("fields", BASES, ids=lambda f: "-".join(f.values()))
+@pytest.mark.parametrize("reinforcement", [True, False])
+def test_feature_info_is_what_the_encoder_returns(fields: dict[str, Any], reinforcement: bool) -> None:
+    spec = ArchSpec(**fields, width=0.5, reinforcement=reinforcement)
+    network = built(spec).eval()
+    height, width = 64, 96
+    with torch.inference_mode():
+        features = network.encoder(images(spec, height, width, n=1))
+    assert [info.name for info in network.feature_info] == [
+        f"level{i + 1}" for i in range(len(spec.alphas) + 1)
+    ]
+    for info in network.feature_info:
+        assert features[info.name].shape == (1, info.channels, height // info.stride, width // info.stride)
+        assert network.get_submodule(info.path) is not None
+    assert [info.stride for info in network.feature_info] == [
+        2 ** (i + 1) for i in range(len(spec.alphas) + 1)
+    ]
+
+
+def test_a_seeded_build_is_reproducible() -> None:
+    for name in ("espnet", "espnetv2-0.5"):
+        spec = preset(name).spec
+        one, same, other = (
+            built(spec, 1).state_dict(),
+            built(spec, 1).state_dict(),
+            built(spec, 2).state_dict(),
+        )
+        assert all(torch.equal(one[key], same[key]) for key in one)
+        assert any(not torch.equal(one[key], other[key]) for key in one)
+
+
+def test_networks_share_no_state() -> None:
+    """Other networks, built, run and trained in between, leave a network's weights and output alone."""
+    spec = preset("espnet").spec
+    network = built(spec).eval()
+    x = images(spec, 32, 32)
+    with torch.inference_mode():
+        before = network(x)
+    own = {t.data_ptr() for t in network.state_dict().values()}
+    rng = random.Random(9)
+    for other_spec in [spec, *(random_spec(rng, 200_000) for _ in range(8))]:
+        other = built(other_spec, 5)
+        assert not own & {t.data_ptr() for t in other.state_dict().values()}
+        optimiser = torch.optim.SGD(other.parameters(), lr=1.0)
+        other(images(other_spec, 32, 32)).sum().backward()
+        optimiser.step()
+    with torch.inference_mode():
+        assert torch.equal(network(x), before)
+    assert network.spec == spec and network.spec.plan is spec.plan
+    assert list(built(spec).state_dict()) == list(network.state_dict())
+
+
+def test_repeated_units_have_weights_of_their_own() -> None:
+    """A level repeats one plan; its units must not be one module."""
+    network = built(ArchSpec("espnet-c", alphas=(3, 3), width=0.5))
+    names = [name for name, _ in network.named_parameters(remove_duplicate=False)]
+    assert len(names) == len(list(network.parameters()))
+    assert {f"encoder.level2.units.{i}.reduce.conv.weight" for i in range(3)} <= set(names)
+
+
+def test_levels_are_joined_in_the_published_order() -> None:
+    """Level 2: units, downsampler, image; level 3: downsampler, units (released code)."""
+    network = built(ArchSpec("espnet-c", alphas=1, width=0.5)).eval()
+    caught: dict[str, Tensor] = {}
+
+    def keep(name: str) -> None:
+        module = network.get_submodule(name)
+        module.register_forward_hook(
+            lambda _, inputs, output: caught.update({name: output, f"{name}<": inputs[0]})
+        )
+
+    for level in ("encoder.level2", "encoder.level3"):
+        for part in ("down", "units.0", "mix"):
+            keep(f"{level}.{part}")
+    x = images(network.spec, 32, 48)
+    with torch.inference_mode():
+        network(x)
+    pool = torch.nn.AvgPool2d(3, stride=2, padding=1)
+    for level, order in (("level2", ("units.0", "down")), ("level3", ("down", "units.0"))):
+        parts = [caught[f"encoder.{level}.{part}"] for part in order]
+        parts += [pool(pool(x))] if level == "level2" else []
+        torch.testing.assert_close(caught[f"encoder.{level}.mix<"], torch.cat(parts, 1))
+
+
+def test_training_mode_and_evaluation_mode_differ_only_through_norms_and_dropout() -> None:
+    spec = ArchSpec("espnetv2", width=0.5, classes=10)
+    network = built(spec).eval()
+    x = images(spec, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(network(x), network(x))
+        assert torch.allclose(network(x)[:1], network(x[:1]), atol=1e-5)

@@ -1,0 +1,91 @@
+"""The search space: rectangular for samplers, honest for specs."""
+
+from __future__ import annotations
+
+import optuna
+
+from searches.config import SamplerConfig
+from searches.samplers import derived_seed, make_sampler
+from searches.space import SearchSpace
+
+FIXED = {"task": "segmentation", "classes": 8, "input_size": [64, 64], "channels": 3}
+SPACE = {
+    "network": {"choices": ["espnet-c", "espnet", "espnetv2"]},
+    "unit": {"choices": ["esp", "eesp", "mobilenet"], "per_level": True},
+    "branches": {"choices": [2, 4]},
+    "width": {"low": 0.25, "high": 1.0, "step": 0.25},
+    "alphas": {"low": 0, "high": 3, "per_level": True},
+    "fusion": {"choices": ["hff", "none"]},
+    "receptive_field": {"choices": [3, 7, 17], "per_level": True},
+}
+
+
+def test_every_trial_suggests_every_free_field_of_the_deepest_network() -> None:
+    space = SearchSpace(SPACE, FIXED)
+    names = list(space.distributions())
+    assert names == [
+        "network", "unit.2", "unit.3", "unit.4", "branches", "width", "alphas.2", "alphas.3", "alphas.4", "fusion",
+        "receptive_field.1", "receptive_field.2", "receptive_field.3", "receptive_field.4",
+    ]  # fmt: skip
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    seen = set()
+    for _ in range(60):
+        trial = study.ask()
+        fields = space.suggest(trial)
+        assert set(trial.params) == set(names)
+        spec = space.spec(fields)
+        assert spec.network in ("espnet-b", "espnet-c", "espnet", "espnetv2")
+        assert (spec.classes, spec.input_size, spec.task) == (8, (64, 64), "segmentation")
+        assert spec.width == fields["width"]
+        assert list(spec.alphas) == fields["alphas"][: len(spec.alphas)]
+        seen.add(spec.network)
+    assert len(seen) >= 3
+
+
+def _asked(name: str, told: int, trial_number: int) -> dict[str, object]:
+    """Parameters of one trial of a study whose first ``told`` trials are given."""
+    space = SearchSpace(SPACE, FIXED)
+    config = SamplerConfig(name=name, startup=4, population=4)  # type: ignore[arg-type]
+    study = optuna.create_study(directions=["maximize", "minimize"])
+    distributions = space.distributions()
+    for number in range(told):
+        study.sampler = make_sampler(config, distributions, 7)
+        trial = study.ask()
+        space.suggest(trial)
+        study.tell(trial, [derived_seed(number) % 97, derived_seed(number, "b") % 89])
+        if number == trial_number:
+            return dict(trial.params)
+    raise AssertionError("not reached")
+
+
+def test_suggestions_follow_from_seed_number_and_history_alone() -> None:
+    """A new sampler object for every trial (as after a crash) changes nothing, for every sampler."""
+    for name in ("tpe", "nsga2", "nsga3", "random", "gp"):
+        config = SamplerConfig(name=name, startup=4, population=4)  # type: ignore[arg-type]
+        space = SearchSpace(SPACE, FIXED)
+        study = optuna.create_study(
+            directions=["maximize", "minimize"], sampler=make_sampler(config, space.distributions(), 7)
+        )
+        for number in range(9):
+            trial = study.ask()
+            space.suggest(trial)
+            study.tell(trial, [derived_seed(number) % 97, derived_seed(number, "b") % 89])
+        assert study.trials[8].params == _asked(name, 9, 8), name
+        assert study.trials[0].params != study.trials[1].params, name
+
+
+def test_a_trial_killed_between_two_suggestions_gets_the_same_parameters() -> None:
+    space = SearchSpace(SPACE, FIXED)
+    whole = optuna.create_study(sampler=make_sampler(SamplerConfig(startup=2), space.distributions(), 1))
+    broken = optuna.create_study(sampler=make_sampler(SamplerConfig(startup=2), space.distributions(), 1))
+    for number in range(5):
+        one, other = whole.ask(), broken.ask()
+        space.suggest(one)
+        for name, distribution in list(space.distributions().items())[:3]:
+            other._suggest(name, distribution)
+        broken.sampler = make_sampler(SamplerConfig(startup=2), space.distributions(), 1)
+        again = optuna.Trial(broken, other._trial_id)
+        space.suggest(again)
+        assert again.params == one.params
+        whole.tell(one, number)
+        broken.tell(again, number)

@@ -1,0 +1,39 @@
+"""The README's tour is run as it stands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_tour_runs_as_printed(tmp_path: Path, cache_folder: Path) -> None:
+    tour = README.split("## Five-minute tour")[1].split("\n## ")[0]
+    blocks = re.findall(r"```(sh|python)\n(.*?)```", tour, flags=re.S)
+    assert len(blocks) >= 4
+    for language, text in blocks:
+        if language == "python":
+            told = subprocess.run(
+                [sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+            )
+            assert told.returncode == 0, told.stderr
+            assert told.stdout.strip(), text
+            continue
+        for line in text.strip().splitlines():
+            assert line.startswith("archspace "), line
+            command = [sys.executable, "-m", *line.split()]
+            told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False)
+            assert told.returncode == 0, f"{line}\n{told.stderr}"
+    assert "nearest valid" in told.stdout
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    for name in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / name).exists(), name
