@@ -5,6 +5,8 @@ The public names load what they need when first used, so that ``import archspace
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from archspace.errors import FieldError, InputError, SpecError
@@ -52,3 +54,14 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(module), attribute)
     globals()[name] = value
     return value
+
+
+class _Package(ModuleType):
+    """This package: importing its submodule ``build`` or ``export`` must not hide the function of that name."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

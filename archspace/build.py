@@ -10,6 +10,7 @@ from archspace import heads, networks, units  # noqa: F401  (they enter their cl
 from archspace.errors import SpecError
 from archspace.plan.networks import NETWORKS
 from archspace.plan.nodes import Block, placed_layers
+from archspace.preprocessing import Preprocessing
 from archspace.spec import ArchSpec
 from archspace.units.base import BlockModule, initialise, make
 
@@ -33,10 +34,12 @@ class Network(nn.Module):
     Attributes:
         spec: what it was built from.
         feature_info: the encoder's levels.
+        preprocessing: what turns an image into the network's input; a loaded network knows it.
     """
 
     encoder: BlockModule
     head: BlockModule
+    preprocessing: Preprocessing | None = None
 
     def __init__(self, spec: ArchSpec) -> None:
         super().__init__()
@@ -67,7 +70,9 @@ class Network(nn.Module):
         step = self.multiple
         if x.shape[2] % step or x.shape[3] % step:
             near = tuple(max(step, round(side / step) * step) for side in x.shape[2:])
-            raise SpecError("input_size", tuple(x.shape[2:]), f"height and width must be multiples of {step}", near)
+            raise SpecError(
+                "input_size", tuple(x.shape[2:]), f"height and width must be multiples of {step}", near
+            )
 
 
 def _feature_info(spec: ArchSpec) -> tuple[FeatureInfo, ...]:

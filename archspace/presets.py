@@ -28,8 +28,15 @@ class Preset:
     source: str
 
 
-def _espnet(name: str, network: str, repeats: int, published: Mapping[str, Any], source: str, **fields: Any) -> Preset:
-    spec = ArchSpec(network, task="segmentation", alphas=(2, repeats), **{"classes": 20, "input_size": (512, 1024), **fields})
+def _espnet(
+    name: str, network: str, repeats: int, published: Mapping[str, Any], source: str, **fields: Any
+) -> Preset:
+    spec = ArchSpec(
+        network,
+        task="segmentation",
+        alphas=(2, repeats),
+        **{"classes": 20, "input_size": (512, 1024), **fields},
+    )
     return Preset(name=name, spec=spec, published=published, source=source)
 
 
@@ -75,7 +82,9 @@ def _espnetv2_presets() -> list[Preset]:
     presets = []
     for scale, (params, macs, top1) in _ESPNETV2_IMAGENET.items():
         published = {"dataset": "ImageNet val", "accuracy": top1, "params": params, "conv_macs": macs}
-        source = "ESPNetv2 README" if scale != 1.75 else "ESPNetv2, CVPR 2019, table 2 and figure (top-1 read off)"
+        source = (
+            "ESPNetv2 README" if scale != 1.75 else "ESPNetv2, CVPR 2019, table 2 and figure (top-1 read off)"
+        )
         spec = ArchSpec("espnetv2", task="classification", width=scale, classes=1000, input_size=(224, 224))
         presets.append(Preset(name=f"espnetv2-{scale}", spec=spec, published=published, source=source))
     for scale, (params, macs, miou) in _ESPNETV2_VOC.items():

@@ -64,16 +64,22 @@ class _Resolver:
     def _what(self) -> None:
         given, out = self.given, self.out
         out["network"] = fields.choice("network", given.get("network"), list(NETWORKS))
-        default_task = "segmentation" if out["network"].startswith("espnet-") or out["network"] == "espnet" else TASKS[0]
+        default_task = (
+            "segmentation" if out["network"].startswith("espnet-") or out["network"] == "espnet" else TASKS[0]
+        )
         out["task"] = fields.choice("task", given.get("task", default_task), TASKS)
         out["width"] = fields.width("width", given.get("width", 1.0))
-        out["classes"] = fields.whole("classes", given.get("classes", 1000 if out["task"] == TASKS[0] else 20), 2)
+        out["classes"] = fields.whole(
+            "classes", given.get("classes", 1000 if out["task"] == TASKS[0] else 20), 2
+        )
         out["channels"] = fields.whole("channels", given.get("channels", 3), 1)
         out["activation"] = fields.choice("activation", given.get("activation", "prelu"), fields.ACTIVATIONS)
         out["downsampling"] = fields.choice(
             "downsampling", given.get("downsampling", "strided-unit"), fields.DOWNSAMPLINGS
         )
-        out["reinforcement"] = fields.flag("reinforcement", given.get("reinforcement", self.design.reinforcement))
+        out["reinforcement"] = fields.flag(
+            "reinforcement", given.get("reinforcement", self.design.reinforcement)
+        )
 
     def _depth(self) -> None:
         default = self.design.alphas[self.out["task"]]
@@ -114,12 +120,16 @@ class _Resolver:
         entries: tuple[int | None, ...] = (None,) * len(units)
         spread = True
         if value is not None:
-            entries, spread = fields.per_level("branches", value, len(units), lambda f, v: fields.whole(f, v, 1), 2)
+            entries, spread = fields.per_level(
+                "branches", value, len(units), lambda f, v: fields.whole(f, v, 1), 2
+            )
         branches: list[int | None] = []
         for i, (unit, k) in enumerate(zip(units, entries, strict=True)):
             default = UNITS[unit].branches if unit else None
             if default is None and k is not None and not spread and "branches" not in self.lenient:
-                raise SpecError(f"branches[{i}]", k, f"unit {unit!r} at level {i + 2} has no branches", "null")
+                raise SpecError(
+                    f"branches[{i}]", k, f"unit {unit!r} at level {i + 2} has no branches", "null"
+                )
             branches.append(None if default is None else k or default)
         if any(entries) and not any(branches):
             self._unfit("branches", f"no unit of this network has branches ({_names(units)})")
@@ -161,8 +171,13 @@ class _Resolver:
             if UNITS[unit].rates is not None and k is not None
         }
         if not any(max(r) > 1 for r in rates.values()):
-            self._unfit("dilated", f"no unit of this network has dilated branches ({_names(self.out['unit'])})")
-            self._unfit("receptive_field", f"no unit of this network has dilated branches ({_names(self.out['unit'])})")
+            self._unfit(
+                "dilated", f"no unit of this network has dilated branches ({_names(self.out['unit'])})"
+            )
+            self._unfit(
+                "receptive_field",
+                f"no unit of this network has dilated branches ({_names(self.out['unit'])})",
+            )
             self.out["dilated"] = self.out["receptive_field"] = None
             return
         self.out["dilated"] = fields.flag("dilated", self.given.get("dilated", True))
@@ -172,9 +187,7 @@ class _Resolver:
             return
         reached = {level - (stride - 1) for (level, stride, _, _), r in rates.items() if max(r) > 1}
         self.out["receptive_field"] = limits = self._limits(count, reached)
-        seen = [
-            limited_rates(r, limits[level - stride]) for (level, stride, _, _), r in rates.items()
-        ]
+        seen = [limited_rates(r, limits[level - stride]) for (level, stride, _, _), r in rates.items()]
         if all(max(r) == 1 for r in seen):
             self.out["dilated"], self.out["receptive_field"] = False, None
 
@@ -186,20 +199,32 @@ class _Resolver:
             return tuple(e if i + 1 in reached else None for i, e in enumerate(default))
         entries, spread = fields.per_level("receptive_field", value, count, fields.limit, 1)
         for i, entry in enumerate(entries):
-            if entry is not None and i + 1 not in reached and not spread and "receptive_field" not in self.lenient:
+            if (
+                entry is not None
+                and i + 1 not in reached
+                and not spread
+                and "receptive_field" not in self.lenient
+            ):
                 rule = f"no dilated unit at level {i + 1} or leaving it"
                 raise SpecError(f"receptive_field[{i}]", entry, rule, "null")
         return tuple(e if i + 1 in reached else None for i, e in enumerate(entries))
 
     def _switches(self) -> None:
         placed, out = self._placed(), self.out
-        fused = any(UNITS[u].fused_from is not None and (k or 0) >= (UNITS[u].fused_from or 0) for _, u, k, _ in placed)
+        fused = any(
+            UNITS[u].fused_from is not None and (k or 0) >= (UNITS[u].fused_from or 0)
+            for _, u, k, _ in placed
+        )
         in_levels = placed[:-1] if out["decoder"] in ("espnet", "espnet-raw") else placed
         residual = any((s == 1 and UNITS[u].residual) or UNITS[u].projects for _, u, _, s in in_levels)
         pointwise = any(s in UNITS[u].pointwise for _, u, _, s in placed)
-        self._switch("fusion", fused, "hff", lambda f, v: fields.choice(f, v, fields.FUSIONS), "branches to fuse")
+        self._switch(
+            "fusion", fused, "hff", lambda f, v: fields.choice(f, v, fields.FUSIONS), "branches to fuse"
+        )
         self._switch("residual", residual, True, fields.flag, "a place for an identity")
-        self._switch("pointwise_kernel", pointwise, 1, fields.pointwise_kernel, "a reducing convolution to choose")
+        self._switch(
+            "pointwise_kernel", pointwise, 1, fields.pointwise_kernel, "a reducing convolution to choose"
+        )
 
     def _switch(self, field: str, honoured: bool, default: object, read: Any, what: str) -> None:
         if not honoured:
@@ -260,7 +285,9 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "pointwise_kernel": fields.pointwise_kernel,
     "downsampling": lambda f, v: fields.choice(f, v, fields.DOWNSAMPLINGS, "downsampling"),
     "reinforcement": fields.flag,
-    "decoder": lambda f, v: fields.choice(f, v, sorted({d for n in NETWORKS.values() for d in n.decoders}), "decoder"),
+    "decoder": lambda f, v: fields.choice(
+        f, v, sorted({d for n in NETWORKS.values() for d in n.decoders}), "decoder"
+    ),
 }
 
 

@@ -1,0 +1,1 @@
+"""How networks are tried: spaces, data, training, studies."""

@@ -19,7 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def search(
-    study: Annotated[str, typer.Argument(help="A study's YAML file, a built-in recipe, or a run folder.")] = "scenes",
+    study: Annotated[
+        str, typer.Argument(help="A study's YAML file, a built-in recipe, or a run folder.")
+    ] = "scenes",
     data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME if left out.")] = None,
     trials: Annotated[int | None, typer.Option(help="Sampled trials to finish.")] = None,
@@ -43,8 +45,12 @@ def export(
     run: Annotated[Path, typer.Argument(help="A run folder, or a checkpoint file.")],
     pick: Annotated[str, typer.Option(help="knee, best, or a trial's number.")] = "knee",
     max_macs: Annotated[float | None, typer.Option(help="Only networks with at most so many MACs.")] = None,
-    max_params: Annotated[float | None, typer.Option(help="Only networks with at most so many parameters.")] = None,
-    max_latency_ms: Annotated[float | None, typer.Option(help="Only networks at most so slow, in ms.")] = None,
+    max_params: Annotated[
+        float | None, typer.Option(help="Only networks with at most so many parameters.")
+    ] = None,
+    max_latency_ms: Annotated[
+        float | None, typer.Option(help="Only networks at most so slow, in ms.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; RUN/export/PICK if left out.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -98,6 +104,12 @@ def spaces(as_json: Json = False) -> None:
     for name, row in rows.items():
         size = " x ".join(map(str, row["input_size"]))
         table.add_row(
-            name, row["task"], row["data"], size, ", ".join(row["objectives"]), str(row["trials"]), ", ".join(row["free"])
+            name,
+            row["task"],
+            row["data"],
+            size,
+            ", ".join(row["objectives"]),
+            str(row["trials"]),
+            ", ".join(row["free"]),
         )
     Console().print(table)

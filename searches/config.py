@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from analysis.records import OBJECTIVES, RUN_FORMAT, objective
 from archspace.errors import FieldError, InputError, closest
 from archspace.plan.networks import TASKS
-from searches.training import Recipe
+from searches.recipe import Recipe
 
 COUNTED = ("macs", "params", "memory")
 """Objectives known before any training."""

@@ -99,16 +99,16 @@ def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
     return preprocessing.apply(np.asarray(split.images[:REAL_IMAGES]))  # type: ignore[no-any-return]
 
 
-def how_found(study: StudyRecord, trial: TrialRecord, pick: str) -> dict[str, Any]:
-    """What the export's card says of the trial's origin."""
-    return {
+def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str, Any]:
+    """What the export's card says of the trial: how it was found, and its numbers with their origin."""
+    found = {
         "study": study.name,
         "trial": trial.label,
-        "picked as": pick,
+        "picked as": picked,
+        "objectives": ", ".join(o.name for o in study.objectives),
         "task": study.config["task"],
         "data": dict(study.config["data"]),
         "training": dict(study.config["training"]),
         "seed": trial.seed,
-        "objectives": [o.name for o in study.objectives],
-        "measurements": {name: m.to_dict() for name, m in trial.measurements.items()},
     }
+    return {"found": found, "numbers": [m.to_dict() for m in trial.measurements.values()]}

@@ -10,11 +10,10 @@ PACKAGES = ("archspace", "analysis", "searches")
 
 def log_to(folder: Path, console: bool = False) -> None:
     """Sends the packages' log to ``folder/study.log`` and, with ``console``, to standard error."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [logging.FileHandler(folder / "study.log", encoding="utf-8", delay=True)]
+    handlers: list[logging.Handler] = [
+        logging.FileHandler(folder / "study.log", encoding="utf-8", delay=True)
+    ]
     handlers[0].setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
     if console:
         stream = logging.StreamHandler()

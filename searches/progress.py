@@ -56,7 +56,10 @@ class Progress:
         self._records = list(done)
         self._began, self._before = time.monotonic(), self._complete()
         self._bars = Bars(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
         )
         self._all = self._bars.add_task("trials", total=wanted, completed=self._before, note="")
         self._one = self._bars.add_task("epochs", total=None, note="", visible=False)
@@ -94,11 +97,21 @@ class Progress:
     def finished(self, record: TrialRecord) -> None:
         """A trial ended."""
         self._records.append(record)
-        values = ", ".join(f"{o.name} {short(record.values[o.name])}" for o in self._objectives if record.values)
-        told = record.reason or (f"same network as trial {record.duplicate_of}" if record.duplicate_of else "")
+        values = ", ".join(
+            f"{o.name} {short(record.values[o.name])}" for o in self._objectives if record.values
+        )
+        told = record.reason or (
+            f"same network as trial {record.duplicate_of}" if record.duplicate_of else ""
+        )
         log.info("trial %s: %s %s%s", record.label, record.state, values, f" ({told})" if told else "")
         self._bars.update(self._all, completed=self._complete(), note=self._time_left())
-        log.info("%d of %d trials; best so far: %s; %s", self._complete(), self._wanted, self._best(), self._time_left())
+        log.info(
+            "%d of %d trials; best so far: %s; %s",
+            self._complete(),
+            self._wanted,
+            self._best(),
+            self._time_left(),
+        )
         self._draw()
 
     def _time_left(self) -> str:

@@ -20,7 +20,7 @@ from analysis.records import TrialRecord, objective
 from analysis.runs import STUDY_FILE, read_run
 from archspace.errors import FieldError, InputError
 from searches.config import StudyConfig, read_config
-from searches.exporting import how_found, pick_trial, real_images, weights_of
+from searches.exporting import export_card, pick_trial, real_images, weights_of
 from searches.logs import log_to
 from searches.progress import Progress, short
 
@@ -71,7 +71,9 @@ def full_disk_told(folder: Path) -> Iterator[None]:
     """Turns a full disk, wherever it is noticed, into one line; the study stays resumable."""
     import sqlalchemy.exc
 
-    told = InputError(f"{folder}: the disk is full; free some space and run the same command: the study goes on")
+    told = InputError(
+        f"{folder}: the disk is full; free some space and run the same command: the study goes on"
+    )
     try:
         yield
     except OSError as error:
@@ -108,13 +110,17 @@ def _summary(config: StudyConfig, folder: Path, records: list[TrialRecord], as_j
         rows = [{"trial": r.label, "arch_id": r.arch_id, **r.values} for r in front]
         print(json.dumps({"run": str(folder), "trials": states, "front": rows}))  # noqa: T201
         return
-    table = Table("trial", "network", *(objective(n).label for n in config.objectives), title=f"front of {config.name}")
+    table = Table(
+        "trial", "network", *(objective(n).label for n in config.objectives), title=f"front of {config.name}"
+    )
     for record in front:
         table.add_row(record.label, _label(record), *(short(record.values[n]) for n in config.objectives))
     console = Console()
     console.print(table)
     told = ", ".join(f"{count} {state}" for state, count in states.items() if count)
-    console.print(f"{told}; plot: archspace pareto {folder}; export: archspace export {folder}", highlight=False)
+    console.print(
+        f"{told}; plot: archspace pareto {folder}; export: archspace export {folder}", highlight=False
+    )
 
 
 def _label(record: TrialRecord) -> str:
@@ -134,22 +140,26 @@ def export_trial(run: Path, pick: str, most: Mapping[str, float], out: Path | No
     from archspace.export import export
 
     if run.is_file():
-        network, real, notes, name = load(run), None, None, run.stem
-        folder = out or run.parent / "export" / name
+        network, real, card = load(run), None, None
+        folder = out or run.parent / "export" / run.stem
     elif (run / STUDY_FILE).is_file():
         study = read_run(run)
         trial = pick_trial(study, pick, most)
         network = load(weights_of(run, trial))
         real = real_images(study, network.preprocessing)
-        notes = how_found(study, trial, _picked(pick, most))
+        card = export_card(study, trial, _picked(pick, most))
         folder = out or run / "export" / pick
     else:
         raise FieldError("RUN", str(run), "no such run folder or checkpoint", "runs/scenes")
-    report = export(network, folder, real_inputs=real, notes=notes)
+    report = export(network, folder, real_inputs=real, card=card)
     if as_json:
         print(json.dumps(report.to_dict()))  # noqa: T201
     else:
-        Console().print(report.summary(), highlight=False)
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(f"wrote {folder}: {network.spec.label} ({report.arch_id})")
+        for name, agreement in report.agreements.items():
+            console.print(f"ONNX Runtime equals torch on {name} input: {agreement}")
+        console.print(f"to load it: archspace.load({str(folder)!r})")
 
 
 def _picked(pick: str, most: Mapping[str, float]) -> str:

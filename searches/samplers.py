@@ -96,7 +96,9 @@ def make_sampler(
         ),
         "nsga2": lambda s: samplers.NSGAIISampler(seed=s, population_size=config.population),
         "nsga3": lambda s: samplers.NSGAIIISampler(seed=s, population_size=config.population),
-        "gp": lambda s: samplers.GPSampler(seed=s, n_startup_trials=config.startup, deterministic_objective=True),
+        "gp": lambda s: samplers.GPSampler(
+            seed=s, n_startup_trials=config.startup, deterministic_objective=True
+        ),
         "random": lambda s: samplers.RandomSampler(seed=s),
     }
     return RepeatableSampler(makers[config.name], space, seed)

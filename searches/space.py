@@ -81,7 +81,9 @@ class SearchSpace:
         where = f"space.{name}"
         for key in value:
             if key not in FREE_KEYS:
-                raise FieldError(f"{where}.{key}", value[key], "unknown key", closest(str(key), list(FREE_KEYS)))
+                raise FieldError(
+                    f"{where}.{key}", value[key], "unknown key", closest(str(key), list(FREE_KEYS))
+                )
         levels: tuple[int, ...] = ()
         if value.get("per_level", False):
             if name not in PER_LEVEL:
@@ -139,12 +141,16 @@ def _distribution(name: str, value: Mapping[str, Any]) -> BaseDistribution:
             if not isinstance(choice, list):
                 check_value(f"{where}.choices", name, choice)
         if any(isinstance(choice, list) for choice in choices):
-            raise FieldError(f"{where}.choices", choices, "choices are single values; use per_level for lists")
+            raise FieldError(
+                f"{where}.choices", choices, "choices are single values; use per_level for lists"
+            )
         return CategoricalDistribution(choices)
     for bound in ("low", "high"):
         number = value.get(bound)
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise FieldError(f"{where}.{bound}", number, "a free field needs choices, or low and high as numbers")
+            raise FieldError(
+                f"{where}.{bound}", number, "a free field needs choices, or low and high as numbers"
+            )
         check_value(f"{where}.{bound}", name, number)
     low, high, step = value["low"], value["high"], value.get("step")
     if low > high:
@@ -169,5 +175,3 @@ def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> 
     return trial.suggest_int(
         name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
     )
-
-

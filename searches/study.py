@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +86,9 @@ def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
             new = getattr(config, name)
             new = new.model_dump() if hasattr(new, "model_dump") else new
             if name not in FREE_TO_CHANGE and _plain(new) != _plain(value):
-                rule = f"{folder} holds a study with another value; give another --out, or resume it as it was"
+                rule = (
+                    f"{folder} holds a study with another value; give another --out, or resume it as it was"
+                )
                 raise FieldError(name, _plain(new), rule, _plain(value))
     elif folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: not empty and not a run folder; give another --out")
@@ -96,7 +98,10 @@ def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
 
 def _plain(value: object) -> object:
     if isinstance(value, dict):
-        return {key: _plain(item.model_dump() if hasattr(item, "model_dump") else item) for key, item in value.items()}
+        return {
+            key: _plain(item.model_dump() if hasattr(item, "model_dump") else item)
+            for key, item in value.items()
+        }
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -106,6 +111,7 @@ def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStora
     Raises:
         InputError: the URL cannot be opened.
     """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = config.storage or f"sqlite:///{(folder / 'study.db').resolve()}"
     try:
         return optuna.storages.RDBStorage(url)
@@ -161,7 +167,11 @@ class Study:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             main, given = (
                 optuna.create_study(
-                    storage=storage, study_name=name, directions=directions, load_if_exists=True, sampler=sampler
+                    storage=storage,
+                    study_name=name,
+                    directions=directions,
+                    load_if_exists=True,
+                    sampler=sampler,
                 )
                 for name in (config.name, f"{config.name}/given")
             )
@@ -169,7 +179,12 @@ class Study:
         sampled = Trials(main, folder, "", config.trials, bound)
         wanted = len(config.given)
         study = cls(
-            config, folder, Judge(config, task), space, Trials(given, folder, "given-", wanted, wanted), sampled
+            config,
+            folder,
+            Judge(config, task),
+            space,
+            Trials(given, folder, "given-", wanted, wanted),
+            sampled,
         )
         study.given.mirror()
         study.sampled.mirror()
@@ -193,14 +208,18 @@ class Study:
                 progress.finished(record)
                 failures = failures + 1 if record.state == "failed" else 0
                 if failures >= MOST_FAILURES:
-                    raise InputError(f"{self.folder}: {failures} trials failed in a row; last: {record.reason}")
+                    raise InputError(
+                        f"{self.folder}: {failures} trials failed in a row; last: {record.reason}"
+                    )
 
     def _run_one(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord:
         """One trial's record; what is already known of the same network is not measured again."""
         number, started = claim.trial.number, now()
         label = trials.label(number)
         seed = derived_seed(self.config.seed, label)
-        make = _recorder(label, number, seed, started, self.config.given[number] if trials is self.given else None)
+        make = _recorder(
+            label, number, seed, started, self.config.given[number] if trials is self.given else None
+        )
         if trials is self.given:
             params: dict[str, object] = {}
             spec = self._given(number)
@@ -229,14 +248,16 @@ class Study:
             known |= self.judge.judge(spec, seed, trials.path(number), progress.epoch)
         except (TrainingError, RuntimeError, MemoryError) as error:
             log.exception("trial %s failed", label)
-            return make(state="failed", measurements=known, reason=f"{type(error).__name__}: {error}", **common)
+            return make(
+                state="failed", measurements=known, reason=f"{type(error).__name__}: {error}", **common
+            )
         reason = self._constrain(claim, known)
         return make(
             state="infeasible" if reason else "complete", reason=reason, measurements=known,
             values={name: known[name].value for name in self.config.objectives}, **common,
         )  # fmt: skip
 
-    def _constrain(self, claim: Claim, known: dict[str, Measurement]) -> str | None:
+    def _constrain(self, claim: Claim, known: Mapping[str, Measurement]) -> str | None:
         """Tells the sampler how far each known constraint is kept; the broken ones in words."""
         amounts = violations(known, self.config.constraints)
         for rule, amount in amounts.items():
@@ -258,7 +279,9 @@ def given_spec(name: str) -> ArchSpec:
     return ArchSpec.read(Path(name))
 
 
-def _recorder(label: str, number: int, seed: int, started: str, given: str | None) -> Callable[..., TrialRecord]:
+def _recorder(
+    label: str, number: int, seed: int, started: str, given: str | None
+) -> Callable[..., TrialRecord]:
     def make(**fields: object) -> TrialRecord:
         return TrialRecord(
             label=label, number=number, seed=seed, given=given, started=started, finished=now(), **fields  # type: ignore[arg-type]

@@ -21,7 +21,12 @@ def test_the_tour_runs_as_printed(tmp_path: Path, cache_folder: Path) -> None:
     for language, text in blocks:
         if language == "python":
             told = subprocess.run(
-                [sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+                [sys.executable, "-c", text],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
             )
             assert told.returncode == 0, told.stderr
             assert told.stdout.strip(), text
@@ -29,7 +34,9 @@ def test_the_tour_runs_as_printed(tmp_path: Path, cache_folder: Path) -> None:
         for line in text.strip().splitlines():
             assert line.startswith("archspace "), line
             command = [sys.executable, "-m", *line.split()]
-            told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False)
+            told = subprocess.run(
+                command, cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False
+            )
             assert told.returncode == 0, f"{line}\n{told.stderr}"
     assert "nearest valid" in told.stdout
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archspace.units.base import MODULES, BlockModule
@@ -15,7 +16,7 @@ class Classifier(BlockModule):
 
     def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
         """Scores of the classes."""
-        return self.linear(features["last"].mean((2, 3)))  # type: ignore[no-any-return]
+        return self.linear(F.adaptive_avg_pool2d(features["last"], 1).flatten(1))  # type: ignore[no-any-return]
 
 
 @MODULES.register("projection")

@@ -81,7 +81,7 @@ class Weighted(BlockModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H, W)."""
-        weights = torch.sigmoid(self.gate(x.mean((2, 3), keepdim=True)))
+        weights = torch.sigmoid(self.gate(F.adaptive_avg_pool2d(x, 1)))
         return self.expand(x) * weights  # type: ignore[no-any-return]
 
 

@@ -9,7 +9,18 @@ from __future__ import annotations
 from archspace.plan import compared, esp, espnet, espnetv2  # noqa: F401  (they enter their designs)
 from archspace.plan.counts import Count, count_block, count_layer, layer_params
 from archspace.plan.networks import NETWORKS, TASKS, stage_channels
-from archspace.plan.nodes import Block, Conv, Deconv, Layer, Linear, Node, NormAct, Placed, Size, placed_layers
+from archspace.plan.nodes import (
+    Block,
+    Conv,
+    Deconv,
+    Layer,
+    Linear,
+    Node,
+    NormAct,
+    Placed,
+    Size,
+    placed_layers,
+)
 from archspace.plan.request import UNITS, UnitRequest, branch_widths, draw_unit
 
 __all__ = [

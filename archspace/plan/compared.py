@@ -35,7 +35,9 @@ def _mobilenet(r: UnitRequest) -> Block:
     activation, as for every other unit in the same network.
     """
     n = r.in_channels
-    depthwise = Conv(in_channels=n, out_channels=n, kernel=3, stride=r.stride, groups=n, norm=r.eps, act=r.act)
+    depthwise = Conv(
+        in_channels=n, out_channels=n, kernel=3, stride=r.stride, groups=n, norm=r.eps, act=r.act
+    )
     pointwise = Conv(in_channels=n, out_channels=r.out_channels, norm=r.eps, at=r.stride)
     return _chain("mobilenet", r, depthwise, pointwise, last=r.final)
 
@@ -66,14 +68,13 @@ def _shufflenet(r: UnitRequest) -> Block:
     rule = f"K must divide the {r.out_channels} channels and their quarter, {mid}"
     k = need(r, divides(r.out_channels, mid, *reads), rule)
     first = first_groups(k, r.in_channels)
-    block = _chain(
+    return _chain(
         "shufflenet", r,
         Conv(in_channels=r.in_channels, out_channels=mid, groups=first, norm=r.eps, act=r.act),
         Conv(in_channels=mid, out_channels=mid, kernel=3, stride=r.stride, groups=mid, norm=r.eps),
         Conv(in_channels=mid, out_channels=r.out_channels, groups=k, norm=r.eps, at=r.stride),
         last=r.final,
     )  # fmt: skip
-    return block
 
 
 def _shufflenetv2(r: UnitRequest) -> Block:
@@ -94,23 +95,31 @@ def _shufflenetv2(r: UnitRequest) -> Block:
             Conv(in_channels=reads, out_channels=reads, kernel=3, stride=2, groups=reads, norm=r.eps),
             Conv(in_channels=reads, out_channels=half, norm=r.eps, act=r.act, at=2),
         )
-    return Block(
-        "shufflenetv2", r.in_channels, r.out_channels, r.stride, (("left", left), ("right", right))
-    )
+    return Block("shufflenetv2", r.in_channels, r.out_channels, r.stride, (("left", left), ("right", right)))
 
 
 def _shortcut(r: UnitRequest) -> tuple[tuple[str, Conv], ...]:
     """The projecting shortcut of a residual network where shapes change."""
     if not r.residual or r.identity:
         return ()
-    return (("shortcut", Conv(in_channels=r.in_channels, out_channels=r.out_channels, stride=r.stride, norm=r.eps)),)
+    return (
+        (
+            "shortcut",
+            Conv(in_channels=r.in_channels, out_channels=r.out_channels, stride=r.stride, norm=r.eps),
+        ),
+    )
 
 
 def _residual_chain(kind: str, r: UnitRequest, *convs: Conv) -> Block:
     block = _chain(kind, r, *convs, last=r.final)
     head, *tail = block.parts
     return Block(
-        kind, r.in_channels, r.out_channels, r.stride, (head, *_shortcut(r), *tail), (("residual", r.residual),)
+        kind,
+        r.in_channels,
+        r.out_channels,
+        r.stride,
+        (head, *_shortcut(r), *tail),
+        (("residual", r.residual),),
     )
 
 
@@ -139,7 +148,9 @@ def _inception(r: UnitRequest) -> Block:
     """Inception as ESPNet compares it: K branches of 1 x 1 then 3 x 3, concatenated (figure 3)."""
     k = need(r, lambda k: 1 <= k <= r.out_channels, f"K must be 1 to {r.out_channels}, one channel a branch")
     width = r.out_channels // k
-    reduces = tuple(Conv(in_channels=r.in_channels, out_channels=width, norm=r.eps, act=r.act) for _ in range(k))
+    reduces = tuple(
+        Conv(in_channels=r.in_channels, out_channels=width, norm=r.eps, act=r.act) for _ in range(k)
+    )
     branches = tuple(
         Conv(in_channels=width, out_channels=out, kernel=3, stride=r.stride)
         for out in branch_widths(r.out_channels, k)

@@ -44,7 +44,9 @@ def _level(spec: ArchSpec, level: int, inputs: int, outputs: int) -> Block:
     """Downsample, repeat the unit, concatenate what the network concatenates."""
     down: Node
     if spec.downsampling == "strided-conv":
-        down = Conv(in_channels=inputs, out_channels=outputs, kernel=3, stride=2, norm=EPS, act=spec.activation)
+        down = Conv(
+            in_channels=inputs, out_channels=outputs, kernel=3, stride=2, norm=EPS, act=spec.activation
+        )
     else:
         down = draw_unit(unit_at(spec, level), request(spec, level, inputs, outputs, 2, EPS))
     repeats = spec.alphas[level - 2]
@@ -68,8 +70,12 @@ def _level(spec: ArchSpec, level: int, inputs: int, outputs: int) -> Block:
 def _encoder(spec: ArchSpec) -> Block:
     channels = NETWORKS[spec.network].channels(spec.width, spec.task)
     first = channels[0] + (spec.channels if spec.reinforcement else 0)
-    stem = Conv(in_channels=spec.channels, out_channels=channels[0], kernel=3, stride=2, norm=EPS, act=spec.activation)
-    mix = (("mix", NormAct(channels=first, norm=EPS, act=spec.activation, at=2)),) if spec.reinforcement else ()
+    stem = Conv(
+        in_channels=spec.channels, out_channels=channels[0], kernel=3, stride=2, norm=EPS, act=spec.activation
+    )
+    mix = (
+        (("mix", NormAct(channels=first, norm=EPS, act=spec.activation, at=2)),) if spec.reinforcement else ()
+    )
     levels = [("level1", Block("espnet-stem", spec.channels, first, 2, (("conv", stem), *mix)))]
     inputs = first
     for level in range(2, len(channels) + 1):

@@ -73,7 +73,9 @@ def _expand(spec: ArchSpec, inputs: int) -> Block:
 
 def _encoder(spec: ArchSpec) -> Block:
     channels = NETWORKS[spec.network].channels(spec.width, spec.task)
-    stem = Conv(in_channels=spec.channels, out_channels=channels[0], kernel=3, stride=2, norm=EPS, act=spec.activation)
+    stem = Conv(
+        in_channels=spec.channels, out_channels=channels[0], kernel=3, stride=2, norm=EPS, act=spec.activation
+    )
     parts: list[tuple[str, Node]] = [("level1", stem)]
     for level in range(2, len(channels) + 1):
         parts.append((f"level{level}", _level(spec, level, channels[level - 2], channels[level - 1])))
@@ -89,7 +91,9 @@ def _pyramid(inputs: int, outputs: int, planes: int, act: str, at: int, last: bo
     """Efficient pyramid pooling: depth-wise 3 x 3 at five scales of a narrow map, merged by groups."""
     scales = len(PYRAMID_SCALES)
     stages = tuple(
-        Conv(in_channels=planes, out_channels=planes, kernel=3, groups=planes, scale=scale, least=PYRAMID_LEAST)
+        Conv(
+            in_channels=planes, out_channels=planes, kernel=3, groups=planes, scale=scale, least=PYRAMID_LEAST
+        )
         for scale in PYRAMID_SCALES
     )
     wide = planes * scales
@@ -111,7 +115,9 @@ def _pyramid(inputs: int, outputs: int, planes: int, act: str, at: int, last: bo
 def _weighted(inputs: int, outputs: int, act: str, at: int) -> Block:
     """Efficient point-wise convolution: a grouped 3 x 3, weighted by a gate on the pooled input."""
     gate = Conv(in_channels=inputs, out_channels=outputs, at=0)
-    expand = Conv(in_channels=inputs, out_channels=outputs, kernel=3, groups=gcd(inputs, outputs), norm=EPS, act=act)
+    expand = Conv(
+        in_channels=inputs, out_channels=outputs, kernel=3, groups=gcd(inputs, outputs), norm=EPS, act=act
+    )
     return Block("edgenets-weighted", inputs, outputs, 1, (("gate", gate), ("expand", expand)), at=at)
 
 
@@ -146,8 +152,14 @@ def _draw(spec: ArchSpec) -> Block:
 
 NETWORKS.register("espnetv2")(
     NetworkDesign(
-        draw=_draw, base=(32, 64, 128, 256, 512), cap_first=32, unit="eesp",
+        draw=_draw,
+        base=(32, 64, 128, 256, 512),
+        cap_first=32,
+        unit="eesp",
         alphas={"classification": (0, 3, 7, 3), "segmentation": (0, 3, 7)},
-        limits=(13, 11, 9, 7, 5), eps=EPS, decoders=("edgenets", "none"), multiples={"edgenets": 16},
-    )  # fmt: skip
+        limits=(13, 11, 9, 7, 5),
+        eps=EPS,
+        decoders=("edgenets", "none"),
+        multiples={"edgenets": 16},
+    )
 )

@@ -109,7 +109,7 @@ def test_no_spec_newer_format_and_broken_spec(saved: Path) -> None:
     with pytest.raises(InputError, match="broken checkpoint: width: -1"):
         load(rewritten(saved, spec=json.dumps({**SPEC.to_dict(), "width": -1})))
     saved.write_bytes(whole)
-    with pytest.raises(InputError, match="it has no spec"):
+    with pytest.raises(InputError, match="has no spec"):
         load(rewritten(saved, spec=""))
 
 

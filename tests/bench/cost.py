@@ -62,12 +62,19 @@ def main() -> None:
         analysis.total()
         theirs.append(time.perf_counter() - start)
         assert cost.params == sum(p.numel() for p in network.parameters())
-    ms = {name: 1e3 * statistics.median(times) for name, times in (("ours", ours), ("building", building), ("fvcore", theirs))}
+    ms = {
+        name: 1e3 * statistics.median(times)
+        for name, times in (("ours", ours), ("building", building), ("fvcore", theirs))
+    }
     total = {name: sum(times) for name, times in (("ours", ours), ("fvcore", theirs))}
     print(f"exact cost of {SPECS} random specs at {SIZE} x {SIZE}, one thread, median a network")
     print(f"  archspace, from the spec's fields   {ms['ours']:9.3f} ms")
-    print(f"  fvcore, the network built already   {ms['fvcore']:9.3f} ms   (building it: {ms['building']:.3f} ms)")
-    print(f"  ratio of medians {ms['fvcore'] / ms['ours']:.0f}, of totals {total['fvcore'] / total['ours']:.0f}")
+    print(
+        f"  fvcore, the network built already   {ms['fvcore']:9.3f} ms   (building it: {ms['building']:.3f} ms)"
+    )
+    print(
+        f"  ratio of medians {ms['fvcore'] / ms['ours']:.0f}, of totals {total['fvcore'] / total['ours']:.0f}"
+    )
 
 
 if __name__ == "__main__":

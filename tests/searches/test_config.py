@@ -39,7 +39,10 @@ def test_the_resolved_yaml_reads_back_equal(tmp_path: Path) -> None:
         ({"objectives": ["miou", "macs"]}, r"objectives: 'miou': .*nearest valid: accuracy"),
         ({"objectives": ["accuracy", "flops"]}, r"objectives: 'flops': unknown objective"),
         ({"objectives": []}, r"objectives: \[\]: one to three"),
-        ({"constraints": {"macs": {"most": 3}}}, r"constraints\.macs\.most: 3: unknown field; nearest valid: .*max"),
+        (
+            {"constraints": {"macs": {"most": 3}}},
+            r"constraints\.macs\.most: 3: unknown field; nearest valid: .*max",
+        ),
         ({"constraints": {"watts": {"max": 3}}}, r"constraints: 'watts': unknown quantity"),
         ({"constraints": {"macs": {}}}, r"constraints\.macs: .*needs max or min"),
         ({"sampler": {"name": "cmaes"}}, r"sampler\.name: 'cmaes': .*nearest valid: .*'tpe'"),

@@ -22,7 +22,9 @@ TIMES = ("started", "finished")
 
 def _search(study: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "archspace", "search", str(study), "--out", str(out), *more]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
 
 
 def _facts(record: TrialRecord) -> dict[str, Any]:
@@ -56,7 +58,9 @@ def test_killed_three_times_ends_as_if_never_stopped(tmp_path: Path, cache_folde
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_of_training_takes_the_trial_up_again(tmp_path: Path, cache_folder: Path) -> None:
+def test_killed_in_the_middle_of_training_takes_the_trial_up_again(
+    tmp_path: Path, cache_folder: Path
+) -> None:
     study = write_study(tmp_path, trials=2)
     process = _search(study, tmp_path / "run")
     folder = tmp_path / "run" / "trials" / "0"
@@ -74,7 +78,9 @@ def test_killed_in_the_middle_of_training_takes_the_trial_up_again(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_with_one_line_and_two_workers_finish_the_rest(tmp_path: Path, cache_folder: Path) -> None:
+def test_ctrl_c_stops_with_one_line_and_two_workers_finish_the_rest(
+    tmp_path: Path, cache_folder: Path
+) -> None:
     study = write_study(tmp_path)
     process = _search(study, tmp_path / "run")
     deadline = time.monotonic() + 60

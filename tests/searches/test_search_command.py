@@ -68,7 +68,9 @@ def test_export_of_a_trial_loads_in_one_line(run: Path) -> None:
     result = _archspace("export", run, "--pick", "best", "--json")
     assert result.returncode == 0, result.stderr
     folder = run / "export" / "best"
-    assert {"spec.yaml", "weights.safetensors", "model.onnx", "card.md", "card.json"} <= {p.name for p in folder.iterdir()}
+    assert {"spec.yaml", "weights.safetensors", "model.onnx", "card.md", "card.json"} <= {
+        p.name for p in folder.iterdir()
+    }
     import torch
 
     import archspace
@@ -90,7 +92,9 @@ def test_export_within_bounds_and_refusals(run: Path) -> None:
 @pytest.mark.slow
 def test_a_run_folder_refuses_another_study(run: Path) -> None:
     other = run.parent / "other.yaml"
-    other.write_text(yaml.safe_dump(tiny(seed=99, given=["espnetv2-0.5"], constraints={"macs": {"max": 200_000}})))
+    other.write_text(
+        yaml.safe_dump(tiny(seed=99, given=["espnetv2-0.5"], constraints={"macs": {"max": 200_000}}))
+    )
     _refused(_archspace("search", other, "--out", run), "seed: 99", "another value")
     text = (run / "study.yaml").read_text()
     newer = run.parent / "newer"
@@ -116,9 +120,13 @@ def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:
     _refused(_archspace("search", "scenery", "--out", out), "'scenery'", "recipes:", "scenes")
     _refused(_archspace("search", write_study(tmp_path, trials="six"), "--out", out), "trials: 'six'")
     space = {"network": "espnetv4"}
-    _refused(_archspace("search", write_study(tmp_path, space=space), "--out", out), "space.network", "espnetv2")
+    _refused(
+        _archspace("search", write_study(tmp_path, space=space), "--out", out), "space.network", "espnetv2"
+    )
     _refused(_archspace("search", write_study(tmp_path, device="tpu"), "--out", out), "device: 'tpu'", "cpu")
-    _refused(_archspace("search", write_study(tmp_path, given=["espnetv2-3"]), "--out", out), "unknown preset")
+    _refused(
+        _archspace("search", write_study(tmp_path, given=["espnetv2-3"]), "--out", out), "unknown preset"
+    )
     _refused(_archspace("search", "camvid-small", "--out", out), "data.root", "needs a folder")
     _refused(_archspace("search", "camvid-small", "--data", tmp_path / "no", "--out", out), "no such folder")
     _refused(
@@ -133,7 +141,9 @@ def test_bad_data_names_the_file_and_the_value(tmp_path: Path) -> None:
         for sub in (split, f"{split}annot"):
             (tmp_path / "data" / sub).mkdir(parents=True)
         for i in range(2):
-            Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(tmp_path / f"data/{split}/{i}.png")
+            Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(
+                tmp_path / f"data/{split}/{i}.png"
+            )
             Image.fromarray(np.full((32, 32), 3, np.uint8)).save(tmp_path / f"data/{split}annot/{i}.png")
     wrong = tmp_path / "data/valannot/1.png"
     Image.fromarray(np.full((32, 32), 99, np.uint8)).save(wrong)
@@ -141,7 +151,9 @@ def test_bad_data_names_the_file_and_the_value(tmp_path: Path) -> None:
     result = _archspace("search", "camvid-small", "--data", tmp_path / "data", "--out", out)
     _refused(result, "valannot/1.png", "99")
     wrong.write_bytes(b"not a picture")
-    _refused(_archspace("search", "camvid-small", "--data", tmp_path / "data", "--out", out), "valannot/1.png")
+    _refused(
+        _archspace("search", "camvid-small", "--data", tmp_path / "data", "--out", out), "valannot/1.png"
+    )
     assert not out.exists()
 
 
@@ -155,7 +167,10 @@ def test_a_full_disk_is_one_line_and_the_study_goes_on(tmp_path: Path) -> None:
         pytest.skip("mounting a tmpfs is not allowed here")
     try:
         study = write_study(tmp_path, trials=2)
-        _refused(_archspace("search", study, "--out", disk / "run"), "disk is full", "study goes on")
+        full = _archspace("search", study, "--out", disk / "run")
+        assert full.returncode == 2, full.stderr
+        last = full.stderr.strip().splitlines()[-1]
+        assert last.startswith("archspace: ") and "disk is full" in last and "Traceback" not in full.stderr
         subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
         assert _archspace("search", study, "--out", disk / "run").returncode == 0
         assert sum(bool(t.values) for t in read_run(disk / "run").trials) == 2

@@ -14,11 +14,12 @@ from analysis.metrics import ConfusionCounter
 from archspace.build import build
 from archspace.preprocessing import Preprocessing
 from archspace.spec import ArchSpec
+from searches.recipe import Recipe
 from searches.tasks.base import Augmentation, augmented
 from searches.tasks.classification import Classification
 from searches.tasks.dataset import VOID, Split
 from searches.tasks.segmentation import Segmentation, class_weights
-from searches.training import Recipe, TrainingError, fit, rate_factor
+from searches.training import TrainingError, fit, rate_factor
 
 RGB = Preprocessing(channel_order="rgb", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 
@@ -28,7 +29,9 @@ def _dense(n: int = 8, void_share: float = 0.1, seed: int = 0) -> Split:
     images = rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
     targets = (images[..., 0] > 127).astype(np.uint8)
     targets[rng.random(targets.shape) < void_share] = VOID
-    return Split(images=images, targets=targets, names=tuple(map(str, range(n))), classes=("dark", "light"), void=VOID)
+    return Split(
+        images=images, targets=targets, names=tuple(map(str, range(n))), classes=("dark", "light"), void=VOID
+    )
 
 
 def _labels(n: int = 32) -> Split:
@@ -92,7 +95,13 @@ def test_class_weights_are_enets() -> None:
     targets = np.zeros((1, 10, 10), np.uint8)
     targets[0, :2] = 1
     targets[0, 9] = VOID
-    split = Split(images=np.zeros((1, 10, 10, 3), np.uint8), targets=targets, names=("x",), classes=("a", "b", "c"), void=VOID)
+    split = Split(
+        images=np.zeros((1, 10, 10, 3), np.uint8),
+        targets=targets,
+        names=("x",),
+        classes=("a", "b", "c"),
+        void=VOID,
+    )
     expected = [1 / math.log(1.1 + 70 / 90), 1 / math.log(1.1 + 20 / 90), 1 / math.log(1.1)]
     assert class_weights(split).tolist() == pytest.approx(expected)
 
@@ -108,9 +117,7 @@ def test_flip_and_shift_move_image_and_mask_together() -> None:
     assert same is images
 
 
-@pytest.mark.parametrize(
-    ("schedule", "middle"), [("constant", 1.0), ("cosine", 0.5), ("poly", 0.5**0.9)]
-)
+@pytest.mark.parametrize(("schedule", "middle"), [("constant", 1.0), ("cosine", 0.5), ("poly", 0.5**0.9)])
 def test_schedules_closed_forms(schedule: str, middle: float) -> None:
     recipe = Recipe(schedule=schedule, warmup=0.0)  # type: ignore[arg-type]
     assert rate_factor(recipe, 0, 100) == 1.0
