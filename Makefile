@@ -9,7 +9,7 @@ READY := .venv/ready
 .PHONY: search test lint bench clean
 
 search: $(READY)
-	$(BIN)/archspace search scenes --out $(RUN) --workers 2
+	$(BIN)/archspace search scenes --out $(RUN)
 	$(BIN)/archspace pareto $(RUN)
 	$(BIN)/archspace export $(RUN) --pick knee
 

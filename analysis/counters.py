@@ -82,7 +82,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.inside: type[nn.Module] | None = None
         self.ran: Tally[tuple[str, type[nn.Module] | None, bool]] = Tally()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
         self.ran[name, self.inside, func.overloadpacket in flop_registry] += 1
         return func(*args, **(kwargs or {}))

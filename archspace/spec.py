@@ -131,7 +131,10 @@ class ArchSpec:
         _known(changes)
         kept = self.to_dict()
         if changes.get("network", self.network) != self.network:
-            kept = {k: kept[k] for k in ("width", "activation", "classes", "input_size", "channels", "task")}
+            family = {network.split("-")[0] for network in (self.network, str(changes["network"]))}
+            own = ("unit", "branches", "alphas", "receptive_field") if len(family) == 1 else ()
+            general = ("width", "activation", "classes", "input_size", "channels", "task")
+            kept = {name: kept[name] for name in (*general, *own)}
         kept.pop("version", None)
         lenient = [name for name in FIELDS if name not in changes]
         while True:

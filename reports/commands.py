@@ -175,7 +175,7 @@ def _json(
     return json.dumps(result, allow_nan=False)
 
 
-def _plain(value: Any) -> object:  # noqa: ANN401 (a cell of any column)
+def _plain(value: Any) -> object:
     """A cell for JSON: nothing known, and what is not finite, becomes ``None``."""
     import math
 

@@ -26,7 +26,7 @@ def search(
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME if left out.")] = None,
     trials: Annotated[int | None, typer.Option(help="Sampled trials to finish.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the study.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes that share the study.", min=1)] = 1,
+    workers: Annotated[int | None, typer.Option(help="Processes that share the study.", min=1)] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     storage: Annotated[str | None, typer.Option(help="Optuna storage URL.")] = None,
     as_json: Json = False,
@@ -36,9 +36,10 @@ def search(
 
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()),
-        "trials": trials, "seed": seed, "device": device, "storage": storage,
+        "trials": trials, "seed": seed, "device": device, "workers": workers,
+        "storage": storage,
     }  # fmt: skip
-    run_study(study, {k: v for k, v in changes.items() if v is not None}, out, workers, as_json)
+    run_study(study, {k: v for k, v in changes.items() if v is not None}, out, as_json)
 
 
 def export(

@@ -87,6 +87,7 @@ class StudyConfig(_Part):
         seed: a trial's seed follows from it and the trial's number.
         device: where networks are trained.
         threads: CPU threads of each worker; a study repeats on the same machine with the same number.
+        workers: processes that share the study; with more than one, which trial knows of which depends on timing.
         storage: an Optuna storage URL; a SQLite file in the run folder if left out.
     """
 
@@ -104,6 +105,7 @@ class StudyConfig(_Part):
     training: Recipe = Recipe()
     device: str = "cpu"
     threads: int = Field(1, ge=1)
+    workers: int = Field(1, ge=1)
     latency: LatencyConfig = LatencyConfig()
     storage: str | None = None
 

@@ -94,9 +94,9 @@ class Progress:
         self._bars.update(self._one, completed=epoch.number)
         self._draw()
 
-    def finished(self, record: TrialRecord) -> None:
-        """A trial ended."""
-        self._records.append(record)
+    def finished(self, record: TrialRecord, records: Sequence[TrialRecord]) -> None:
+        """A trial ended; ``records`` are all that ended, those of other workers too."""
+        self._records = list(records)
         values = ", ".join(
             f"{o.name} {short(record.values[o.name])}" for o in self._objectives if record.values
         )

@@ -27,7 +27,7 @@ from searches.progress import Progress, short
 log = logging.getLogger(__name__)
 
 
-def run_study(source: str, changes: Mapping[str, Any], out: Path | None, workers: int, as_json: bool) -> None:
+def run_study(source: str, changes: Mapping[str, Any], out: Path | None, as_json: bool) -> None:
     """Runs or resumes a study and prints its front.
 
     Raises:
@@ -40,22 +40,22 @@ def run_study(source: str, changes: Mapping[str, Any], out: Path | None, workers
     config = read_config(source, changes)
     folder = out or Path("runs") / config.name
     with full_disk_told(folder):
-        _run(config, folder, workers, as_json)
+        _run(config, folder, as_json)
 
 
-def _run(config: StudyConfig, folder: Path, workers: int, as_json: bool) -> None:
+def _run(config: StudyConfig, folder: Path, as_json: bool) -> None:
     from searches.study import Study
     from searches.workers import extra_workers
 
     console = Console(stderr=True)
-    study = Study.open(config, folder, workers)
+    study = Study.open(config, folder)
     log_to(folder, console=not console.is_terminal)
     done = study.records()
     log.info("%s: %d of %d trials done", folder, len(done), config.trials + len(config.given))
     objectives = [objective(name) for name in config.objectives]
     progress = Progress(objectives, config.trials + len(config.given), done, console)
     try:
-        with extra_workers(config, folder, workers), progress:
+        with extra_workers(config, folder), progress:
             study.run(progress)
     except KeyboardInterrupt:
         console.print(f"stopped; to go on: archspace search {folder}", highlight=False)

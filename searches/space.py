@@ -21,8 +21,9 @@ from optuna.distributions import (
 
 from archspace.errors import FieldError, closest
 from archspace.plan.networks import NETWORKS
-from archspace.resolve import FIELDS, check_value
+from archspace.resolve import FIELDS
 from archspace.spec import ArchSpec
+from archspace.values import check_value
 
 FIXED_BY_DATA = ("task", "classes", "input_size", "channels")
 PER_LEVEL = ("unit", "branches", "alphas", "receptive_field")

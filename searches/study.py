@@ -33,11 +33,14 @@ from searches.trials import Claim, Trials
 
 log = logging.getLogger(__name__)
 
-FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "storage"})
+FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage"})
 """Fields that may differ when a study is resumed."""
 
 ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 """A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
+
+LOCK_SECONDS = 60
+"""How long a worker waits for another one's write to a SQLite storage."""
 
 MOST_FAILURES = 5
 """A study stops after this many failed trials in a row."""
@@ -114,7 +117,8 @@ def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStora
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = config.storage or f"sqlite:///{(folder / 'study.db').resolve()}"
     try:
-        return optuna.storages.RDBStorage(url)
+        options = {"connect_args": {"timeout": LOCK_SECONDS}} if url.startswith("sqlite") else {}
+        return optuna.storages.RDBStorage(url, engine_kwargs=options)
     except Exception as error:
         if isinstance(error, OSError):
             raise
@@ -144,7 +148,7 @@ class Study:
     sampled: Trials
 
     @classmethod
-    def open(cls, config: StudyConfig, folder: Path, workers: int = 1) -> Study:
+    def open(cls, config: StudyConfig, folder: Path) -> Study:
         """Opens or creates the study: data, space and storage are checked before anything is written.
 
         Raises:
@@ -162,7 +166,7 @@ class Study:
         config = open_run(config, folder)
         storage = open_storage(config, folder)
         directions = [objective(name).direction for name in config.objectives]
-        sampler = make_sampler(config.sampler, space.distributions(), config.seed, workers > 1)
+        sampler = make_sampler(config.sampler, space.distributions(), config.seed, config.workers > 1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             main, given = (
@@ -205,7 +209,7 @@ class Study:
             while (claim := trials.claim()) is not None:
                 record = self._run_one(trials, claim, progress)
                 trials.finish(claim, record, self.config.objectives)
-                progress.finished(record)
+                progress.finished(record, self.records())
                 failures = failures + 1 if record.state == "failed" else 0
                 if failures >= MOST_FAILURES:
                     raise InputError(

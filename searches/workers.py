@@ -29,12 +29,12 @@ class OrphanProgress(Progress):
         super().epoch(epoch)
 
 
-def _work(config: StudyConfig, folder: Path, workers: int, parent: int) -> None:
+def _work(config: StudyConfig, folder: Path, parent: int) -> None:
     from searches.logs import log_to
     from searches.study import Study
 
     log_to(folder)
-    study = Study.open(config, folder, workers)
+    study = Study.open(config, folder)
     objectives = [objective(name) for name in config.objectives]
     progress = OrphanProgress(objectives, config.trials, study.records(), Console(quiet=True))
     progress.parent = parent
@@ -45,11 +45,11 @@ def _work(config: StudyConfig, folder: Path, workers: int, parent: int) -> None:
 
 
 @contextmanager
-def extra_workers(config: StudyConfig, folder: Path, workers: int) -> Iterator[None]:
-    """``workers - 1`` processes beside this one, with as many threads each as the study says; joined at the end."""
+def extra_workers(config: StudyConfig, folder: Path) -> Iterator[None]:
+    """The study's other worker processes, each with as many threads as the study says; joined at the end."""
     context = multiprocessing.get_context("spawn")
     crew = [
-        context.Process(target=_work, args=(config, folder, workers, os.getpid())) for _ in range(workers - 1)
+        context.Process(target=_work, args=(config, folder, os.getpid())) for _ in range(config.workers - 1)
     ]
     for process in crew:
         process.start()
