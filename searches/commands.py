@@ -1,4 +1,4 @@
-"""Commands: search, export, init, spaces."""
+"""Commands: search, export, evaluate, init, spaces."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ def register(app: typer.Typer) -> None:
     """Adds this package's commands."""
     app.command(epilog="Example: archspace search scenes --out runs/scenes")(search)
     app.command(epilog="Example: archspace export runs/scenes --pick knee")(export)
+    app.command(epilog="Example: archspace evaluate espnet_p2_q8_camvid.pth --data camvid --split test")(
+        evaluate
+    )
     app.command(epilog="Example: archspace init study.yaml")(init)
     app.command(epilog="Example: archspace spaces")(spaces)
 
@@ -60,6 +63,24 @@ def export(
 
     most = {"macs": max_macs, "params": max_params, "latency_ms": max_latency_ms}
     export_trial(run, pick, {k: v for k, v in most.items() if v is not None}, out, as_json)
+
+
+def evaluate(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A checkpoint, an exported folder, or a published .pth file.")
+    ],
+    data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    layout: Annotated[
+        str | None, typer.Option(help="Layout of the data; seen from the folder if left out.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Measure a checkpoint on a split: accuracy, or mIoU in both protocols with the IoU of every class."""
+    from searches.evaluating import evaluate as run
+
+    run(checkpoint, data, layout, split, device, as_json)
 
 
 def init(

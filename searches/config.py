@@ -64,6 +64,15 @@ class SamplerConfig(_Part):
     startup: int = Field(8, ge=1)
     population: int = Field(12, ge=2)
 
+    @field_validator("name", mode="before")
+    @classmethod
+    def _spelling(cls, name: object) -> object:
+        """``NSGA-II`` and ``nsga2`` are one sampler."""
+        if not isinstance(name, str):
+            return name
+        plain = name.lower().replace("-", "").replace("_", "")
+        return {"nsgaii": "nsga2", "nsgaiii": "nsga3"}.get(plain, plain)
+
 
 class LatencyConfig(_Part):
     """How latency is measured: batch 1, ``threads`` threads, ``warmup`` and counted ``runs``."""
@@ -88,7 +97,8 @@ class StudyConfig(_Part):
         device: where networks are trained.
         threads: CPU threads of each worker; a study repeats on the same machine with the same number.
         workers: processes that share the study; with more than one, which trial knows of which depends on timing.
-        storage: an Optuna storage URL; a SQLite file in the run folder if left out.
+        storage: an Optuna storage URL (``postgresql+psycopg://...``, ``mysql://...``), or ``journal:///FILE`` for a
+            journal file; a SQLite file in the run folder if left out.
     """
 
     format: Literal[1] = RUN_FORMAT  # type: ignore[assignment]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 REAL_IMAGES = 4
+COUNTED_BY_CARD = ("macs", "params")
 
 
 def pick_trial(study: StudyRecord, pick: str, most: Mapping[str, float]) -> TrialRecord:
@@ -111,4 +112,5 @@ def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str
         "training": dict(study.config["training"]),
         "seed": trial.seed,
     }
-    return {"found": found, "numbers": [m.to_dict() for m in trial.measurements.values()]}
+    numbers = [m.to_dict() for name, m in trial.measurements.items() if name not in COUNTED_BY_CARD]
+    return {"found": found, "numbers": numbers}

@@ -19,7 +19,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from archspace.errors import FieldError, closest
+from archspace.errors import FieldError, SpecError, closest
 from archspace.plan.networks import NETWORKS
 from archspace.resolve import FIELDS
 from archspace.spec import ArchSpec
@@ -27,6 +27,7 @@ from archspace.values import check_value
 
 FIXED_BY_DATA = ("task", "classes", "input_size", "channels")
 PER_LEVEL = ("unit", "branches", "alphas", "receptive_field")
+TRIES = 64
 FREE_KEYS = ("choices", "low", "high", "step", "log", "per_level")
 
 
@@ -122,6 +123,24 @@ class SearchSpace:
         for name, free in self.free.items():
             fields[name] = [drawn[f"{name}.{level}"] for level in free.levels] if free.levels else drawn[name]
         return fields
+
+    def check_buildable(self, seed: int) -> None:
+        """Refuses a space in which no network can be built, before any trial.
+
+        Raises:
+            SpecError: what kept the first of :data:`TRIES` random networks from being built, if none could be.
+        """
+        sampler = optuna.samplers.RandomSampler(seed=seed)
+        study = optuna.create_study(sampler=sampler)
+        first: SpecError | None = None
+        for _ in range(TRIES):
+            try:
+                self.spec(self.suggest(study.ask()))
+                return
+            except SpecError as error:
+                first = first or error
+        assert first is not None
+        raise first
 
     def spec(self, fields: Mapping[str, Any]) -> ArchSpec:
         """The spec of suggested fields, inapplicable ones dropped.

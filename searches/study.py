@@ -24,6 +24,7 @@ from searches.objective import Judge, broken, counted, now, violations
 from searches.progress import Progress
 from searches.samplers import derived_seed, make_sampler
 from searches.space import SearchSpace
+from searches.storage import open_storage
 from searches.tasks.base import Task
 from searches.tasks.classification import Classification
 from searches.tasks.dataset import Split, load_split
@@ -38,9 +39,6 @@ FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage"}
 
 ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 """A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
-
-LOCK_SECONDS = 60
-"""How long a worker waits for another one's write to a SQLite storage."""
 
 MOST_FAILURES = 5
 """A study stops after this many failed trials in a row."""
@@ -108,24 +106,6 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStorage:
-    """The study's storage.
-
-    Raises:
-        InputError: the URL cannot be opened.
-    """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    url = config.storage or f"sqlite:///{(folder / 'study.db').resolve()}"
-    try:
-        options = {"connect_args": {"timeout": LOCK_SECONDS}} if url.startswith("sqlite") else {}
-        return optuna.storages.RDBStorage(url, engine_kwargs=options)
-    except Exception as error:
-        if isinstance(error, OSError):
-            raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FieldError("storage", url, f"cannot be opened: {reason}", "sqlite:///study.db") from error
-
-
 def check_device(name: str) -> None:
     """Refuses a device that this machine does not have."""
     try:
@@ -163,6 +143,7 @@ class Study:
             "input_size": list(config.data.input_size), "channels": config.data.channels,
         }  # fmt: skip
         space = SearchSpace(config.space, fixed)
+        space.check_buildable(config.seed)
         config = open_run(config, folder)
         storage = open_storage(config, folder)
         directions = [objective(name).direction for name in config.objectives]

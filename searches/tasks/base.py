@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.metrics import Confusion, ConfusionCounter
+from analysis.metrics import Confusion
 from archspace.preprocessing import Preprocessing
 from searches.tasks.dataset import Split
-
-EVALUATION_BATCH = 32
+from searches.tasks.evaluation import confusion_of, load_batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +53,8 @@ class Task(ABC):
         """Mean loss of a batch, a scalar."""
 
     @abstractmethod
-    def fitted(self, scores: Tensor, target: Tensor) -> Tensor:
-        """Scores at the size of the target."""
-
-    @abstractmethod
     def value(self, confusion: Confusion) -> float:
         """The metric in percent."""
-
-    def batch(self, split: Split, index: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Images (N, C, H, W) as the network takes them, and their targets."""
-        images = self.preprocessing.apply(np.asarray(split.images[index]))
-        targets = torch.from_numpy(np.asarray(split.targets[index]).astype(np.int64))
-        return images.to(device, memory_format=torch.channels_last), targets.to(device)
 
     def batches(
         self, size: int, generator: np.random.Generator, augmentation: Augmentation, device: torch.device
@@ -76,18 +65,13 @@ class Task(ABC):
             index = np.sort(order[start : start + size])
             if len(index) < 2 and len(order) > 1:
                 return
-            yield augmented(*self.batch(self.train, index, device), generator, augmentation)
+            yield augmented(
+                *load_batch(self.train, index, self.preprocessing, device), generator, augmentation
+            )
 
-    @torch.inference_mode()
     def evaluate(self, network: nn.Module, split: Split, device: torch.device) -> Confusion:
         """The confusion over all of ``split`` with the network in eval mode."""
-        network.eval()
-        counter = ConfusionCounter(self.classes, split.void)
-        for start in range(0, len(split), EVALUATION_BATCH):
-            index = np.arange(start, min(start + EVALUATION_BATCH, len(split)))
-            images, target = self.batch(split, index, device)
-            counter.add(self.fitted(network(images), target), target)
-        return counter.result()
+        return confusion_of(network, split, self.preprocessing, device)
 
 
 def augmented(

@@ -18,10 +18,6 @@ class Classification(Task):
         """Cross-entropy."""
         return F.cross_entropy(scores, target)
 
-    def fitted(self, scores: Tensor, target: Tensor) -> Tensor:
-        """The scores as they are."""
-        return scores
-
     def value(self, confusion: Confusion) -> float:
         """Top-1 accuracy in percent."""
         return confusion.accuracy

@@ -11,6 +11,7 @@ from analysis.metrics import Confusion
 from archspace.preprocessing import Preprocessing
 from searches.tasks.base import Task
 from searches.tasks.dataset import VOID, Split
+from searches.tasks.evaluation import fitted
 
 
 def class_weights(split: Split, c: float = 1.10) -> Tensor:
@@ -34,18 +35,11 @@ class Segmentation(Task):
 
     def loss(self, scores: Tensor, target: Tensor) -> Tensor:
         """Weighted cross-entropy at full size over pixels that are not void; 0 where all are void."""
-        scores = self.fitted(scores, target)
+        scores = fitted(scores, target)
         weights = self.weights.to(scores.device)
         total = F.cross_entropy(scores, target, weights, ignore_index=VOID, reduction="sum")
         counted = weights[target[target != VOID]].sum()
         return total / counted.clamp(min=1e-12)
-
-    def fitted(self, scores: Tensor, target: Tensor) -> Tensor:
-        """Scores resized to the target, bilinear with corners aligned."""
-        size = target.shape[-2:]
-        if scores.shape[-2:] == size:
-            return scores
-        return F.interpolate(scores, size=size, mode="bilinear", align_corners=True)
 
     def value(self, confusion: Confusion) -> float:
         """Mean IoU in percent."""

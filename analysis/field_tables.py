@@ -1,0 +1,110 @@
+"""Tables of receptive fields and of architectures for people. Numbers are rounded here and nowhere else. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+
+from analysis.rendering import _console, _table, scaled
+
+
+def _side(value: int | None) -> str:
+    return "whole image" if value is None else f"{value}"
+
+
+def print_fields(report: Mapping[str, Any]) -> None:
+    """Theory beside measurement, by level."""
+    console = _console()
+    console.print(escape(f"Receptive fields of {report['label']}"), style="bold")
+    height, width = report["input_size"]
+    weights = report["weights"] or "new (untrained)"
+    seen = ", ".join(report["images"]) or f"{report['noise_images']} of noise"
+    console.print(escape(f"input {height}x{width}, weights: {weights}; images: {seen}"))
+    console.print(f"preprocessing: {report['preprocessing']}")
+    columns = (
+        "stride",
+        "theory px",
+        "50 % px",
+        "90 % px",
+        "99 % px",
+        "sigma px",
+        "90 % area px",
+        "90 % / theory",
+    )
+    table = _table(("level",), columns)
+    for name, row in report["levels"].items():
+        theory, squares = row["theoretical_px"], row["effective_square_px"]
+        share = f"{100 * squares['0.9'] / theory:.0f} %" if theory else "-"
+        table.add_row(
+            name, str(row["stride"]), _side(theory), *(str(squares[s]) for s in ("0.5", "0.9", "0.99")),
+            f"{row['sigma_px']:.1f}", f"{row['effective_area_px']['0.9']:,}", share,
+        )  # fmt: skip
+    console.print(table)
+    console.print(
+        "theory: side of the largest field; 50, 90, 99 %: side of the square around the centre that holds so much "
+        f"of the mean absolute gradient (Luo et al. 2016), {report['draws']} random gradients an image."
+    )
+    _print_caveats(report)
+    console.print(escape(f"picture: {report['picture']}"))
+
+
+def _print_caveats(report: Mapping[str, Any]) -> None:
+    """What the measurement could not see."""
+    console, smallest = _console(), min(report["input_size"])
+    cut = [n for n, row in report["levels"].items() if (row["theoretical_px"] or 0) > smallest]
+    if cut:
+        console.print(
+            f"{', '.join(cut)}: the theoretical field is larger than the image, which cuts the effective one off."
+        )
+    for name, row in report["levels"].items():
+        if row["whole_image"]:
+            console.print(f"{name}: {row['whole_image']}.")
+
+
+def print_gridding(report: Mapping[str, Any]) -> None:
+    """Share of holes by branch, without and with fusion."""
+    console = _console()
+    title = f"Holes inside the field of each branch's channels: {report['unit'].upper()}, K = {report['branches']}"
+    console.print(title, style="bold")
+    dilations = next(iter(report["fusion"].values()))["dilations"]
+    table = _table(("fusion",), (*(f"dilation {d}" for d in dilations), "mean"))
+    for name, row in report["fusion"].items():
+        shares = (*row["holes"], row["mean_holes"])
+        table.add_row(name, *(f"{100 * share:.1f} %" for share in shares))
+    console.print(table)
+    console.print(escape(f"picture: {report['picture']}"))
+
+
+def print_architecture(report: Mapping[str, Any]) -> None:
+    """The network line by line, then its totals."""
+    console = _console()
+    height, width = report["input_size"]
+    words = f"{report['label']}, {report['task']}, {report['classes']} classes"
+    console.print(escape(words), style="bold")
+    console.print(f"input {height}x{width}x{report['channels']}, architecture {report['arch_id']}")
+    columns = ("output", "channels", "stride", "repeat", "K", "dilations", "field px", "params", "MACs")
+    table = _table(("level", "layer"), columns)
+    previous = ""
+    for row in report["rows"]:
+        if previous and row["level"] != previous:
+            table.add_section()
+        table.add_row(row["level"] if row["level"] != previous else "", *_cells(row))
+        previous = row["level"]
+    table.add_section()
+    totals = (f"{report['params']:,}", scaled(report["macs"]))
+    table.add_row("total", *[""] * 8, *totals, style="bold")
+    console.print(table)
+    console.print("field px: side of the theoretical receptive field of the line's output in the image.")
+    console.print(escape(report["convention"]))
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    stride = f"1/{1 / row['stride']:g}" if row["stride"] < 1 else f"{row['stride']:g}"
+    dilations = ",".join(map(str, row["dilations"]))
+    return (
+        escape(row["layer"]), "x".join(map(str, row["output_size"])), str(row["channels"]), stride,
+        str(row["repeats"]), str(row["branches"] or ""), dilations, str(row["receptive_field"] or "-"),
+        f"{row['params']:,}", scaled(row["macs"]) if row["macs"] else "",
+    )  # fmt: skip

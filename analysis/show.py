@@ -1,0 +1,258 @@
+"""A network as a readable table of its layers, as the papers print theirs: data only. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from analysis.complexity import count
+from analysis.cost import CONVENTION
+from analysis.receptive_field import GLOBAL_POOLING, PYRAMID_POOLING, reaches
+from archspace.errors import InputError
+from archspace.plan import (
+    Block,
+    Conv,
+    Count,
+    Deconv,
+    Layer,
+    Linear,
+    Node,
+    NormAct,
+    Size,
+    count_block,
+    count_layer,
+)
+from archspace.plan.nodes import map_size, output_map
+from archspace.spec import ArchSpec
+
+UNSEEN = "not known"
+"""Stands where a block's receptive field is not known; never a silent 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        level: of the encoder, or ``head``.
+        path: of the part in the network's plan (``level2.units``).
+        layer: what it is, in words.
+        repeats: how many follow one another; the other numbers are of all of them together.
+        output_size: (H, W) in pixels of what it writes.
+        channels: that it writes.
+        stride: of the first of them; below 1 for a transposed convolution.
+        branches: K, or ``None``.
+        dilations: of the branches.
+        receptive_field: side in pixels of the image that the output sees in theory; a text says why not.
+        params: trainable parameters.
+        macs: MACs of convolutions, transposed convolutions and linear layers.
+        dead: it is in the published layout but never runs.
+    """
+
+    level: str
+    path: str
+    layer: str
+    repeats: int = 1
+    output_size: Size
+    channels: int
+    stride: float
+    branches: int | None = None
+    dilations: tuple[int, ...] = ()
+    receptive_field: int | str | None = None
+    params: int
+    macs: int
+    dead: bool = False
+
+
+def architecture(spec: ArchSpec) -> dict[str, Any]:
+    """The content of ``archspace show --json``: rows in running order, and totals that are their sums."""
+    total = count(spec).total
+    return {
+        "label": spec.label,
+        "arch_id": spec.arch_id,
+        "network": spec.network,
+        "task": spec.task,
+        "classes": spec.classes,
+        "input_size": list(spec.input_size),
+        "channels": spec.channels,
+        "convention": CONVENTION,
+        "rows": [asdict(row) for row in rows(spec)],
+        "params": total.params,
+        "macs": total.macs,
+        "spec": spec.to_dict(),
+    }
+
+
+def rows(spec: ArchSpec) -> list[Row]:
+    """The table's lines in running order; parameters and MACs add up to those of :func:`analysis.complexity.count`."""
+    encoder, head = spec.plan.part("encoder"), spec.plan.part("head")
+    assert isinstance(encoder, Block) and isinstance(head, Block)
+    lines: list[Row] = []
+    for name, node in encoder.items():
+        lines += _rows(name, name, node, spec.input_size, 1)
+    for name, part in head.parts:
+        lines += _rows("head", f"head.{name}", part, spec.input_size, 1)
+    if head.kind == "edgenets-decoder":
+        lines.append(
+            replace(
+                lines[-1],
+                path="head",
+                layer="bilinear resize",
+                output_size=spec.input_size,
+                stride=0.5,
+                params=0,
+                macs=0,
+            )
+        )
+    return [replace(line, receptive_field=_seen(spec, line)) for line in lines]
+
+
+EXPANDED = ("espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down")
+"""Blocks that are shown part by part."""
+
+
+def _rows(level: str, path: str, part: Node | tuple[Node, ...], size: Size, at: int) -> Iterator[Row]:
+    """Lines of a part of a block whose input is at stride ``at`` of the image."""
+    nodes = part if isinstance(part, tuple) else (part,)
+    if not nodes:
+        return
+    first = nodes[0]
+    if isinstance(first, Block) and first.kind in EXPANDED:
+        for name, child in first.parts:
+            for row in _rows(level, f"{path}.{name}", child, size, at * first.at):
+                joins = _joins(first, name)
+                yield replace(row, layer=" + ".join((*joins, row.layer))) if joins else row
+        return
+    yield _row(level, path, nodes, size, at)
+
+
+def _row(level: str, path: str, nodes: tuple[Node, ...], size: Size, at: int) -> Row:
+    first, last = nodes[0], nodes[-1]
+    total = sum((_count(node, size, at) for node in nodes), Count())
+    branches, dilations = _branches(first)
+    dead = isinstance(first, Block | NormAct) and first.dead
+    return Row(
+        level=level, path=path, layer=_words(first, path), repeats=len(nodes), output_size=_output(last, size, at),
+        channels=_channels(last), stride=_stride(first), branches=branches, dilations=dilations,
+        params=total.params, macs=total.macs, dead=dead,
+    )  # fmt: skip
+
+
+def _here(node: Block | Layer, at: int) -> int:
+    """Stride of the node's input to the image; 0 for a globally pooled map."""
+    return 0 if isinstance(node, Linear) else at * node.at
+
+
+def _count(node: Node, size: Size, at: int) -> Count:
+    where = _here(node, at)
+    if isinstance(node, Block):
+        return count_block(node, map_size(size, where))
+    return count_layer(node, size, where, isinstance(node, NormAct) and node.dead)
+
+
+def _output(node: Node, size: Size, at: int) -> Size:
+    where = _here(node, at)
+    if isinstance(node, Block):
+        return map_size(size, where * node.stride)
+    return output_map(node, size, where)
+
+
+def _channels(node: Node) -> int:
+    if isinstance(node, Linear):
+        return node.out_features
+    return node.channels if isinstance(node, NormAct) else node.out_channels
+
+
+def _stride(node: Node) -> float:
+    if isinstance(node, Deconv):
+        return 1 / node.stride
+    return node.stride if isinstance(node, Conv | Block) else 1
+
+
+def _branches(node: Node) -> tuple[int | None, tuple[int, ...]]:
+    """K and the dilations of a unit; a plain convolution has its one dilation."""
+    if not isinstance(node, Block):
+        return None, ((node.dilation,) if isinstance(node, Conv) and node.dilation > 1 else ())
+    parts = dict(node.parts).get("branches")
+    if isinstance(parts, tuple):
+        return len(parts), tuple(conv.dilation for conv in parts if isinstance(conv, Conv))
+    chain = dict(node.parts).get("chain")
+    groups = [
+        conv.groups
+        for conv in (chain if isinstance(chain, tuple) else ())
+        if isinstance(conv, Conv) and 1 < conv.groups < conv.in_channels
+    ]
+    return (groups[0] if groups and node.kind != "chain" else None), ()
+
+
+_KINDS = {
+    "edgenets-pyramid": "efficient pyramid pooling",
+    "edgenets-weighted": "3 x 3, gated by the pooled map",
+    "resnet": "ResNet unit", "resnext": "ResNeXt unit", "inception": "Inception unit",
+    "mobilenet": "MobileNet unit", "mobilenetv2": "MobileNetV2 unit",
+    "shufflenet": "ShuffleNet unit", "shufflenetv2": "ShuffleNetV2 unit",
+}  # fmt: skip
+
+
+def _words(node: Node, path: str) -> str:
+    """What a node is, in the papers' words."""
+    if isinstance(node, Conv):
+        kind = f"{node.kernel} x {node.kernel} conv"
+        depthwise = node.groups == node.in_channels > 1
+        return (
+            f"{kind}, depth-wise"
+            if depthwise
+            else kind + (f", {node.groups} groups" if node.groups > 1 else "")
+        )
+    if isinstance(node, Deconv):
+        return f"{node.stride} x {node.stride} transposed conv"
+    if isinstance(node, Linear):
+        return "global average pool, linear"
+    if isinstance(node, NormAct):
+        before = next((words for start, words in _HEAD_JOINS.items() if path.startswith(start)), "")
+        return " + ".join(filter(None, (before, "BN" if node.norm is not None else "", node.act)))
+    if path.endswith(".image"):
+        return "image reinforcement" + (" (never runs)" if node.dead else "")
+    if node.kind == "chain":
+        chain = node.part("chain")
+        return "; ".join(_words(layer, "") for layer in chain) if isinstance(chain, tuple) else node.kind
+    switches = [("fusion", ", HFF"), ("residual", ", residual")]
+    ends = [words for name, words in switches if node.option(name)]
+    return _KINDS.get(node.kind, f"{node.kind.upper()} unit") + "".join(ends)
+
+
+_HEAD_JOINS = {"head.mix": "concat", "head.join": "resize + sum"}
+"""What happens before a decoder's batch norms that stand alone, by the start of their paths."""
+
+
+def _joins(block: Block, name: str) -> tuple[str, ...]:
+    """What happens before the last part of a level or of its downsampler."""
+    if name == "mix" and block.kind == "espnet-stem":
+        return ("concat(conv, image)",)
+    if name == "mix":
+        joined = ["units"] + ["down"] * block.option("concat") + ["image"] * block.option("image")
+        return (f"concat({', '.join(joined)})",)
+    if name == "last" and block.kind == "espnetv2-down":
+        image = dict(block.parts).get("image")
+        pooled = ("concat(pooled input, unit)",) * block.option("concat")
+        return pooled + ("add image",) * (isinstance(image, Block) and not image.dead)
+    return ()
+
+
+def _seen(spec: ArchSpec, row: Row) -> int | str | None:
+    """Side of the theoretical field of a row's output, or why there is none; ``None`` for what never runs."""
+    if row.dead:
+        return None
+    try:
+        seen = reaches(spec)
+    except InputError:
+        return UNSEEN
+    path = row.path
+    if path not in seen:
+        path = path.rpartition(".")[0]
+    if path not in seen:
+        return UNSEEN
+    reach = seen[path]
+    short = {GLOBAL_POOLING: "whole image", PYRAMID_POOLING: "whole image (pyramid)"}
+    return short[reach.whole] if reach.whole else int(reach.side or 0)

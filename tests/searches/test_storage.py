@@ -1,0 +1,88 @@
+"""Studies on other storages: a real PostgreSQL server and a journal file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from analysis.runs import read_run
+from archspace.errors import InputError
+from searches.config import parse_config
+from searches.space import SearchSpace
+from tests.searches.studies import tiny, write_study
+from tests.searches.test_search_command import _archspace
+
+
+@pytest.fixture
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of an empty database on a server of this test's own."""
+    homes = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not homes:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
+    home = homes[-1].parent
+    folder = tmp_path_factory.mktemp("postgresql")
+    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    if user:
+        folder.chmod(0o777)
+        for parent in folder.parents:
+            if parent != Path("/tmp") and Path("/tmp") in parent.parents:
+                parent.chmod(0o755)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data = folder / "data"
+    subprocess.run(
+        [*user, home / "initdb", "-D", data, "-A", "trust", "-U", "archspace"],
+        check=True,
+        capture_output=True,
+    )
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    start = [*user, home / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"]
+    subprocess.run(start, check=True, capture_output=True)
+    try:
+        yield f"postgresql+psycopg://archspace@127.0.0.1:{port}/postgres"
+    finally:
+        stop = [*user, home / "pg_ctl", "-D", data, "-m", "immediate", "stop"]
+        subprocess.run(stop, check=True, capture_output=True)
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_study_in_postgresql(postgresql: str, tmp_path: Path, cache_folder: Path) -> None:
+    study = write_study(tmp_path, trials=4)
+    told = _archspace("search", study, "--out", tmp_path / "run", "--storage", postgresql, "--workers", "2")
+    assert told.returncode == 0, told.stderr
+    records = read_run(tmp_path / "run").trials
+    assert sum(bool(r.values) for r in records) == 4
+    assert not (tmp_path / "run" / "study.db").exists()
+    again = _archspace("search", tmp_path / "run")
+    assert again.returncode == 0, again.stderr
+    assert read_run(tmp_path / "run").trials == records
+
+
+@pytest.mark.slow
+def test_a_journal_file_is_a_storage(tmp_path: Path, cache_folder: Path) -> None:
+    study = write_study(tmp_path, trials=2)
+    url = f"journal://{tmp_path}/study.log"
+    assert _archspace("search", study, "--out", tmp_path / "run", "--storage", url).returncode == 0
+    assert (tmp_path / "study.log").stat().st_size > 0
+    assert sum(bool(r.values) for r in read_run(tmp_path / "run").trials) == 2
+
+
+def test_samplers_may_be_spelled_as_in_the_papers() -> None:
+    for spelled, name in (("NSGA-II", "nsga2"), ("nsga_iii", "nsga3"), ("TPE", "tpe"), ("GP", "gp")):
+        assert parse_config(tiny(sampler={"name": spelled})).sampler.name == name
+
+
+def test_a_space_that_holds_no_network_is_refused_before_any_trial() -> None:
+    fixed = {"task": "classification", "classes": 10, "input_size": [8, 8], "channels": 1}
+    space = {"network": "espnetv2", "unit": "eesp", "branches": 3, "width": {"choices": [0.5, 1.0]}}
+    with pytest.raises(InputError, match=r"branches.*3.*divide.*nearest valid: [24]"):
+        SearchSpace(space, fixed).check_buildable(0)
+    SearchSpace({**space, "branches": {"choices": [3, 4]}}, fixed).check_buildable(0)
