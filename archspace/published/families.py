@@ -19,8 +19,12 @@ def _bytes(mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocessing:
 
 
 CITYSCAPES = _bytes((72.3923111, 82.90893555, 73.15840149), (45.3192215, 46.15289307, 44.91483307))
-CAMVID = _bytes((110.204035, 108.37112059, 104.95432727), (72.05409134, 72.58511195, 69.86150477))
-"""Means over CamVid's training images of each image's mean and standard deviation, as the released code takes them."""
+CAMVID = _bytes((110.20606, 108.37766, 104.93944), (72.1257, 72.6908, 69.9043))
+"""Means over CamVid's training images (the original PNGs) of each image's mean and standard deviation.
+
+The released code takes them so; these digits are recovered from an input that it preprocessed, where every value
+times the deviation must be a whole number of 32nds.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,8 @@ _EESP_UNIT: Rules = (
 )
 
 _ESPNETV2_ENCODER: Rules = (
-    (r"^encoder\.level5\.(\d+)\.(conv|bn|act)\.", r"encoder.expand.chain.\1.\2."),
+    (r"^encoder\.level5\.3\.(conv|bn|act)\.", r"encoder.expand.chain.0.\1."),
+    (r"^encoder\.level5\.4\.(conv|bn|act)\.", r"encoder.expand.chain.1.\1."),
     (r"^encoder\.level(\d)_0\.eesp\.", r"encoder.level\1.down.unit."),
     (r"^encoder\.level(\d)_0\.inp_reinf\.", r"encoder.level\1.down.image.chain."),
     (r"^encoder\.level(\d)_0\.act\.", r"encoder.level\1.down.last.act."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -38,7 +39,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
                 f"{path}: holds code beside weights, which is never run; save its state dict"
             ) from None
         raise InputError(f"{path}: not a checkpoint of weights, or truncated") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError, struct.error) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: not a checkpoint of weights, or truncated ({reason})") from None
     for name in WRAPPERS:

@@ -1,0 +1,151 @@
+"""Published checkpoints: found out by their tensors, equal to their authors' outputs, refused when they fit nothing."""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from archspace.errors import InputError
+from archspace.published import load_published
+
+GOLDEN = [
+    ("espnet/espnet_c_p2_q8_cityscapes", "espnet_c_p2q8_city", "espnet-c", 1.0, (2, 8), 20),
+    ("espnet/espnet_p2_q3_cityscapes", "espnet_p2q3_city", "espnet", 1.0, (2, 3), 20),
+    ("espnet/espnet_p2_q8_cityscapes", "espnet_p2q8_city", "espnet", 1.0, (2, 8), 20),
+    ("espnet/espnet_p2_q8_camvid", "espnet_p2q8_camvid", "espnet", 1.0, (2, 8), 12),
+    (
+        "espnetv2_seg/espnetv2_s_0.5_city_1024x512",
+        "espnetv2_seg_s0.5_city_1024x512",
+        "espnetv2",
+        0.5,
+        (0, 3, 7),
+        20,
+    ),
+    (
+        "espnetv2_seg/espnetv2_s_1.0_pascal_384x384",
+        "espnetv2_seg_s1.0_pascal_384x384",
+        "espnetv2",
+        1.0,
+        (0, 3, 7),
+        21,
+    ),
+    (
+        "espnetv2_seg/espnetv2_s_2.0_city_1024x512",
+        "espnetv2_seg_s2.0_city_1024x512",
+        "espnetv2",
+        2.0,
+        (0, 3, 7),
+        20,
+    ),
+]
+FILE = "weights/espnet/espnet_c_p2_q8_cityscapes.pth"
+
+
+@pytest.mark.parametrize(("weights", "golden", "network", "width", "alphas", "classes"), GOLDEN)
+def test_golden_parity(
+    shared: Path, weights: str, golden: str, network: str, width: float, alphas: tuple[int, ...], classes: int
+) -> None:
+    loaded = load_published(shared / "weights" / f"{weights}.pth")
+    spec = loaded.spec
+    assert (spec.network, spec.width, spec.alphas, spec.classes) == (network, width, alphas, classes)
+    assert not loaded.training and loaded.preprocessing is not None
+    for suffix in ("", "__real"):
+        vector = np.load(shared / "golden" / f"{golden}{suffix}.npz")
+        with torch.inference_mode():
+            ours = loaded(torch.from_numpy(vector["input"])).numpy()
+        assert np.abs(ours - vector["output"]).max() <= 1e-5 * np.abs(vector["output"]).max()
+
+
+def test_wrapped_and_prefixed_states_load_alike(shared: Path, tmp_path: Path) -> None:
+    state = torch.load(shared / FILE, map_location="cpu", weights_only=True)
+    torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}, "epoch": 3}, tmp_path / "w.pth")
+    one, other = load_published(shared / FILE), load_published(tmp_path / "w.pth")
+    assert one.spec == other.spec
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_what_fits_nothing_names_the_nearest_and_what_differs(shared: Path, tmp_path: Path) -> None:
+    state = torch.load(shared / FILE, map_location="cpu", weights_only=True)
+    lost = OrderedDict(state)
+    name = "level2_0.d2.conv.weight"
+    lost[name] = torch.zeros(7, 7, 3, 3)
+    torch.save(lost, tmp_path / "w.pth")
+    with pytest.raises(
+        InputError, match=r"nearest is ESPNet-C .*level2\.down\.branches\.1.* is \(7, 7, 3, 3\), not"
+    ):
+        load_published(tmp_path / "w.pth")
+    del lost[name]
+    torch.save(lost, tmp_path / "w.pth")
+    with pytest.raises(InputError, match=r"level2\.down\.branches\.1\.conv\.weight is missing"):
+        load_published(tmp_path / "w.pth")
+    torch.save({"a": torch.zeros(3)}, tmp_path / "w.pth")
+    with pytest.raises(InputError, match="fits no published network"):
+        load_published(tmp_path / "w.pth")
+
+
+def test_truncated_and_missing_files(shared: Path, tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_bytes((shared / FILE).read_bytes()[:5000])
+    with pytest.raises(InputError, match="truncated") as caught:
+        load_published(tmp_path / "w.pth")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="no such file"):
+        load_published(tmp_path / "none.pth")
+
+
+class _Bomb:
+    def __reduce__(self) -> tuple[object, tuple[str, ...]]:
+        return Path.touch, (Path("exploded"),)  # type: ignore[return-value]
+
+
+def test_code_in_a_file_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"weights": _Bomb()}, "new.pth")
+    Path("old.pth").write_bytes(pickle.dumps({"weights": _Bomb()}))
+    for name in ("new.pth", "old.pth"):
+        with pytest.raises(InputError, match=r"holds code|not a checkpoint"):
+            load_published(Path(name))
+    assert not Path("exploded").exists()
+
+
+def test_classification_layout(tmp_path: Path) -> None:
+    """No published classification weights are at hand: a state written in the published names must come back."""
+    from archspace.build import build
+    from archspace.spec import ArchSpec
+
+    network = build(ArchSpec("espnetv2", width=0.5, classes=10))
+    names = _published_names(list(network.state_dict()))
+    torch.save({names[k]: v for k, v in network.state_dict().items()}, tmp_path / "w.pth")
+    loaded = load_published(tmp_path / "w.pth")
+    assert loaded.spec.replace(input_size=224) == network.spec.replace(input_size=224)
+    x = torch.randn(1, 3, 64, 64)
+    assert torch.equal(loaded(x), network.eval()(x))
+
+
+def _published_names(ours: list[str]) -> dict[str, str]:
+    """Names of the classification layout as the facts give them, written out apart from the loader's rules."""
+    names = {}
+    for name in ours:
+        other = name.removeprefix("encoder.").replace("head.linear.1.", "classifier.")
+        for level in "2345":
+            other = other.replace(f"level{level}.down.unit.", f"level{level}_0.eesp.")
+            other = other.replace(f"level{level}.down.image.chain.", f"level{level}_0.inp_reinf.")
+            other = other.replace(f"level{level}.down.last.act", f"level{level}_0.act")
+            other = other.replace(f"level{level}.units.", f"level{level}.")
+        for tail, number in (("0", "3"), ("1", "4")):
+            other = other.replace(f"expand.chain.{tail}.", f"level5.{number}.")
+        for a, b in (
+            ("reduce.", "proj_1x1."),
+            ("branches.", "spp_dw."),
+            (".expand.", ".conv_1x1_exp."),
+            (".mix.", ".br_after_cat."),
+            (".last.act.", ".module_act."),
+            (".norm.", ".bn."),
+        ):
+            other = other.replace(a, b)
+        names[name] = other
+    return names
