@@ -9,6 +9,9 @@ import typer
 
 from archspace.errors import InputError
 
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
+"""What the command line raises for a wrong option or argument; its home moved with typer's versions."""
+
 COMMANDS = ("searches.commands", "reports.commands", "analysis.commands")
 
 
@@ -19,24 +22,29 @@ def make_app() -> typer.Typer:
     app = typer.Typer(
         name="archspace",
         help="Search, measure, compare and export efficient vision networks of the ESPNet line.",
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
 
-    @app.callback()
+    @app.callback(invoke_without_command=True)
     def door(
+        context: typer.Context,
         version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
     ) -> None:
         if version:
             from archspace import __version__
 
             typer.echo(__version__)
-            raise typer.Exit
+        elif context.invoked_subcommand is None:
+            typer.echo(context.get_help())
 
     for module in COMMANDS:
         import_module(module).register(app)
     return app
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")
 
 
 def main() -> None:
@@ -44,7 +52,13 @@ def main() -> None:
     # On a busy machine, OpenMP threads that spin while they wait slow training with two threads ninefold.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        make_app()()
+        sys.exit(make_app()(standalone_mode=False) or 0)
+    except typer.Abort:
+        sys.exit(130)
+    except USAGE_ERROR as error:
+        told = getattr(error, "format_message", error.__str__)()
+        print(f"archspace: {_one_line(told)}; see 'archspace COMMAND --help'", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
     except InputError as error:
         print(f"archspace: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)

@@ -158,7 +158,10 @@ def export_trial(run: Path, pick: str, most: Mapping[str, float], out: Path | No
         console = Console(highlight=False, soft_wrap=True)
         console.print(f"wrote {folder}: {network.spec.label} ({report.arch_id})")
         for name, agreement in report.agreements.items():
-            console.print(f"ONNX Runtime equals torch on {name} input: {agreement}")
+            images = f"{agreement.images} {name} image{'s' if agreement.images > 1 else ''}"
+            console.print(
+                f"ONNX Runtime equals torch on {images}: within {agreement.relative:.1e} of the largest output"
+            )
         console.print(f"to load it: archspace.load({str(folder)!r})")
 
 
