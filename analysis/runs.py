@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +12,7 @@ import yaml
 
 from analysis.records import RUN_FORMAT, StudyRecord, TrialRecord, TrialState, objective
 from archspace.errors import InputError
+from archspace.files import write_text
 
 STUDY_FILE = "study.yaml"
 TRIALS_FOLDER = "trials"
@@ -79,18 +79,8 @@ def write_record(folder: Path, record: TrialRecord) -> Path:
     path = folder / TRIALS_FOLDER / record.label / RECORD_FILE
     text = json.dumps(_plain(record.to_dict()), indent=1, allow_nan=False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_text(path, text + "\n")
+    write_text(path, text + "\n")
     return path
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write ``text`` beside ``path`` under a temporary name, then rename: no reader sees half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pandas as pd
 from analysis.pareto import UNRANKED, knee, minimised, ranks
 from analysis.records import Objective, StudyRecord, TrialRecord
 from archspace.errors import SpecError
+from archspace.files import write_text
 
 log = logging.getLogger(__name__)
 
@@ -89,12 +89,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     for name in COUNTED:
         if name in whole and (whole[name].dropna() % 1 == 0).all():
             whole[name] = whole[name].astype("Int64")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        whole.to_csv(temporary, index=False)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, whole.to_csv(index=False))
 
 
 def preset_references(study: StudyRecord) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
+from archspace.files import replacing, write_text
+
 log = logging.getLogger(__name__)
 
 PNG_SIZE = (1200, 750)
@@ -42,15 +44,9 @@ kaleido.write_fig_sync(json.load(sys.stdin), path, opts=opts, kopts={"mathjax": 
 
 def write_html(figure: go.Figure, path: Path) -> None:
     """Write the figure as one HTML page that needs no network, under a temporary name, then rename."""
-    temporary = _beside(path)
     config = {"displaylogo": False, "responsive": True, "toImageButtonOptions": {"scale": 2}}
-    try:
-        figure.write_html(
-            temporary, include_plotlyjs=True, full_html=True, default_height="96vh", config=config
-        )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    page = figure.to_html(include_plotlyjs=True, full_html=True, default_height="96vh", config=config)
+    write_text(path, page)
 
 
 def write_png(figure: go.Figure, path: Path, *, time_limit: float = 90.0) -> str | None:
@@ -69,19 +65,17 @@ def write_png(figure: go.Figure, path: Path, *, time_limit: float = 90.0) -> str
         wanted = os.environ.get("BROWSER_PATH")
         reason = f"BROWSER_PATH is {wanted}, which is no program" if wanted else "no Chromium or Chrome found"
         return _not_written(path, f"{reason}: {_ADVICE}")
-    temporary = _beside(path)
-    try:
-        # A browser that is ended leaves its profile behind: it gets a folder of its own.
-        with tempfile.TemporaryDirectory(prefix="archspace-png-", ignore_cleanup_errors=True) as scratch:
-            env = {**os.environ, "BROWSER_PATH": browser, "TMPDIR": scratch}
-            problem = _render(figure.to_json(), temporary, env, time_limit)
-        if problem is None and not temporary.is_file():
+    # A browser that is ended leaves its profile behind: it gets a folder of its own.
+    with tempfile.TemporaryDirectory(prefix="archspace-png-", ignore_cleanup_errors=True) as scratch:
+        drawn = Path(scratch) / "figure.png"
+        env = {**os.environ, "BROWSER_PATH": browser, "TMPDIR": scratch}
+        problem = _render(figure.to_json(), drawn, env, time_limit)
+        if problem is None and not drawn.is_file():
             problem = "the browser wrote nothing"
         if problem is not None:
             return _not_written(path, f"{problem} ({browser}); {_ADVICE}")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary:
+            shutil.copyfile(drawn, temporary)
     return None
 
 
@@ -146,7 +140,3 @@ def _not_written(path: Path, reason: str) -> str:
     message = f"{path.name} not written: {reason}"
     log.info("%s", message)
     return message
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")

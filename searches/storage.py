@@ -23,7 +23,6 @@ def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStora
     Raises:
         FieldError: the URL cannot be opened.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = config.storage or f"sqlite:///{(folder / 'study.db').resolve()}"
     try:
         if url.startswith(JOURNAL):

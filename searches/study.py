@@ -134,6 +134,7 @@ class Study:
         Raises:
             InputError: anything the user gave cannot be used.
         """
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         check_device(config.device)
         for name in config.given:
             given_spec(name)

@@ -88,7 +88,7 @@ def test_a_failing_write_leaves_the_old_record(run: Path, monkeypatch: pytest.Mo
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", broken)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk full"):
         write_record(run, complete("0", 0, reason="new"))
     monkeypatch.undo()
     assert read_record(run / "trials/0/record.json").reason is None

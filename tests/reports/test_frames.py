@@ -10,6 +10,7 @@ import pytest
 
 from analysis.complexity import count
 from analysis.records import Measurement, objective
+from archspace.errors import InputError
 from archspace.presets import PRESETS
 from reports.frames import (
     front_frame,
@@ -140,7 +141,7 @@ def test_failing_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "replace", broken)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk full"):
         write_csv(pd.DataFrame({"a": [2]}), path)
     assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
     assert path.read_text() == "a\n1\n"
