@@ -30,18 +30,27 @@ class OrphanProgress(Progress):
 
 
 def _work(config: StudyConfig, folder: Path, parent: int) -> None:
+    """A worker process; what goes wrong here is told by the first process, which meets it too, and by the log."""
+    from archspace.errors import InputError
     from searches.logs import log_to
-    from searches.study import Study
+    from searches.running import full_disk_told
 
     log_to(folder)
-    study = Study.open(config, folder)
-    objectives = [objective(name) for name in config.objectives]
-    progress = OrphanProgress(objectives, config.trials, study.records(), Console(quiet=True))
-    progress.parent = parent
+    log = logging.getLogger("searches")
     try:
-        study.run(progress)
+        from searches.study import Study
+
+        with full_disk_told(folder):
+            study = Study.open(config, folder)
+            objectives = [objective(name) for name in config.objectives]
+            wanted = config.trials + len(config.given)
+            progress = OrphanProgress(objectives, wanted, study.records(), Console(quiet=True))
+            progress.parent = parent
+            study.run(progress)
     except KeyboardInterrupt:
-        logging.getLogger("searches").info("worker stopped")
+        log.info("worker stopped")
+    except InputError as error:
+        log.error("worker ended: %s", error)
 
 
 @contextmanager
@@ -51,9 +60,9 @@ def extra_workers(config: StudyConfig, folder: Path) -> Iterator[None]:
     crew = [
         context.Process(target=_work, args=(config, folder, os.getpid())) for _ in range(config.workers - 1)
     ]
-    for process in crew:
-        process.start()
     try:
+        for process in crew:
+            process.start()
         yield
         for process in crew:
             process.join()
