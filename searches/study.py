@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -82,28 +84,48 @@ def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
     """
     path = folder / STUDY_FILE
     if path.is_file():
-        held = read_config(str(path))
-        for name, value in held.model_dump().items():
-            new = getattr(config, name)
-            new = new.model_dump() if hasattr(new, "model_dump") else new
-            if name not in FREE_TO_CHANGE and _plain(new) != _plain(value):
+        held, new = _identity(read_config(str(path))), _identity(config)
+        for name, value in held.items():
+            if new[name] != value:
                 rule = (
                     f"{folder} holds a study with another value; give another --out, or resume it as it was"
                 )
-                raise FieldError(name, _plain(new), rule, _plain(value))
+                raise FieldError(name, new[name], rule, value)
     elif folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: not empty and not a run folder; give another --out")
     write_text(path, config.to_yaml())
     return config
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, dict):
-        return {
-            key: _plain(item.model_dump() if hasattr(item, "model_dump") else item)
-            for key, item in value.items()
-        }
-    return list(value) if isinstance(value, tuple) else value
+def _identity(config: StudyConfig) -> dict[str, Any]:
+    """The fields that make a study this study, as plain data; where its data lie is not one of them."""
+    return config.model_dump(mode="json", exclude={**dict.fromkeys(FREE_TO_CHANGE, True), "data": {"root"}})
+
+
+def open_study(
+    storage: optuna.storages.BaseStorage, name: str, config: StudyConfig, sampler: optuna.samplers.BaseSampler
+) -> optuna.Study:
+    """The Optuna study called ``name``, created if the storage has none.
+
+    Raises:
+        FieldError: the storage has another study of that name.
+    """
+    directions = [objective(metric).direction for metric in config.objectives]
+    identity = json.dumps(_identity(config), sort_keys=True)
+    try:
+        study = optuna.create_study(
+            storage=storage, study_name=name, directions=directions, load_if_exists=True, sampler=sampler
+        )
+        held = study.user_attrs.get("identity")
+    except ValueError:
+        held = "other directions"
+    if held is None:
+        study.set_user_attr("identity", identity)
+    elif held != identity:
+        raise FieldError(
+            "name", config.name, "the storage holds another study of this name", f"{config.name}-2"
+        )
+    return study
 
 
 def check_device(name: str) -> None:
@@ -147,20 +169,9 @@ class Study:
         space.check_buildable(config.seed)
         config = open_run(config, folder)
         storage = open_storage(config, folder)
-        directions = [objective(name).direction for name in config.objectives]
         sampler = make_sampler(config.sampler, space.distributions(), config.seed, config.workers > 1)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            main, given = (
-                optuna.create_study(
-                    storage=storage,
-                    study_name=name,
-                    directions=directions,
-                    load_if_exists=True,
-                    sampler=sampler,
-                )
-                for name in (config.name, f"{config.name}/given")
-            )
+        main = open_study(storage, config.name, config, sampler)
+        given = open_study(storage, f"{config.name}/given", config, sampler)
         bound = ASKS_PER_TRIAL * config.trials + SPARE_ASKS
         sampled = Trials(main, folder, "", config.trials, bound)
         wanted = len(config.given)

@@ -16,7 +16,7 @@ from archspace.errors import InputError
 from searches.config import parse_config
 from searches.space import SearchSpace
 from tests.searches.studies import tiny, write_study
-from tests.searches.test_search_command import _archspace
+from tests.searches.test_search_command import _archspace, _refused
 
 
 @pytest.fixture
@@ -64,6 +64,10 @@ def test_two_workers_share_a_study_in_postgresql(postgresql: str, tmp_path: Path
     again = _archspace("search", tmp_path / "run")
     assert again.returncode == 0, again.stderr
     assert read_run(tmp_path / "run").trials == records
+    other = write_study(tmp_path, seed=4)
+    _refused(
+        _archspace("search", other, "--out", tmp_path / "other", "--storage", postgresql), "another study"
+    )
 
 
 @pytest.mark.slow
