@@ -9,9 +9,6 @@ from archspace.plan import Block, Count, Layer, Size, count_block, count_layer
 from archspace.plan.nodes import Linear, NormAct, map_size
 from archspace.spec import ArchSpec
 
-BYTES = 4
-"""Bytes of a float32 number."""
-
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -43,12 +40,7 @@ class Cost:
     @property
     def activation_bytes(self) -> int:
         """Bytes of every convolution's, transposed convolution's and linear layer's output in float32."""
-        return self.total.activations * BYTES
-
-    @property
-    def size_mb(self) -> float:
-        """Network size: parameters in float32, in units of 10^6 bytes."""
-        return self.total.params * BYTES / 1e6
+        return self.total.activation_bytes
 
 
 def _count(node: Block | Layer, size: Size) -> Count:

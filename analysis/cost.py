@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.complexity import BYTES, count
+from analysis.complexity import count
 from archspace.plan import Count
 from archspace.spec import ArchSpec
 
@@ -57,8 +57,8 @@ def _numbers(count: Count) -> dict[str, Any]:
         "conv_macs": count.conv_macs,
         "deconv_macs": count.deconv_macs,
         "linear_macs": count.linear_macs,
-        "activation_bytes": count.activations * BYTES,
-        "size_mb": count.params * BYTES / 1e6,
+        "activation_bytes": count.activation_bytes,
+        "size_mb": count.size_mb,
     }
 
 

@@ -24,11 +24,10 @@ STATES = {"complete": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "fai
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A running trial that this process holds; ``resumed`` when another process had begun it."""
+    """A running trial that this process holds."""
 
     trial: optuna.Trial
     lock: Held
-    resumed: bool
 
 
 class Trials:
@@ -65,7 +64,7 @@ class Trials:
                 lock = self._lock(frozen.number)
                 if lock is not None:
                     log.info("trial %s: taken up again", self.label(frozen.number))
-                    return Claim(optuna.Trial(self.study, frozen._trial_id), lock, resumed=True)
+                    return Claim(optuna.Trial(self.study, frozen._trial_id), lock)
                 running += 1
             complete = sum(frozen.state == TrialState.COMPLETE for frozen in trials)
             if complete + running >= self.target or len(trials) >= self.bound:
@@ -73,7 +72,7 @@ class Trials:
             trial = self.study.ask()
             lock = self._lock(trial.number)
             assert lock is not None, "a new trial's lock is free"
-            return Claim(trial, lock, resumed=False)
+            return Claim(trial, lock)
 
     def _lock(self, number: int) -> Held | None:
         return try_lock(self.path(number) / "lock")
@@ -99,10 +98,6 @@ class Trials:
         for record in self.finished():
             if not (self.folder / TRIALS_FOLDER / record.label / RECORD_FILE).is_file():
                 write_record(self.folder, record)
-
-    def count(self, state: TrialState) -> int:
-        """How many trials are in ``state``."""
-        return len(self.study.get_trials(deepcopy=False, states=(state,)))
 
 
 def _record(frozen: FrozenTrial) -> TrialRecord | None:

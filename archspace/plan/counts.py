@@ -12,6 +12,8 @@ from math import prod
 
 from archspace.plan.nodes import Block, Conv, Deconv, Layer, Linear, NormAct, Size, map_size, output_map
 
+FLOAT32_BYTES = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -39,6 +41,16 @@ class Count:
     def macs(self) -> int:
         """MACs of convolutions, transposed convolutions and linear layers."""
         return self.conv_macs + self.deconv_macs + self.linear_macs
+
+    @property
+    def activation_bytes(self) -> int:
+        """Bytes of every output counted in ``activations``, in float32."""
+        return self.activations * FLOAT32_BYTES
+
+    @property
+    def size_mb(self) -> float:
+        """Network size: parameters in float32, in units of 10^6 bytes."""
+        return self.params * FLOAT32_BYTES / 1e6
 
     def __add__(self, other: Count) -> Count:
         return Count(
