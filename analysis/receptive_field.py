@@ -1,8 +1,8 @@
 """Theoretical receptive fields from a network's plan alone: no torch, no data.
 
-Every map is followed as what its positions see of the image. All maps of a network see a square, so one dimension
-is enough. Where channels see differently the largest field counts, which is exact for the units here (a test
-compares with the gradient of the built networks).
+Every map is followed as what its positions see of the image. The maps that a table names see squares, so one
+dimension is enough: the height. Where channels see differently the largest field counts, which is exact for the
+units here (a test compares with the gradient of the built networks).
 
 Two kinds of layers have no field of a fixed side: *global pooling* (the classifier, the gates of EdgeNets' decoder)
 sees the whole image; *pyramid pooling* pools to a share of the map, so that its field grows with the image: it is
@@ -88,11 +88,18 @@ def windowed(x: Reach, kernel: int, stride: int = 1, dilation: int = 1) -> Reach
     return Reach(x.stride * stride, tuple(spans))
 
 
-def upsampled(x: Reach, factor: int) -> Reach:
-    """After a transposed convolution whose kernel equals its stride: each position becomes ``factor``."""
-    fine = x.stride // factor
-    spans = tuple((first - fine * j, last - fine * j) for first, last in x.spans for j in range(factor))
-    return Reach(fine, spans, x.whole)
+def upsampled(x: Reach, factor: int, kernel: int | None = None) -> Reach:
+    """After a transposed convolution: each position becomes ``factor``; ``kernel`` is the factor if left out."""
+    fine, side = x.stride // factor, kernel or factor
+    pad = (side - factor + 1) // 2
+    if x.whole:
+        return Reach(fine, x.spans, x.whole)
+    period, spans = len(x.spans), []
+    for o in range(period * factor):
+        read = [(o + pad - tap) // factor for tap in range(side) if (o + pad - tap) % factor == 0]
+        seen = [(x.stride * i - fine * o, x.spans[i % period]) for i in read]
+        spans.append((min(at + first for at, (first, _) in seen), max(at + last for at, (_, last) in seen)))
+    return Reach(fine, tuple(spans))
 
 
 def joined(*maps: Reach) -> Reach:
@@ -114,9 +121,9 @@ def after(node: Node, x: Reach) -> Reach:
         InputError: the dataflow of this kind of block is not known here.
     """
     if isinstance(node, Conv):
-        return windowed(x, node.kernel, node.stride, node.dilation)
+        return windowed(x, node.sides[0], node.stride, node.dilation)
     if isinstance(node, Deconv):
-        return upsampled(x, node.stride)
+        return upsampled(x, node.stride, node.side)
     if isinstance(node, Linear):
         return Reach(x.stride, x.spans, GLOBAL_POOLING)
     if isinstance(node, Block):

@@ -11,6 +11,7 @@ from analysis.cost import CONVENTION
 from analysis.receptive_field import GLOBAL_POOLING, PYRAMID_POOLING, reaches
 from archspace.errors import InputError
 from archspace.plan import (
+    AxisConv,
     Block,
     Conv,
     Count,
@@ -161,7 +162,7 @@ def _output(node: Node, size: Size, at: int) -> Size:
 def _channels(node: Node) -> int:
     if isinstance(node, Linear):
         return node.out_features
-    return node.channels if isinstance(node, NormAct) else node.out_channels
+    return node.channels if isinstance(node, NormAct | AxisConv) else node.out_channels
 
 
 def _stride(node: Node) -> float:
@@ -198,7 +199,7 @@ _KINDS = {
 def _words(node: Node, path: str) -> str:
     """What a node is, in the papers' words."""
     if isinstance(node, Conv):
-        kind = f"{node.kernel} x {node.kernel} conv"
+        kind = f"{node.sides[0]} x {node.sides[1]} conv"
         depthwise = node.groups == node.in_channels > 1
         return (
             f"{kind}, depth-wise"
@@ -206,7 +207,9 @@ def _words(node: Node, path: str) -> str:
             else kind + (f", {node.groups} groups" if node.groups > 1 else "")
         )
     if isinstance(node, Deconv):
-        return f"{node.stride} x {node.stride} transposed conv"
+        return f"{node.side} x {node.side} transposed conv"
+    if isinstance(node, AxisConv):
+        return f"3 x 3 conv along the {node.axis}, {node.side} filters"
     if isinstance(node, Linear):
         return "global average pool, linear"
     if isinstance(node, NormAct):

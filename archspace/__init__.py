@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from archspace.checkpoint import load, save
     from archspace.export import export
     from archspace.presets import PRESETS as presets
+    from archspace.published import load_published
     from archspace.spec import ArchSpec
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ _HOMES = {
     "dead_parameters": ("archspace.build", "dead_parameters"),
     "load": ("archspace.checkpoint", "load"),
     "save": ("archspace.checkpoint", "save"),
+    "load_published": ("archspace.published", "load_published"),
     "export": ("archspace.export", "export"),
 }
 

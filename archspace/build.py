@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from archspace import heads, networks, units  # noqa: F401  (they enter their classes)
 from archspace.errors import SpecError
 from archspace.plan.networks import NETWORKS
-from archspace.plan.nodes import Block, placed_layers
+from archspace.plan.nodes import Block, Conv, placed_layers
 from archspace.preprocessing import Preprocessing
 from archspace.spec import ArchSpec
 from archspace.units.base import BlockModule, initialise, make
@@ -78,12 +78,12 @@ class Network(nn.Module):
 def _feature_info(spec: ArchSpec) -> tuple[FeatureInfo, ...]:
     encoder = spec.plan.part("encoder")
     assert isinstance(encoder, Block)
-    infos, stride = [], 1
+    infos = []
     for name, node in encoder.items():
         if name.startswith("level"):
-            stride *= 2
-            channels = node.out_channels  # type: ignore[union-attr]
-            infos.append(FeatureInfo(name, channels, stride, f"encoder.{name}"))
+            assert isinstance(node, Conv | Block)
+            stride = 2 ** int(name.removeprefix("level"))
+            infos.append(FeatureInfo(name, node.out_channels, stride, f"encoder.{name}"))
     return tuple(infos)
 
 

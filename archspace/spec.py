@@ -6,7 +6,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from dataclasses import fields as dataclass_fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -277,9 +278,14 @@ def plain(node: object) -> object:
     """A plan as nested lists, for hashing."""
     if isinstance(node, tuple):
         return [plain(item) for item in node]
-    names = getattr(type(node), "__slots__", None)
-    if names:
-        return [type(node).__name__, *(plain(getattr(node, name)) for name in names)]
+    if is_dataclass(node):
+        shown = [f for f in dataclass_fields(node) if "later" not in f.metadata]
+        used = [
+            [f.name, plain(getattr(node, f.name))]
+            for f in dataclass_fields(node)
+            if "later" in f.metadata and getattr(node, f.name) != f.default
+        ]
+        return [type(node).__name__, *(plain(getattr(node, f.name)) for f in shown), *used]
     return node
 
 

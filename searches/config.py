@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from analysis.records import OBJECTIVES, RUN_FORMAT, objective
 from archspace.errors import FieldError, InputError, closest
-from archspace.plan.networks import TASKS
 from searches.recipe import Recipe
+
+StudyTask: TypeAlias = Literal["classification", "segmentation"]
+STUDY_TASKS: tuple[str, ...] = get_args(StudyTask)
+"""Tasks that a study can train for."""
 
 COUNTED = ("macs", "params", "memory")
 """Objectives known before any training."""
@@ -103,7 +106,7 @@ class StudyConfig(_Part):
 
     format: Literal[1] = RUN_FORMAT  # type: ignore[assignment]
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    task: Literal["classification", "segmentation"]
+    task: StudyTask
     data: DataConfig
     space: dict[str, Any]
     given: tuple[str, ...] = ()
@@ -190,8 +193,8 @@ def parse_config(data: object) -> StudyConfig:
     if isinstance(version, int) and version > RUN_FORMAT:
         rule = f"written by a newer archspace; this one reads format {RUN_FORMAT}"
         raise FieldError("format", version, rule, RUN_FORMAT)
-    if data.get("task", TASKS[0]) not in TASKS:
-        raise FieldError("task", data["task"], "unknown task", closest(str(data["task"]), list(TASKS)))
+    if data.get("task", STUDY_TASKS[0]) not in STUDY_TASKS:
+        raise FieldError("task", data["task"], "unknown task", closest(str(data["task"]), list(STUDY_TASKS)))
     try:
         return StudyConfig.model_validate(dict(data))
     except ValidationError as error:

@@ -94,9 +94,11 @@ class SearchSpace:
         self.free[name] = FreeField(_distribution(name, value), levels)
 
     def _levels(self, name: str) -> tuple[int, ...]:
-        """Levels that some network of the space has; a network with fewer ignores the rest."""
-        deepest = 1 + max(len(NETWORKS[n].alphas[self.fixed["task"]]) for n in self._networks())
-        return tuple(range(1 if name == "receptive_field" else 2, deepest + 1))
+        """Levels that some network of the space has; a network without a level ignores what is drawn for it."""
+        designs = [NETWORKS[network] for network in self._networks()]
+        deepest = max(design.levels(self.fixed["task"]) for design in designs)
+        first = 1 if name == "receptive_field" else min(design.first for design in designs)
+        return tuple(range(first, deepest + 1))
 
     def _check_fixed(self) -> None:
         """Refuses a study whose fixed fields are wrong in themselves, before any trial."""
@@ -120,8 +122,13 @@ class SearchSpace:
         """Suggests every free field and returns all fields of the spec."""
         drawn = {name: _suggest(trial, name, d) for name, d in self.distributions().items()}
         fields = dict(self.fixed)
+        first = NETWORKS[drawn.get("network") or self.fixed["network"]].first
         for name, free in self.free.items():
-            fields[name] = [drawn[f"{name}.{level}"] for level in free.levels] if free.levels else drawn[name]
+            if free.levels:
+                own = [n for n in free.levels if n >= first or name == "receptive_field"]
+                fields[name] = [drawn[f"{name}.{level}"] for level in own]
+            else:
+                fields[name] = drawn[name]
         return fields
 
     def check_buildable(self, seed: int) -> None:

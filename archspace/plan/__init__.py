@@ -10,6 +10,7 @@ from archspace.plan import compared, esp, espnet, espnetv2  # noqa: F401  (they 
 from archspace.plan.counts import Count, count_block, count_layer, layer_params
 from archspace.plan.networks import NETWORKS, TASKS, stage_channels
 from archspace.plan.nodes import (
+    AxisConv,
     Block,
     Conv,
     Deconv,
@@ -27,6 +28,7 @@ __all__ = [
     "NETWORKS",
     "TASKS",
     "UNITS",
+    "AxisConv",
     "Block",
     "Conv",
     "Count",

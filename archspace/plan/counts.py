@@ -10,9 +10,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 
-from archspace.plan.nodes import Block, Conv, Deconv, Layer, Linear, NormAct, Size, map_size, output_map
+from archspace.plan.nodes import (
+    AxisConv,
+    Block,
+    Conv,
+    Deconv,
+    Layer,
+    Linear,
+    NormAct,
+    Size,
+    map_size,
+    output_map,
+)
 
 FLOAT32_BYTES = 4
+AXIS_KERNEL = 9
+"""Weights of one filter of a convolution along an axis: 3 x 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +85,17 @@ def _after(channels: int, norm: float | None, act: str | None) -> int:
 def layer_params(layer: Layer) -> int:
     """Trainable parameters of one layer."""
     if isinstance(layer, Conv):
-        weights = layer.out_channels * (layer.in_channels // layer.groups) * layer.kernel**2
+        weights = layer.out_channels * (layer.in_channels // layer.groups) * prod(layer.sides)
         bias = layer.out_channels if layer.bias else 0
         return weights + bias + _after(layer.out_channels, layer.norm, layer.act)
     if isinstance(layer, Deconv):
-        weights = layer.in_channels * layer.out_channels * layer.stride**2
-        return weights + _after(layer.out_channels, layer.norm, layer.act)
+        weights = layer.in_channels * layer.out_channels * layer.side**2
+        bias = layer.out_channels if layer.bias else 0
+        return weights + bias + _after(layer.out_channels, layer.norm, layer.act)
     if isinstance(layer, Linear):
         return layer.in_features * layer.out_features + layer.out_features
+    if isinstance(layer, AxisConv):
+        return AXIS_KERNEL * layer.side
     return _after(layer.channels, layer.norm, layer.act)
 
 
@@ -94,10 +110,17 @@ def count_layer(layer: Layer, size: Size, at: int = 1, dead: bool = False) -> Co
         macs = layer.in_features * layer.out_features
         return Count(params=params, linear_macs=macs, activations=layer.out_features)
     if isinstance(layer, Deconv):
+        read = layer.in_channels * prod(map_size(size, at))
         written = layer.out_channels * prod(output_map(layer, size, at))
-        return Count(params=params, deconv_macs=written * layer.in_channels, activations=written)
+        return Count(
+            params=params, deconv_macs=read * layer.out_channels * layer.side**2, activations=written
+        )
+    if isinstance(layer, AxisConv):
+        height, width = map_size(size, at)
+        written = layer.channels * layer.side * (width if layer.axis == "height" else height)
+        return Count(params=params, conv_macs=written * AXIS_KERNEL, activations=written)
     written = layer.out_channels * prod(output_map(layer, size, at))
-    macs = written * (layer.in_channels // layer.groups) * layer.kernel**2
+    macs = written * (layer.in_channels // layer.groups) * prod(layer.sides)
     half = written // 2 if layer.bias else 0
     return Count(params=params, conv_macs=macs, activations=written, half_biases=half)
 

@@ -6,38 +6,19 @@ the light-weight decoder (ESPNet).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from archspace.plan.heads import network, task_head
-from archspace.plan.networks import NETWORKS, NetworkDesign
+from archspace.plan.networks import NETWORKS, NetworkDesign, for_scores, stage_channels
 from archspace.plan.nodes import Block, Conv, Deconv, Node, NormAct
+from archspace.plan.placing import repeated_unit, strided_unit
 from archspace.plan.request import UnitRequest, draw_unit
 
 if TYPE_CHECKING:
     from archspace.spec import ArchSpec
 
 EPS = 1e-3
-
-
-def request(
-    spec: ArchSpec, level: int, inputs: int, outputs: int, stride: int, eps: float, activate: bool = True
-) -> UnitRequest:
-    """The request for a unit of ``level``; a strided unit keeps the limit of the level that it leaves."""
-    limits = spec.receptive_field
-    return UnitRequest(
-        in_channels=inputs, out_channels=outputs, stride=stride,
-        branches=spec.branches[level - 2], limit=limits[level - stride] if limits else None,
-        dilated=bool(spec.dilated), fusion=bool(spec.fusion == "hff"), residual=bool(spec.residual),
-        act=spec.activation, eps=eps, pointwise_kernel=spec.pointwise_kernel or 1, activate=activate,
-        where=f"branches[{level - 2}]",
-    )  # fmt: skip
-
-
-def unit_at(spec: ArchSpec, level: int) -> str:
-    """Name of the unit placed at ``level``."""
-    name = spec.unit[level - 2]
-    assert name is not None, "a level that places a unit has its name"
-    return name
 
 
 def _level(spec: ArchSpec, level: int, inputs: int, outputs: int) -> Block:
@@ -48,11 +29,9 @@ def _level(spec: ArchSpec, level: int, inputs: int, outputs: int) -> Block:
             in_channels=inputs, out_channels=outputs, kernel=3, stride=2, norm=EPS, act=spec.activation
         )
     else:
-        down = draw_unit(unit_at(spec, level), request(spec, level, inputs, outputs, 2, EPS))
+        down = strided_unit(spec, level, inputs, outputs)
     repeats = spec.alphas[level - 2]
-    units: tuple[Block, ...] = ()
-    if repeats:
-        units = (draw_unit(unit_at(spec, level), request(spec, level, outputs, outputs, 1, EPS)),) * repeats
+    units = (repeated_unit(spec, level, outputs, outputs),) * repeats if repeats else ()
     last = level == len(spec.alphas) + 1
     concat = spec.network != "espnet-a" and repeats > 0
     image = bool(spec.reinforcement) and not last
@@ -132,9 +111,10 @@ def _draw(spec: ArchSpec) -> Block:
 
 
 def _design(reinforcement: bool, decoders: tuple[str, ...]) -> NetworkDesign:
-    depth = {"classification": (2, 8), "segmentation": (2, 8)}
+    depth = {"segmentation": (2, 8), **for_scores((2, 8))}
     return NetworkDesign(
-        draw=_draw, base=(16, 64, 128), unit="esp", alphas=depth, eps=EPS, reinforcement=reinforcement,
+        draw=_draw, widths=partial(stage_channels, (16, 64, 128)), unit="esp", alphas=depth, eps=EPS,
+        reinforcement=reinforcement,
         decoders=decoders, multiples={"espnet": 8, "espnet-raw": 8},
     )  # fmt: skip
 

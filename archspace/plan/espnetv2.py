@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import gcd
 from typing import TYPE_CHECKING
 
-from archspace.plan.espnet import request, unit_at
 from archspace.plan.heads import network, task_head
-from archspace.plan.networks import NETWORKS, NetworkDesign
+from archspace.plan.networks import NETWORKS, SCORES_OF_IMAGE, NetworkDesign, for_scores, stage_channels
 from archspace.plan.nodes import Block, Conv, Node, NormAct
-from archspace.plan.request import draw_unit
+from archspace.plan.placing import repeated_unit, strided_unit
 
 if TYPE_CHECKING:
     from archspace.spec import ArchSpec
@@ -25,22 +25,21 @@ PYRAMID_LEAST = 5
 def _down(spec: ArchSpec, level: int, inputs: int, outputs: int) -> Block:
     """Strided unit beside the pooled input (the long-range shortcut), plus the embedded image.
 
-    At level 5 of a classifier the embedded image is in the published layout but never used.
+    At level 5 of a classifier the embedded image is in the published layout but never used; a detector uses it.
     """
     unit: Node
     if spec.downsampling == "strided-conv":
         unit = Conv(in_channels=inputs, out_channels=outputs, kernel=3, stride=2, norm=EPS)
     else:
-        asked = request(spec, level, inputs, outputs - inputs, 2, EPS, activate=False)
-        unit = draw_unit(unit_at(spec, level), asked)
+        unit = strided_unit(spec, level, inputs, outputs - inputs, activate=False)
     image: tuple[tuple[str, Node], ...] = ()
     if spec.reinforcement:
-        rgb = spec.channels
+        rgb, unused = spec.channels, level == 5 and spec.task in SCORES_OF_IMAGE
         embed = (
             Conv(in_channels=rgb, out_channels=rgb, kernel=3, norm=EPS, act=spec.activation),
             Conv(in_channels=rgb, out_channels=outputs, norm=EPS),
         )
-        image = (("image", Block("chain", rgb, outputs, 1, (("chain", embed),), at=2, dead=level == 5)),)
+        image = (("image", Block("chain", rgb, outputs, 1, (("chain", embed),), at=2, dead=unused)),)
     last = NormAct(channels=outputs, act=spec.activation, at=2)
     concat = spec.downsampling == "strided-unit"
     return Block(
@@ -50,10 +49,7 @@ def _down(spec: ArchSpec, level: int, inputs: int, outputs: int) -> Block:
 
 def _level(spec: ArchSpec, level: int, inputs: int, outputs: int) -> Block:
     repeats = spec.alphas[level - 2]
-    units: tuple[Block, ...] = ()
-    if repeats:
-        unit = draw_unit(unit_at(spec, level), request(spec, level, outputs, outputs, 1, EPS))
-        units = (unit.moved(2),) * repeats
+    units = (repeated_unit(spec, level, outputs, outputs).moved(2),) * repeats if repeats else ()
     down = _down(spec, level, inputs, outputs)
     return Block(
         "espnetv2-level", inputs, outputs, 2, (("down", down), ("units", units)), at=2 ** (level - 1)
@@ -80,7 +76,7 @@ def _encoder(spec: ArchSpec) -> Block:
     for level in range(2, len(channels) + 1):
         parts.append((f"level{level}", _level(spec, level, channels[level - 2], channels[level - 1])))
     outputs = channels[-1]
-    if spec.task == "classification":
+    if spec.task != "segmentation":
         expand = _expand(spec, outputs)
         parts.append(("expand", expand))
         outputs = expand.out_channels
@@ -153,10 +149,9 @@ def _draw(spec: ArchSpec) -> Block:
 NETWORKS.register("espnetv2")(
     NetworkDesign(
         draw=_draw,
-        base=(32, 64, 128, 256, 512),
-        cap_first=32,
+        widths=partial(stage_channels, (32, 64, 128, 256, 512), cap_first=32),
         unit="eesp",
-        alphas={"classification": (0, 3, 7, 3), "segmentation": (0, 3, 7)},
+        alphas={**for_scores((0, 3, 7, 3)), "segmentation": (0, 3, 7)},
         limits=(13, 11, 9, 7, 5),
         eps=EPS,
         decoders=("edgenets", "none"),

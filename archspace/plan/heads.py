@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from archspace.plan.networks import SCORES_OF_IMAGE
 from archspace.plan.nodes import Block, Conv, Linear
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def projection(encoder: Block, classes: int) -> Block:
 
 def task_head(spec: ArchSpec, encoder: Block) -> Block:
     """The network of ``encoder`` and the head that needs no decoder."""
-    head = classifier if spec.task == "classification" else projection
+    head = classifier if spec.task in SCORES_OF_IMAGE else projection
     return network(encoder, head(encoder, spec.classes))
 
 

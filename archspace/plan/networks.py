@@ -12,8 +12,14 @@ from archspace.registry import Registry
 if TYPE_CHECKING:
     from archspace.spec import ArchSpec
 
-TASKS = ("classification", "segmentation")
-"""Tasks that a network can be built for."""
+TASKS = ("classification", "multilabel", "segmentation", "detection", "language")
+"""Tasks that some network can be built for."""
+
+SCORES_OF_IMAGE = ("classification", "multilabel")
+"""Tasks whose network gives one score a class for the whole image."""
+
+OPTIONAL_FIELDS = frozenset({"unit", "downsampling", "reinforcement"})
+"""Fields that not every network can honour; those of units are honoured where a placed unit's design says so."""
 
 CHANNEL_STEP = 16
 
@@ -42,33 +48,50 @@ class NetworkDesign:
 
     Attributes:
         draw: from a resolved spec to the tree of layers.
-        base: channels of level 1, 2, ... at width 1.
-        cap_first: most channels that level 1 may have.
-        unit: the default unit.
-        alphas: default repeats by task, for level 2, 3, ...; its length is the number of levels.
+        widths: from a width multiplier to the channels of level 1, 2, ...
+        unit: the default unit, or one for each entry of ``alphas``; ``None`` where the network places none.
+        alphas: default repeats by task; the first task is the default. A tuple has one entry a level.
+        first: the level of the first entry of ``alphas`` and of every other per-level field of units.
         limits: default receptive-field limits for level 1, 2, ...; ``None`` for none.
         eps: epsilon of the batch norms.
+        activation: default activation.
+        honours: which of :data:`OPTIONAL_FIELDS` change the network.
         reinforcement: default input reinforcement.
         decoders: names of the segmentation decoders, the default first.
         multiples: for each decoder, what height and width must be multiples of.
     """
 
     draw: Callable[[ArchSpec], Block]
-    base: tuple[int, ...]
-    unit: str
+    widths: Callable[[float], tuple[int, ...]]
+    unit: str | tuple[str | None, ...] | None
     alphas: Mapping[str, tuple[int, ...]]
-    cap_first: int | None = None
+    first: int = 2
     limits: tuple[int, ...] | None = None
     eps: float = 1e-5
+    activation: str = "prelu"
+    honours: frozenset[str] = OPTIONAL_FIELDS
     reinforcement: bool = True
     decoders: tuple[str, ...] = ("none",)
     multiples: Mapping[str, int] = field(default_factory=dict)
 
+    def levels(self, task: str) -> int:
+        """The deepest level that exists for ``task``."""
+        return self.first - 1 + len(self.alphas[task])
+
     def channels(self, width: float, task: str) -> tuple[int, ...]:
         """Channels of level 1, 2, ... that exist for ``task``."""
-        levels = len(self.alphas[task]) + 1
-        return stage_channels(self.base[:levels], width, self.cap_first)
+        return self.widths(width)[: self.levels(task)]
+
+    def units(self, task: str) -> tuple[str | None, ...]:
+        """The default unit of every level that has one."""
+        count = len(self.alphas[task])
+        return self.unit[:count] if isinstance(self.unit, tuple) else (self.unit,) * count
 
 
 NETWORKS: Registry[NetworkDesign] = Registry("network")
 """Every network family by name."""
+
+
+def for_scores(repeats: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """``repeats`` for every task with one score a class for the whole image."""
+    return dict.fromkeys(SCORES_OF_IMAGE, repeats)

@@ -14,24 +14,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 Size: TypeAlias = tuple[int, int]
 """Height and width in pixels."""
+
+
+def later(default: Any) -> Any:
+    """A node's field that joined after plans were first hashed: it counts only where it is not ``default``.
+
+    So a network that does not use it keeps its ``arch_id``.
+    """
+    return field(default=default, metadata={"later": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conv:
     """A convolution with "same" zero padding, then an optional batch norm and activation.
 
-    ``norm`` is the batch norm's epsilon, or ``None`` for no norm. ``scale`` and ``least`` are for the stages of a
+    ``kernel`` is its side, or (height, width) of a factorised one. ``norm`` is the batch norm's epsilon, or ``None``
+    for no norm. ``scale`` and ``least`` are for the stages of a
     spatial pyramid: the input is first resized to ``max(least, ceil(side x scale))``.
     """
 
     in_channels: int
     out_channels: int
-    kernel: int = 1
+    kernel: int | Size = 1
     stride: int = 1
     dilation: int = 1
     groups: int = 1
@@ -42,16 +51,49 @@ class Conv:
     scale: float = 1.0
     least: int = 1
 
+    @property
+    def sides(self) -> Size:
+        """Height and width of the kernel."""
+        return (self.kernel, self.kernel) if isinstance(self.kernel, int) else self.kernel
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deconv:
-    """A transposed convolution whose kernel equals its stride, then an optional batch norm and activation."""
+    """A transposed convolution that multiplies the sides by ``stride``, then an optional batch norm and activation.
+
+    ``kernel`` is its side; ``None``: the stride, so that no two outputs of one channel share an input.
+    """
 
     in_channels: int
     out_channels: int
     stride: int = 2
     norm: float | None = None
     act: str | None = None
+    at: int = 1
+    kernel: int | None = later(None)
+    bias: bool = later(False)
+
+    @property
+    def side(self) -> int:
+        """Side of the kernel."""
+        return self.kernel or self.stride
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisConv:
+    """DiCENet's convolution along one axis of the map: a 3 x 3 filter for each row (or column) of a fixed number.
+
+    The axis is resized to ``side`` first and back afterwards, so that the filters fit a map of any size.
+
+    Attributes:
+        channels: of the map, which is the second dimension that the filter sees.
+        side: rows or columns that have a filter of their own.
+        axis: ``height`` or ``width``.
+    """
+
+    channels: int
+    side: int
+    axis: str
     at: int = 1
 
 
@@ -75,7 +117,7 @@ class Linear:
     dropout: float = 0.0
 
 
-Layer: TypeAlias = Conv | Deconv | NormAct | Linear
+Layer: TypeAlias = Conv | Deconv | AxisConv | NormAct | Linear
 
 
 @dataclass(frozen=True, slots=True)

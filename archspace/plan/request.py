@@ -26,6 +26,9 @@ class UnitRequest:
         residual: an identity is added where the shapes allow.
         act, eps: activation, and epsilon of the batch norms.
         pointwise_kernel: side of the reducing convolution, 1 or 3 (ESPNet table 2(d)).
+        kernel: side of the filters of units whose network chooses it (FCU); others have 3.
+        rate: dilation of units with one dilated branch whose network chooses it.
+        at: stride of the unit's input to the image (DICE has a filter for each row and column).
         activate: the unit ends in its activation; off where the network activates after a concatenation.
         where: field name for error messages (``branches[0]``).
     """
@@ -41,6 +44,9 @@ class UnitRequest:
     act: str = "prelu"
     eps: float = 1e-5
     pointwise_kernel: int = 1
+    kernel: int = 3
+    rate: int = 1
+    at: int = 8
     activate: bool = True
     where: str = "branches"
 
@@ -68,7 +74,8 @@ class UnitDesign:
     Attributes:
         draw: from a request to the unit's block.
         branches: the default K, or ``None`` when the unit has no branches to choose.
-        rates: from K to the dilations of its branches; ``None`` when the unit has no dilated form.
+        rates: from K (1 where there is none to choose) to the dilations of its branches; ``None`` when the unit
+            has no dilated form.
         fused_from: the smallest K at which hierarchical fusion changes the unit; ``None`` when it never does.
         residual: an identity can be added around the unit.
         projects: a strided unit keeps a (projected) shortcut.

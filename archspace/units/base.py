@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from archspace.plan.nodes import Block, Conv, Deconv, Linear, Node, NormAct
+from archspace.plan.nodes import AxisConv, Block, Conv, Deconv, Linear, Node, NormAct
 from archspace.registry import Registry
+from archspace.units.axis import AxisConvolution
 
 ACTIVATIONS: dict[str, Callable[[int], nn.Module]] = {
     "prelu": nn.PReLU,
@@ -61,18 +62,24 @@ def make(node: Node) -> nn.Module:
     """The module of a plan node, freshly initialised."""
     if isinstance(node, Conv):
         conv = nn.Conv2d(
-            node.in_channels, node.out_channels, node.kernel, node.stride,
-            padding=node.dilation * (node.kernel - 1) // 2, dilation=node.dilation, groups=node.groups,
-            bias=node.bias,
+            node.in_channels, node.out_channels, node.sides, node.stride,
+            padding=(node.dilation * (node.sides[0] - 1) // 2, node.dilation * (node.sides[1] - 1) // 2),
+            dilation=node.dilation, groups=node.groups, bias=node.bias,
         )  # fmt: skip
         return LayerModule(conv, node.out_channels, node.norm, node.act)
     if isinstance(node, Deconv):
-        deconv = nn.ConvTranspose2d(node.in_channels, node.out_channels, node.stride, node.stride, bias=False)
+        pad = (node.side - node.stride + 1) // 2
+        deconv = nn.ConvTranspose2d(
+            node.in_channels, node.out_channels, node.side, node.stride, padding=pad,
+            output_padding=2 * pad + node.stride - node.side, bias=node.bias,
+        )  # fmt: skip
         return LayerModule(deconv, node.out_channels, node.norm, node.act)
     if isinstance(node, NormAct):
         return LayerModule(None, node.channels, node.norm, node.act)
     if isinstance(node, Linear):
         return nn.Sequential(nn.Dropout(node.dropout), nn.Linear(node.in_features, node.out_features))
+    if isinstance(node, AxisConv):
+        return AxisConvolution(node)
     return MODULES[node.kind](node)
 
 

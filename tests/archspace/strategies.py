@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 
 from archspace.errors import SpecError
 from archspace.fields import ACTIVATIONS, DOWNSAMPLINGS, FUSIONS, POINTWISE_KERNELS
-from archspace.plan import NETWORKS, TASKS, UNITS, count_block
+from archspace.plan import NETWORKS, UNITS, count_block
+from archspace.plan.networks import OPTIONAL_FIELDS
 from archspace.spec import ArchSpec
 
-NETWORK_TASKS = [(network, task) for network in NETWORKS for task in TASKS]
+OWN_TESTS = ("detection", "language")
+"""Tasks whose networks give something else than scores of classes; they have tests of their own."""
+NETWORK_TASKS = [
+    (network, task) for network, design in NETWORKS.items() for task in design.alphas if task not in OWN_TESTS
+]
+FREE = [(network, task) for network, task in NETWORK_TASKS if NETWORKS[network].honours == OPTIONAL_FIELDS]
+"""Networks in which every field is free, with their tasks."""
 DECODERS = sorted({name for design in NETWORKS.values() for name in design.decoders})
 MOST_LEVELS = max(len(alphas) for design in NETWORKS.values() for alphas in design.alphas.values())
 LIMITS = (None, 3, 5, 7, 9, 11, 13, 17, 33)
@@ -62,7 +69,7 @@ def settled(fields: Mapping[str, Any]) -> ArchSpec:
 
 def _sizes(task: str, decoder: str) -> tuple[int, ...]:
     """Sides of images that fit; without a decoder every side does."""
-    return SIZES + ODD_SIZES if task == "classification" or decoder == "none" else SIZES
+    return SIZES + ODD_SIZES if task != "segmentation" or decoder == "none" else SIZES
 
 
 @st.composite

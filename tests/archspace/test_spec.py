@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archspace.errors import InputError, SpecError
-from archspace.plan import NETWORKS, TASKS, UNITS
+from archspace.plan import NETWORKS, UNITS
 from archspace.presets import PRESETS, preset
 from archspace.resolve import FIELDS
 from archspace.spec import SPEC_VERSION, ArchSpec
-from tests.archspace.strategies import field_values, levels, settled, specs, with_nearest
+from tests.archspace.strategies import FREE, field_values, levels, settled, specs, with_nearest
 
 # ------------------------------------------------------------------------------ round trips
 
@@ -61,8 +61,7 @@ def test_presets_survive_a_round_trip(name: str) -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(("network", "task"), FREE)
 def test_every_unit_in_every_network_survives_a_round_trip(unit: str, network: str, task: str) -> None:
     """A unit without branches has them as [null, null]; reading that back was once refused."""
     for downsampling, alphas in (("strided-unit", 1), ("strided-conv", 1), ("strided-unit", 0)):
@@ -230,8 +229,7 @@ def test_defaults_are_the_published_networks() -> None:
         assert spec.downsampling == "strided-unit" and spec.reinforcement is True and spec.width == 1.0
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(("network", "task"), FREE)
 def test_one_value_stands_for_all_levels(network: str, task: str) -> None:
     count = levels(network, task)
     one = ArchSpec(network, task=task, unit="esp", branches=4, alphas=1, receptive_field=9)
@@ -492,15 +490,14 @@ def test_an_unknown_network_lists_all(wrong: str) -> None:
 
 @given(
     st.sampled_from([name for name, unit in UNITS.items() if unit.branches]),
-    st.sampled_from(list(NETWORKS)),
-    st.sampled_from(TASKS),
+    st.sampled_from(FREE),
     st.floats(0.1, 2.5),
     st.integers(1, 70),
 )
 @settings(max_examples=200, deadline=None)
-def test_the_k_that_a_message_proposes_fits(unit: str, network: str, task: str, width: float, k: int) -> None:
+def test_the_k_that_a_message_proposes_fits(unit: str, where: tuple[str, str], width: float, k: int) -> None:
     """For one K for all levels, the proposed K fits all levels: strided and not, narrow and wide."""
-    fields: dict[str, Any] = {"network": network, "task": task, "unit": unit, "width": width}
+    fields: dict[str, Any] = {"network": where[0], "task": where[1], "unit": unit, "width": width}
     try:
         ArchSpec(**fields, branches=k)
     except SpecError as error:
