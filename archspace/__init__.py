@@ -41,6 +41,7 @@ __all__ = [
     "dead_parameters",
     "export",
     "load",
+    "load_published",
     "presets",
     "save",
 ]
