@@ -56,6 +56,14 @@ class Confusion:
         """Mean IoU in percent when a class predicted on void counts against it (the ESPNet authors' protocol)."""
         return _mean(self._iou(self.void_predictions))
 
+    def grouped(self, categories: Sequence[str]) -> Confusion:
+        """The same counts by category: ``categories`` has that of each class; outputs beyond stay their own."""
+        names = tuple(dict.fromkeys(categories))
+        extra = len(self.matrix) - len(categories)
+        place = np.array([*(names.index(c) for c in categories), *(len(names) + i for i in range(extra))])
+        member = np.eye(len(names) + extra, dtype=np.int64)[place]
+        return Confusion(member.T @ self.matrix @ member, member.T @ self.void_predictions, names)
+
     @property
     def class_accuracy(self) -> float:
         """Mean over the classes present of the percent of their pixels that are found."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from analysis.records import OBJECTIVES, RUN_FORMAT, objective
 from archspace.errors import FieldError, InputError, closest
-from searches.recipe import Recipe
+from searches.training.recipe import Recipe
 
 StudyTask: TypeAlias = Literal["classification", "segmentation"]
 STUDY_TASKS: tuple[str, ...] = get_args(StudyTask)

@@ -11,27 +11,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from analysis.metrics import Confusion
 from archspace.build import Network
 from archspace.errors import FieldError, InputError
+from searches.checkpoints import load_checkpoint
 from searches.study import check_device
 from searches.tasks.dataset import Split, load_split
-from searches.tasks.evaluation import confusion_of
-
-
-def load_checkpoint(path: Path) -> Network:
-    """The network of our own checkpoint or exported folder, or of a published ``.pth`` file.
-
-    Raises:
-        InputError: the file is missing, broken, or of no known network.
-    """
-    if path.suffix in (".pth", ".pt", ".tar"):
-        from archspace.published import load_published
-
-        return load_published(path)
-    from archspace.checkpoint import load
-
-    return load(path)
+from searches.tasks.table import make_task
 
 
 def layout_of(root: Path) -> str:
@@ -82,12 +67,13 @@ def evaluate(
         for _ in range(images):
             next(bar, None)
 
-    confusion = confusion_of(network, split, preprocessing, target, outputs=spec.classes, on_batch=advance)
+    task = make_task(spec.task, split, split, preprocessing)
+    found = task.evaluate(network, split, target, on_batch=advance)
     next(bar, None)
     result = {
         "checkpoint": str(path), "network": spec.label, "arch_id": spec.arch_id, "task": spec.task,
         "layout": layout, "split": split_name, "images": len(split), "input_size": list(spec.input_size),
-        "device": device, **metrics(confusion, spec.task),
+        "device": device, **found.to_dict(),
     }  # fmt: skip
     if as_json:
         print(json.dumps(result))  # noqa: T201
@@ -101,19 +87,6 @@ def _check_classes(path: Path, network: Network, split: Split) -> None:
     if outputs not in (classes, classes + 1):
         rule = f"{path} has {outputs} classes, the data have {classes}: they do not belong together"
         raise FieldError("--data", classes, rule, outputs)
-
-
-def metrics(confusion: Confusion, task: str) -> dict[str, Any]:
-    """The task's metrics by name, in percent."""
-    if task == "classification":
-        return {"accuracy": confusion.accuracy}
-    return {
-        "miou": confusion.miou,
-        "miou_void_as_error": confusion.miou_void_as_error,
-        "pixel_accuracy": confusion.accuracy,
-        "class_accuracy": confusion.class_accuracy,
-        "class_iou": confusion.class_iou,
-    }
 
 
 TITLES = {

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +15,11 @@ from analysis.latency import measure_latency
 from analysis.records import OBJECTIVES, Measurement
 from archspace.build import build
 from archspace.checkpoint import save
-from archspace.files import write_text
 from archspace.spec import ArchSpec
 from searches.config import Bound, StudyConfig
 from searches.tasks.base import Task
-from searches.training import Epoch, fit
+from searches.training.history import write_history
+from searches.training.loop import Watch, fit
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +70,7 @@ class Judge:
     config: StudyConfig
     task: Task
 
-    def judge(
-        self, spec: ArchSpec, seed: int, folder: Path, on_epoch: Callable[[Epoch], None]
-    ) -> dict[str, Measurement]:
+    def judge(self, spec: ArchSpec, seed: int, folder: Path, watch: Watch) -> dict[str, Measurement]:
         """Trains ``spec`` from scratch and measures it; weights and history go to ``folder``.
 
         Raises:
@@ -84,29 +80,20 @@ class Judge:
         torch.set_num_threads(config.threads)
         torch.manual_seed(seed)
         network = build(spec)
-        history = fit(network, self.task, config.training, seed=seed, device=device, on_epoch=on_epoch)
-        confusion = self.task.evaluate(network, self.task.val, device)
-        value = self.task.value(confusion)
+        history = fit(network, self.task, config.training, seed=seed, device=device, watch=watch)
+        found = self.task.evaluate(network, self.task.val, device)
         how = {
             "split": "val", "images": len(self.task.val), "layout": config.data.layout, "seed": seed,
             "epochs": config.training.epochs, "device": config.device, "threads": config.threads,
-            "class_iou": confusion.class_iou, "torch": torch.__version__,
+            **found.to_dict(), "torch": torch.__version__,
         }  # fmt: skip
-        metric = Measurement(self.task.metric, value, "%", "measured", how)
+        metric = Measurement(self.task.metric, found.value, "%", "measured", how)
         network.cpu().eval()
         latency = measure_latency(
             network, spec.input_size, spec.channels,
             threads=config.latency.threads, warmup=config.latency.warmup, runs=config.latency.runs,
         )  # fmt: skip
-        _write_history(folder / "history.csv", history)
+        write_history(folder, history)
         save(network, folder / "weights.safetensors", preprocessing=self.task.preprocessing,
              notes={"classes": list(self.task.classes), "study": config.name, "seed": seed})  # fmt: skip
         return {self.task.metric: metric, "latency_ms": latency}
-
-
-def _write_history(path: Path, history: list[Epoch]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["epoch", "train_loss"])
-    writer.writerows([epoch.number, repr(epoch.loss)] for epoch in history)
-    write_text(path, text.getvalue())

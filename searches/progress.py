@@ -15,7 +15,7 @@ from rich.text import Text
 
 from analysis.records import Measurement, Objective, TrialRecord
 from archspace.spec import ArchSpec
-from searches.training import Epoch
+from searches.training.loop import Epoch, Step, Watch
 
 log = logging.getLogger("searches")
 
@@ -39,7 +39,7 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-class Progress:
+class Progress(Watch):
     """A live view on a terminal; plain log lines elsewhere.
 
     Args:
@@ -87,6 +87,10 @@ class Progress:
         self._bars.update(
             self._one, description=f"trial {label}", total=epochs, completed=0, visible=True, note=spec.label
         )
+
+    def step(self, step: Step) -> None:
+        """A step of the current trial was done."""
+        self._bars.update(self._one, completed=step.epoch - 1 + step.step / step.steps)
 
     def epoch(self, epoch: Epoch) -> None:
         """An epoch of the current trial ended."""

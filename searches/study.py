@@ -28,10 +28,9 @@ from searches.samplers import derived_seed, make_sampler
 from searches.space import SearchSpace
 from searches.storage import open_storage
 from searches.tasks.base import Task
-from searches.tasks.classification import Classification
 from searches.tasks.dataset import Split, load_split
-from searches.tasks.segmentation import Segmentation
-from searches.training import TrainingError
+from searches.tasks.table import make_task
+from searches.training.steps import TrainingError
 from searches.trials import Claim, Trials
 
 log = logging.getLogger(__name__)
@@ -61,10 +60,7 @@ def load_task(config: StudyConfig) -> Task:
         ).head(count)  # fmt: skip
 
     train, val = split("train", data.train), split("val", data.val)
-    preprocessing = statistics(train)
-    if config.task == "classification":
-        return Classification(train, val, preprocessing)
-    return Segmentation(train, val, preprocessing, config.training.class_weights)
+    return make_task(config.task, train, val, statistics(train))
 
 
 def statistics(train: Split, most: int = 500) -> Preprocessing:
@@ -242,7 +238,7 @@ class Study:
             )  # fmt: skip
         progress.started(label, spec, known, self.config.training.epochs)
         try:
-            known |= self.judge.judge(spec, seed, trials.path(number), progress.epoch)
+            known |= self.judge.judge(spec, seed, trials.path(number), progress)
         except (TrainingError, RuntimeError, MemoryError) as error:
             log.exception("trial %s failed", label)
             return make(

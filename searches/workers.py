@@ -14,7 +14,7 @@ from rich.console import Console
 from analysis.records import objective
 from searches.config import StudyConfig
 from searches.progress import Progress
-from searches.training import Epoch
+from searches.training.loop import Epoch
 
 
 class OrphanProgress(Progress):

@@ -1,41 +1,89 @@
-"""What training and evaluation know of a task: its splits, its loss and its metric."""
+"""What training and evaluation know of a task: its splits, its batches, its loss and its metrics."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from analysis.metrics import Confusion
 from archspace.preprocessing import Preprocessing
-from searches.tasks.dataset import Split
-from searches.tasks.evaluation import confusion_of, load_batch
+from searches.tasks.augment import NONE, Augmentation, recoloured, resized, show, windows
+from searches.tasks.boxes import Boxes
+from searches.tasks.dataset import Split, Targets
+from searches.training.recipe import Stage
+
+Size: TypeAlias = tuple[int, int]
+Told: TypeAlias = Callable[[int], None]
+
+EVALUATION_BATCH = 32
+MOST_PIXELS = EVALUATION_BATCH * 224 * 224
+"""Pixels of an evaluated batch at most, so that large images do not need more memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raw:
+    """A batch as the data set has it, on the CPU: bytes (N, H, W, C) or tokens (N, T), targets and names."""
+
+    inputs: NDArray[Any]
+    targets: Targets
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def parts(self, count: int) -> list[Raw]:
+        """The same batch in ``count`` parts of nearly equal length."""
+        return [
+            Raw(self.inputs[index], self.targets[index], tuple(self.names[i] for i in index))
+            for index in np.array_split(np.arange(len(self)), count)
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """A batch as the network takes it, on its device: inputs (N, C, H, W), and a tensor or boxes as target."""
+
+    inputs: Tensor
+    target: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Augmentation:
-    """Random changes to a training batch.
+class Evaluation:
+    """What a split came to.
 
     Attributes:
-        flip: mirror left and right with probability one half.
-        shift: translate by up to this many pixels on each axis, edges repeated.
+        metric: name of the headline among ``values``.
+        values: metrics by name, in percent where the name does not say otherwise.
+        details: metrics by class (``class_iou``).
     """
 
-    flip: bool = False
-    shift: int = 0
+    metric: str
+    values: Mapping[str, float]
+    details: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def value(self) -> float:
+        """The headline."""
+        return self.values[self.metric]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All metrics by name, as plain data."""
+        return {**self.values, **{name: dict(rows) for name, rows in self.details.items()}}
 
 
 class Task(ABC):
-    """A data set with a loss and a metric.
+    """A data set with a loss and metrics.
 
     Attributes:
         train, val: the splits.
-        preprocessing: from uint8 images to the network's input.
-        metric: name of the objective that :meth:`evaluate` yields, in percent.
+        preprocessing: from bytes to the network's input.
+        metric: name of the objective that :meth:`evaluate` yields.
     """
 
     metric: str
@@ -49,48 +97,82 @@ class Task(ABC):
         return self.train.classes
 
     @abstractmethod
-    def loss(self, scores: Tensor, target: Tensor) -> Tensor:
+    def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
         """Mean loss of a batch, a scalar."""
 
     @abstractmethod
-    def value(self, confusion: Confusion) -> float:
-        """The metric in percent."""
+    def evaluate(
+        self, network: nn.Module, split: Split, device: torch.device, *,
+        size: Size | None = None, on_batch: Told = lambda images: None,
+    ) -> Evaluation:  # fmt: skip
+        """The metrics over all of ``split`` with the network in eval mode, on inputs of ``size``."""
 
-    def batches(
-        self, size: int, generator: np.random.Generator, augmentation: Augmentation, device: torch.device
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch of shuffled, augmented training batches; a last batch of one image is left out."""
-        order = generator.permutation(len(self.train))
-        for start in range(0, len(order), size):
-            index = np.sort(order[start : start + size])
-            if len(index) < 2 and len(order) > 1:
-                return
-            yield augmented(
-                *load_batch(self.train, index, self.preprocessing, device), generator, augmentation
-            )
+    def order(self, batch: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+        """Indices of one epoch's shuffled batches; a last batch of one image is left out, as norms need two."""
+        shuffled = rng.permutation(len(self.train))
+        batches = [np.sort(shuffled[start : start + batch]) for start in range(0, len(shuffled), batch)]
+        return batches[:-1] if len(batches) > 1 and len(batches[-1]) < 2 else batches
 
-    def evaluate(self, network: nn.Module, split: Split, device: torch.device) -> Confusion:
-        """The confusion over all of ``split`` with the network in eval mode."""
-        return confusion_of(network, split, self.preprocessing, device)
+    def forward(self, network: nn.Module, inputs: Tensor, carry: Any) -> tuple[Any, Any]:
+        """The network's outputs, and what it carries to the next batch (a recurrent state; else ``None``)."""
+        return network(inputs), None
+
+    def size(self, stage: Stage) -> Size:
+        """(H, W) at which the network of a stage reads images."""
+        height, width = self.train.images.shape[1:3]
+        return stage.input_size or (height, width)
+
+    def gather(self, index: NDArray[np.int64]) -> Raw:
+        """A training batch from memory or the cache; called ahead of time by another thread."""
+        return gathered(self.train, index)
+
+    def prepare(
+        self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device
+    ) -> Batch:
+        """The batch on the device: normalised, augmented, at ``size``."""
+        images = torch.from_numpy(raw.inputs).to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+        target = on_device(raw.targets, device)
+        if augmentation.colour:
+            images = recoloured(images, augmentation.colour, rng)
+        images = self.preprocessing.normalise(images)
+        source: Size = (images.shape[2], images.shape[3])
+        if augmentation.area is None:
+            images, target = resized(images, target, size)
+        if augmentation != NONE:
+            window = windows(len(images), source, size, augmentation, rng)
+            images, target = show(images, target, window, size, augmentation.resamples)
+        return Batch(images.contiguous(memory_format=torch.channels_last), target)
+
+    def evaluated(
+        self, network: nn.Module, split: Split, device: torch.device, size: Size | None, on_batch: Told,
+        add: Callable[[Any, Any], None],
+    ) -> None:  # fmt: skip
+        """Calls ``add(outputs, targets)`` for every batch of ``split``; targets keep their own size."""
+        network.eval()
+        side = (split.images.shape[1], split.images.shape[2])
+        step = max(1, min(EVALUATION_BATCH, MOST_PIXELS // (side[0] * side[1])))
+        rng = np.random.default_rng(0)
+        with torch.inference_mode():
+            for start in range(0, len(split), step):
+                raw = gathered(split, np.arange(start, min(start + step, len(split))))
+                unlabelled = Raw(raw.inputs, np.zeros(len(raw), np.int64), raw.names)
+                images = self.prepare(unlabelled, size or side, NONE, rng, device).inputs
+                add(network(images), on_device(raw.targets, device))
+                on_batch(len(raw))
 
 
-def augmented(
-    images: Tensor, target: Tensor, generator: np.random.Generator, augmentation: Augmentation
-) -> tuple[Tensor, Tensor]:
-    """Images (N, C, H, W) and targets (N,) or (N, H, W) after the same random changes."""
-    dense = target.ndim == 3
-    if augmentation.flip:
-        chosen = torch.from_numpy(generator.random(len(images)) < 0.5)
-        images = torch.where(chosen[:, None, None, None], images.flip(3), images)
-        if dense:
-            target = torch.where(chosen[:, None, None], target.flip(2), target)
-    if augmentation.shift:
-        reach = augmentation.shift
-        height, width = images.shape[2:]
-        down, right = (int(v) for v in generator.integers(-reach, reach + 1, 2))
-        rows = (torch.arange(height) + down).clamp(0, height - 1)
-        columns = (torch.arange(width) + right).clamp(0, width - 1)
-        images = images[:, :, rows][:, :, :, columns]
-        if dense:
-            target = target[:, rows][:, :, columns]
-    return images, target
+def gathered(split: Split, index: NDArray[np.int64]) -> Raw:
+    """The images and targets at ``index``, copied into memory."""
+    targets = split.targets[index]
+    return Raw(
+        np.ascontiguousarray(split.images[index]),
+        targets if isinstance(targets, Boxes) else np.asarray(targets),
+        tuple(split.names[i] for i in index),
+    )
+
+
+def on_device(targets: Targets, device: torch.device) -> Any:
+    """Class indices as int64 on the device; boxes as they are."""
+    if isinstance(targets, Boxes):
+        return targets
+    return torch.from_numpy(np.asarray(targets, dtype=np.int64)).to(device, non_blocking=True)

@@ -1,12 +1,18 @@
-"""One class an image: cross-entropy, top-1 accuracy."""
+"""One class an image: cross-entropy, top-1 and top-5 accuracy."""
 
 from __future__ import annotations
 
-import torch.nn.functional as F
-from torch import Tensor
+from typing import Any
 
-from analysis.metrics import Confusion
-from searches.tasks.base import Task
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from searches.tasks.base import Evaluation, Size, Task, Told
+from searches.tasks.dataset import Split
+from searches.training.recipe import Stage
+
+TOP = 5
 
 
 class Classification(Task):
@@ -14,10 +20,27 @@ class Classification(Task):
 
     metric = "accuracy"
 
-    def loss(self, scores: Tensor, target: Tensor) -> Tensor:
-        """Cross-entropy."""
-        return F.cross_entropy(scores, target)
+    def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
+        """Cross-entropy with label smoothing."""
+        return F.cross_entropy(outputs, target, label_smoothing=stage.label_smoothing)
 
-    def value(self, confusion: Confusion) -> float:
-        """Top-1 accuracy in percent."""
-        return confusion.accuracy
+    def evaluate(
+        self, network: nn.Module, split: Split, device: torch.device, *,
+        size: Size | None = None, on_batch: Told = lambda images: None,
+    ) -> Evaluation:  # fmt: skip
+        """Top-1 and top-5 accuracy in percent.
+
+        Among equal scores the class of the lower index counts first. With five classes or fewer top-5 is 100.
+        """
+        hits = torch.zeros(TOP, dtype=torch.int64)
+
+        def add(scores: Tensor, target: Tensor) -> None:
+            ranked = scores.argsort(dim=1, descending=True, stable=True)[:, :TOP]
+            found = (ranked == target[:, None]).sum(0).cpu()
+            hits[: len(found)] += found
+
+        self.evaluated(network, split, device, size, on_batch, add)
+        share = 100.0 * hits.cumsum(0).double() / max(1, len(split))
+        return Evaluation(
+            metric=self.metric, values={"accuracy": share[0].item(), "top5_accuracy": share[-1].item()}
+        )

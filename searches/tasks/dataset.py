@@ -6,7 +6,7 @@ Shapes: N images, H rows, W columns, C channels (1 or 3). A layout is a module w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from archspace.errors import FieldError, closest
 from archspace.registry import Registry
+from searches.tasks.boxes import Boxes
 from searches.tasks.cache import Stamp
 from searches.tasks.images import Images
 
-Targets: TypeAlias = NDArray[Any]
+Targets: TypeAlias = NDArray[Any] | Boxes
 
 SPLITS = ("train", "val", "test")
 VOID = 255
@@ -33,10 +34,12 @@ class Split:
 
     Attributes:
         images: uint8 (N, H, W, C).
-        targets: int64 (N,) for classification, uint8 (N, H, W) for segmentation.
+        targets: int64 (N,) for classification, uint8 (N, classes) of 0, 1 and void for multi-label classification,
+            uint8 (N, H, W) for segmentation, :class:`Boxes` for detection.
         names: N names, unique within the split (``train/cat/1.jpg``, ``scenes/train/12``).
         classes: class names; a target is an index into them.
         void: label that loss and metric ignore; None where the targets have none.
+        categories: the category of each class, where the data set groups them; else empty.
     """
 
     images: Images
@@ -44,6 +47,7 @@ class Split:
     names: tuple[str, ...]
     classes: tuple[str, ...]
     void: int | None = None
+    categories: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
@@ -51,7 +55,11 @@ class Split:
         if not len(self.images) == len(self.targets) == len(self.names):
             lengths = f"{len(self.images)} images, {len(self.targets)} targets, {len(self.names)} names"
             raise ValueError(f"{lengths}: must be equally many")
-        if self.targets.ndim == 3 and self.targets.shape[1:] != self.images.shape[1:3]:
+        if (
+            isinstance(self.targets, np.ndarray)
+            and self.targets.ndim == 3
+            and self.targets.shape[1:] != self.images.shape[1:3]
+        ):
             raise ValueError(f"masks {self.targets.shape} do not fit images {self.images.shape}")
 
     def __len__(self) -> int:
@@ -70,15 +78,14 @@ class Split:
             return self
         if n < 1:
             raise FieldError("n", n, "a subset has at least one image", 1)
-        index = stratified_order(self.targets if self.targets.ndim == 1 else np.zeros(len(self), np.int64))[
-            :n
-        ]
-        return Split(
+        labels = isinstance(self.targets, np.ndarray) and self.targets.ndim == 1
+        index = stratified_order(self.targets if labels else np.zeros(len(self), np.int64))[:n]  # type: ignore[arg-type]
+        targets = self.targets[index]
+        return replace(
+            self,
             images=np.array(self.images[index]),
-            targets=np.array(self.targets[index]),
+            targets=targets if isinstance(targets, Boxes) else np.array(targets),
             names=tuple(self.names[i] for i in index),
-            classes=self.classes,
-            void=self.void,
         )
 
 

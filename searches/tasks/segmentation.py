@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from analysis.metrics import Confusion
-from archspace.preprocessing import Preprocessing
-from searches.tasks.base import Task
+from analysis.metrics import Confusion, ConfusionCounter
+from searches.tasks.base import Evaluation, Size, Task, Told
 from searches.tasks.dataset import VOID, Split
-from searches.tasks.evaluation import fitted
+from searches.tasks.scores import fitted
+from searches.training.recipe import Stage
 
 
+@lru_cache(maxsize=8)
 def class_weights(split: Split, c: float = 1.10) -> Tensor:
     """ENet's weights 1 / ln(c + p), p the share of a class among the pixels that are not void.
 
     A class that the split does not have gets the weight of p = 0.
     """
-    counts = np.bincount(np.asarray(split.targets).ravel(), minlength=VOID + 1)[: len(split.classes)]
+    counts = np.zeros(VOID + 1, np.int64)
+    for mask in split.targets:  # type: ignore[union-attr]
+        counts += np.bincount(np.asarray(mask).ravel(), minlength=VOID + 1)
+    counts = counts[: len(split.classes)]
     share = counts / max(1, counts.sum())
     return torch.from_numpy(1.0 / np.log(c + share)).float()
 
@@ -29,18 +36,51 @@ class Segmentation(Task):
 
     metric = "miou"
 
-    def __init__(self, train: Split, val: Split, preprocessing: Preprocessing, weighted: bool = True) -> None:
-        super().__init__(train, val, preprocessing)
-        self.weights = class_weights(train) if weighted else torch.ones(len(train.classes))
+    def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
+        """Weighted cross-entropy at full size over pixels that are not void; 0 where all are void.
 
-    def loss(self, scores: Tensor, target: Tensor) -> Tensor:
-        """Weighted cross-entropy at full size over pixels that are not void; 0 where all are void."""
-        scores = fitted(scores, target)
-        weights = self.weights.to(scores.device)
-        total = F.cross_entropy(scores, target, weights, ignore_index=VOID, reduction="sum")
+        A network with one output more than the classes (a trained void) gets weight 1 there.
+        """
+        scores = fitted(outputs, target)
+        weights = torch.ones(scores.shape[1], device=scores.device)
+        if stage.class_weights:
+            weights[: len(self.classes)] = class_weights(self.train, stage.weight_constant).to(scores.device)
+        total = F.cross_entropy(
+            scores, target, weights, ignore_index=VOID, reduction="sum", label_smoothing=stage.label_smoothing
+        )
         counted = weights[target[target != VOID]].sum()
         return total / counted.clamp(min=1e-12)
 
-    def value(self, confusion: Confusion) -> float:
-        """Mean IoU in percent."""
-        return confusion.miou
+    def confusion(
+        self, network: nn.Module, split: Split, device: torch.device, *,
+        size: Size | None = None, on_batch: Told = lambda images: None,
+    ) -> Confusion:  # fmt: skip
+        """The confusion over all pixels of ``split``; scores are resized to the masks."""
+        counters: list[ConfusionCounter] = []
+
+        def add(scores: Tensor, target: Tensor) -> None:
+            if not counters:
+                counters.append(ConfusionCounter(split.classes, split.void, scores.shape[1]))
+            counters[0].add(fitted(scores, target), target)
+
+        self.evaluated(network, split, device, size, on_batch, add)
+        return counters[0].result()
+
+    def evaluate(
+        self, network: nn.Module, split: Split, device: torch.device, *,
+        size: Size | None = None, on_batch: Told = lambda images: None,
+    ) -> Evaluation:  # fmt: skip
+        """Mean IoU in both protocols, pixel and class accuracy, by class and, where there are any, by category."""
+        confusion = self.confusion(network, split, device, size=size, on_batch=on_batch)
+        values = {
+            "miou": confusion.miou,
+            "miou_void_as_error": confusion.miou_void_as_error,
+            "pixel_accuracy": confusion.accuracy,
+            "class_accuracy": confusion.class_accuracy,
+        }
+        details = {"class_iou": confusion.class_iou}
+        if split.categories:
+            grouped = confusion.grouped(split.categories)
+            values["category_miou"] = grouped.miou
+            details["category_iou"] = grouped.class_iou
+        return Evaluation(metric=self.metric, values=values, details=details)

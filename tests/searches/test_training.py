@@ -14,12 +14,13 @@ from analysis.metrics import ConfusionCounter
 from archspace.build import build
 from archspace.preprocessing import Preprocessing
 from archspace.spec import ArchSpec
-from searches.recipe import Recipe
-from searches.tasks.base import Augmentation, augmented
+from searches.tasks.augment import Augmentation, show, windows
 from searches.tasks.classification import Classification
 from searches.tasks.dataset import VOID, Split
 from searches.tasks.segmentation import Segmentation, class_weights
-from searches.training import TrainingError, fit, rate_factor
+from searches.training.loop import TrainingError, fit
+from searches.training.recipe import Recipe, Stage
+from searches.training.schedules import rate_factor
 
 RGB = Preprocessing(channel_order="rgb", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 
@@ -87,8 +88,9 @@ def test_void_changes_neither_loss_nor_metric() -> None:
     void = target == VOID
     changed = scores.clone()
     changed[void[:, None].expand_as(scores)] = 1e3
-    assert torch.equal(task.loss(scores, target), task.loss(changed, target))
-    assert task.loss(scores, torch.full_like(target, VOID)) == 0
+    stage = Stage()
+    assert torch.equal(task.loss(scores, target, stage), task.loss(changed, target, stage))
+    assert task.loss(scores, torch.full_like(target, VOID), stage) == 0
 
 
 def test_class_weights_are_enets() -> None:
@@ -111,20 +113,21 @@ def test_flip_and_shift_move_image_and_mask_together() -> None:
     target = torch.from_numpy(rng.integers(0, 9, (6, 12, 14)))
     images = target[:, None].float()
     for seed in range(8):
-        new, moved = augmented(images, target, np.random.default_rng(seed), Augmentation(flip=True, shift=3))
+        window = windows(6, (12, 14), (12, 14), Augmentation(flip=True, shift=3), np.random.default_rng(seed))
+        new, moved = show(images, target, window, (12, 14), resamples=False)
         assert torch.equal(new[:, 0].long(), moved)
-    same, _ = augmented(images, target, rng, Augmentation())
-    assert same is images
 
 
-@pytest.mark.parametrize(("schedule", "middle"), [("constant", 1.0), ("cosine", 0.5), ("poly", 0.5**0.9)])
+@pytest.mark.parametrize(
+    ("schedule", "middle"), [("constant", 1.0), ("cosine", 0.5), ("poly", 0.5**0.9), ("linear", 0.5)]
+)
 def test_schedules_closed_forms(schedule: str, middle: float) -> None:
-    recipe = Recipe(schedule=schedule, warmup=0.0)  # type: ignore[arg-type]
-    assert rate_factor(recipe, 0, 100) == 1.0
-    assert rate_factor(recipe, 50, 100) == pytest.approx(middle)
-    warm = Recipe(schedule=schedule, warmup=0.1)  # type: ignore[arg-type]
-    assert [rate_factor(warm, s, 100) for s in (0, 4, 9)] == pytest.approx([1 / 11, 5 / 11, 10 / 11])
-    assert rate_factor(warm, 10, 100) == 1.0
+    recipe = Stage(schedule=schedule, warmup=0.0, epochs=10)  # type: ignore[arg-type]
+    assert rate_factor(recipe, 0, 10) == 1.0
+    assert rate_factor(recipe, 50, 10) == pytest.approx(middle)
+    warm = Stage(schedule=schedule, warmup=0.1, epochs=10)  # type: ignore[arg-type]
+    assert [rate_factor(warm, s, 10) for s in (0, 4, 9)] == pytest.approx([1 / 11, 5 / 11, 10 / 11])
+    assert rate_factor(warm, 10, 10) == 1.0
 
 
 def test_training_learns_and_repeats_bit_for_bit() -> None:
@@ -138,7 +141,7 @@ def test_training_learns_and_repeats_bit_for_bit() -> None:
         history = fit(network, task, Recipe(epochs=15, batch=8, lr=5e-3), seed=5, device=torch.device("cpu"))
         weights.append([p.detach().clone() for p in network.parameters()])
         assert history[-1].loss < history[0].loss
-        assert task.value(task.evaluate(network, split, torch.device("cpu"))) > 90
+        assert task.evaluate(network, split, torch.device("cpu")).value > 90
     assert all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
 
 
@@ -146,7 +149,7 @@ def test_a_coarse_network_is_judged_at_full_size() -> None:
     split = _dense(4)
     task = Segmentation(split, split, RGB)
     network = build(ArchSpec("espnet-c", alphas=(0, 0), classes=2, input_size=32))
-    confusion = task.evaluate(network, split, torch.device("cpu"))
+    confusion = task.confusion(network, split, torch.device("cpu"))
     assert confusion.matrix.sum() == (split.targets != VOID).sum()
 
 

@@ -1,0 +1,26 @@
+"""Losses and comparisons that tasks with scores of classes share."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def fitted(scores: Tensor, target: Tensor) -> Tensor:
+    """Dense scores resized to the target, bilinear with corners aligned; others as they are."""
+    if target.ndim != 3 or scores.shape[-2:] == target.shape[-2:]:
+        return scores
+    return F.interpolate(scores, size=target.shape[-2:], mode="bilinear", align_corners=True)
+
+
+def distilled(scores: Tensor, taught: Tensor, temperature: float) -> Tensor:
+    """Divergence of softened scores from a teacher's, times temperature squared (Hinton et al. 2015), a scalar.
+
+    Shapes: (N, classes, ...) both; a teacher at another resolution is resized.
+    """
+    if scores.ndim == 4 and taught.shape[-2:] != scores.shape[-2:]:
+        taught = F.interpolate(taught, size=scores.shape[-2:], mode="bilinear", align_corners=True)
+    student = F.log_softmax(scores / temperature, 1)
+    teacher = F.softmax(taught / temperature, 1)
+    per_place = F.kl_div(student, teacher, reduction="none").sum(1)
+    return per_place.mean() * temperature**2

@@ -1,0 +1,192 @@
+"""fit(network, task, recipe): the training loop. Knows nothing of Optuna.
+
+Everything random in a step is a function of (seed, stage, epoch, step), and the state is written to disk now and
+then: a run that was killed at any step goes on from the last state and comes to the same weights.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from archspace.build import Network, build
+from archspace.errors import InputError
+from searches.tasks.base import Size, Task
+from searches.training.feeding import feed
+from searches.training.recipe import Recipe, Stage
+from searches.training.resume import Epoch, Identity, Place, load_state, save_state
+from searches.training.schedules import rate_factor
+from searches.training.steps import Stepper, TrainingError
+
+__all__ = ["Epoch", "Step", "TrainingError", "Watch", "fit"]
+
+SAVE_SECONDS = 60.0
+"""Seconds between two states of a run on disk; one is also written after every epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that was done: its epoch from 1 and place in it from 1, and the batch's loss."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    rate: float
+
+
+class Watch:
+    """What follows a training run; by default it looks away."""
+
+    def step(self, step: Step) -> None:
+        """A step was done."""
+
+    def epoch(self, epoch: Epoch) -> None:
+        """An epoch was done."""
+
+
+def fit(
+    network: Network, task: Task, recipe: Recipe, *, seed: int, device: torch.device, folder: Path | None = None,
+    watch: Watch | None = None, save_seconds: float = SAVE_SECONDS,
+) -> list[Epoch]:  # fmt: skip
+    """Trains ``network`` in place and returns its epochs.
+
+    The order of images, their augmentation and dropout follow from ``seed`` alone.
+
+    Args:
+        folder: where the state is kept, and from where an interrupted run goes on; kept in memory alone if left out.
+        save_seconds: between two states on disk.
+
+    Raises:
+        TrainingError: the loss is not finite; the message has the epoch, the step and the batch.
+        InputError: ``folder`` holds another run, or two images do not fit into memory.
+    """
+    run = _Run(network, task, recipe, seed, device, folder, watch or Watch(), save_seconds)
+    return run.all()
+
+
+class _Run:
+    """One call of :func:`fit`."""
+
+    def __init__(
+        self, network: Network, task: Task, recipe: Recipe, seed: int, device: torch.device, folder: Path | None,
+        watch: Watch, save_seconds: float,
+    ) -> None:  # fmt: skip
+        self.network, self.task, self.stages, self.seed, self.device = (
+            network,
+            task,
+            recipe.plan(),
+            seed,
+            device,
+        )
+        self.folder, self.watch, self.save_seconds = folder, watch, save_seconds
+        data = f"{len(task.train)} images of {', '.join(task.classes)}"
+        self.identity = Identity(network.spec.arch_id, recipe, seed, data)
+        self.place = Place()
+        self.saved = time.monotonic()
+
+    def all(self) -> list[Epoch]:
+        found = None if self.folder is None else load_state(self.folder, self.identity)
+        if found is not None:
+            self.place = found[0]
+        for number in range(self.place.stage, len(self.stages)):
+            stage = self.stages[number]
+            network = encoder_alone(self.network) if stage.encoder_only else self.network
+            stepper = Stepper(network, self.task, stage, self.device, teacher_of(stage, self.device))
+            if found is not None:
+                stepper.restore(found[1])
+                found = None
+            self._stage(stage, stepper)
+            stepper.finish()
+            if stage.encoder_only:
+                adopt_encoder(self.network, network)
+            self.place.stage, self.place.epoch = number + 1, 0
+        return self.place.history
+
+    def _stage(self, stage: Stage, stepper: Stepper) -> None:
+        while self.place.epoch < stage.epochs:
+            self._epoch(stage, stepper)
+            self._save(stepper)
+
+    def _jobs(self, stage: Stage) -> list[tuple[NDArray[np.int64], Size]]:
+        """The batches of the current epoch with their input sizes: one pass at each size."""
+        place, jobs = self.place, []
+        for number, size in enumerate(stage.sizes or (self.task.size(stage),)):
+            rng = np.random.default_rng([self.seed, place.stage, place.epoch, number])
+            jobs += [(index, size) for index in self.task.order(stage.batch, rng)]
+        return jobs
+
+    def _epoch(self, stage: Stage, stepper: Stepper) -> None:
+        place, jobs, rate = self.place, self._jobs(stage), float("nan")
+        number = len(place.history) + 1
+        stepper.train()
+        if place.step == 0:
+            stepper.carry = None
+        before = time.perf_counter()
+        for fed in feed(self.task, jobs[place.step :]):
+            rate = stage.lr * rate_factor(stage, place.epoch * len(jobs) + place.step, len(jobs))
+            seed = (self.seed, place.stage, place.epoch, place.step)
+            where = f"epoch {number}, step {place.step}"
+            loss = stepper.step(fed.raw, fed.size, rate, seed, where)
+            now = time.perf_counter()
+            place.total, place.seen = place.total + loss * len(fed.raw), place.seen + len(fed.raw)
+            place.seconds, place.waited = place.seconds + now - before, place.waited + fed.waited
+            place.step, before = place.step + 1, now
+            self.watch.step(Step(number, place.step, len(jobs), loss, rate))
+            if time.monotonic() - self.saved > self.save_seconds:
+                self._save(stepper)
+                before = time.perf_counter()
+        epoch = Epoch(
+            number, place.total / max(1, place.seen), rate, self._value(stage, stepper), place.seconds, place.seen,
+            place.waited / max(place.seconds, 1e-9),
+        )  # fmt: skip
+        place.ended_epoch(epoch)
+        self.watch.epoch(epoch)
+
+    def _value(self, stage: Stage, stepper: Stepper) -> float | None:
+        if not stage.evaluate_every or (self.place.epoch + 1) % stage.evaluate_every:
+            return None
+        found = self.task.evaluate(stepper.kept, self.task.val, self.device, size=stage.input_size)
+        return found.value
+
+    def _save(self, stepper: Stepper) -> None:
+        self.saved = time.monotonic()
+        if self.folder is not None:
+            save_state(self.folder, self.identity, self.network.spec.to_dict(), self.place, stepper.state())
+
+
+def encoder_alone(network: Network) -> Network:
+    """A new network of the same spec without its decoder, with the encoder of ``network``.
+
+    Raises:
+        InputError: the network has no decoder to leave out.
+    """
+    if network.spec.decoder in (None, "none"):
+        raise InputError(f"encoder_only: {network.spec.label} has no decoder to leave out")
+    alone = build(network.spec.replace(decoder="none"))
+    alone.encoder.load_state_dict(network.encoder.state_dict())
+    return alone
+
+
+def adopt_encoder(network: Network, alone: Network) -> None:
+    """Puts the trained encoder into ``network``, and its classifier where the decoder begins with the same one."""
+    network.encoder.load_state_dict(alone.encoder.state_dict())
+    held, new = network.head.state_dict(), alone.head.state_dict()
+    start = {name.replace("project.", "project3."): value for name, value in new.items()}
+    fits = {n: v for n, v in start.items() if n in held and held[n].shape == v.shape}
+    network.head.load_state_dict({**held, **fits})
+
+
+def teacher_of(stage: Stage, device: torch.device) -> nn.Module | None:
+    """The stage's teacher, in eval mode, or ``None``."""
+    if stage.teacher is None:
+        return None
+    from searches.checkpoints import load_checkpoint
+
+    return load_checkpoint(Path(stage.teacher)).to(device).eval().requires_grad_(False)

@@ -1,0 +1,197 @@
+"""One optimisation step: forward, loss, backward, update; in parts where memory is short."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from archspace.errors import InputError
+from searches.tasks.augment import Augmentation
+from searches.tasks.base import Raw, Size, Task
+from searches.tasks.scores import distilled
+from searches.training.recipe import Stage
+
+log = logging.getLogger(__name__)
+
+LEAST_PART = 2
+"""Images of a part at least: batch norms need two."""
+MOST_NAMES = 8
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says why."""
+
+
+def make_optimizer(network: nn.Module, stage: Stage) -> torch.optim.Optimizer:
+    """The stage's optimiser over the parameters that learn, in groups by decay and by head."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            decays = stage.decay_norms or parameter.ndim > 1
+            groups.setdefault((decays, name.startswith("head.")), []).append(parameter)
+    listed: list[dict[str, Any]] = [
+        {
+            "params": parameters,
+            "weight_decay": stage.weight_decay if decays else 0.0,
+            "factor": stage.head_lr if head else 1.0,
+        }
+        for (decays, head), parameters in groups.items()
+    ]
+    if stage.optimizer == "sgd":
+        nesterov = stage.nesterov and stage.momentum > 0
+        return torch.optim.SGD(listed, lr=stage.lr, momentum=stage.momentum, nesterov=nesterov)
+    kind = torch.optim.Adam if stage.optimizer == "adam" else torch.optim.AdamW
+    return kind(listed, lr=stage.lr)
+
+
+def freeze_norms(network: nn.Module) -> None:
+    """Batch norms keep their statistics, scales and shifts from now on."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.eval()
+            module.requires_grad_(False)
+
+
+class Stepper:
+    """A network, its optimiser and what a stage keeps between steps.
+
+    Attributes:
+        parts: into how many parts a batch is cut; grows when memory runs out.
+        carry: what the network carries from batch to batch.
+    """
+
+    def __init__(
+        self, network: nn.Module, task: Task, stage: Stage, device: torch.device, teacher: nn.Module | None
+    ) -> None:
+        self.network, self.task, self.stage, self.device, self.teacher = network, task, stage, device, teacher
+        self.augmentation = Augmentation(
+            flip=stage.flip, shift=stage.shift, area=stage.area, zoom=stage.zoom, colour=stage.colour
+        )
+        memory = torch.channels_last if stage.channels_last else torch.contiguous_format
+        network.to(device, memory_format=memory)  # type: ignore[call-overload]
+        network.requires_grad_(True)
+        if stage.freeze_norms:
+            freeze_norms(network)
+        self.optimizer = make_optimizer(network, stage)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=stage.precision == "float16")
+        averaged = get_ema_multi_avg_fn(stage.ema)  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(network, multi_avg_fn=averaged, use_buffers=True) if stage.ema else None
+        self.run: Any = torch.compile(network) if stage.compile else network
+        self.parts, self.carry = 1, None
+
+    def train(self) -> None:
+        """Training mode, frozen norms left alone."""
+        self.network.train()
+        if self.stage.freeze_norms:
+            freeze_norms(self.network)
+
+    def step(self, raw: Raw, size: Size, rate: float, seed: tuple[int, ...], where: str) -> float:
+        """One update; returns the batch's mean loss.
+
+        Raises:
+            TrainingError: the loss is not finite; the message has the step and the batch's names.
+            InputError: two images do not fit into memory.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        while True:
+            try:
+                return self._update(raw, size, seed, where)
+            except RuntimeError as error:
+                if not _out_of_memory(error):
+                    raise
+            self._halve(raw)  # after the handler, whose error keeps the failed step's tensors alive
+
+    def _halve(self, raw: Raw) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if self.carry is not None or len(raw) // (2 * self.parts) < LEAST_PART:
+            parts = f"{len(raw)} in {self.parts} parts"
+            raise InputError(f"batch: {parts}: out of memory on {self.device}; give a smaller input or batch")
+        self.parts *= 2
+        log.warning(
+            "out of memory: batches of %d now run in %d parts, gradients add up", len(raw), self.parts
+        )
+
+    def _update(self, raw: Raw, size: Size, seed: tuple[int, ...], where: str) -> float:
+        self.optimizer.zero_grad(set_to_none=True)
+        total, carry = 0.0, self.carry
+        parts = raw.parts(min(self.parts, max(1, len(raw) // LEAST_PART))) if self.parts > 1 else [raw]
+        for i, part in enumerate(parts):
+            rng = np.random.default_rng([*seed, i])
+            torch.manual_seed(int(rng.integers(2**62)))
+            loss, carry = self._loss(part, size, rng)
+            value = loss.item()
+            if not math.isfinite(value):
+                named = ", ".join(part.names[:MOST_NAMES]) + (", ..." if len(part.names) > MOST_NAMES else "")
+                raise TrainingError(f"loss is {value} at {where}; the batch was: {named}")
+            share = len(part) / len(raw)
+            self.scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]
+            total += value * share
+        if self.stage.clip:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.stage.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+        self.carry = carry
+        return total
+
+    def _loss(self, part: Raw, size: Size, rng: np.random.Generator) -> tuple[Tensor, Any]:
+        stage = self.stage
+        batch = self.task.prepare(part, size, self.augmentation, rng, self.device)
+        precise = torch.autocast(
+            self.device.type, DTYPES[stage.precision], enabled=stage.precision != "float32"
+        )
+        with precise:
+            outputs, carry = self.task.forward(self.run, batch.inputs, self.carry)
+            loss = self.task.loss(outputs, batch.target, stage)
+            if self.teacher is not None:
+                with torch.no_grad():
+                    taught = self.teacher(batch.inputs)
+                taught_loss = distilled(outputs, taught, stage.temperature)
+                loss = (1 - stage.distillation) * loss + stage.distillation * taught_loss
+        return loss, carry
+
+    def finish(self) -> None:
+        """The average, where one is kept, becomes the network."""
+        if self.average is not None:
+            self.network.load_state_dict(self.average.module.state_dict())
+
+    @property
+    def kept(self) -> nn.Module:
+        """The network that would be kept now."""
+        return self.average.module if self.average is not None else self.network
+
+    def state(self) -> dict[str, Any]:
+        """All that has to be saved for the next step to be the same."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "parts": self.parts,
+            "carry": self.carry,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Inverse of :meth:`state`."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.parts, self.carry = state["parts"], state["carry"]
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
