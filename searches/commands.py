@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from searches.train_command import recipes, train
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
@@ -17,6 +19,8 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: archspace evaluate espnet_p2_q8_camvid.pth --data camvid --split test")(
         evaluate
     )
+    app.command(epilog="Example: archspace train espnetv2-0.5 --recipe cifar10 --data cifar10")(train)
+    app.command(epilog="Example: archspace recipes")(recipes)
     app.command(epilog="Example: archspace init study.yaml")(init)
     app.command(epilog="Example: archspace spaces")(spaces)
 

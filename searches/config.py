@@ -149,7 +149,7 @@ class StudyConfig(_Part):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
 
 
-def _first_error(error: ValidationError, data: Mapping[str, Any]) -> InputError:
+def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
     """The first thing wrong, as field, value, rule and nearest valid value."""
     first = error.errors()[0]
     cause = first.get("ctx", {}).get("error")
@@ -160,9 +160,9 @@ def _first_error(error: ValidationError, data: Mapping[str, Any]) -> InputError:
     rule = first["msg"][0].lower() + first["msg"][1:]
     if first["type"] == "extra_forbidden":
         rule = "unknown field"
-        nearest = closest(str(first["loc"][-1]), _siblings(first["loc"]))
+        nearest = closest(str(first["loc"][-1]), _siblings(first["loc"], model))
     elif first["type"] == "missing":
-        return InputError(f"{field}: missing: a study needs this field")
+        return InputError(f"{field}: missing: this field is needed")
     return FieldError(field, first["input"], rule, nearest)
 
 
@@ -170,9 +170,8 @@ def _bound(ctx: Mapping[str, Any]) -> object:
     return next((ctx[key] for key in ("ge", "le") if key in ctx), None)
 
 
-def _siblings(loc: tuple[int | str, ...]) -> list[str]:
+def _siblings(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
     """Known field names beside the one at ``loc``."""
-    model: type[BaseModel] = StudyConfig
     for part in loc[:-1]:
         annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
@@ -198,7 +197,7 @@ def parse_config(data: object) -> StudyConfig:
     try:
         return StudyConfig.model_validate(dict(data))
     except ValidationError as error:
-        raise _first_error(error, data) from None
+        raise first_error(error, StudyConfig) from None
 
 
 def recipes() -> dict[str, str]:

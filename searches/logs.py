@@ -1,4 +1,4 @@
-"""The log of a study: everything to ``study.log``, the gist to standard error when there is no live view."""
+"""The log of a run: everything to a file in its folder, the gist to standard error when there is no live view."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from pathlib import Path
 PACKAGES = ("archspace", "analysis", "searches")
 
 
-def log_to(folder: Path, console: bool = False) -> None:
-    """Sends the packages' log to ``folder/study.log`` and, with ``console``, to standard error."""
+def log_to(folder: Path, console: bool = False, name: str = "study.log") -> None:
+    """Sends the packages' log to ``folder/name`` and, with ``console``, to standard error."""
     folder.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [
-        logging.FileHandler(folder / "study.log", encoding="utf-8", delay=True)
-    ]
+    handlers: list[logging.Handler] = [logging.FileHandler(folder / name, encoding="utf-8", delay=True)]
     handlers[0].setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
     if console:
         stream = logging.StreamHandler()
         stream.setFormatter(logging.Formatter("%(message)s"))
         stream.setLevel(logging.INFO)
         handlers.append(stream)
-    for name in PACKAGES:
-        logger = logging.getLogger(name)
+    for package in PACKAGES:
+        logger = logging.getLogger(package)
         logger.setLevel(logging.DEBUG)
         logger.propagate = False
         for old in list(logger.handlers):

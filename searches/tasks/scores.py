@@ -13,6 +13,11 @@ def fitted(scores: Tensor, target: Tensor) -> Tensor:
     return F.interpolate(scores, size=target.shape[-2:], mode="bilinear", align_corners=True)
 
 
+def shrunk(target: Tensor, scores: Tensor) -> Tensor:
+    """Class indices (N, H, W) at the resolution of ``scores``, by nearest neighbour."""
+    return F.interpolate(target[:, None].float(), size=scores.shape[-2:], mode="nearest-exact")[:, 0].long()
+
+
 def distilled(scores: Tensor, taught: Tensor, temperature: float) -> Tensor:
     """Divergence of softened scores from a teacher's, times temperature squared (Hinton et al. 2015), a scalar.
 

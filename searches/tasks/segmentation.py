@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from analysis.metrics import Confusion, ConfusionCounter
 from searches.tasks.base import Evaluation, Size, Task, Told
 from searches.tasks.dataset import VOID, Split
-from searches.tasks.scores import fitted
+from searches.tasks.scores import fitted, shrunk
 from searches.training.recipe import Stage
 
 
@@ -41,7 +41,10 @@ class Segmentation(Task):
 
         A network with one output more than the classes (a trained void) gets weight 1 there.
         """
-        scores = fitted(outputs, target)
+        if stage.coarse_labels:
+            scores, target = outputs, shrunk(target, outputs)
+        else:
+            scores = fitted(outputs, target)
         weights = torch.ones(scores.shape[1], device=scores.device)
         if stage.class_weights:
             weights[: len(self.classes)] = class_weights(self.train, stage.weight_constant).to(scores.device)

@@ -1,9 +1,8 @@
-"""A study killed at any moment ends with exactly the trials it would have had."""
+"""A training run that is killed at any step ends with the weights of one that is not."""
 
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -11,91 +10,178 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
-from analysis.records import TrialRecord
-from analysis.runs import read_run
-from tests.searches.studies import write_study
+from archspace.build import Network, build
+from archspace.errors import FieldError, InputError
+from archspace.preprocessing import Preprocessing
+from archspace.spec import ArchSpec
+from searches.tasks.base import Task
+from searches.tasks.dataset import VOID, Split
+from searches.tasks.table import make_task
+from searches.training.loop import Step, Watch, fit
+from searches.training.recipe import Recipe
+from searches.training.resume import STATE_FILE
 
-TIMES = ("started", "finished")
+CPU = torch.device("cpu")
+RGB = Preprocessing(channel_order="rgb", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+
+CLASSIFIER = {
+    "network": "espnetv2",
+    "width": 0.25,
+    "alphas": [0, 1, 0, 0],
+    "classes": 2,
+    "input_size": [16, 16],
+}
+SEGMENTER = {"network": "espnet", "alphas": [1, 1], "width": 0.5, "classes": 2, "input_size": [32, 32]}
+
+RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "dropout, mirrored, averaged": (CLASSIFIER, {"epochs": 3, "batch": 5, "ema": 0.9, "shift": 2}),
+    "crops, smoothing, clip": (
+        CLASSIFIER,
+        {"epochs": 3, "batch": 5, "optimizer": "sgd", "area": [0.3, 1.0], "colour": 0.3,
+         "label_smoothing": 0.1, "clip": 1.0},
+    ),
+    "encoder first, then frozen norms at two sizes": (
+        SEGMENTER,
+        {
+            "batch": 4,
+            "zoom": [0.7, 1.5],
+            "stages": [
+                {"epochs": 2, "encoder_only": True, "coarse_labels": True},
+                {"epochs": 2, "freeze_norms": True, "sizes": [[16, 16], [32, 32]]},
+            ],
+        },
+    ),
+}  # fmt: skip
 
 
-def _search(study: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "archspace", "search", str(study), "--out", str(out), *more]
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
+class Killed(Exception):
+    """Stands for the end of the process, after which nothing of this object runs."""
+
+
+class KillAt(Watch):
+    """Ends the run after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+
+    def step(self, step: Step) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
+def task_of(fields: dict[str, Any]) -> Task:
+    rng = np.random.default_rng(0)
+    side = fields["input_size"][0]
+    images = rng.integers(0, 256, (13, side, side, 3), dtype=np.uint8)
+    targets: Any = np.arange(13) % 2
+    if fields is SEGMENTER:
+        targets = (images[..., 0] > 127).astype(np.uint8)
+        targets[:, :2] = VOID
+    split = Split(
+        images=images,
+        targets=targets,
+        names=tuple(f"image {i}" for i in range(13)),
+        classes=("dark", "light"),
+        void=VOID,
     )
+    return make_task(ArchSpec.from_dict(fields).task, split, split, RGB)
 
 
-def _facts(record: TrialRecord) -> dict[str, Any]:
-    """What must repeat: all but times of day and measured latency."""
-    data = {k: v for k, v in record.to_dict().items() if k not in TIMES}
-    data["measurements"] = {k: v for k, v in data["measurements"].items() if k != "latency_ms"}
-    return data
+def fresh(fields: dict[str, Any]) -> Network:
+    torch.manual_seed(7)
+    return build(ArchSpec.from_dict(fields))
 
 
-def _ended(folder: Path) -> list[dict[str, Any]]:
-    return [_facts(record) for record in read_run(folder).trials]
+def weights(network: Network) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-@pytest.mark.slow
-def test_killed_three_times_ends_as_if_never_stopped(tmp_path: Path, cache_folder: Path) -> None:
-    study = write_study(tmp_path, given=["espnetv2-0.5"])
-    whole = _search(study, tmp_path / "whole")
-    assert whole.wait(240) == 0, whole.stderr and whole.stderr.read().decode()
-    rng = random.Random(time.time_ns())
-    for _ in range(3):
-        process = _search(study, tmp_path / "killed")
-        started = time.monotonic()
-        delay = rng.uniform(1.0, 9.0)
-        while time.monotonic() - started < delay and process.poll() is None:
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("kills", [(1,), (2, 3, 1), (5,), (7, 2)])
+@pytest.mark.parametrize("save_seconds", [0.0, 1e9])
+def test_killed_at_any_step_it_ends_with_the_same_weights(
+    name: str, kills: tuple[int, ...], save_seconds: float, tmp_path: Path
+) -> None:
+    fields, recipe = RECIPES[name]
+    whole = fresh(fields)
+    history = fit(whole, task_of(fields), Recipe(**recipe), seed=3, device=CPU)
+    for steps in kills:
+        with pytest.raises(Killed):
+            fit(
+                fresh(fields), task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path,
+                watch=KillAt(steps), save_seconds=save_seconds,
+            )  # fmt: skip
+    broken = fresh(fields)
+    again = fit(
+        broken,
+        task_of(fields),
+        Recipe(**recipe),
+        seed=3,
+        device=CPU,
+        folder=tmp_path,
+        save_seconds=save_seconds,
+    )
+    expected = weights(whole)
+    assert all(torch.equal(value, expected[key]) for key, value in weights(broken).items())
+    assert [(e.number, e.loss, e.rate) for e in again] == [(e.number, e.loss, e.rate) for e in history]
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    fields, recipe = RECIPES["dropout, mirrored, averaged"]
+    first = fresh(fields)
+    fit(first, task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path)
+    second = fresh(fields)
+    fit(second, task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path, watch=KillAt(1))
+    expected = weights(first)
+    assert all(torch.equal(value, expected[key]) for key, value in weights(second).items())
+
+
+def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
+    fields, recipe = RECIPES["dropout, mirrored, averaged"]
+    fit(fresh(fields), task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path)
+    with pytest.raises(FieldError, match=r"seed: 4: .* holds a training run with another value"):
+        fit(fresh(fields), task_of(fields), Recipe(**recipe), seed=4, device=CPU, folder=tmp_path)
+    with pytest.raises(FieldError, match=r"recipe\.lr: "):
+        fit(fresh(fields), task_of(fields), Recipe(**recipe, lr=0.5), seed=3, device=CPU, folder=tmp_path)
+    other = {**fields, "width": 0.5}
+    with pytest.raises(FieldError, match="arch_id: "):
+        fit(fresh(other), task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path)
+    (tmp_path / STATE_FILE).write_bytes(b"PK\x03\x04 cut")
+    with pytest.raises(InputError, match="cannot be read"):
+        fit(fresh(fields), task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path)
+
+
+def test_the_command_killed_with_signal_9_goes_on_and_ends_with_the_same_weights(tmp_path: Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ARCHSPACE_CACHE": str(tmp_path / "cache")}
+    command = [
+        sys.executable, "-m", "archspace", "train", "espnetv2-seg-0.5", "--recipe", "scenes", "--layout", "scenes",
+        "--input", "32x48", "--epochs", "3",
+    ]  # fmt: skip
+    whole = subprocess.run(
+        [*command, "--out", str(tmp_path / "whole"), "--json"], env=environment, capture_output=True
+    )
+    assert whole.returncode == 0, whole.stderr.decode()
+    with subprocess.Popen([*command, "--out", str(tmp_path / "killed")], env=environment) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "killed" / STATE_FILE).is_file() and time.monotonic() < deadline:
             time.sleep(0.02)
+        time.sleep(0.3)
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
-    last = _search(study, tmp_path / "killed")
-    assert last.wait(240) == 0, last.stderr and last.stderr.read().decode()
-    assert _ended(tmp_path / "killed") == _ended(tmp_path / "whole")
-
-
-@pytest.mark.slow
-def test_killed_in_the_middle_of_training_takes_the_trial_up_again(
-    tmp_path: Path, cache_folder: Path
-) -> None:
-    study = write_study(tmp_path, trials=2)
-    process = _search(study, tmp_path / "run")
-    folder = tmp_path / "run" / "trials" / "0"
-    deadline = time.monotonic() + 60
-    while not (folder / "lock").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait(10)
-    assert not (folder / "record.json").exists(), "the trial was still running"
-    again = _search(study, tmp_path / "run")
-    assert again.wait(240) == 0
-    run = read_run(tmp_path / "run")
-    assert [record.number for record in run.trials] == [0, 1]
-    assert "trial 0: taken up again" in (tmp_path / "run" / "study.log").read_text()
-
-
-@pytest.mark.slow
-def test_ctrl_c_stops_with_one_line_and_two_workers_finish_the_rest(
-    tmp_path: Path, cache_folder: Path
-) -> None:
-    study = write_study(tmp_path)
-    process = _search(study, tmp_path / "run")
-    deadline = time.monotonic() + 60
-    while not list((tmp_path / "run" / "trials").glob("*/record.json")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert b"to go on: archspace search" in told
-    assert b"Traceback" not in told
-    before = _ended(tmp_path / "run")
-    rest = _search(tmp_path / "run", tmp_path / "run", "--workers", "2")
-    _, told = rest.communicate(timeout=300)
-    assert rest.returncode == 0, told.decode()
-    records = read_run(tmp_path / "run").trials
-    assert sum(bool(r.values) for r in records) == 6
-    assert [r.number for r in records] == list(range(len(records)))
-    assert [_facts(r) for r in records][: len(before)] == before
+        assert process.wait() == -signal.SIGKILL, "it ended before it could be killed: train longer here"
+    assert not (tmp_path / "killed" / "weights.safetensors").exists()
+    again = subprocess.run(
+        [sys.executable, "-m", "archspace", "train", str(tmp_path / "killed"), "--json"],
+        env=environment,
+        capture_output=True,
+    )
+    assert again.returncode == 0, again.stderr.decode()
+    killed, expected = (load_file(tmp_path / name / "weights.safetensors") for name in ("killed", "whole"))
+    assert killed.keys() == expected.keys()
+    assert all(torch.equal(value, expected[name]) for name, value in killed.items())

@@ -1,0 +1,245 @@
+"""``archspace train``: one network, trained as a recipe says, in a folder from which it goes on when killed."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from archspace.build import Network, build
+from archspace.checkpoint import WEIGHTS_FILE, save
+from archspace.errors import FieldError, InputError
+from archspace.files import write_text
+from archspace.spec import ArchSpec
+from archspace.specs import read_spec
+from searches.checkpoints import load_checkpoint
+from searches.evaluating import layout_of
+from searches.logs import log_to
+from searches.study import check_device, statistics
+from searches.tasks.base import Evaluation, Task
+from searches.tasks.dataset import Split, load_split
+from searches.tasks.table import make_task
+from searches.training.config import TRAIN_FILE, TrainConfig, read_train
+from searches.training.history import write_history
+from searches.training.loop import Epoch, Step, Watch, fit
+
+log = logging.getLogger(__name__)
+
+METRICS_FILE = "metrics.json"
+LOG_FILE = "train.log"
+
+
+def train(
+    what: str, recipe: str | None, changes: Mapping[str, Any], size: tuple[int, int] | None, out: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Trains a network, or goes on with the run in a folder, and prints its metrics.
+
+    Args:
+        what: a spec (preset, file, ``RUN:N``), a run folder, or a YAML file of a whole run.
+        recipe: a built-in training recipe or a YAML file; where ``what`` is a whole run it is left out.
+        changes: values that replace the recipe's, by dotted field.
+        size: (H, W) of the network's input and of the decoded images; the recipe's and the spec's if left out.
+
+    Raises:
+        InputError: anything the user gave cannot be used.
+        TrainingError: the loss is not finite.
+    """
+    config = resolved(what, recipe, changes, size)
+    check_device(config.device)
+    torch.set_num_threads(config.threads)
+    data, spec = load_data(config)
+    folder = out or (Path(what) if Path(what, TRAIN_FILE).is_file() else Path("runs") / config.name)
+    open_folder(folder, config, spec)
+    task = make_task(spec.task, data["train"], data["val"], statistics(data["train"]))
+    torch.manual_seed(config.seed)
+    network = build(spec)
+    if config.init is not None:
+        start_from(network, config.init)
+    console = Console(stderr=True)
+    log_to(folder, console=not console.is_terminal, name=LOG_FILE)
+    log.info("%s: %s (%s) on %d images", folder, spec.label, spec.arch_id, len(data["train"]))
+    with Shown(config, console) as watch:
+        try:
+            history = fit(
+                network, task, config.training, seed=config.seed, device=torch.device(config.device),
+                folder=folder, watch=watch,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            console.print(f"stopped; to go on: archspace train {folder}", highlight=False)
+            raise
+    write_history(folder, history)
+    stage = config.training.plan()[-1]
+    found = task.evaluate(network, data["val"], torch.device(config.device), size=stage.input_size)
+    finish(folder, network, task, config, found, as_json)
+
+
+def resolved(
+    what: str, recipe: str | None, changes: Mapping[str, Any], size: tuple[int, int] | None
+) -> TrainConfig:
+    """The run that the user means.
+
+    Raises:
+        InputError: a name, file or field is wrong.
+    """
+    path = Path(what)
+    if (path / TRAIN_FILE).is_file():
+        if recipe is not None:
+            raise FieldError("--recipe", recipe, f"{what} is a run with a recipe of its own", "leave it out")
+        return changed(read_train(str(path / TRAIN_FILE)), changes)
+    if recipe is None:
+        if (
+            path.suffix in (".yaml", ".yml")
+            and path.is_file()
+            and "training:" in path.read_text(encoding="utf-8")
+        ):
+            return changed(read_train(what), changes)
+        raise FieldError("--recipe", None, "says how the network is trained", "scenes")
+    config = read_train(recipe)
+    spec = read_spec(what, input_size=size)
+    sizes = (
+        {} if size is None else {"data.input_size": size, "training.input_size": None, "training.sizes": ()}
+    )
+    return changed(config, {"spec": spec.to_dict(), **sizes, **changes})
+
+
+def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
+    """``config`` with values replaced by dotted field (``training.epochs``); stages take epochs and batch too."""
+    from searches.training.config import parse_train
+
+    data = config.model_dump(mode="json")
+    for name, value in changes.items():
+        inner = data
+        *outer, last = name.split(".")
+        for part in outer:
+            inner = inner[part]
+        inner[last] = value
+        if outer == ["training"]:
+            for stage in data["training"]["stages"]:
+                stage.pop(last, None)
+    return parse_train(data, "train")
+
+
+def load_data(config: TrainConfig) -> tuple[dict[str, Split], ArchSpec]:
+    """The splits, and the spec with the classes that they have.
+
+    Raises:
+        InputError: no spec, no data, or data that cannot be used.
+    """
+    if config.spec is None:
+        raise FieldError("spec", None, "a training run names its network", "espnetv2-0.5")
+    spec = read_spec(config.spec) if isinstance(config.spec, str) else ArchSpec.from_dict(config.spec)
+    data = config.data
+    layout = data.layout or (layout_of(data.root) if data.root is not None else None)
+    if layout is None:
+        raise FieldError("--data", None, "needs a folder, or --layout of built-in data", "--layout scenes")
+    splits = {
+        name: load_split(
+            layout, name, root=data.root, input_size=data.input_size or spec.input_size, channels=spec.channels,
+            task=spec.task, seed=data.seed,
+        ).head(count)
+        for name, count in (("train", data.train), ("val", data.val))
+    }  # fmt: skip
+    classes = len(splits["train"].classes)
+    if spec.classes not in (classes, classes + 1):
+        log.info("the data have %d classes: the network gets as many instead of %d", classes, spec.classes)
+        spec = spec.replace(classes=classes)
+    return splits, spec
+
+
+def open_folder(folder: Path, config: TrainConfig, spec: ArchSpec) -> None:
+    """Makes the run folder; what it holds must be this run (the state says so) or nothing.
+
+    Raises:
+        InputError: the folder holds something else.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / TRAIN_FILE).is_file():
+        raise InputError(f"{folder}: not empty and not a training run; give another --out")
+    resolved_spec = config.model_copy(update={"spec": spec.to_dict()})
+    write_text(folder / TRAIN_FILE, resolved_spec.to_yaml())
+
+
+def start_from(network: Network, path: Path) -> None:
+    """Puts the weights of a checkpoint into ``network``: the encoder must fit, the head is taken where it does.
+
+    Raises:
+        InputError: the encoders differ.
+    """
+    other = load_checkpoint(path)
+    try:
+        network.encoder.load_state_dict(other.encoder.state_dict())
+    except RuntimeError:
+        rule = f"has the encoder of {other.spec.label}, not of {network.spec.label}"
+        raise InputError(f"--init: {path}: {rule}") from None
+    try:
+        network.head.load_state_dict(other.head.state_dict())
+        log.info("%s: encoder and head taken", path)
+    except RuntimeError:
+        log.info(
+            "%s: encoder taken; the head starts afresh, as it is for another task or other classes", path
+        )
+
+
+def finish(
+    folder: Path, network: Network, task: Task, config: TrainConfig, found: Evaluation, as_json: bool
+) -> None:
+    """Writes weights and metrics and prints what came out."""
+    notes = {"classes": list(task.classes), "recipe": config.name, "seed": config.seed}
+    save(network.eval(), folder / WEIGHTS_FILE, preprocessing=task.preprocessing, notes=notes)
+    result = {
+        "run": str(folder), "network": network.spec.label, "arch_id": network.spec.arch_id,
+        "images": len(task.val), "split": "val", "origin": "measured", **found.to_dict(),
+    }  # fmt: skip
+    write_text(folder / METRICS_FILE, json.dumps(result, indent=2) + "\n")
+    if as_json:
+        print(json.dumps(result))  # noqa: T201
+        return
+    console = Console(highlight=False)
+    console.print(
+        f"{network.spec.label}: {task.metric} {found.value:.2f} on {len(task.val)} validation images"
+    )
+    console.print(f"weights: {folder / WEIGHTS_FILE}")
+
+
+class Shown(Watch):
+    """Epochs, loss and time left: a live line on a terminal, log lines elsewhere."""
+
+    def __init__(self, config: TrainConfig, console: Console) -> None:
+        self.total = sum(stage.epochs for stage in config.training.plan())
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn(),
+            console=console, transient=True, disable=not console.is_terminal,
+        )  # fmt: skip
+        self.line = self.bar.add_task("epochs", total=self.total, note="")
+
+    def __enter__(self) -> Shown:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def step(self, step: Step) -> None:
+        """Moves the bar."""
+        done = step.epoch - 1 + step.step / step.steps
+        self.bar.update(
+            self.line,
+            completed=done,
+            description=f"epoch {step.epoch} of {self.total}",
+            note=f"loss {step.loss:.4f}",
+        )
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Logs an epoch."""
+        rate = epoch.images / epoch.seconds if epoch.seconds else 0.0
+        value = "" if epoch.value is None else f", metric {epoch.value:.2f}"
+        log.info(
+            "epoch %d of %d: loss %.4f%s, %.1f images/s, %.1f %% of it waiting for data",
+            epoch.number, self.total, epoch.loss, value, rate, 100 * epoch.waiting,
+        )  # fmt: skip

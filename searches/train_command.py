@@ -1,0 +1,86 @@
+"""Command: train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+def train(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPEC", help="A preset, spec file or RUN:N; a run folder to go on with; a run's YAML."
+        ),
+    ],
+    recipe: Annotated[
+        str | None, typer.Option(help="Built-in training recipe or YAML file; see 'archspace recipes'.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="Layout of the data; seen from the folder if left out.")
+    ] = None,
+    input: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Size of the network's input and of the decoded images.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Of every stage.", min=1)] = None,
+    batch: Annotated[int | None, typer.Option(help="Images a step, in every stage.", min=1)] = None,
+    init: Annotated[Path | None, typer.Option(help="Checkpoint to start from.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Everything random follows from it.", min=0)] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/RECIPE if left out.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train one network by a recipe; killed at any time, the same command goes on and comes to the same weights."""
+    from archspace.specs import parse_size
+    from searches.train import train as run
+    from searches.training.steps import TrainingError
+
+    changes: dict[str, Any] = {
+        "data.root": None if data is None else str(data.expanduser().resolve()), "data.layout": layout,
+        "training.epochs": epochs, "training.batch": batch, "seed": seed, "threads": threads, "device": device,
+        "init": None if init is None else str(init),
+    }  # fmt: skip
+    given = {name: value for name, value in changes.items() if value is not None}
+    try:
+        run(what, recipe, given, None if input is None else parse_size(input), out, as_json)
+    except TrainingError as error:
+        typer.echo(f"archspace: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def recipes(as_json: Json = False) -> None:
+    """List the built-in training recipes: what each is for and where its numbers stand."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from searches.training.config import read_train, train_recipes
+
+    rows = []
+    for name in train_recipes():
+        config = read_train(name)
+        stages = config.training.plan()
+        rows.append({
+            "recipe": name, "about": config.about, "source": config.source, "stages": len(stages),
+            "epochs": sum(stage.epochs for stage in stages), "batch": [stage.batch for stage in stages],
+            "optimizer": stages[0].optimizer, "schedule": stages[0].schedule, "lr": [stage.lr for stage in stages],
+        })  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("recipe", "about", "epochs", "batch", "schedule", "lr", "source")
+    for row in rows:
+        listed = (", ".join(map(str, row[key])) for key in ("batch", "lr"))  # type: ignore[call-overload]
+        batch, rate = listed
+        table.add_row(
+            str(row["recipe"]), str(row["about"]), str(row["epochs"]), batch,
+            f"{row['optimizer']}, {row['schedule']}", rate, str(row["source"]) or "ours",
+        )  # fmt: skip
+    Console().print(table)

@@ -1,0 +1,118 @@
+"""TrainConfig: all that one training run is, as one YAML file; and the built-in recipes of the papers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from archspace.errors import FieldError, InputError, closest
+from searches.config import first_error
+from searches.training.recipe import Recipe
+
+TRAIN_FILE = "train.yaml"
+TRAIN_FORMAT = 1
+RECIPES_FOLDER = "recipes"
+
+
+class TrainData(BaseModel):
+    """Which data a network is trained on.
+
+    Attributes:
+        layout: seen from the folder if left out.
+        root: the data set's folder.
+        input_size: (H, W) at which images are decoded once and kept; the spec's if left out.
+        train, val: use so many images of the split; all of them if left out.
+        seed: of generated data.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layout: str | None = None
+    root: Path | None = None
+    input_size: tuple[int, int] | None = None
+    train: int | None = Field(None, ge=2)
+    val: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0)
+
+
+class TrainConfig(BaseModel):
+    """One training run.
+
+    Attributes:
+        name: names the run folder.
+        about, source: what a built-in recipe is for and where its numbers stand.
+        spec: the network: a preset's name or fields of a spec.
+        data: what it is trained on.
+        training: how.
+        init: checkpoint whose weights it starts from; the head only where it fits.
+        seed: everything random follows from it.
+        device: ``cpu`` or ``cuda``.
+        threads: CPU threads.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = TRAIN_FORMAT  # type: ignore[assignment]
+    name: str = Field("train", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    about: str = ""
+    source: str = ""
+    spec: str | dict[str, Any] | None = None
+    data: TrainData = TrainData()
+    training: Recipe = Recipe()
+    init: Path | None = None
+    seed: int = Field(0, ge=0)
+    device: str = "cpu"
+    threads: int = Field(1, ge=1)
+
+    def to_yaml(self) -> str:
+        """The resolved run as YAML."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
+
+
+def train_recipes() -> dict[str, str]:
+    """Built-in training recipes: name -> YAML text."""
+    folder = files("searches.training") / RECIPES_FOLDER
+    listed = sorted(folder.iterdir(), key=lambda item: item.name)
+    return {
+        item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8")
+        for item in listed
+        if item.name.endswith(".yaml")
+    }
+
+
+def parse_train(data: object, where: str) -> TrainConfig:
+    """A training run from plain data.
+
+    Raises:
+        InputError: the first thing that is wrong.
+    """
+    if not isinstance(data, Mapping):
+        raise InputError(f"{where}: must be a mapping of fields (name, spec, data, training)")
+    try:
+        return TrainConfig.model_validate(dict(data))
+    except ValidationError as error:
+        raise first_error(error, TrainConfig) from None
+
+
+def read_train(source: str) -> TrainConfig:
+    """The training run in a YAML file, or the built-in recipe of that name.
+
+    Raises:
+        InputError: no such file or recipe, not YAML, or a field breaks a rule.
+    """
+    known, path = train_recipes(), Path(source)
+    if source in known:
+        text = known[source]
+    elif path.is_file():
+        text = path.read_text(encoding="utf-8")
+    else:
+        raise FieldError("--recipe", source, "no such file or recipe", closest(source, list(known)))
+    try:
+        return parse_train(yaml.safe_load(text), source)
+    except yaml.YAMLError as error:
+        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
