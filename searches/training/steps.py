@@ -104,18 +104,21 @@ class Stepper:
         while True:
             try:
                 return self._update(raw, size, seed, where)
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 if not _out_of_memory(error):
                     raise
-            self._halve(raw)  # after the handler, whose error keeps the failed step's tensors alive
+                reason = str(error).splitlines()[0]
+            self._halve(raw, reason)  # after the handler, whose error keeps the failed step's tensors alive
 
-    def _halve(self, raw: Raw) -> None:
+    def _halve(self, raw: Raw, reason: str) -> None:
         self.optimizer.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         if self.carry is not None or len(raw) // (2 * self.parts) < LEAST_PART:
             parts = f"{len(raw)} in {self.parts} parts"
-            raise InputError(f"batch: {parts}: out of memory on {self.device}; give a smaller input or batch")
+            raise InputError(
+                f"batch: {parts}: out of memory on {self.device} ({reason}); give a smaller input or batch"
+            )
         self.parts *= 2
         log.warning(
             "out of memory: batches of %d now run in %d parts, gradients add up", len(raw), self.parts
@@ -193,5 +196,10 @@ class Stepper:
         self.parts, self.carry = state["parts"], state["carry"]
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+NO_MEMORY = ("can't allocate memory", "could not create a primitive", "bad_alloc")
+"""What torch's allocator, oneDNN and the C++ library say when memory is out."""
+
+
+def _out_of_memory(error: RuntimeError | MemoryError) -> bool:
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or any(words in str(error) for words in NO_MEMORY)
