@@ -23,6 +23,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench.cost
+	$(BIN)/python -m tests.bench.loading
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
