@@ -75,17 +75,19 @@ class Preprocessing:
         if images.ndim != 4 or images.shape[3] != self.channels:
             rule = f"must be (N, H, W, {self.channels}) for a network that reads {self.channel_order}"
             raise FieldError("images", images.shape, rule)
-        return self.normalise(torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C", dtype=np.float32)))
+        return self.normalise(
+            torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C", dtype=np.float32))
+        )
 
     def normalise(self, planes: Tensor) -> Tensor:
-        """What :meth:`apply` does, on the device of ``planes``: RGB or grey values 0 to 255.
+        """What :meth:`apply` does, in place and on the device of ``planes``: float32 RGB or grey values 0 to 255.
 
         Shapes: (N, C, H, W) -> (N, C, H, W) of float32.
         """
         if self.channel_order == "bgr":
             planes = planes.flip(1)
         mean, std = (planes.new_tensor(values).view(1, -1, 1, 1) for values in (self.mean, self.std))
-        return (planes / self.divisor - mean) / std
+        return planes.div_(self.divisor).sub_(mean).div_(std)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON and YAML."""

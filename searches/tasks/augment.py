@@ -110,7 +110,7 @@ def show(
         target = moved_boxes(target, window)
     if resamples:
         moved = moved_masks(target, window, size) if dense else target
-        return moved_images(images, window, size, "bilinear", "zeros"), moved
+        return moved_images(images, window, size), moved
     mirrored = torch.from_numpy(window.half[:, 0] < 0).to(images.device)
     images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
     if dense:
@@ -134,21 +134,36 @@ def resized(images: Tensor, target: Any, size: tuple[int, int]) -> tuple[Tensor,
     return images, target
 
 
-def moved_images(images: Tensor, window: Window, size: tuple[int, int], mode: str, padding: str) -> Tensor:
-    """(N, C, H, W) -> (N, C, *size): what each window shows."""
+def moved_images(images: Tensor, window: Window, size: tuple[int, int]) -> Tensor:
+    """(N, C, H, W) -> (N, C, *size): what each window shows, bilinear, zeros outside."""
     theta = np.zeros((len(images), 2, 3), np.float32)
     theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = window.half[:, 0], window.half[:, 1], window.centre
     grid = F.affine_grid(
         torch.from_numpy(theta).to(images.device), [len(images), images.shape[1], *size], align_corners=False
     )
-    return F.grid_sample(images, grid, mode=mode, padding_mode=padding, align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def moved_masks(masks: Tensor, window: Window, size: tuple[int, int]) -> Tensor:
     """(N, H, W) class indices -> (N, *size), by nearest neighbour; void where the window leaves the image."""
-    shifted = (masks[:, None] + 1).float()
-    shown = moved_images(shifted, window, size, "nearest", "zeros")[:, 0].round().long() - 1
-    return torch.where(shown < 0, VOID, shown)
+    shown = masks.new_full((len(masks), *size), VOID)
+    for i, mask in enumerate(masks):
+        columns, rows = (
+            _nearest(window.centre[i, axis], window.half[i, axis], size[1 - axis], mask.shape[1 - axis])
+            for axis in (0, 1)
+        )
+        seen = mask[rows[1].to(mask.device)][:, columns[1].to(mask.device)]
+        shown[i, rows[0][:, None], columns[0][None]] = seen
+    return shown
+
+
+def _nearest(centre: float, half: float, size: int, source: int) -> tuple[Tensor, Tensor]:
+    """Which of ``size`` places along an axis show which of ``source`` positions: both as indices."""
+    places = np.arange(size)
+    at = centre + half * ((2 * places + 1) / size - 1)
+    position = np.floor((at + 1) * source / 2).astype(np.int64)
+    inside = (position >= 0) & (position < source)
+    return torch.from_numpy(places[inside]), torch.from_numpy(position[inside])
 
 
 def moved_boxes(boxes: Boxes, window: Window) -> Boxes:

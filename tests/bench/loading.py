@@ -196,9 +196,8 @@ def main() -> None:
                         trains[label].append(train)
         a, b = (statistics.median(loads[label]) for label in ("plain", "ours"))
         print(f"{case.name}: decoded once in {decoding:.1f} s for {chosen.images} images")
-        print(
-            f"  loading alone: ours {b:.0f} images/s, plain loop with {chosen.workers} workers {a:.0f}: ratio {b / a:.1f}"
-        )
+        theirs = f"plain loop with {chosen.workers} workers {a:.0f}"
+        print(f"  loading alone: ours {b:.0f} images/s, {theirs}: ratio {b / a:.1f}")
         for label in ("ours", "plain"):
             speed, share = (statistics.median(column) for column in zip(*trains[label], strict=True))
             print(f"  training, {label}: {speed:.1f} images/s, {100 * share:.1f} % of the time for data")
