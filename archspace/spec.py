@@ -67,8 +67,8 @@ class ArchSpec:
     residual: bool | None
     activation: str
     pointwise_kernel: int | None
-    downsampling: str
-    reinforcement: bool
+    downsampling: str | None
+    reinforcement: bool | None
     decoder: str | None
     classes: int
     input_size: tuple[int, int]
