@@ -21,7 +21,7 @@ def axis_side(at: int) -> int:
 
 
 def _dimensions(channels: int, r: UnitRequest, at: int) -> Block:
-    """Dimension-wise convolution and fusion at stride ``at`` of the unit (DiCENet sections 3.1 and 3.2).
+    """Dimension-wise convolution and fusion at stride ``at`` of the unit.
 
     The map is filtered along its depth, its height and its width; the three are merged channel by channel, filtered
     once more and weighted by a gate on the globally pooled map.
@@ -45,7 +45,7 @@ def _dimensions(channels: int, r: UnitRequest, at: int) -> Block:
 
 
 def _dice(r: UnitRequest) -> Block:
-    """DiCE in the place of ShuffleNetV2's depth-wise convolution (DiCENet figure 5, released code).
+    """DiCE: filters along depth, height and width inside ShuffleNetV2's unit (Mehta et al. 2019; released code).
 
     Stride 1: half the channels pass, half go through a 1 x 1 convolution and DiCE. Strided: a depth-wise and a 1 x 1
     convolution beside average pooling, DiCE and a 1 x 1 convolution. A shuffle follows.

@@ -12,7 +12,7 @@ from archspace.units.compared import ShuffleNetV2
 
 @MODULES.register("dice")
 class Dice(BlockModule):
-    """Filters along depth, height and width, merged channel by channel, weighted by a gate (DiCENet figure 2).
+    """Filters along depth, height and width, merged channel by channel, weighted by a gate.
 
     The gate is ReLU and sigmoid, whatever the network's activation.
     """

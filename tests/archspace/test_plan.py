@@ -198,6 +198,11 @@ def test_espnetv2_has_the_published_dilations(task: str) -> None:
     assert ("level5" in levels) == (task != "segmentation")
 
 
+def dice_params(c: int, side: int) -> int:
+    """Three filters, BN + PReLU of 3C, grouped merge and 3 x 3 with BN + PReLU, the gate."""
+    return 9 * c + 2 * 9 * side + 9 * c + (3 * c + 3 * c) + (9 * c + 3 * c) + 2 * c * max(1, c // 4)
+
+
 def closed_form(
     unit: str, m: int, n: int, stride: int, k: int, pointwise: int = 1, residual: bool = True
 ) -> int:
@@ -219,10 +224,19 @@ def closed_form(
         b = n // 4
         first = k if m % k == 0 else 1
         return m * b // first + 9 * b + b * n // k + 3 * b + 2 * b + 3 * n
+    if unit == "dice":
+        if stride == 1:
+            passed = min(m, n) // 2
+            r = n - passed
+            return (m - passed) * r + 3 * r + dice_params(r, 28)
+        h = n // 2
+        return 12 * m + m * h + 3 * h + dice_params(m, 14) + m * h + 3 * h
     if unit == "shufflenetv2":
         h = n // 2
         if stride == 1:
-            return 2 * h * h + 9 * h + 8 * h
+            passed = min(m, n) // 2
+            r = n - passed
+            return (m - passed) * r + r * r + 9 * r + 8 * r
         return (m * h + 9 * h + h * h + 8 * h) + (9 * m + 2 * m + m * h + 3 * h)
     if unit == "resnet":
         return 9 * m * n + 9 * n * n + 6 * n + shortcut
@@ -238,7 +252,8 @@ def closed_form(
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize(
-    ("m", "n", "stride"), [(64, 64, 1), (128, 128, 1), (64, 64, 2), (19, 64, 2), (131, 128, 2)]
+    ("m", "n", "stride"),
+    [(64, 64, 1), (128, 128, 1), (64, 128, 1), (128, 64, 1), (64, 64, 2), (19, 64, 2), (131, 128, 2)],
 )
 @pytest.mark.parametrize("residual", [True, False])
 def test_parameters_of_a_unit(unit: str, m: int, n: int, stride: int, residual: bool) -> None:
@@ -287,7 +302,7 @@ def test_a_unit_without_its_last_activation_has_no_live_slopes_there(unit: str) 
         for act, activate in (("prelu", True), ("prelu", False))
     )
     lost = (on.params - on.dead_params) - (off.params - off.dead_params)
-    assert lost == (0 if unit in ("mobilenetv2", "shufflenetv2") else 64)
+    assert lost == (0 if unit in ("mobilenetv2", "shufflenetv2", "dice") else 64)
 
 
 @pytest.mark.parametrize(

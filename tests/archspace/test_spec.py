@@ -253,7 +253,10 @@ def test_replacing_one_field_by_its_own_value_changes_nothing(spec: ArchSpec, da
 @given(specs(), st.sampled_from(list(UNITS)))
 @settings(max_examples=100, deadline=None)
 def test_any_unit_can_replace_any_other(spec: ArchSpec, unit: str) -> None:
-    """A K that the new unit cannot have falls back to its default: comparing units changes the unit alone."""
+    """A K that the new unit cannot have falls back to its default: comparing units changes the unit alone.
+
+    Where the level's channels do not take the default K, it falls back to the nearest that they take.
+    """
     if not any(spec.unit):
         with pytest.raises(SpecError, match="no level places a unit"):
             spec.replace(unit=unit)
@@ -271,8 +274,11 @@ def test_any_unit_can_replace_any_other(spec: ArchSpec, unit: str) -> None:
     }
     for field in kept:
         assert getattr(changed, field) == getattr(spec, field)
-    for before, after in zip(spec.branches, changed.branches, strict=True):
-        assert after in (before, UNITS[unit].branches)
+    for i, (before, after) in enumerate(zip(spec.branches, changed.branches, strict=True)):
+        if after not in (before, UNITS[unit].branches):
+            asked = [UNITS[unit].branches if i == at else k for at, k in enumerate(changed.branches)]
+            with pytest.raises(SpecError, match=rf"branches\[{i}\].*nearest valid: {after}"):
+                changed.replace(branches=asked)
 
 
 def test_replacing_keeps_what_fits() -> None:
@@ -340,8 +346,11 @@ def test_a_change_that_breaks_a_rule_raises() -> None:
 def test_sampling_refuses_nothing_but_a_k_that_does_not_fit(fields: dict[str, Any]) -> None:
     spec = settled(fields)
     assert spec.task == fields["task"] and spec.width == fields["width"] and spec.classes == fields["classes"]
-    for field in ("activation", "downsampling", "reinforcement", "channels", "input_size"):
+    for field in ("activation", "channels", "input_size"):
         assert getattr(spec, field) == fields[field]
+    for field in ("downsampling", "reinforcement"):
+        honoured = field in NETWORKS[spec.network].honours
+        assert getattr(spec, field) == (fields[field] if honoured else None)
     for field in ("fusion", "residual", "pointwise_kernel"):
         assert getattr(spec, field) in (fields[field], None)
 
