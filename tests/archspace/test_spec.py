@@ -240,6 +240,19 @@ def test_one_value_stands_for_all_levels(network: str, task: str) -> None:
     assert one == all_of_them
 
 
+def test_a_k_that_was_not_given_is_the_nearest_to_the_default_that_fits() -> None:
+    """Published channels that the default K does not divide: 116 and 232 are not multiples of 4 x 4."""
+    spec = ArchSpec("dicenet", unit="eesp")
+    assert spec.branches == (2, 2, 4) and ArchSpec.from_json(spec.to_json()) == spec
+    assert ArchSpec("dicenet", unit="eesp", branches=[None, 1, None]).branches == (2, 1, 4)
+    assert ArchSpec("dicenet", unit="eesp", width=0.5).branches == (4, 4, 4)
+    assert ArchSpec("dicenet").replace(unit="eesp").branches == (2, 2, 4)
+    with pytest.raises(SpecError, match=r"branches\[0\]: 4: .*nearest valid: 2"):
+        ArchSpec("dicenet", unit="eesp", branches=4)
+    with pytest.raises(SpecError, match=r"branches\[1\]: 4: .*nearest valid: 2"):
+        ArchSpec("dicenet", unit="eesp", branches=[None, 4, None])
+
+
 # ------------------------------------------------------------------------------ replacing
 
 
@@ -448,6 +461,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**V2, "decoder": "none"}, "decoder"),
     ({**E, "reinforcement": False, "decoder": "espnet-raw"}, "decoder"),
     ({"network": "espnet-a", "decoder": "espnet-raw"}, "decoder"),
+    ({"network": "dicenet", "reinforcement": True}, "reinforcement"),
+    ({"network": "shufflenetv2", "reinforcement": False}, "reinforcement"),
+    ({"network": "dicenet", "fusion": "hff"}, "fusion"),
+    ({"network": "dicenet", "residual": True}, "residual"),
+    ({"network": "dicenet", "branches": 4}, "branches"),
+    ({"network": "dicenet", "dilated": False}, "dilated"),
+    ({"network": "shufflenetv2", "task": "segmentation"}, "task"),
+    ({"network": "dicenet", "alphas": [3, 7]}, "alphas"),
+    ({"network": "dicenet", "task": "segmentation", "input_size": (360, 480)}, "input_size"),
     # a K that does not fit
     ({**V2, "branches": 3}, "branches[0]"),
     ({**V2, "branches": [4, 4, 4, 3]}, "branches[3]"),
