@@ -8,7 +8,8 @@ from typing import Any
 
 from analysis.complexity import count
 from analysis.cost import CONVENTION
-from analysis.receptive_field import GLOBAL_POOLING, PYRAMID_POOLING, reaches
+from analysis.reach import GLOBAL_POOLING, PYRAMID_POOLING
+from analysis.receptive_field import reaches
 from archspace.errors import InputError
 from archspace.plan import (
     AxisConv,
@@ -109,7 +110,7 @@ def rows(spec: ArchSpec) -> list[Row]:
     return [replace(line, receptive_field=_seen(spec, line)) for line in lines]
 
 
-EXPANDED = ("espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down")
+EXPANDED = ("espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down", "dicenet-level")
 """Blocks that are shown part by part."""
 
 
@@ -190,6 +191,8 @@ def _branches(node: Node) -> tuple[int | None, tuple[int, ...]]:
 _KINDS = {
     "edgenets-pyramid": "efficient pyramid pooling",
     "edgenets-weighted": "3 x 3, gated by the pooled map",
+    "max-pool": "3 x 3 max pool",
+    "shuffle-dice": "DiCE unit",
     "resnet": "ResNet unit", "resnext": "ResNeXt unit", "inception": "Inception unit",
     "mobilenet": "MobileNet unit", "mobilenetv2": "MobileNetV2 unit",
     "shufflenet": "ShuffleNet unit", "shufflenetv2": "ShuffleNetV2 unit",
@@ -199,7 +202,7 @@ _KINDS = {
 def _words(node: Node, path: str) -> str:
     """What a node is, in the papers' words."""
     if isinstance(node, Conv):
-        kind = f"{node.sides[0]} x {node.sides[1]} conv"
+        kind = f"{node.sides[0]} x {node.sides[1]} conv" + (" on the pooled map" if node.at == 0 else "")
         depthwise = node.groups == node.in_channels > 1
         return (
             f"{kind}, depth-wise"

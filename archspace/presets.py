@@ -97,7 +97,86 @@ def _espnetv2_presets() -> list[Preset]:
     return presets
 
 
-PRESETS: Mapping[str, Preset] = {p.name: p for p in (*_espnet_presets(), *_espnetv2_presets())}
+# scale: (parameters, convolution MACs, ImageNet top-1 %)
+_DICENET_IMAGENET: Mapping[float, tuple[float, float, float]] = {
+    0.2: (1.13e6, 14.90e6, 46.19),
+    0.5: (1.21e6, 24.71e6, 54.04),
+    0.75: (1.50e6, 46.83e6, 62.80),
+    1.0: (1.81e6, 70.71e6, 66.45),
+    1.25: (2.16e6, 98.11e6, 67.77),
+    1.5: (2.65e6, 135.48e6, 69.51),
+    1.75: (3.26e6, 182.24e6, 70.26),
+    2.0: (3.98e6, 236.29e6, 70.99),
+}
+# scale: (parameters, convolution MACs, VOC 2012 val mIoU %), 384 x 384
+_DICENET_VOC: Mapping[float, tuple[float, float, float]] = {
+    0.2: (0.05e6, 135.64e6, 34.52),
+    0.5: (0.08e6, 182.91e6, 47.74),
+    0.75: (0.19e6, 282.05e6, 55.67),
+    1.0: (0.28e6, 312.76e6, 60.23),
+    1.25: (0.39e6, 342.52e6, 62.55),
+    1.75: (0.81e6, 641.98e6, 64.76),
+}
+# scale: (parameters, convolution MACs, Cityscapes val mIoU %), 1024 x 512
+_DICENET_CITYSCAPES: Mapping[float, tuple[float, float, float]] = {
+    0.5: (0.08e6, 641.68e6, 53.4),
+    0.75: (0.19e6, 988.39e6, 58.7),
+    1.0: (0.28e6, 1093.01e6, 60.9),
+    1.25: (0.39e6, 1194.53e6, 61.1),
+    1.5: (0.55e6, 1471.11e6, 62.2),
+    1.75: (0.81e6, 2249.06e6, 63.4),
+}
+
+
+def _dicenet_presets() -> list[Preset]:
+    presets = []
+    for scale, (params, macs, top1) in _DICENET_IMAGENET.items():
+        published = {"dataset": "ImageNet val", "accuracy": top1, "params": params, "conv_macs": macs}
+        spec = ArchSpec("dicenet", task="classification", width=scale, classes=1000, input_size=(224, 224))
+        presets.append(
+            Preset(name=f"dicenet-{scale}", spec=spec, published=published, source="EdgeNets README")
+        )
+    data: tuple[tuple[str, str, int, tuple[int, int], Mapping[float, tuple[float, float, float]]], ...] = (
+        ("dicenet-seg", "PASCAL VOC 2012 val", 21, (384, 384), _DICENET_VOC),
+        ("dicenet-seg-city", "Cityscapes val", 20, (512, 1024), _DICENET_CITYSCAPES),
+    )
+    for name, dataset, classes, size, table in data:
+        for scale, (params, macs, miou) in table.items():
+            published = {"dataset": dataset, "miou": miou, "params": params, "conv_macs": macs}
+            spec = ArchSpec("dicenet", task="segmentation", width=scale, classes=classes, input_size=size)
+            presets.append(
+                Preset(name=f"{name}-{scale}", spec=spec, published=published, source="EdgeNets README")
+            )
+    return presets
+
+
+_SHUFFLENETV2_PAPER = "ShuffleNetV2 README (Megvii); built as in EdgeNets, with 2 % fewer MACs"
+# scale: (convolution MACs, ImageNet top-1 %, parameters, source)
+_SHUFFLENETV2_IMAGENET: Mapping[float, tuple[float, float, float | None, str]] = {
+    0.5: (40.48e6, 59.69, None, "EdgeNets README"),
+    1.0: (146e6, 69.4, 2.3e6, _SHUFFLENETV2_PAPER),
+    1.5: (299e6, 72.6, 3.5e6, _SHUFFLENETV2_PAPER),
+    2.0: (591e6, 75.0, 7.4e6, _SHUFFLENETV2_PAPER),
+}
+
+
+def _shufflenetv2_presets() -> list[Preset]:
+    presets = []
+    for scale, (macs, top1, params, source) in _SHUFFLENETV2_IMAGENET.items():
+        published: dict[str, Any] = {"dataset": "ImageNet val", "accuracy": top1, "conv_macs": macs}
+        if params is not None:
+            published["params"] = params
+        spec = ArchSpec(
+            "shufflenetv2", task="classification", width=scale, classes=1000, input_size=(224, 224)
+        )
+        presets.append(Preset(name=f"shufflenetv2-{scale}", spec=spec, published=published, source=source))
+    return presets
+
+
+PRESETS: Mapping[str, Preset] = {
+    p.name: p
+    for p in (*_espnet_presets(), *_espnetv2_presets(), *_dicenet_presets(), *_shufflenetv2_presets())
+}
 """Every published network by name."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, is_dataclass
 from dataclasses import fields as dataclass_fields
 from functools import lru_cache
@@ -16,12 +15,10 @@ from archspace.errors import InputError, SpecError, closest
 from archspace.plan.networks import NETWORKS
 from archspace.plan.nodes import Block
 from archspace.resolve import FIELDS, resolve
+from archspace.resolve.fitting import is_given, with_fitting_branches
 
 SPEC_VERSION = 1
 """Version of the spec's fields; a spec with a higher number was written by a newer archspace."""
-
-MOST_TRIED = 512
-"""Largest K that a message proposes."""
 
 
 @dataclass(frozen=True, init=False)
@@ -32,10 +29,11 @@ class ArchSpec:
     ``None``, and giving it a value raises. Fields in the papers' words:
 
     Attributes:
-        network: ``espnet-a``, ``espnet-b``, ``espnet-c``, ``espnet`` or ``espnetv2``. ESPNet without its decoder is
-            stored as ESPNet-C, and that without reinforcement as ESPNet-B: one network, one name.
-        task: ``classification`` or ``segmentation``.
-        unit: the unit of level 2, 3, ...; one name stands for all.
+        network: one of :data:`archspace.plan.networks.NETWORKS`. ESPNet without its decoder is stored as ESPNet-C, and
+            that without reinforcement as ESPNet-B: one network, one name.
+        task: one of those that the network is for.
+        unit: the unit of each level that places units, from level 2 on (DiCENet, ShuffleNetV2: 3); one name stands
+            for all.
         branches: K of level 2, 3, ...; one number stands for all levels whose unit has branches.
         width: s, multiplies the stage channels (rounding: :func:`archspace.plan.networks.stage_channels`).
         alphas: repeats of the unit at level 2, 3, ..., the strided unit not counted.
@@ -67,8 +65,8 @@ class ArchSpec:
     residual: bool | None
     activation: str
     pointwise_kernel: int | None
-    downsampling: str
-    reinforcement: bool
+    downsampling: str | None
+    reinforcement: bool | None
     decoder: str | None
     classes: int
     input_size: tuple[int, int]
@@ -97,20 +95,29 @@ class ArchSpec:
         channels: int | None = None,
     ) -> None:
         given = {name: value for name, value in locals().items() if name in FIELDS}
-        self._fill(resolve(given))
+        self._fill(resolve(given), given.get("branches"))
 
-    def _fill(self, values: Mapping[str, Any]) -> None:
+    def _fill(self, values: Mapping[str, Any], given: object) -> None:
+        """Sets the fields; a K that was not ``given`` is the nearest to the unit's default that fits its level."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        try:
-            network_plan(self)
-        except SpecError as error:
-            raise _with_fitting_branches(self, error) from None
+        for _ in self.branches:
+            try:
+                network_plan(self)
+                return
+            except SpecError as error:
+                if is_given(given, error.field):
+                    raise with_fitting_branches(self, error) from None
+                fitting = with_fitting_branches(self, error, shared=False)
+            index = int(fitting.field.partition("[")[2].rstrip("]"))
+            ks = (fitting.nearest if i == index else k for i, k in enumerate(self.branches))
+            object.__setattr__(self, "branches", tuple(ks))
+        network_plan(self)
 
     @classmethod
     def _resolved(cls, given: Mapping[str, Any], lenient: Sequence[str]) -> ArchSpec:
         spec = cls.__new__(cls)
-        spec._fill(resolve(given, lenient))
+        spec._fill(resolve(given, lenient), given.get("branches"))
         return spec
 
     @classmethod
@@ -245,23 +252,6 @@ def _known(fields: Mapping[str, Any]) -> None:
     for name in fields:
         if name not in FIELDS:
             raise SpecError(str(name), fields[name], "unknown field", closest(str(name), list(FIELDS)))
-
-
-def _with_fitting_branches(spec: ArchSpec, error: SpecError) -> SpecError:
-    """``error`` with the nearest K that fits all units of its level; of all levels, where they share one K."""
-    shared = {k for k in spec.branches if k} == {error.value}
-    for k in sorted(range(1, MOST_TRIED + 1), key=lambda k: (abs(k - error.value), k)):  # type: ignore[operator]
-        here = [shared or error.field == f"branches[{i}]" for i in range(len(spec.branches))]
-        ks = [k if b and at else b for b, at in zip(spec.branches, here, strict=True)]
-        trial = copy(spec)
-        object.__setattr__(trial, "branches", tuple(ks))
-        try:
-            NETWORKS[spec.network].draw(trial)
-        except SpecError as other:
-            if shared or other.field == error.field:
-                continue
-        return SpecError(error.field, error.value, error.rule, k)
-    return error
 
 
 @lru_cache(maxsize=4096)

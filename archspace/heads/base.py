@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from archspace.plan.heads import DROPOUT
 from archspace.units.base import MODULES, BlockModule
 
 
@@ -28,3 +29,20 @@ class Projection(BlockModule):
     def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
         """Scores of the classes at the stride of the last features."""
         return self.project(features["last"])  # type: ignore[no-any-return]
+
+
+@MODULES.register("conv-classifier")
+class ConvClassifier(BlockModule):
+    """Global average pooling, then 1 x 1 convolutions on the pooled map. Features -> (N, classes)."""
+
+    expand: nn.Module
+    scores: nn.Module
+
+    def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
+        """Scores of the classes."""
+        x = F.adaptive_avg_pool2d(features["last"], 1)
+        if self.has("expand"):
+            x = self.expand(x)
+        if self.block.option("dropout"):
+            x = F.dropout(x, DROPOUT, self.training)
+        return self.scores(x).flatten(1)  # type: ignore[no-any-return]

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from archspace.units.base import MODULES, BlockModule
-
-
-def halved(image: Tensor) -> Tensor:
-    """Input reinforcement's pooling: 3 x 3 average, stride 2, padded zeros counted."""
-    return F.avg_pool2d(image, 3, stride=2, padding=1)
+from archspace.units.base import MODULES, BlockModule, halved
 
 
 @MODULES.register("espnet-stem")

@@ -77,23 +77,40 @@ def _shufflenet(r: UnitRequest) -> Block:
     )  # fmt: skip
 
 
+def passed_channels(in_channels: int, out_channels: int) -> int:
+    """Channels that pass a ShuffleNetV2 unit of stride 1 untouched: half of its input, at most half of its output.
+
+    >>> passed_channels(116, 116), passed_channels(48, 116)
+    (58, 24)
+    """
+    return min(in_channels, out_channels) // 2
+
+
+def right_channels(r: UnitRequest) -> tuple[int, int]:
+    """What the right branch of a ShuffleNetV2 unit reads and writes; at stride 2 both branches read everything."""
+    if r.stride == 2:
+        return r.in_channels, r.out_channels - r.out_channels // 2
+    passed = passed_channels(r.in_channels, r.out_channels)
+    return r.in_channels - passed, r.out_channels - passed
+
+
 def _shufflenetv2(r: UnitRequest) -> Block:
     """ShuffleNetV2: half the channels pass, half are transformed, then a shuffle (Ma et al. 2018).
 
-    The strided form transforms both halves.
+    The strided form transforms both halves. Where a unit of stride 1 changes the number of channels, the
+    transformed half takes the difference (released code of EdgeNets).
     """
-    half = r.out_channels // 2
-    reads = r.in_channels if r.stride == 2 else half
+    reads, writes = right_channels(r)
     right = (
-        Conv(in_channels=reads, out_channels=half, norm=r.eps, act=r.act),
-        Conv(in_channels=half, out_channels=half, kernel=3, stride=r.stride, groups=half, norm=r.eps),
-        Conv(in_channels=half, out_channels=half, norm=r.eps, act=r.act, at=r.stride),
+        Conv(in_channels=reads, out_channels=writes, norm=r.eps, act=r.act),
+        Conv(in_channels=writes, out_channels=writes, kernel=3, stride=r.stride, groups=writes, norm=r.eps),
+        Conv(in_channels=writes, out_channels=writes, norm=r.eps, act=r.act, at=r.stride),
     )
     left: tuple[Conv, ...] = ()
     if r.stride == 2:
         left = (
             Conv(in_channels=reads, out_channels=reads, kernel=3, stride=2, groups=reads, norm=r.eps),
-            Conv(in_channels=reads, out_channels=half, norm=r.eps, act=r.act, at=2),
+            Conv(in_channels=reads, out_channels=r.out_channels - writes, norm=r.eps, act=r.act, at=2),
         )
     return Block("shufflenetv2", r.in_channels, r.out_channels, r.stride, (("left", left), ("right", right)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from archspace.errors import InputError
 
 State: TypeAlias = Mapping[str, Tensor]
-Rules: TypeAlias = Sequence[tuple[str, str]]
+Rules: TypeAlias = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
 """Regular expressions and their replacements, applied to a key one after the other."""
 
 WRAPPERS = ("state_dict", "model", "net")

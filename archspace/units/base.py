@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archspace.plan.nodes import AxisConv, Block, Conv, Deconv, Linear, Node, NormAct
@@ -87,6 +88,11 @@ def shuffle(x: Tensor, groups: int) -> Tensor:
     """Channel shuffle: interleaves ``groups`` groups of channels. (N, C, H, W) -> (N, C, H, W)."""
     n, c, h, w = x.shape
     return x.view(n, groups, c // groups, h, w).transpose(1, 2).reshape(n, c, h, w)
+
+
+def halved(x: Tensor) -> Tensor:
+    """3 x 3 average pooling of stride 2, padded zeros counted. (N, C, H, W) -> (N, C, H/2, W/2), rounded up."""
+    return F.avg_pool2d(x, 3, stride=2, padding=1)
 
 
 def running_sums(maps: list[Tensor]) -> list[Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from archspace.plan.compared import passed_channels
 from archspace.plan.nodes import Conv
 from archspace.units.base import MODULES, BlockModule, shuffle
 
@@ -59,9 +60,16 @@ class ShuffleNetV2(BlockModule):
     left: nn.ModuleList
     right: nn.ModuleList
 
+    def halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What the left and the right branch read."""
+        if self.block.stride == 2:
+            return x, x
+        passed = passed_channels(self.block.in_channels, self.block.out_channels)
+        return x[:, :passed], x[:, passed:]
+
     def forward(self, x: Tensor) -> Tensor:
         """Run the unit."""
-        left, right = x.chunk(2, 1) if self.block.stride == 1 else (x, x)
+        left, right = self.halves(x)
         for layer in self.left:
             left = layer(left)
         for layer in self.right:

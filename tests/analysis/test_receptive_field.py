@@ -74,7 +74,9 @@ def test_units_see_what_their_gradient_says(name: str, case: str) -> None:
     middle = y.shape[2] // 2
     (gradient,) = torch.autograd.grad(y[0, :, middle, middle].sum(), x)
     seen = gradient[0].abs().sum(0).nonzero()
-    assert [int(n) for n in seen.max(0).values - seen.min(0).values + 1] == [side, side]
+    expected = 81 if side is None else side
+    assert [int(n) for n in seen.max(0).values - seen.min(0).values + 1] == [expected, expected]
+    assert (side is None) is (name in ("dice",))
 
 
 SPECS = {
@@ -97,11 +99,23 @@ SPECS = {
         unit="shufflenetv2",
         downsampling="strided-conv",
     ),
+    "shufflenetv2": ArchSpec("shufflenetv2", classes=10, width=0.5, alphas=(1, 0, 1)),
+    "units at level 3": ArchSpec(
+        "dicenet",
+        task="segmentation",
+        decoder="none",
+        classes=4,
+        width=0.5,
+        alphas=(1, 2),
+        unit=("esp", "resnet"),
+    ),
 }
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_networks_see_what_their_gradient_says(name: str) -> None:
+def test_networks_see_what_their_gradient_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A maximum has a gradient at one of its positions only; the mean of the same window at all of them.
+    monkeypatch.setattr("torch.nn.functional.max_pool2d", nn.functional.avg_pool2d)
     spec = SPECS[name]
     fields = {field.name: field for field in receptive_fields(spec)}
     largest = max(field.side or 0 for field in fields.values())
@@ -120,6 +134,14 @@ def test_networks_see_what_their_gradient_says(name: str) -> None:
             expected = (reach.stride * row + first, reach.stride * row + last)
             assert extent(y, x, row) == expected, (level, row)
         assert max(last - first + 1 for first, last in reach.spans) == fields[level].side
+
+
+def test_dice_sees_the_whole_image_from_its_first_level_on() -> None:
+    fields = {field.name: field for field in receptive_fields(ArchSpec("dicenet"))}
+    assert {name: field.side for name, field in fields.items()} == {
+        "level1": 3, "level2": 7, "level3": None, "level4": None, "level5": None, "head": None,
+    }  # fmt: skip
+    assert fields["level3"].stride == 8
 
 
 @pytest.mark.parametrize("name", ["espnetv2-seg", "classifier"])
@@ -147,11 +169,13 @@ def test_every_preset_has_growing_fields_and_published_ones_are_pinned() -> None
 
 
 def test_an_unknown_block_is_said_not_guessed() -> None:
-    from analysis.receptive_field import Reach, after
-    from archspace.plan import Block
+    from analysis.reach import Reach, after
+    from archspace.plan import AxisConv, Block
 
     with pytest.raises(InputError, match="'mystery'"):
         after(Block("mystery", 3, 3, 1, ()), Reach())
+    with pytest.raises(InputError, match="AxisConv"):
+        after(AxisConv(channels=3, side=4, axis="width"), Reach())
 
 
 def test_sizes_of_a_gaussian_are_its_closed_forms() -> None:

@@ -18,7 +18,7 @@ from archspace.build import Network, build, dead_parameters
 from archspace.errors import SpecError
 from archspace.fields import ACTIVATIONS
 from archspace.plan import NETWORKS, UNITS, count_block
-from archspace.plan.networks import SCORES_OF_IMAGE
+from archspace.plan.networks import OPTIONAL_FIELDS, SCORES_OF_IMAGE
 from archspace.presets import PRESETS, preset
 from archspace.resolve import FIELDS
 from archspace.spec import ArchSpec
@@ -43,7 +43,7 @@ def output_shape(spec: ArchSpec, height: int, width: int, n: int = 2) -> tuple[i
     """(N, classes), (N, classes, H, W), or at the encoder's stride where there is no decoder."""
     if spec.task in SCORES_OF_IMAGE:
         return n, spec.classes
-    stride = 1 if spec.decoder != "none" else 2 ** (len(spec.alphas) + 1)
+    stride = 1 if spec.decoder != "none" else 2 ** NETWORKS[spec.network].levels(spec.task)
     return n, spec.classes, -(-height // stride), -(-width // stride)
 
 
@@ -134,6 +134,10 @@ BASES: list[dict[str, Any]] = [
     {"network": "espnetv2", "task": "classification"},
     {"network": "espnetv2", "task": "segmentation"},
     {"network": "espnetv2", "task": "segmentation", "decoder": "none"},
+    {"network": "dicenet", "task": "classification"},
+    {"network": "dicenet", "task": "segmentation"},
+    {"network": "dicenet", "task": "segmentation", "decoder": "none"},
+    {"network": "shufflenetv2", "task": "classification"},
 ]
 
 
@@ -145,15 +149,27 @@ def base_spec(fields: dict[str, Any], unit: str | None = None) -> ArchSpec:
     return spec if spec.receptive_field is None else spec.replace(receptive_field=9)
 
 
+_NO_BRANCHES = frozenset(
+    {"reinforcement", "branches", "receptive_field", "dilated", "fusion", "residual", "pointwise_kernel"}
+)
+ALWAYS_NONE = {"dicenet": _NO_BRANCHES, "shufflenetv2": _NO_BRANCHES}
+"""Fields that a network cannot honour with its own unit."""
+
+
+def at_levels(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
 def flips(spec: ArchSpec) -> list[tuple[str, Any]]:
     """Every field that is not ``None`` with another legal value; per-level fields one level at a time."""
     found: list[tuple[str, Any]] = [
         ("width", 1.0), ("classes", 7), ("input_size", (48, 48)), ("channels", 4),
-        ("reinforcement", not spec.reinforcement),
-        ("downsampling", "strided-conv" if spec.downsampling == "strided-unit" else "strided-unit"),
         *(("activation", act) for act in ACTIVATIONS if act != spec.activation),
     ]  # fmt: skip
-    for field in ("dilated", "residual"):
+    if spec.downsampling is not None:
+        other = "strided-conv" if spec.downsampling == "strided-unit" else "strided-unit"
+        found.append(("downsampling", other))
+    for field in ("dilated", "residual", "reinforcement"):
         if getattr(spec, field) is not None:
             found.append((field, not getattr(spec, field)))
     if spec.fusion is not None:
@@ -200,6 +216,9 @@ def test_every_searched_field_changes_the_network(fields: dict[str, Any]) -> Non
     spec = base_spec(fields)
     flipped = flips(spec)
     expected = set(FIELDS) - {"network", "task"} - ({"decoder"} if spec.decoder is None else set())
+    if NETWORKS[spec.network].honours != OPTIONAL_FIELDS:
+        expected -= ALWAYS_NONE[spec.network]
+        assert all(not any(at_levels(getattr(spec, field))) for field in ALWAYS_NONE[spec.network])
     assert {field for field, _ in flipped} >= expected
     unit_names = set()
     for field, value in flipped:
@@ -244,7 +263,7 @@ def test_the_networks_differ_from_each_other() -> None:
     same = {"task": "segmentation", "classes": 6, "input_size": (32, 48), "width": 0.5}
     seen = [
         signature(ArchSpec(name, **same))
-        for name in ("espnet-a", "espnet-b", "espnet-c", "espnet", "espnetv2")
+        for name in ("espnet-a", "espnet-b", "espnet-c", "espnet", "espnetv2", "dicenet")
     ]
     assert all(one != other for i, one in enumerate(seen) for other in seen[:i])
 
@@ -269,6 +288,14 @@ PINNED = {
     "espnetv2-seg-1.0": (234_021, 305_617_116),
     "espnetv2-seg-1.5": (468_373, 482_238_172),
     "espnetv2-seg-2.0": (789_253, 759_129_308),
+    "dicenet-0.2": (1_130_704, 14_902_464),
+    "dicenet-1.0": (1_805_604, 70_709_744),
+    "dicenet-2.0": (3_979_044, 236_290_928),
+    "dicenet-seg-0.2": (46_927, 135_261_340),
+    "dicenet-seg-1.0": (283_387, 312_375_220),
+    "dicenet-seg-city-1.75": (807_940, 2_247_750_544),
+    "shufflenetv2-0.5": (1_369_736, 40_476_448),
+    "shufflenetv2-2.0": (7_410_312, 581_563_160),
 }
 
 
@@ -282,11 +309,23 @@ def test_presets_cost_what_the_released_code_costs(name: str) -> None:
 def test_presets_have_the_published_parameters_to_the_last_digit(name: str) -> None:
     """Within one unit of the last published digit: the papers round some numbers and cut off others."""
     published = preset(name).published["params"]
-    digit = 1e3 if preset(name).spec.network != "espnetv2" else 1e4
+    digit = {"espnetv2": 1e4, "dicenet": 1e4, "shufflenetv2": 1e5}.get(preset(name).spec.network, 1e3)
     assert abs(count(preset(name).spec).params - published) < digit
 
 
-@pytest.mark.parametrize("name", [name for name, p in PRESETS.items() if "conv_macs" in p.published])
+OWN_MACS = {"shufflenetv2-1.0": 0.977, "shufflenetv2-1.5": 0.980, "shufflenetv2-2.0": 0.984}
+"""Published for the paper's network; EdgeNets', which is built here, has this share of its MACs."""
+
+
+@pytest.mark.parametrize("name", OWN_MACS)
+def test_shufflenetv2_has_the_macs_of_edgenets_beside_the_papers(name: str) -> None:
+    published = preset(name).published["conv_macs"]
+    assert count(preset(name).spec).total.conv_macs / published == pytest.approx(OWN_MACS[name], abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, p in PRESETS.items() if "conv_macs" in p.published and name not in OWN_MACS]
+)
 def test_presets_have_the_published_flops_to_the_last_digit(name: str) -> None:
     published = preset(name).published["conv_macs"]
     total = count(preset(name).spec).total
@@ -312,6 +351,10 @@ def referenced(row: dict[str, str]) -> ArchSpec | None:
         return ArchSpec(
             "espnetv2", task="segmentation", width=float(variant.split()[0].removeprefix("s")), **common
         )
+    if model.startswith(("DiCENet", "ShuffleNetv2")):
+        network, kind = model.lower().split()[0].split("-")
+        task = {"cls": "classification", "seg": "segmentation"}[kind]
+        return ArchSpec(network, task=task, width=float(variant.split()[0].removeprefix("s")), **common)
     return None
 
 
@@ -331,7 +374,7 @@ def test_all_reference_costs_are_met_exactly(shared: Path) -> None:
             assert total.linear_macs == int(row["macs_linear"]), where
             assert 2 * total.macs == int(row["flops_torch"]), where
             assert total.conv_macs + total.half_biases == int(row["macs_edgenets_counter"]), where
-    assert rows == 10 + 10 + 16
+    assert rows == 10 + 10 + 16 + 8 + 24 + 5
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -401,20 +444,19 @@ def test_what_is_no_batch_of_images_is_refused(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("fields", BASES, ids=lambda f: "-".join(f.values()))
 @pytest.mark.parametrize("reinforcement", [True, False])
 def test_feature_info_is_what_the_encoder_returns(fields: dict[str, Any], reinforcement: bool) -> None:
-    spec = ArchSpec(**fields, width=0.5, reinforcement=reinforcement)
+    design = NETWORKS[fields["network"]]
+    given = {"reinforcement": reinforcement} if "reinforcement" in design.honours else {}
+    spec = ArchSpec(**fields, width=0.5, **given)
+    deepest = design.levels(spec.task)
     network = built(spec).eval()
     height, width = 64, 96
     with torch.inference_mode():
         features = network.encoder(images(spec, height, width, n=1))
-    assert [info.name for info in network.feature_info] == [
-        f"level{i + 1}" for i in range(len(spec.alphas) + 1)
-    ]
+    assert [info.name for info in network.feature_info] == [f"level{i + 1}" for i in range(deepest)]
     for info in network.feature_info:
         assert features[info.name].shape == (1, info.channels, height // info.stride, width // info.stride)
         assert network.get_submodule(info.path) is not None
-    assert [info.stride for info in network.feature_info] == [
-        2 ** (i + 1) for i in range(len(spec.alphas) + 1)
-    ]
+    assert [info.stride for info in network.feature_info] == [2 ** (i + 1) for i in range(deepest)]
 
 
 def test_a_seeded_build_is_reproducible() -> None:

@@ -189,6 +189,8 @@ def test_real_inputs_must_fit(small: Network, tmp_path: Path, real: torch.Tensor
         ("espnet-camvid", (120, 160)),
         ("espnetv2-0.5", (64, 64)),
         ("espnetv2-seg-0.5", (48, 80)),
+        ("dicenet-seg-0.5", (48, 240)),
+        ("shufflenetv2-0.5", (64, 64)),
     ],
 )
 def test_presets_export(name: str, size: tuple[int, int], tmp_path: Path) -> None:

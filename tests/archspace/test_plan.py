@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from archspace.errors import SpecError
 from archspace.plan import (
     NETWORKS,
+    AxisConv,
     Block,
     Conv,
     Deconv,
@@ -76,6 +77,92 @@ def test_espnetv2_has_the_published_channels(scale: float) -> None:
 @pytest.mark.parametrize("network", ["espnet-a", "espnet-b", "espnet-c", "espnet"])
 def test_espnet_has_the_published_channels(network: str) -> None:
     assert NETWORKS[network].channels(1.0, "segmentation") == (16, 64, 128)
+
+
+# Channels of levels 1 to 5 and of the last convolution (DiCENet: of the classifier).
+# DiCENet at 0.5 and 1.0: shapes of the released weights. ShuffleNetV2 from 0.5 on: its paper, table 5.
+SHUFFLED_CHANNELS = {
+    ("dicenet", 0.2): (16, 16, 32, 64, 128, 1024),
+    ("dicenet", 0.5): (24, 24, 48, 96, 192, 1024),
+    ("dicenet", 0.75): (24, 24, 86, 172, 344, 1024),
+    ("dicenet", 1.0): (24, 24, 116, 232, 464, 1024),
+    ("dicenet", 1.25): (24, 24, 144, 288, 576, 1024),
+    ("dicenet", 1.5): (24, 24, 176, 352, 704, 1024),
+    ("dicenet", 1.75): (24, 24, 210, 420, 840, 1024),
+    ("dicenet", 2.0): (24, 24, 244, 488, 976, 1024),
+    ("shufflenetv2", 0.1): (8, 8, 16, 32, 64, 512),
+    ("shufflenetv2", 0.5): (24, 24, 48, 96, 192, 1024),
+    ("shufflenetv2", 1.0): (24, 24, 116, 232, 464, 1024),
+    ("shufflenetv2", 1.5): (24, 24, 176, 352, 704, 1024),
+    ("shufflenetv2", 2.0): (24, 24, 244, 488, 976, 2048),
+}
+
+
+@pytest.mark.parametrize(("network", "scale"), SHUFFLED_CHANNELS)
+def test_dicenet_and_shufflenetv2_have_the_published_channels(network: str, scale: float) -> None:
+    plan = ArchSpec(network, width=scale).plan
+    encoder, head = plan.part("encoder"), plan.part("head")
+    assert isinstance(encoder, Block) and isinstance(head, Block)
+    drawn = [node for _, node in (*encoder.items(), *head.items()) if isinstance(node, Block | Conv)]
+    assert tuple(node.out_channels for node in drawn[:-1]) == SHUFFLED_CHANNELS[network, scale]
+
+
+@given(st.sampled_from(["dicenet", "shufflenetv2"]), st.floats(0.01, 8), st.floats(0.01, 8))
+def test_their_channels_never_shrink_as_the_width_grows(network: str, one: float, other: float) -> None:
+    narrow, wide = (NETWORKS[network].channels(w, "classification") for w in sorted((one, other)))
+    assert all(a <= b for a, b in zip(narrow, wide, strict=True))
+    for first, second, third, fourth, fifth in (narrow, wide):
+        assert first == second >= 8 and first % 2 == 0 and third % 2 == 0
+        assert third >= 2 * first and fourth == 2 * third and fifth == 2 * fourth
+
+
+def test_between_published_widths_channels_follow_a_line() -> None:
+    channels = NETWORKS["dicenet"].channels
+    assert channels(1.125, "classification")[2] == 130  # half-way between 116 and 144
+    assert channels(3.0, "classification")[2] == 244 + 4 * (244 - 210)
+    assert channels(0.1, "classification") == (8, 8, 16, 32, 64)
+
+
+def level_channels(spec: ArchSpec) -> dict[str, list[tuple[int, int]]]:
+    """Channels that the downsampler and the units of each level read and write."""
+    encoder = spec.plan.part("encoder")
+    assert isinstance(encoder, Block)
+    found = {}
+    for name, level in encoder.items():
+        if isinstance(level, Block) and level.kind == "dicenet-level":
+            nodes = [node for _, node in level.items() if isinstance(node, Block | Conv)]
+            found[name] = [(node.in_channels, node.out_channels) for node in nodes]
+    return found
+
+
+@pytest.mark.parametrize("downsampling", ["strided-unit", "strided-conv"])
+@pytest.mark.parametrize("network", ["dicenet", "shufflenetv2"])
+def test_a_strided_unit_doubles_and_the_next_unit_goes_to_the_levels_channels(
+    network: str, downsampling: str
+) -> None:
+    spec = ArchSpec(network, downsampling=downsampling)
+    assert level_channels(spec) == {
+        "level3": [(24, 48), (48, 116), (116, 116), (116, 116)],
+        "level4": [(116, 232)] + [(232, 232)] * 7,
+        "level5": [(232, 464)] + [(464, 464)] * 3,
+    }
+    alone = level_channels(spec.replace(alphas=0))
+    assert alone == {"level3": [(24, 116)], "level4": [(116, 232)], "level5": [(232, 464)]}
+
+
+def test_dice_has_a_filter_for_each_row_and_column_of_a_map_of_224_pixels() -> None:
+    sides = []
+    for size in ((224, 224), (64, 96)):
+        plan = ArchSpec("dicenet", input_size=size).plan
+        layers = [p for p in placed_layers(plan) if isinstance(p.layer, AxisConv)]
+        assert len(layers) == 2 * 16
+        sides.append([(p.path.split(".")[1], p.at, p.layer.side, p.layer.axis) for p in layers])
+        assert set(sides[-1]) == {
+            (level, at, side, axis)
+            for level, at, side in (("level3", 8, 28), ("level4", 16, 14), ("level5", 32, 7))
+            for axis in ("height", "width")
+        }
+    assert sides[0] == sides[1]
 
 
 bases = st.lists(st.integers(1, 64), min_size=1, max_size=6).map(
@@ -198,6 +285,11 @@ def test_espnetv2_has_the_published_dilations(task: str) -> None:
     assert ("level5" in levels) == (task != "segmentation")
 
 
+def dice_params(c: int, side: int) -> int:
+    """Three filters, BN + PReLU of 3C, grouped merge and 3 x 3 with BN + PReLU, the gate."""
+    return 9 * c + 2 * 9 * side + 9 * c + (3 * c + 3 * c) + (9 * c + 3 * c) + 2 * c * max(1, c // 4)
+
+
 def closed_form(
     unit: str, m: int, n: int, stride: int, k: int, pointwise: int = 1, residual: bool = True
 ) -> int:
@@ -219,10 +311,19 @@ def closed_form(
         b = n // 4
         first = k if m % k == 0 else 1
         return m * b // first + 9 * b + b * n // k + 3 * b + 2 * b + 3 * n
+    if unit == "dice":
+        if stride == 1:
+            passed = min(m, n) // 2
+            r = n - passed
+            return (m - passed) * r + 3 * r + dice_params(r, 28)
+        h = n // 2
+        return 12 * m + m * h + 3 * h + dice_params(m, 14) + m * h + 3 * h
     if unit == "shufflenetv2":
         h = n // 2
         if stride == 1:
-            return 2 * h * h + 9 * h + 8 * h
+            passed = min(m, n) // 2
+            r = n - passed
+            return (m - passed) * r + r * r + 9 * r + 8 * r
         return (m * h + 9 * h + h * h + 8 * h) + (9 * m + 2 * m + m * h + 3 * h)
     if unit == "resnet":
         return 9 * m * n + 9 * n * n + 6 * n + shortcut
@@ -238,7 +339,8 @@ def closed_form(
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize(
-    ("m", "n", "stride"), [(64, 64, 1), (128, 128, 1), (64, 64, 2), (19, 64, 2), (131, 128, 2)]
+    ("m", "n", "stride"),
+    [(64, 64, 1), (128, 128, 1), (64, 128, 1), (128, 64, 1), (64, 64, 2), (19, 64, 2), (131, 128, 2)],
 )
 @pytest.mark.parametrize("residual", [True, False])
 def test_parameters_of_a_unit(unit: str, m: int, n: int, stride: int, residual: bool) -> None:
@@ -287,7 +389,7 @@ def test_a_unit_without_its_last_activation_has_no_live_slopes_there(unit: str) 
         for act, activate in (("prelu", True), ("prelu", False))
     )
     lost = (on.params - on.dead_params) - (off.params - off.dead_params)
-    assert lost == (0 if unit in ("mobilenetv2", "shufflenetv2") else 64)
+    assert lost == (0 if unit in ("mobilenetv2", "shufflenetv2", "dice") else 64)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from archspace.build import build
 from archspace.errors import InputError
+from archspace.presets import PRESETS, preset
 from archspace.published import load_published
+from archspace.published.families import FAMILIES
+from archspace.published.family import IMAGENET
+from archspace.published.state import renamed
 
 GOLDEN = [
     ("espnet/espnet_c_p2_q8_cityscapes", "espnet_c_p2q8_city", "espnet-c", 1.0, (2, 8), 20),
@@ -41,6 +46,15 @@ GOLDEN = [
         2.0,
         (0, 3, 7),
         20,
+    ),
+    ("dicenet_seg/dicenet_s_0.5_city_1024x512", "dicenet_seg_s0.5_city_1024x512", "dicenet", 0.5, (3, 7), 20),
+    (
+        "dicenet_seg/dicenet_s_1.0_pascal_384x384",
+        "dicenet_seg_s1.0_pascal_384x384",
+        "dicenet",
+        1.0,
+        (3, 7),
+        21,
     ),
 ]
 FILE = "weights/espnet/espnet_c_p2_q8_cityscapes.pth"
@@ -114,7 +128,6 @@ def test_code_in_a_file_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_classification_layout(tmp_path: Path) -> None:
     """No published classification weights are at hand: a state written in the published names must come back."""
-    from archspace.build import build
     from archspace.spec import ArchSpec
 
     network = build(ArchSpec("espnetv2", width=0.5, classes=10))
@@ -149,3 +162,73 @@ def _published_names(ours: list[str]) -> dict[str, str]:
             other = other.replace(a, b)
         names[name] = other
     return names
+
+
+KEYS = {
+    "DiCENet segmentation": "edgenets_dicenet_seg_s1.0_city",
+    "DiCENet classification": "NOWEIGHTS_edgenets_dicenet_cls_s1.0",
+    "ShuffleNetV2 classification": "NOWEIGHTS_edgenets_shufflenetv2_cls_s0.5",
+}
+"""The released networks' names and shapes by family."""
+
+
+def listed(shared: Path, family: str) -> dict[str, tuple[int, ...]]:
+    """Shapes by published name."""
+    lines = (shared / "facts" / "keys" / f"{KEYS[family]}.txt").read_text(encoding="utf-8").splitlines()
+    shapes = {}
+    for name, shape, *_ in (line.split("\t") for line in lines):
+        shapes[name] = tuple(int(side) for side in shape.strip("()").split(",") if side.strip())
+    return shapes
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        ("DiCENet segmentation", "dicenet-seg-city-1.0"),
+        ("DiCENet classification", "dicenet-1.0"),
+        ("ShuffleNetV2 classification", "shufflenetv2-0.5"),
+    ],
+)
+def test_every_listed_tensor_finds_its_place(shared: Path, tmp_path: Path, family: str, name: str) -> None:
+    state = {key: torch.rand(shape) for key, shape in listed(shared, family).items()}
+    torch.save({f"module.{key}": tensor for key, tensor in state.items()}, tmp_path / "w.pth")
+    loaded = load_published(tmp_path / "w.pth")
+    assert loaded.spec == preset(name).spec and loaded.preprocessing == IMAGENET
+    weights = [tensor for key, tensor in state.items() if not key.endswith("num_batches_tracked")]
+    placed = [
+        tensor for key, tensor in loaded.state_dict().items() if not key.endswith("num_batches_tracked")
+    ]
+    assert len(weights) == len(placed)
+    assert sum(float(t.double().sum()) for t in weights) == pytest.approx(
+        sum(float(t.double().sum()) for t in placed), rel=1e-9
+    )
+
+
+EDGENETS = [name for name in PRESETS if name.startswith(("dicenet", "shufflenetv2"))]
+
+
+@pytest.mark.parametrize("name", EDGENETS)
+def test_the_width_is_read_off_the_shapes(shared: Path, tmp_path: Path, name: str) -> None:
+    """A network of every published width, written in the published names, comes back as itself."""
+    network = build(preset(name).spec).eval()
+    kind = "segmentation" if "-seg" in name else "classification"
+    title = f"{'DiCENet' if name.startswith('dicenet') else 'ShuffleNetV2'} {kind}"
+    (family,) = (f for f in FAMILIES if f.name == title)
+    ours = network.state_dict()
+    state = {key: ours[renamed(key, family.rules)] for key in listed(shared, title)}
+    assert len(state) == len(ours)
+    torch.save(state, tmp_path / "w.pth")
+    loaded = load_published(tmp_path / "w.pth")
+    assert loaded.spec == network.spec
+    x = torch.randn(1, 3, 64, 32)
+    with torch.inference_mode():
+        assert torch.equal(loaded(x), network(x))
+
+
+def test_a_width_that_was_never_published_is_refused(shared: Path, tmp_path: Path) -> None:
+    family = "ShuffleNetV2 classification"
+    state = {key: torch.rand(shape) for key, shape in listed(shared, family).items()}
+    state["level4.0.layer_left.dwise_layer.0.cb.0.weight"] = torch.rand(47, 1, 3, 3)
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(InputError, match=rf"nearest is {family}, but: no width .* 24, 24, 47 channels"):
+        load_published(tmp_path / "w.pth")

@@ -240,6 +240,19 @@ def test_one_value_stands_for_all_levels(network: str, task: str) -> None:
     assert one == all_of_them
 
 
+def test_a_k_that_was_not_given_is_the_nearest_to_the_default_that_fits() -> None:
+    """Published channels that the default K does not divide: 116 and 232 are not multiples of 4 x 4."""
+    spec = ArchSpec("dicenet", unit="eesp")
+    assert spec.branches == (2, 2, 4) and ArchSpec.from_json(spec.to_json()) == spec
+    assert ArchSpec("dicenet", unit="eesp", branches=[None, 1, None]).branches == (2, 1, 4)
+    assert ArchSpec("dicenet", unit="eesp", width=0.5).branches == (4, 4, 4)
+    assert ArchSpec("dicenet").replace(unit="eesp").branches == (2, 2, 4)
+    with pytest.raises(SpecError, match=r"branches\[0\]: 4: .*nearest valid: 2"):
+        ArchSpec("dicenet", unit="eesp", branches=4)
+    with pytest.raises(SpecError, match=r"branches\[1\]: 4: .*nearest valid: 2"):
+        ArchSpec("dicenet", unit="eesp", branches=[None, 4, None])
+
+
 # ------------------------------------------------------------------------------ replacing
 
 
@@ -253,7 +266,10 @@ def test_replacing_one_field_by_its_own_value_changes_nothing(spec: ArchSpec, da
 @given(specs(), st.sampled_from(list(UNITS)))
 @settings(max_examples=100, deadline=None)
 def test_any_unit_can_replace_any_other(spec: ArchSpec, unit: str) -> None:
-    """A K that the new unit cannot have falls back to its default: comparing units changes the unit alone."""
+    """A K that the new unit cannot have falls back to its default: comparing units changes the unit alone.
+
+    Where the level's channels do not take the default K, it falls back to the nearest that they take.
+    """
     if not any(spec.unit):
         with pytest.raises(SpecError, match="no level places a unit"):
             spec.replace(unit=unit)
@@ -271,8 +287,11 @@ def test_any_unit_can_replace_any_other(spec: ArchSpec, unit: str) -> None:
     }
     for field in kept:
         assert getattr(changed, field) == getattr(spec, field)
-    for before, after in zip(spec.branches, changed.branches, strict=True):
-        assert after in (before, UNITS[unit].branches)
+    for i, (before, after) in enumerate(zip(spec.branches, changed.branches, strict=True)):
+        if after not in (before, UNITS[unit].branches):
+            asked = [UNITS[unit].branches if i == at else k for at, k in enumerate(changed.branches)]
+            with pytest.raises(SpecError, match=rf"branches\[{i}\].*nearest valid: {after}"):
+                changed.replace(branches=asked)
 
 
 def test_replacing_keeps_what_fits() -> None:
@@ -340,8 +359,11 @@ def test_a_change_that_breaks_a_rule_raises() -> None:
 def test_sampling_refuses_nothing_but_a_k_that_does_not_fit(fields: dict[str, Any]) -> None:
     spec = settled(fields)
     assert spec.task == fields["task"] and spec.width == fields["width"] and spec.classes == fields["classes"]
-    for field in ("activation", "downsampling", "reinforcement", "channels", "input_size"):
+    for field in ("activation", "channels", "input_size"):
         assert getattr(spec, field) == fields[field]
+    for field in ("downsampling", "reinforcement"):
+        honoured = field in NETWORKS[spec.network].honours
+        assert getattr(spec, field) == (fields[field] if honoured else None)
     for field in ("fusion", "residual", "pointwise_kernel"):
         assert getattr(spec, field) in (fields[field], None)
 
@@ -439,6 +461,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**V2, "decoder": "none"}, "decoder"),
     ({**E, "reinforcement": False, "decoder": "espnet-raw"}, "decoder"),
     ({"network": "espnet-a", "decoder": "espnet-raw"}, "decoder"),
+    ({"network": "dicenet", "reinforcement": True}, "reinforcement"),
+    ({"network": "shufflenetv2", "reinforcement": False}, "reinforcement"),
+    ({"network": "dicenet", "fusion": "hff"}, "fusion"),
+    ({"network": "dicenet", "residual": True}, "residual"),
+    ({"network": "dicenet", "branches": 4}, "branches"),
+    ({"network": "dicenet", "dilated": False}, "dilated"),
+    ({"network": "shufflenetv2", "task": "segmentation"}, "task"),
+    ({"network": "dicenet", "alphas": [3, 7]}, "alphas"),
+    ({"network": "dicenet", "task": "segmentation", "input_size": (360, 480)}, "input_size"),
     # a K that does not fit
     ({**V2, "branches": 3}, "branches[0]"),
     ({**V2, "branches": [4, 4, 4, 3]}, "branches[3]"),

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspace.fields import ACTIVATIONS
-from archspace.plan import UNITS, Block, UnitRequest, count_block, draw_unit, placed_layers
+from archspace.plan import UNITS, AxisConv, Block, UnitRequest, count_block, draw_unit, placed_layers
 from archspace.units import BlockModule, make
 from archspace.units.base import initialise, running_sums, shuffle
 
 STRIDED = [(32, 32), (64, 96), (19, 32), (131, 128), (16, 16)]
-PLAIN = [(32, 32), (64, 64)]
+PLAIN = [(32, 32), (64, 64), (32, 64), (64, 32)]
 PLACES = [(m, n, 2) for m, n in STRIDED] + [(m, n, 1) for m, n in PLAIN]
 SIZES = [(13, 17), (16, 8), (5, 1)]
 
@@ -172,6 +172,52 @@ def test_shufflenetv2_passes_half_of_the_channels_untouched() -> None:
     unit = made("shufflenetv2", 32, 32, 1)
     x = torch.randn(2, 32, 5, 5)
     torch.testing.assert_close(unit(x)[:, ::2], x[:, :16])
+
+
+@pytest.mark.parametrize("name", ["shufflenetv2", "dice"])
+@pytest.mark.parametrize(("m", "n", "passed"), [(48, 116, 24), (116, 116, 58), (64, 32, 16)])
+def test_where_channels_change_the_transformed_half_takes_the_difference(
+    name: str, m: int, n: int, passed: int
+) -> None:
+    unit = made(name, m, n, 1)
+    x = torch.randn(2, m, 6, 5)
+    half = n // 2
+    unshuffled = unit(x).view(2, half, 2, 6, 5).transpose(1, 2).reshape(2, n, 6, 5)
+    torch.testing.assert_close(unshuffled[:, :passed], x[:, :passed])
+    assert unshuffled[:, passed:].shape[1] == n - passed
+
+
+def test_dice_filters_rows_and_columns_with_filters_of_their_own() -> None:
+    """On a map as large as the filters are many: by hand, for every row (column) its own 3 x 3 filter."""
+    dice = make(AxisConv(channels=5, side=4, axis="height"))
+    x = torch.randn(1, 5, 4, 6)
+    y = dice(x)
+    weight = dict(dice.named_parameters())["conv.weight"]
+    for row in range(4):  # the filter sees channels and the other axis
+        plane = x[:, :, row].unsqueeze(1)
+        expected = nn.functional.conv2d(plane, weight[row : row + 1], padding=1)[:, 0]
+        torch.testing.assert_close(y[:, :, row], expected)
+    across = make(AxisConv(channels=5, side=6, axis="width"))
+    weight = dict(across.named_parameters())["conv.weight"]
+    for column in range(6):
+        plane = x[:, :, :, column].transpose(1, 2).unsqueeze(1)  # (N, 1, H, C), as released
+        expected = nn.functional.conv2d(plane, weight[column : column + 1], padding=1)[:, 0].transpose(1, 2)
+        torch.testing.assert_close(across(x)[:, :, :, column], expected)
+
+
+@pytest.mark.parametrize("side", [2, 7, 20])
+def test_a_filter_along_an_axis_fits_a_map_of_any_size(side: int) -> None:
+    """An axis that grows is resized bilinearly, one that shrinks is averaged; a delta filter shows both."""
+    module = make(AxisConv(channels=3, side=7, axis="height"))
+    weight = dict(module.named_parameters())["conv.weight"]
+    nn.init.zeros_(weight)
+    with torch.no_grad():
+        weight[:, 0, 1, 1] = 1
+    x = torch.randn(2, 3, side, 4)
+    grown = lambda t, h: nn.functional.interpolate(t, (h, 4), mode="bilinear", align_corners=True)  # noqa: E731
+    pooled = lambda t, h: nn.functional.adaptive_avg_pool2d(t, (h, 4))  # noqa: E731
+    expected = {2: lambda: pooled(grown(x, 7), 2), 7: lambda: x, 20: lambda: grown(pooled(x, 7), 20)}[side]()
+    torch.testing.assert_close(module(x), expected)
 
 
 @pytest.mark.parametrize("k", [1, 2, 4])

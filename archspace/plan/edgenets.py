@@ -1,0 +1,79 @@
+"""The segmentation decoder of EdgeNets, which ESPNetv2 and DiCENet share. No torch."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import TYPE_CHECKING
+
+from archspace.plan.heads import network
+from archspace.plan.networks import NETWORKS
+from archspace.plan.nodes import Block, Conv, Node, NormAct
+
+if TYPE_CHECKING:
+    from archspace.spec import ArchSpec
+
+EPS = 1e-5
+DECODER_PLANES = (64, 48, 32)
+PYRAMID_SCALES = (2.0, 1.5, 1.0, 0.5, 0.1)
+PYRAMID_LEAST = 5
+
+
+def _pyramid(inputs: int, outputs: int, planes: int, act: str, at: int, last: bool) -> Block:
+    """Efficient pyramid pooling: depth-wise 3 x 3 at five scales of a narrow map, merged by groups."""
+    scales = len(PYRAMID_SCALES)
+    stages = tuple(
+        Conv(
+            in_channels=planes, out_channels=planes, kernel=3, groups=planes, scale=scale, least=PYRAMID_LEAST
+        )
+        for scale in PYRAMID_SCALES
+    )
+    wide = planes * scales
+    tail = () if last else (("last", NormAct(channels=outputs, norm=EPS, act=act)),)
+    return Block(
+        "edgenets-pyramid", inputs, outputs, 1,
+        (
+            ("project", Conv(in_channels=inputs, out_channels=planes, norm=EPS, act=act)),
+            ("stages", stages),
+            ("mix", NormAct(channels=wide, norm=EPS, act=act)),
+            ("merge", Conv(in_channels=wide, out_channels=planes, kernel=3, groups=planes, norm=EPS, act=act)),
+            ("expand", Conv(in_channels=planes, out_channels=outputs, bias=last)),
+            *tail,
+        ),
+        at=at,
+    )  # fmt: skip
+
+
+def _weighted(inputs: int, outputs: int, act: str, at: int) -> Block:
+    """Efficient point-wise convolution: a grouped 3 x 3, weighted by a gate on the pooled input."""
+    gate = Conv(in_channels=inputs, out_channels=outputs, at=0)
+    expand = Conv(
+        in_channels=inputs, out_channels=outputs, kernel=3, groups=gcd(inputs, outputs), norm=EPS, act=act
+    )
+    return Block("edgenets-weighted", inputs, outputs, 1, (("gate", gate), ("expand", expand)), at=at)
+
+
+def edgenets_decoder(encoder: Block, skips: tuple[int, ...], classes: int, act: str) -> Block:
+    """The bottom-up decoder of EdgeNets over four levels; ``skips`` are channels of level 3, 2 and 1.
+
+    The pyramid's planes are half the classes, 1 to 16.
+    """
+    planes = max(1, min(classes // 2, 16))
+    at = encoder.stride
+    parts: list[tuple[str, Node]] = []
+    inputs = encoder.out_channels
+    for step, (width, skip) in enumerate(zip(DECODER_PLANES, skips, strict=True), start=1):
+        parts += [
+            (f"pyramid{step}", _pyramid(inputs, width, planes, act, at, last=False)),
+            (f"skip{step}", _weighted(skip, width, act, at // 2)),
+            (f"join{step}", NormAct(channels=width, norm=EPS, act=act, at=at // 2)),
+        ]
+        inputs, at = width, at // 2
+    parts.append(("pyramid4", _pyramid(inputs, classes, planes, act, at, last=True)))
+    return Block("edgenets-decoder", encoder.out_channels, classes, 1, tuple(parts))
+
+
+def edgenets_network(spec: ArchSpec, encoder: Block) -> Block:
+    """The network of ``encoder``, four levels deep, and the decoder of EdgeNets."""
+    channels = NETWORKS[spec.network].channels(spec.width, spec.task)
+    skips = (channels[2], channels[1], channels[0])
+    return network(encoder, edgenets_decoder(encoder, skips, spec.classes, spec.activation))

@@ -1,0 +1,73 @@
+"""Published checkpoints of ESPNetv2: ImageNet classifiers, and segmentation networks of EdgeNets."""
+
+from __future__ import annotations
+
+from archspace.published.family import EDGENETS_DECODER, IMAGENET, Family, width_of
+from archspace.published.state import Rules, State, columns, repeats, rows
+from archspace.spec import ArchSpec
+
+_EESP_UNIT: Rules = (
+    (r"\.proj_1x1\.", ".reduce."),
+    (r"\.spp_dw\.", ".branches."),
+    (r"\.conv_1x1_exp\.", ".expand."),
+    (r"\.br_after_cat\.", ".mix."),
+    (r"\.module_act\.", ".last.act."),
+    (r"\.bn\.", ".norm."),
+)
+
+_ESPNETV2_ENCODER: Rules = (
+    (r"^encoder\.level5\.3\.(conv|bn|act)\.", r"encoder.expand.chain.0.\1."),
+    (r"^encoder\.level5\.4\.(conv|bn|act)\.", r"encoder.expand.chain.1.\1."),
+    (r"^encoder\.level(\d)_0\.eesp\.", r"encoder.level\1.down.unit."),
+    (r"^encoder\.level(\d)_0\.inp_reinf\.", r"encoder.level\1.down.image.chain."),
+    (r"^encoder\.level(\d)_0\.act\.", r"encoder.level\1.down.last.act."),
+    (r"^encoder\.level(\d)\.(\d+)\.", r"encoder.level\1.units.\2."),
+)
+
+
+def _espnetv2_encoder(state: State, prefix: str) -> dict[str, object]:
+    first = rows(state, f"{prefix}level1.conv.weight")
+    later = (rows(state, f"{prefix}level{level}_0.act.weight") for level in (2, 3, 4))
+    alphas = [repeats(state, rf"{prefix}level{n}\.(\d+)\.proj_1x1") for n in (2, 3, 4, 5)]
+    image = columns(state, f"{prefix}level1.conv.weight")
+    return {
+        "width": width_of((first, *later), "espnetv2", "segmentation"),
+        "channels": image,
+        "alphas": alphas,
+    }
+
+
+def _espnetv2_classifier(state: State) -> ArchSpec:
+    classes = rows(state, "classifier.weight")
+    return ArchSpec("espnetv2", task="classification", classes=classes, **_espnetv2_encoder(state, ""))  # type: ignore[arg-type]  # fmt: skip
+
+
+def _espnetv2_segmentation(state: State) -> ArchSpec:
+    fields = _espnetv2_encoder(state, r"base_net.")
+    fields["alphas"] = fields["alphas"][:3]  # type: ignore[index]
+    classes = rows(state, "bu_dec_l4.merge_layer.3.weight")
+    size = (384, 384) if classes == 21 else (512, 1024)
+    return ArchSpec("espnetv2", task="segmentation", classes=classes, input_size=size, **fields)  # type: ignore[arg-type]  # fmt: skip
+
+
+ESPNETV2: tuple[Family, ...] = (
+    Family(
+        "ESPNetv2 segmentation",
+        ("base_net.level2_0.eesp.proj_1x1.conv.weight", "bu_dec_l1.projection_layer.cbr.0.weight"),
+        _espnetv2_segmentation,
+        ((r"^base_net\.", "encoder."), *_ESPNETV2_ENCODER, *_EESP_UNIT, *EDGENETS_DECODER),
+        lambda spec: IMAGENET,
+    ),
+    Family(
+        "ESPNetv2 classification",
+        ("level2_0.eesp.proj_1x1.conv.weight", "classifier.weight"),
+        _espnetv2_classifier,
+        (
+            (r"^classifier\.", "head.linear.1."),
+            (r"^(?!head\.)", "encoder."),
+            *_ESPNETV2_ENCODER,
+            *_EESP_UNIT,
+        ),
+        lambda spec: IMAGENET,
+    ),
+)
