@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 from archspace.plan.nodes import Block
@@ -59,6 +60,7 @@ class NetworkDesign:
         reinforcement: default input reinforcement.
         decoders: names of the segmentation decoders, the default first.
         multiples: for each decoder, what height and width must be multiples of.
+        pattern: by level, kernel and rate that its repeated units are asked for in turn; 3 and 1 elsewhere.
     """
 
     draw: Callable[[ArchSpec], Block]
@@ -73,6 +75,7 @@ class NetworkDesign:
     reinforcement: bool = True
     decoders: tuple[str, ...] = ("none",)
     multiples: Mapping[str, int] = field(default_factory=dict)
+    pattern: Mapping[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
 
     def levels(self, task: str) -> int:
         """The deepest level that exists for ``task``."""
@@ -86,6 +89,10 @@ class NetworkDesign:
         """The default unit of every level that has one."""
         count = len(self.alphas[task])
         return self.unit[:count] if isinstance(self.unit, tuple) else (self.unit,) * count
+
+    def asked(self, level: int, repeats: int) -> tuple[tuple[int, int], ...]:
+        """Kernel and rate of each of the ``repeats`` units of ``level``."""
+        return tuple(islice(cycle(self.pattern.get(level, ((3, 1),))), repeats))
 
 
 NETWORKS: Registry[NetworkDesign] = Registry("network")
