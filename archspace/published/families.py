@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from archspace.plan.networks import NETWORKS
 from archspace.preprocessing import Preprocessing
+from archspace.published.esnet import ESNET
+from archspace.published.family import Family, width_of
 from archspace.published.state import Rules, State, columns, repeats, rows
 from archspace.spec import ArchSpec
 
@@ -25,25 +23,6 @@ CAMVID = _bytes((110.20606, 108.37766, 104.93944), (72.1257, 72.6908, 69.9043))
 The released code takes them so; these digits are recovered from an input that it preprocessed, where every value
 times the deviation must be a whole number of 32nds.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A layout of published checkpoints.
-
-    Attributes:
-        name: for messages.
-        marks: keys that every member has and that tell it from the others.
-        spec: from the tensors to the spec; may raise ``KeyError`` where a key is missing.
-        rules: from published names to ours.
-        preprocessing: from the spec to the preprocessing that the authors used.
-    """
-
-    name: str
-    marks: tuple[str, ...]
-    spec: Callable[[State], ArchSpec]
-    rules: Rules
-    preprocessing: Callable[[ArchSpec], Preprocessing]
 
 
 _ESP_UNIT: Rules = (
@@ -156,21 +135,12 @@ _EDGENETS_DECODER: Rules = (
 )
 
 
-def _width(channels: tuple[int, ...], network: str) -> float:
-    """The width at which levels 1, 2, ... have these channels; the published ones are multiples of 1/4."""
-    design = NETWORKS[network]
-    for quarter in range(1, 33):
-        if design.channels(quarter / 4, "segmentation")[: len(channels)] == channels:
-            return quarter / 4
-    raise KeyError(f"no width of {network} gives levels of {', '.join(map(str, channels))} channels")
-
-
 def _espnetv2_encoder(state: State, prefix: str) -> dict[str, object]:
     first = rows(state, f"{prefix}level1.conv.weight")
     later = (rows(state, f"{prefix}level{level}_0.act.weight") for level in (2, 3, 4))
     alphas = [repeats(state, rf"{prefix}level{n}\.(\d+)\.proj_1x1") for n in (2, 3, 4, 5)]
     image = columns(state, f"{prefix}level1.conv.weight")
-    return {"width": _width((first, *later), "espnetv2"), "channels": image, "alphas": alphas}
+    return {"width": width_of((first, *later), "espnetv2"), "channels": image, "alphas": alphas}
 
 
 def _espnetv2_classifier(state: State) -> ArchSpec:
@@ -214,4 +184,5 @@ FAMILIES: tuple[Family, ...] = (
         ),
         lambda spec: IMAGENET,
     ),
+    ESNET,
 )

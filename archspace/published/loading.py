@@ -8,7 +8,8 @@ from torch import Tensor
 
 from archspace.build import Network, build
 from archspace.errors import InputError
-from archspace.published.families import FAMILIES, Family
+from archspace.published.families import FAMILIES
+from archspace.published.family import Family
 from archspace.published.state import State, read_state, renamed
 
 MOST_SHOWN = 3
