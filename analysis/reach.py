@@ -150,7 +150,7 @@ def _joint_down(block: Block, x: Reach) -> Reach:
 BLOCKS: dict[str, Callable[[Block, Reach], Reach]] = {
     **dict.fromkeys(("esp", "eesp", "asp", "pfcu"), _split),
     **dict.fromkeys(("chain", "mobilenet", "mobilenetv2", "resnet", "resnext", "shufflenet"), _chain),
-    **dict.fromkeys(("fcu", "non-bottleneck-1d", "enet"), _chain),
+    **dict.fromkeys(("factorised", "enet"), _chain),
     "indexed-pool": lambda block, x: windowed(x, 2, 2),
     "enet-shortcut": lambda block, x: chained(tuple(node for _, node in block.items()), x),
     "joint-down": _joint_down,

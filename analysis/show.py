@@ -205,7 +205,7 @@ _KINDS = {
     "resnet": "ResNet unit", "resnext": "ResNeXt unit", "inception": "Inception unit",
     "mobilenet": "MobileNet unit", "mobilenetv2": "MobileNetV2 unit",
     "shufflenet": "ShuffleNet unit", "shufflenetv2": "ShuffleNetV2 unit",
-    "non-bottleneck-1d": "non-bottleneck-1D unit", "enet": "ENet bottleneck",
+    "factorised": "FCU / non-bottleneck-1D", "enet": "ENet bottleneck",
     "joint-down": "3 x 3 conv beside 2 x 2 max pool", "indexed-pool": "2 x 2 max pool, indices kept",
 }  # fmt: skip
 

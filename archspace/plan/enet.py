@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 EPS = 1e-5
 DROPOUT = (0.01, 0.01, 0.1)
 """Spatial dropout up to bottleneck 2.0, and from there on (section 4)."""
-STAGE = ((3, 1), (3, 2), (ASYMMETRIC, 1), (3, 4), (3, 1), (3, 8), (ASYMMETRIC, 1), (3, 16))
+STAGE = (
+    (None, 1), (None, 2), (ASYMMETRIC, 1), (None, 4), (None, 1), (None, 8), (ASYMMETRIC, 1), (None, 16),
+)  # fmt: skip
 """Kernel and rate of bottlenecks 2.1 to 2.8; stage 3 repeats them without down-sampling."""
 
 

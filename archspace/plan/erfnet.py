@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from archspace.plan.factorised import joint_down
 from archspace.plan.heads import network, task_head
-from archspace.plan.networks import NETWORKS, NetworkDesign, stage_channels
+from archspace.plan.networks import NETWORKS, NetworkDesign, Pattern, stage_channels
 from archspace.plan.nodes import Block, Conv, Deconv, Node
 from archspace.plan.placing import repeated_unit
 from archspace.plan.request import UnitRequest, draw_unit
@@ -104,8 +104,8 @@ def _draw(spec: ArchSpec) -> Block:
 
 
 def _design(
-    name: str, unit: str | tuple[str, ...], alphas: tuple[int, ...], pattern: dict[int, tuple[tuple[int, int], ...]]
-) -> NetworkDesign:  # fmt: skip
+    name: str, unit: str | tuple[str, ...], alphas: tuple[int, ...], pattern: Pattern
+) -> NetworkDesign:
     return NetworkDesign(
         draw=_draw, widths=partial(stage_channels, CHANNELS), unit=unit, alphas={"segmentation": alphas}, first=1,
         eps=EPS, activation="relu", honours=frozenset({"unit"}), reinforcement=False,
@@ -113,7 +113,7 @@ def _design(
     )  # fmt: skip
 
 
-NETWORKS.register("esnet")(_design("esnet", ("fcu", "fcu", "pfcu"), (3, 2, 3), {2: ((5, 1),)}))
+NETWORKS.register("esnet")(_design("esnet", ("fcu", "fcu", "pfcu"), (3, 2, 3), {1: ((3, 1),), 2: ((5, 1),)}))
 NETWORKS.register("erfnet")(
-    _design("erfnet", "non-bottleneck-1d", (0, 5, 8), {3: ((3, 2), (3, 4), (3, 8), (3, 16))})
+    _design("erfnet", "non-bottleneck-1d", (0, 5, 8), {3: ((None, 2), (None, 4), (None, 8), (None, 16))})
 )

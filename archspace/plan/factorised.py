@@ -13,6 +13,8 @@ INNER = 4
 """ENet's bottleneck works at this share of the output's channels: a quarter."""
 ASYMMETRIC = 5
 """Side from which ENet's middle convolution is factorised ("asymmetric")."""
+FCU_KERNEL = 5
+"""Side of an FCU's filters where the network does not choose it: the larger of ESNet's two (3 and 5)."""
 PFCU_RATES = (2, 5, 9)
 
 
@@ -65,20 +67,21 @@ def _ended(kind: str, r: UnitRequest, *parts: tuple[str, Node | tuple[Node, ...]
     )
 
 
-def _factorised(kind: str, r: UnitRequest, kernel: int, rate: int) -> Block:
+def _factorised(r: UnitRequest, kernel: int, rate: int) -> Block:
+    """FCU and non-bottleneck-1D are one arrangement: with side 3 and rate 1 they are the same unit."""
     n = r.out_channels
     chain = (*_start(r, kernel), *_pair(n, n, kernel, r, end=False, rate=rate))
-    return _ended(kind, r, ("chain", chain))
+    return _ended("factorised", r, ("chain", chain))
 
 
 def _fcu(r: UnitRequest) -> Block:
     """FCU: two factorised convolutions of side K, chosen by the network, and a residual (ESNet figure 2)."""
-    return _factorised("fcu", r, r.kernel, 1)
+    return _factorised(r, r.kernel or FCU_KERNEL, 1)
 
 
 def _non_bottleneck_1d(r: UnitRequest) -> Block:
     """Non-bottleneck-1D: two factorised 3 x 3, the second dilated, and a residual (ERFNet figure 2c)."""
-    return _factorised("non-bottleneck-1d", r, 3, r.limited_rate)
+    return _factorised(r, 3, r.limited_rate)
 
 
 def _pfcu(r: UnitRequest) -> Block:
@@ -111,8 +114,8 @@ def _enet(r: UnitRequest) -> Block:
     middle: tuple[Conv, ...] = (
         Conv(in_channels=inner, out_channels=inner, kernel=3, dilation=r.limited_rate, norm=r.eps, act=r.act, at=at),
     )  # fmt: skip
-    if r.kernel >= ASYMMETRIC:
-        side = r.kernel
+    side = r.kernel or 3
+    if side >= ASYMMETRIC:
         middle = (
             Conv(in_channels=inner, out_channels=inner, kernel=(side, 1), at=at),
             Conv(in_channels=inner, out_channels=inner, kernel=(1, side), norm=r.eps, act=r.act, at=at),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import cycle, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from archspace.plan.nodes import Block
 from archspace.registry import Registry
 
 if TYPE_CHECKING:
     from archspace.spec import ArchSpec
+
+Pattern: TypeAlias = Mapping[int, tuple[tuple[int | None, int], ...]]
+"""By level, kernel and rate of its repeated units in turn."""
 
 TASKS = ("classification", "multilabel", "segmentation", "detection", "language")
 """Tasks that some network can be built for."""
@@ -60,7 +63,8 @@ class NetworkDesign:
         reinforcement: default input reinforcement.
         decoders: names of the segmentation decoders, the default first.
         multiples: for each decoder, what height and width must be multiples of.
-        pattern: by level, kernel and rate that its repeated units are asked for in turn; 3 and 1 elsewhere.
+        pattern: by level, kernel and rate that its repeated units are asked for in turn; elsewhere the units' own
+            kernel and rate 1.
     """
 
     draw: Callable[[ArchSpec], Block]
@@ -75,7 +79,7 @@ class NetworkDesign:
     reinforcement: bool = True
     decoders: tuple[str, ...] = ("none",)
     multiples: Mapping[str, int] = field(default_factory=dict)
-    pattern: Mapping[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    pattern: Pattern = field(default_factory=dict)
 
     def levels(self, task: str) -> int:
         """The deepest level that exists for ``task``."""
@@ -90,9 +94,9 @@ class NetworkDesign:
         count = len(self.alphas[task])
         return self.unit[:count] if isinstance(self.unit, tuple) else (self.unit,) * count
 
-    def asked(self, level: int, repeats: int) -> tuple[tuple[int, int], ...]:
+    def asked(self, level: int, repeats: int) -> tuple[tuple[int | None, int], ...]:
         """Kernel and rate of each of the ``repeats`` units of ``level``."""
-        return tuple(islice(cycle(self.pattern.get(level, ((3, 1),))), repeats))
+        return tuple(islice(cycle(self.pattern.get(level, ((None, 1),))), repeats))
 
 
 NETWORKS: Registry[NetworkDesign] = Registry("network")

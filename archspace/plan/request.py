@@ -26,7 +26,8 @@ class UnitRequest:
         residual: an identity is added where the shapes allow.
         act, eps: activation, and epsilon of the batch norms.
         pointwise_kernel: side of the reducing convolution, 1 or 3 (ESPNet table 2(d)).
-        kernel: side of the filters of units whose network chooses it (FCU, ENet's bottleneck); others have 3.
+        kernel: side of the filters of units whose network may choose it; ``None``: the unit's own (FCU 5, ENet's
+            bottleneck 3). Other units have 3.
         rate: dilation of units with one dilated branch whose network chooses it.
         dropout: share of channels that units with spatial dropout lose in training; others have none.
         at: stride of the unit's input to the image (DICE has a filter for each row and column).
@@ -45,7 +46,7 @@ class UnitRequest:
     act: str = "prelu"
     eps: float = 1e-5
     pointwise_kernel: int = 1
-    kernel: int = 3
+    kernel: int | None = None
     rate: int = 1
     dropout: float = 0.0
     at: int = 8

@@ -45,8 +45,7 @@ class JointDown(BlockModule):
         return self.mix(y)  # type: ignore[no-any-return]
 
 
-@MODULES.register("fcu")
-@MODULES.register("non-bottleneck-1d")
+@MODULES.register("factorised")
 class Factorised(Chain):
     """FCU and non-bottleneck-1D: a chain with spatial dropout before the identity joins."""
 

@@ -77,7 +77,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "wide reduce": {"out_channels": 16, "pointwise_kernel": 3},
     "side 5": {"out_channels": 16, "kernel": 5, "residual": False},
     "rate 4": {"out_channels": 16, "rate": 4},
-    "narrower": {"out_channels": 8, "stride": 2},
+    "narrower": {"out_channels": 8, "stride": 2, "branches": 2},
 }
 
 
@@ -85,7 +85,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", list(UNITS))
 @pytest.mark.usefixtures("linear_pools")
 def test_units_see_what_their_gradient_says(name: str, case: str) -> None:
-    request = UnitRequest(in_channels=16, branches=UNITS[name].branches and 4, **REQUESTS[case])
+    asked = {"branches": UNITS[name].branches and 4, **REQUESTS[case]}
+    request = UnitRequest(in_channels=16, **asked)
     side = unit_receptive_field(name, request)
     x = torch.ones(1, 16, 81, 81, dtype=torch.double, requires_grad=True)
     y = positive(make(draw_unit(name, request)))(x)

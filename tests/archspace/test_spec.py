@@ -160,6 +160,7 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"network": "espnet", "receptive_field": 33}, {"network": "espnet"}),
     ({"network": "espnet-a", "alphas": 0}, {"network": "espnet-b", "alphas": 0}),
     ({"network": "espnetv2", "input_size": 224}, {"network": "espnetv2", "input_size": (224, 224)}),
+    ({"network": "esnet", "unit": ["non-bottleneck-1d", "fcu", "pfcu"]}, {"network": "esnet"}),
 ]
 
 
@@ -198,6 +199,11 @@ DIFFERENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"network": "espnet", "activation": "relu"}, {"network": "espnet", "activation": "relu6"}),
     ({"network": "espnet", "receptive_field": [17, None, None]},
      {"network": "espnet", "receptive_field": [None, 17, None]}),
+    ({"network": "espnet", "unit": "fcu"}, {"network": "espnet", "unit": "non-bottleneck-1d"}),
+    ({"network": "erfnet"}, {"network": "erfnet", "dilated": False}),
+    ({"network": "erfnet"}, {"network": "erfnet", "receptive_field": [None, None, 17]}),
+    ({"network": "enet"}, {"network": "enet", "dilated": False}),
+    ({"network": "esnet"}, {"network": "esnet", "receptive_field": [None, None, 11]}),
 ]  # fmt: skip
 
 
