@@ -32,10 +32,12 @@ class ArchSpec:
     ``None``, and giving it a value raises. Fields in the papers' words:
 
     Attributes:
-        network: ``espnet-a``, ``espnet-b``, ``espnet-c``, ``espnet`` or ``espnetv2``. ESPNet without its decoder is
-            stored as ESPNet-C, and that without reinforcement as ESPNet-B: one network, one name.
+        network: ``espnet-a``, ``espnet-b``, ``espnet-c``, ``espnet``, ``espnetv2``, ``esnet``, ``erfnet``, ``enet`` or
+            ``segnet``. ESPNet without its decoder is stored as ESPNet-C, and that without reinforcement as ESPNet-B:
+            one network, one name.
         task: ``classification`` or ``segmentation``.
-        unit: the unit of level 2, 3, ...; one name stands for all.
+        unit: the unit of level 2, 3, ...; one name stands for all. For ESNet, ERFNet, ENet and SegNet this and every
+            other field of units starts at level 1.
         branches: K of level 2, 3, ...; one number stands for all levels whose unit has branches.
         width: s, multiplies the stage channels (rounding: :func:`archspace.plan.networks.stage_channels`).
         alphas: repeats of the unit at level 2, 3, ..., the strided unit not counted.
@@ -49,7 +51,7 @@ class ArchSpec:
         downsampling: ``strided-unit`` or ``strided-conv``.
         reinforcement: the downsampled image joins the features.
         decoder: ``espnet`` (reads level 1 after the image joined it: 19 channels), ``espnet-raw`` (before: 16),
-            ``edgenets`` or ``none``; for segmentation only.
+            ``edgenets``, ``none``, or the network's own by its name; for segmentation only.
         classes: number of classes.
         input_size: (H, W) in pixels.
         channels: channels of the image.
@@ -67,8 +69,8 @@ class ArchSpec:
     residual: bool | None
     activation: str
     pointwise_kernel: int | None
-    downsampling: str
-    reinforcement: bool
+    downsampling: str | None
+    reinforcement: bool | None
     decoder: str | None
     classes: int
     input_size: tuple[int, int]
