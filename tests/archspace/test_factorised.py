@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from analysis.complexity import count
 from archspace.build import Network, build
+from archspace.heads import mirrored
 from archspace.plan import Block, Conv, UnitRequest, draw_unit, placed_layers
 from archspace.presets import preset
 from archspace.spec import ArchSpec
@@ -174,16 +175,39 @@ def test_unpooling_puts_each_value_where_its_maximum_stood() -> None:
 
 
 @pytest.mark.parametrize(("name", "levels"), [("enet", (2, 3)), ("segnet", (1, 2, 3, 4, 5))])
-def test_decoders_use_the_indices_of_the_level_that_they_undo(name: str, levels: tuple[int, ...]) -> None:
+def test_decoders_use_the_indices_of_the_level_that_they_undo(
+    name: str, levels: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     network = small(name)
-    x = torch.randn(1, 3, 64, 64)
-    features = network.encoder(x)
+    features = network.encoder(torch.randn(1, 3, 64, 64))
     assert {key for key in features if "indices" in key} == {f"level{i}_indices" for i in levels}
-    before = network.head(features, (64, 64))
-    for level in levels:
-        key = f"level{level}_indices"
-        flipped = {**features, key: features[key].flip(2)}
-        assert not torch.equal(network.head(flipped, (64, 64)), before), key
+    used: list[Tensor] = []
+
+    def recorded(x: Tensor, indices: Tensor) -> Tensor:
+        used.append(indices)
+        return unpooled(x, indices)
+
+    monkeypatch.setattr(mirrored, "unpooled", recorded)
+    network.head(features, (64, 64))
+    expected = [features[f"level{i}_indices"] for i in reversed(levels)]
+    assert len(used) == len(expected)
+    assert all(torch.equal(one, other) for one, other in zip(used, expected, strict=True))
+
+
+def test_enets_indices_are_of_the_map_that_its_level_pools() -> None:
+    network, x = small("enet"), torch.randn(1, 3, 64, 64)
+    features = network.encoder(x)
+    for level in (2, 3):
+        _, indices = F.max_pool2d(features[f"level{level - 1}"], 2, return_indices=True)
+        assert torch.equal(features[f"level{level}_indices"], indices)
+
+
+def test_enets_up_sampling_sums_an_unpooled_and_a_transposed_way() -> None:
+    network = small("enet")
+    up = network.get_submodule("head.up3")
+    x, indices = torch.randn(1, 48, 4, 4), F.max_pool2d(torch.randn(1, 32, 8, 8), 2, return_indices=True)[1]
+    ways = unpooled(up.main(x), indices), up.expand(up.up(up.reduce(x)))  # type: ignore[operator]
+    torch.testing.assert_close(up(x, indices), up.last(sum(ways)))  # type: ignore[operator]
 
 
 # ------------------------------------------------------------------------------ dropout
