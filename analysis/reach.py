@@ -41,11 +41,11 @@ class Reach:
 
 
 def windowed(x: Reach, kernel: int, stride: int = 1, dilation: int = 1) -> Reach:
-    """After a "same"-padded window: ``kernel`` positions, ``dilation`` apart, every ``stride``."""
+    """After a "same"-padded window: ``kernel`` positions, ``dilation`` apart, every ``stride``; even ones end late."""
     if x.whole:
         return Reach(x.stride * stride, x.spans, x.whole)
     period = len(x.spans)
-    offsets = [dilation * tap for tap in range(-(kernel // 2), kernel // 2 + 1)]
+    offsets = [dilation * tap for tap in range(-((kernel - 1) // 2), kernel // 2 + 1)]
     spans = []
     for i in range(period // gcd(period, stride)):
         read = [(x.stride * at, x.spans[(stride * i + at) % period]) for at in offsets]
@@ -110,9 +110,9 @@ def _shortcut(block: Block, y: Reach, x: Reach) -> Reach:
 
 
 def _split(block: Block, x: Reach) -> Reach:
-    """ESP, EESP, ASP: an optional reduction, parallel branches. Sums of branches see what the widest sees."""
+    """ESP, EESP, ASP, PFCU: an optional start, parallel branches. Sums of branches see what the widest sees."""
     parts = dict(block.parts)
-    inner = chained(parts.get("reduce", ()), x)
+    inner = chained(parts.get("reduce", parts.get("first", ())), x)
     branches = block.part("branches")
     assert isinstance(branches, tuple)
     y = joined(*(after(branch, inner) for branch in branches))
@@ -151,9 +151,18 @@ def _max_pool(block: Block, x: Reach) -> Reach:
     return windowed(x, 3, block.stride)
 
 
+def _joint_down(block: Block, x: Reach) -> Reach:
+    y = chained(block.part("conv"), x)
+    return joined(y, windowed(x, 2, 2)) if block.option("concat") else y
+
+
 _BLOCKS: dict[str, Callable[[Block, Reach], Reach]] = {
-    **dict.fromkeys(("esp", "eesp", "asp"), _split),
+    **dict.fromkeys(("esp", "eesp", "asp", "pfcu"), _split),
     **dict.fromkeys(("chain", "mobilenet", "mobilenetv2", "resnet", "resnext", "shufflenet"), _chain),
+    **dict.fromkeys(("factorised", "enet"), _chain),
+    "indexed-pool": lambda block, x: windowed(x, 2, 2),
+    "enet-shortcut": lambda block, x: chained(tuple(node for _, node in block.items()), x),
+    "joint-down": _joint_down,
     "inception": _inception,
     "shufflenetv2": _halves,
     "dice": _dice,

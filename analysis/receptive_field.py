@@ -2,7 +2,8 @@
 
 Every map is followed as what its positions see of the image. The maps that a table names see squares, so one
 dimension is enough: the height. Where channels see differently the largest field counts, which is exact for the
-units here (a test compares with the gradient of the built networks).
+units here (a test compares with the gradient of the built networks). A max pool sees its window; an unpooled map
+sees at each place what its coarse position sees, wherever in the window the value is put.
 
 Two kinds of layers have no field of a fixed side: *global pooling* (the classifier, the gates of DiCE and of EdgeNets'
 decoder) sees the whole image; *pyramid pooling* pools to a share of the map, so that its field grows with the image:
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from analysis.reach import Reach, after, known
+from analysis.reach_mirrored import MIRRORED_ENCODERS, MIRRORED_HEADS
 from analysis.reach_networks import ENCODERS, HEADS, Walk
 from archspace.plan import Block, UnitRequest, draw_unit
 from archspace.spec import ArchSpec
@@ -47,8 +49,8 @@ def reaches(spec: ArchSpec) -> dict[str, Reach]:
     walk = Walk()
     encoder, head = spec.plan.part("encoder"), spec.plan.part("head")
     assert isinstance(encoder, Block) and isinstance(head, Block)
-    last = known(ENCODERS, encoder)(encoder, Reach(), walk)
-    walk.note("head", known(HEADS, head)(head, last, walk))
+    last = known({**ENCODERS, **MIRRORED_ENCODERS}, encoder)(encoder, Reach(), walk)
+    walk.note("head", known({**HEADS, **MIRRORED_HEADS}, head)(head, last, walk))
     return walk.seen
 
 

@@ -110,7 +110,10 @@ def rows(spec: ArchSpec) -> list[Row]:
     return [replace(line, receptive_field=_seen(spec, line)) for line in lines]
 
 
-EXPANDED = ("espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down", "dicenet-level")
+EXPANDED = (
+    "espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down", "dicenet-level",
+    "erfnet-level", "enet-level", "segnet-level", "enet-up", "segnet-up",
+)  # fmt: skip
 """Blocks that are shown part by part."""
 
 
@@ -133,6 +136,8 @@ def _row(level: str, path: str, nodes: tuple[Node, ...], size: Size, at: int) ->
     first, last = nodes[0], nodes[-1]
     total = sum((_count(node, size, at) for node in nodes), Count())
     branches, dilations = _branches(first)
+    if len(set(nodes)) > 1:
+        dilations = tuple(sorted({rate for node in nodes for rate in _branches(node)[1]}))
     dead = isinstance(first, Block | NormAct) and first.dead
     return Row(
         level=level, path=path, layer=_words(first, path), repeats=len(nodes), output_size=_output(last, size, at),
@@ -178,14 +183,20 @@ def _branches(node: Node) -> tuple[int | None, tuple[int, ...]]:
         return None, ((node.dilation,) if isinstance(node, Conv) and node.dilation > 1 else ())
     parts = dict(node.parts).get("branches")
     if isinstance(parts, tuple):
-        return len(parts), tuple(conv.dilation for conv in parts if isinstance(conv, Conv))
+        return len(parts), tuple(rate for branch in parts for rate in _rates(branch))
     chain = dict(node.parts).get("chain")
-    groups = [
-        conv.groups
-        for conv in (chain if isinstance(chain, tuple) else ())
-        if isinstance(conv, Conv) and 1 < conv.groups < conv.in_channels
-    ]
-    return (groups[0] if groups and node.kind != "chain" else None), ()
+    convs = [conv for conv in (chain if isinstance(chain, tuple) else ()) if isinstance(conv, Conv)]
+    groups = [conv.groups for conv in convs if 1 < conv.groups < conv.in_channels]
+    rates = tuple(sorted({conv.dilation for conv in convs if conv.dilation > 1}))
+    return (groups[0] if groups and node.kind != "chain" else None), rates
+
+
+def _rates(branch: Node) -> tuple[int, ...]:
+    """Dilation of a branch: of its convolution, or of a factorised one."""
+    if isinstance(branch, Block):
+        first, *_ = (conv for _, conv in branch.items())
+        return _rates(first)
+    return (branch.dilation,) if isinstance(branch, Conv) else ()
 
 
 _KINDS = {
@@ -196,6 +207,8 @@ _KINDS = {
     "resnet": "ResNet unit", "resnext": "ResNeXt unit", "inception": "Inception unit",
     "mobilenet": "MobileNet unit", "mobilenetv2": "MobileNetV2 unit",
     "shufflenet": "ShuffleNet unit", "shufflenetv2": "ShuffleNetV2 unit",
+    "factorised": "FCU / non-bottleneck-1D", "enet": "ENet bottleneck",
+    "joint-down": "3 x 3 conv beside 2 x 2 max pool", "indexed-pool": "2 x 2 max pool, indices kept",
 }  # fmt: skip
 
 
@@ -222,7 +235,8 @@ def _words(node: Node, path: str) -> str:
         return "image reinforcement" + (" (never runs)" if node.dead else "")
     if node.kind == "chain":
         chain = node.part("chain")
-        return "; ".join(_words(layer, "") for layer in chain) if isinstance(chain, tuple) else node.kind
+        words = "; ".join(_words(layer, "") for layer in chain) if isinstance(chain, tuple) else node.kind
+        return words + (" (never runs)" if node.dead else "")
     switches = [("fusion", ", HFF"), ("residual", ", residual")]
     ends = [words for name, words in switches if node.option(name)]
     return _KINDS.get(node.kind, f"{node.kind.upper()} unit") + "".join(ends)
@@ -233,7 +247,11 @@ _HEAD_JOINS = {"head.mix": "concat", "head.join": "resize + sum"}
 
 
 def _joins(block: Block, name: str) -> tuple[str, ...]:
-    """What happens before the last part of a level or of its downsampler."""
+    """What happens before a part of a block that is shown part by part: mostly before its last."""
+    if name == "last" and block.kind == "enet-up":
+        return ("unpool main, sum",)
+    if block.kind == "segnet-up":
+        return ("unpool",)
     if name == "mix" and block.kind == "espnet-stem":
         return ("concat(conv, image)",)
     if name == "mix":

@@ -173,9 +173,37 @@ def _shufflenetv2_presets() -> list[Preset]:
     return presets
 
 
+# network: (parameters, Cityscapes test mIoU %, source)
+_COMPARED: Mapping[str, tuple[float, float, str]] = {
+    "esnet": (1.66e6, 70.7, "ESNet README (nearly 1.6 M); 1.66 M: README of realtime-semantic-segmentation-pytorch"),
+    "erfnet": (2.06e6, 68.0, "README of realtime-semantic-segmentation-pytorch, paper columns"),
+    "enet": (0.37e6, 58.3, "README of realtime-semantic-segmentation-pytorch, paper columns"),
+    "segnet": (29.5e6, 57.0, "ESPNetv2, CVPR 2019, Cityscapes table; parameters, 56.1 % at 360 x 640: CFPNet table"),
+}  # fmt: skip
+
+
+def _compared_presets() -> list[Preset]:
+    """The networks that the papers compare with; 20 classes (with the void) as for ESPNet, where 19 are scored."""
+    return [
+        Preset(
+            name=name,
+            spec=ArchSpec(name, task="segmentation", classes=20, input_size=(512, 1024)),
+            published={"dataset": "Cityscapes test", "miou": miou, "params": params},
+            source=source,
+        )
+        for name, (params, miou, source) in _COMPARED.items()
+    ]
+
+
 PRESETS: Mapping[str, Preset] = {
     p.name: p
-    for p in (*_espnet_presets(), *_espnetv2_presets(), *_dicenet_presets(), *_shufflenetv2_presets())
+    for p in (
+        *_espnet_presets(),
+        *_espnetv2_presets(),
+        *_dicenet_presets(),
+        *_shufflenetv2_presets(),
+        *_compared_presets(),
+    )
 }
 """Every published network by name."""
 

@@ -32,8 +32,8 @@ class ArchSpec:
         network: one of :data:`archspace.plan.networks.NETWORKS`. ESPNet without its decoder is stored as ESPNet-C, and
             that without reinforcement as ESPNet-B: one network, one name.
         task: one of those that the network is for.
-        unit: the unit of each level that places units, from level 2 on (DiCENet, ShuffleNetV2: 3); one name stands
-            for all.
+        unit: the unit of each level that places units, from level 2 on (DiCENet, ShuffleNetV2: 3; ESNet, ERFNet,
+            ENet, SegNet: 1); one name stands for all.
         branches: K of level 2, 3, ...; one number stands for all levels whose unit has branches.
         width: s, multiplies the stage channels (rounding: :func:`archspace.plan.networks.stage_channels`).
         alphas: repeats of the unit at level 2, 3, ..., the strided unit not counted.
@@ -47,7 +47,7 @@ class ArchSpec:
         downsampling: ``strided-unit`` or ``strided-conv``.
         reinforcement: the downsampled image joins the features.
         decoder: ``espnet`` (reads level 1 after the image joined it: 19 channels), ``espnet-raw`` (before: 16),
-            ``edgenets`` or ``none``; for segmentation only.
+            ``edgenets``, ``none``, or the network's own by its name; for segmentation only.
         classes: number of classes.
         input_size: (H, W) in pixels.
         channels: channels of the image.

@@ -1,12 +1,23 @@
 """From a resolved spec to every derived integer of its network, without torch.
 
-``nodes`` is the tree, ``counts`` its closed-form counts, ``request`` what a unit is asked, ``esp``, ``compared``
-and ``dice`` the units, ``espnet``, ``espnetv2``, ``dicenet``, ``edgenets`` and ``heads`` the networks.
+``nodes`` is the tree, ``counts`` its closed-form counts, ``request`` what a unit is asked, ``esp``, ``compared``,
+``dice`` and ``factorised`` the units, the other files the networks and their heads.
 """
 
 from __future__ import annotations
 
-from archspace.plan import compared, dice, dicenet, esp, espnet, espnetv2  # noqa: F401  (they enter their designs)
+from archspace.plan import (  # noqa: F401  (they enter their designs)
+    compared,
+    dice,
+    dicenet,
+    enet,
+    erfnet,
+    esp,
+    espnet,
+    espnetv2,
+    factorised,
+    segnet,
+)
 from archspace.plan.counts import Count, count_block, count_layer, layer_params
 from archspace.plan.networks import NETWORKS, TASKS, stage_channels
 from archspace.plan.nodes import (

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import cycle, islice
+from typing import TYPE_CHECKING, TypeAlias
 
 from archspace.plan.nodes import Block
 from archspace.registry import Registry
 
 if TYPE_CHECKING:
     from archspace.spec import ArchSpec
+
+Pattern: TypeAlias = Mapping[int, tuple[tuple[int | None, int], ...]]
+"""By level, kernel and rate of its repeated units in turn."""
 
 TASKS = ("classification", "multilabel", "segmentation", "detection", "language")
 """Tasks that some network can be built for."""
@@ -59,6 +63,8 @@ class NetworkDesign:
         reinforcement: default input reinforcement.
         decoders: names of the segmentation decoders, the default first.
         multiples: for each decoder, what height and width must be multiples of.
+        pattern: by level, kernel and rate that its repeated units are asked for in turn; elsewhere the units' own
+            kernel and rate 1.
     """
 
     draw: Callable[[ArchSpec], Block]
@@ -73,6 +79,7 @@ class NetworkDesign:
     reinforcement: bool = True
     decoders: tuple[str, ...] = ("none",)
     multiples: Mapping[str, int] = field(default_factory=dict)
+    pattern: Pattern = field(default_factory=dict)
 
     def levels(self, task: str) -> int:
         """The deepest level that exists for ``task``."""
@@ -86,6 +93,10 @@ class NetworkDesign:
         """The default unit of every level that has one."""
         count = len(self.alphas[task])
         return self.unit[:count] if isinstance(self.unit, tuple) else (self.unit,) * count
+
+    def asked(self, level: int, repeats: int) -> tuple[tuple[int | None, int], ...]:
+        """Kernel and rate of each of the ``repeats`` units of ``level``."""
+        return tuple(islice(cycle(self.pattern.get(level, ((None, 1),))), repeats))
 
 
 NETWORKS: Registry[NetworkDesign] = Registry("network")

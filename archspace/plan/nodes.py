@@ -33,6 +33,7 @@ def later(default: Any) -> Any:
 class Conv:
     """A convolution with "same" zero padding, then an optional batch norm and activation.
 
+    An even kernel has the stride for its side and reads maps whose sides it divides.
     ``kernel`` is its side, or (height, width) of a factorised one. ``norm`` is the batch norm's epsilon, or ``None``
     for no norm. ``scale`` and ``least`` are for the stages of a
     spatial pyramid: the input is first resized to ``max(least, ceil(side x scale))``.
@@ -130,6 +131,7 @@ class Block:
         options: switches of the forward pass that are no layer (``residual``, ``fusion``).
         at: stride of the block's input relative to the input of the block around it.
         dead: the block is in the published layout but never runs.
+        dropout: share of the channels of a unit's own output that training drops before an identity joins.
     """
 
     kind: str
@@ -140,6 +142,7 @@ class Block:
     options: tuple[tuple[str, bool], ...] = ()
     at: int = 1
     dead: bool = False
+    dropout: float = later(0.0)
 
     def option(self, name: str) -> bool:
         """The switch called ``name``; off if the block has none of that name."""

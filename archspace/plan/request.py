@@ -26,8 +26,10 @@ class UnitRequest:
         residual: an identity is added where the shapes allow.
         act, eps: activation, and epsilon of the batch norms.
         pointwise_kernel: side of the reducing convolution, 1 or 3 (ESPNet table 2(d)).
-        kernel: side of the filters of units whose network chooses it (FCU); others have 3.
+        kernel: side of the filters of units whose network may choose it; ``None``: the unit's own (FCU 5, ENet's
+            bottleneck 3). Other units have 3.
         rate: dilation of units with one dilated branch whose network chooses it.
+        dropout: share of channels that units with spatial dropout lose in training; others have none.
         at: stride of the unit's input to the image (DICE has a filter for each row and column).
         activate: the unit ends in its activation; off where the network activates after a concatenation.
         where: field name for error messages (``branches[0]``).
@@ -44,8 +46,9 @@ class UnitRequest:
     act: str = "prelu"
     eps: float = 1e-5
     pointwise_kernel: int = 1
-    kernel: int = 3
+    kernel: int | None = None
     rate: int = 1
+    dropout: float = 0.0
     at: int = 8
     activate: bool = True
     where: str = "branches"
@@ -60,6 +63,11 @@ class UnitRequest:
     def identity(self) -> bool:
         """Whether an identity shortcut fits and is wanted."""
         return self.residual and self.stride == 1 and self.in_channels == self.out_channels
+
+    @property
+    def limited_rate(self) -> int:
+        """The rate that its network chose, after the limit and the switch that hold for all dilations."""
+        return limited_rates((self.rate,), self.limit, self.dilated)[0]
 
     @property
     def final(self) -> str | None:
@@ -80,6 +88,7 @@ class UnitDesign:
         residual: an identity can be added around the unit.
         projects: a strided unit keeps a (projected) shortcut.
         pointwise: strides at which the side of the reducing convolution can be chosen.
+        rated: its one branch takes the rate that its network chooses for its place.
     """
 
     draw: Callable[[UnitRequest], Block]
@@ -89,6 +98,7 @@ class UnitDesign:
     residual: bool = True
     projects: bool = False
     pointwise: tuple[int, ...] = ()
+    rated: bool = False
 
 
 UNITS: Registry[UnitDesign] = Registry("unit")

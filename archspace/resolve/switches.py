@@ -14,13 +14,14 @@ from archspace.resolve.units import names
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A kind of placed unit: the decoder's works at level 2."""
+    """A kind of placed unit: the decoder's works at level 2. ``asked``: the rates that the network chooses."""
 
     level: int
     unit: str
     k: int | None
     stride: int
     decoder: bool = False
+    asked: tuple[int, ...] = (1,)
 
     @property
     def design(self) -> UnitDesign:
@@ -29,6 +30,8 @@ class _Place:
     @property
     def rates(self) -> tuple[int, ...]:
         """Dilations before any limit."""
+        if self.design.rated:
+            return self.asked
         rates = self.design.rates
         return rates(min(self.k or 1, MOST_BRANCHES)) if rates is not None else ()
 
@@ -45,7 +48,8 @@ def _places(r: Resolution) -> list[_Place]:
         if unit and out["downsampling"] == "strided-unit":
             places.append(_Place(level, unit, k, 2))
         if unit and out["alphas"][i]:
-            places.append(_Place(level, unit, k, 1))
+            asked = tuple(rate for _, rate in r.design.asked(level, out["alphas"][i]))
+            places.append(_Place(level, unit, k, 1, asked=asked))
     if out["decoder"] in ("espnet", "espnet-raw"):
         k = decoder_branches(out["unit"][0], out["branches"][0], out["classes"])
         places.append(_Place(2, "esp", k, 1, decoder=True))

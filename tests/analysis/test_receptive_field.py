@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from analysis.effective_field import (
@@ -19,6 +20,7 @@ from analysis.effective_field import (
 from analysis.receptive_field import reaches, receptive_fields, unit_receptive_field
 from archspace.build import build
 from archspace.errors import FieldError, InputError
+from archspace.heads import mirrored
 from archspace.plan import UNITS, UnitRequest, draw_unit
 from archspace.presets import PRESETS
 from archspace.spec import ArchSpec
@@ -35,6 +37,18 @@ def positive(module: nn.Module) -> Any:
             if child.bias is not None:
                 nn.init.zeros_(child.bias)
     return module.double().eval()
+
+
+@pytest.fixture
+def linear_pools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Max pools average and unpools repeat: their gradients then show all that a maximum may come from."""
+
+    def averaged(x: Tensor, kernel: int, *, ceil_mode: bool, return_indices: bool = False) -> Any:
+        y = F.avg_pool2d(x, kernel, ceil_mode=ceil_mode)
+        return (y, torch.zeros_like(y)) if return_indices else y
+
+    monkeypatch.setattr(F, "max_pool2d", averaged)
+    monkeypatch.setattr(mirrored, "unpooled", lambda x, indices: F.interpolate(x, scale_factor=2.0))
 
 
 def extent(y: Tensor, x: Tensor, row: int) -> tuple[int, int]:
@@ -61,13 +75,18 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "limited": {"out_channels": 16, "limit": 5},
     "not dilated": {"out_channels": 16, "dilated": False, "fusion": False, "residual": False},
     "wide reduce": {"out_channels": 16, "pointwise_kernel": 3},
+    "side 5": {"out_channels": 16, "kernel": 5, "residual": False},
+    "rate 4": {"out_channels": 16, "rate": 4},
+    "narrower": {"out_channels": 8, "stride": 2, "branches": 2},
 }
 
 
 @pytest.mark.parametrize("case", REQUESTS)
 @pytest.mark.parametrize("name", list(UNITS))
+@pytest.mark.usefixtures("linear_pools")
 def test_units_see_what_their_gradient_says(name: str, case: str) -> None:
-    request = UnitRequest(in_channels=16, branches=UNITS[name].branches and 4, **REQUESTS[case])
+    asked = {"branches": UNITS[name].branches and 4, **REQUESTS[case]}
+    request = UnitRequest(in_channels=16, **asked)
     side = unit_receptive_field(name, request)
     x = torch.ones(1, 16, 81, 81, dtype=torch.double, requires_grad=True)
     y = positive(make(draw_unit(name, request)))(x)
@@ -109,13 +128,20 @@ SPECS = {
         alphas=(1, 2),
         unit=("esp", "resnet"),
     ),
-}
+    "factorised units": ArchSpec(
+        "espnetv2", classes=10, width=0.5, alphas=(1, 1, 1, 1), unit=("fcu", "pfcu", "non-bottleneck-1d", "enet")
+    ),
+    "esnet": ArchSpec("esnet", classes=3, alphas=(2, 1, 1)),
+    "erfnet": ArchSpec("erfnet", classes=3, alphas=(0, 1, 4)),
+    "enet": ArchSpec("enet", classes=3, alphas=(0, 2, 6)),
+    "enet, other units": ArchSpec("enet", classes=3, alphas=(1, 1, 1), unit=("enet", "pfcu", "esp"), decoder="none"),
+    "segnet": ArchSpec("segnet", classes=3, alphas=(1, 2, 0, 1, 2), width=0.25),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_networks_see_what_their_gradient_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A maximum has a gradient at one of its positions only; the mean of the same window at all of them.
-    monkeypatch.setattr("torch.nn.functional.max_pool2d", nn.functional.avg_pool2d)
+@pytest.mark.usefixtures("linear_pools")
+def test_networks_see_what_their_gradient_says(name: str) -> None:
     spec = SPECS[name]
     fields = {field.name: field for field in receptive_fields(spec)}
     largest = max(field.side or 0 for field in fields.values())
@@ -166,6 +192,12 @@ def test_every_preset_has_growing_fields_and_published_ones_are_pinned() -> None
         assert sides == sorted(sides)
     pinned = {field.name: field.side for field in receptive_fields(PRESETS["espnet"].spec)}
     assert pinned == {"level1": 3, "level2": 391, "level3": 2703, "head": 2839}
+    # Level 1: 3, and 4 positions of 2 pixels for each FCU; a PFCU of rates up to 9 adds 2 + 18 positions of 8.
+    pinned = {field.name: field.side for field in receptive_fields(PRESETS["esnet"].spec)}
+    assert pinned["level1"] == 3 + 3 * 8 and pinned["level3"] == pinned["level2"] + 8 + 3 * 20 * 8
+    # VGG16's pooled levels: 6, 16, 44, 100, 212 (a well-known table).
+    vgg = [field.side for field in receptive_fields(PRESETS["segnet"].spec)]
+    assert vgg[:5] == [6, 16, 44, 100, 212]
 
 
 def test_an_unknown_block_is_said_not_guessed() -> None:

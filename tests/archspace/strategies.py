@@ -67,9 +67,10 @@ def settled(fields: Mapping[str, Any]) -> ArchSpec:
     raise AssertionError(f"the messages about K lead nowhere: {fields}")
 
 
-def _sizes(task: str, decoder: str) -> tuple[int, ...]:
+def sizes(network: str, task: str, decoder: str) -> tuple[int, ...]:
     """Sides of images that fit; without a decoder every side does."""
-    return SIZES + ODD_SIZES if task != "segmentation" or decoder == "none" else SIZES
+    multiple = NETWORKS[network].multiples.get(decoder, 1) if task == "segmentation" else 1
+    return tuple(side for side in SIZES + ODD_SIZES if side % multiple == 0)
 
 
 @st.composite
@@ -77,9 +78,9 @@ def field_values(draw: st.DrawFn) -> dict[str, Any]:
     """A value for every field, whether or not the network can honour it."""
     network, task = draw(st.sampled_from(NETWORK_TASKS))
     decoder = draw(st.sampled_from(DECODERS))
-    # A sampler drops a decoder that the network does not have; the default then asks for multiples of 16.
-    fits = decoder in NETWORKS[network].decoders
-    side = st.sampled_from(_sizes(task, decoder if fits else "edgenets"))
+    # A sampler drops a decoder that the network does not have, for the network's own.
+    known = NETWORKS[network].decoders
+    side = st.sampled_from(sizes(network, task, decoder if decoder in known else known[0]))
 
     def per_level(one: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         return one | st.lists(one, min_size=MOST_LEVELS, max_size=MOST_LEVELS)
@@ -115,7 +116,7 @@ def random_fields(rng: random.Random) -> dict[str, Any]:
     """A seeded value for every field, whether or not the network can honour it."""
     network, task = rng.choice(NETWORK_TASKS)
     decoder = rng.choice(NETWORKS[network].decoders)
-    side = _sizes(task, decoder)
+    side = sizes(network, task, decoder)
     mixed = rng.random() < 0.5
     unit = [rng.choice(list(UNITS)) for _ in range(MOST_LEVELS)]
     return {

@@ -191,6 +191,9 @@ def test_real_inputs_must_fit(small: Network, tmp_path: Path, real: torch.Tensor
         ("espnetv2-seg-0.5", (48, 80)),
         ("dicenet-seg-0.5", (48, 240)),
         ("shufflenetv2-0.5", (64, 64)),
+        ("esnet", (64, 96)),
+        ("enet", (64, 96)),
+        ("segnet", (32, 64)),
     ],
 )
 def test_presets_export(name: str, size: tuple[int, int], tmp_path: Path) -> None:
@@ -211,6 +214,7 @@ def test_presets_export(name: str, size: tuple[int, int], tmp_path: Path) -> Non
         ("espnet-c", ("resnext", "asp")),
         ("espnet-c", ("resnet", "mobilenetv2")),
         ("espnet", ("eesp", "esp")),
+        ("espnetv2", ("fcu", "pfcu", "non-bottleneck-1d", "enet")),
     ],
 )
 def test_every_unit_exports(network: str, units: tuple[str, ...], tmp_path: Path) -> None:

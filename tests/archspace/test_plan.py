@@ -330,6 +330,22 @@ def closed_form(
     if unit == "resnext":
         b = n // 2
         return m * b + 9 * b * b // k + b * n + 6 * b + 3 * n + shortcut
+    down_own = n - m if n > m else n  # 3 x 3 with bias; BN and slopes of all
+    down = 9 * m * down_own + down_own + 3 * n
+    if unit in (
+        "fcu",
+        "non-bottleneck-1d",
+    ):  # two pairs of side x n^2 and bias; 3 slopes inside, 1 at the end
+        side = 5 if unit == "fcu" else 3
+        first = down if stride == 2 else side * m * n + side * n * n + 2 * n + 4 * n
+        return first + 2 * side * n * n + 2 * n + 3 * n + n
+    if unit == "pfcu":  # a first pair, three pairs with slopes inside, one BN, slopes at the end
+        first = down if stride == 2 else 3 * m * n + 3 * n * n + 2 * n + 4 * n
+        return first + 3 * (6 * n * n + 2 * n + n) + 2 * n + n
+    if unit == "enet":  # 1 x 1 (2 x 2) to a quarter, 3 x 3, 1 x 1; slopes inside twice and at the end
+        b = n // 4
+        narrows = m * n + 2 * n if projects and n < m else 0
+        return stride**2 * m * b + 9 * b * b + b * n + 6 * b + 2 * n + n + narrows
     if unit == "inception":
         b = n // k
         return k * (m * b + 3 * b) + 9 * b * n + 3 * n

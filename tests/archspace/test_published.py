@@ -139,6 +139,35 @@ def test_classification_layout(tmp_path: Path) -> None:
     assert torch.equal(loaded(x), network.eval()(x))
 
 
+def test_esnet_layout(shared: Path, tmp_path: Path) -> None:
+    """No weights are published: random tensors under the released code's names and shapes must all find a place."""
+    lines = (shared / "facts/keys/NOWEIGHTS_esnet.txt").read_text(encoding="utf-8").splitlines()
+    generator = torch.Generator().manual_seed(0)
+    state: dict[str, torch.Tensor] = {}
+    for name, shape, kind in (line.split("\t") for line in lines):
+        size = tuple(int(n) for n in shape.strip("()").split(",") if n.strip())
+        number = kind == "torch.int64"
+        state[name] = torch.tensor(7) if number else torch.rand(size, generator=generator) * 0.1 + 0.01
+    assert len(state) == 279
+    torch.save(state, tmp_path / "w.pth")
+    network = load_published(tmp_path / "w.pth")
+    assert network.spec == preset("esnet").spec and network.preprocessing is not None
+    assert (network.preprocessing.channel_order, network.preprocessing.mean) == ("rgb", (0, 0, 0))
+    ours = network.state_dict()
+    assert len(ours) == len(state)
+    for theirs, name in {
+        "encoder.layers.4.conv3x1_2.weight": "encoder.level2.units.0.chain.2.conv.weight",
+        "encoder.layers.8.conv1x3_25.bias": "encoder.level3.units.1.branches.1.chain.1.conv.bias",
+        "encoder.layers.9.bn2.running_var": "encoder.level3.units.2.norm.norm.running_var",
+        "decoder.layers.3.conv.weight": "head.up2.conv.weight",
+        "decoder.layers.5.bn1.bias": "head.units1.1.chain.1.norm.bias",
+        "encoder_output_conv.bias": "head.scores3.chain.0.conv.bias",
+    }.items():
+        assert torch.equal(state[theirs], ours[name]), theirs
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, 32, 64)).shape == (1, 20, 32, 64)
+
+
 def _published_names(ours: list[str]) -> dict[str, str]:
     """Names of the classification layout as the facts give them, written out apart from the loader's rules."""
     names = {}
