@@ -32,10 +32,11 @@ class ArchSpec:
     ``None``, and giving it a value raises. Fields in the papers' words:
 
     Attributes:
-        network: ``espnet-a``, ``espnet-b``, ``espnet-c``, ``espnet`` or ``espnetv2``. ESPNet without its decoder is
-            stored as ESPNet-C, and that without reinforcement as ESPNet-B: one network, one name.
-        task: ``classification`` or ``segmentation``.
-        unit: the unit of level 2, 3, ...; one name stands for all.
+        network: ``espnet-a``, ``espnet-b``, ``espnet-c``, ``espnet``, ``espnetv2``, ``mobilenetv1``, ``mobilenetv2``
+            or ``shufflenetv1``. ESPNet without its decoder is stored as ESPNet-C, and that without reinforcement as
+            ESPNet-B: one network, one name.
+        task: ``classification``, ``multilabel``, ``segmentation`` or ``detection``.
+        unit: the unit of level 2, 3, ... (ShuffleNet: 3, 4, ...); one name stands for all.
         branches: K of level 2, 3, ...; one number stands for all levels whose unit has branches.
         width: s, multiplies the stage channels (rounding: :func:`archspace.plan.networks.stage_channels`).
         alphas: repeats of the unit at level 2, 3, ..., the strided unit not counted.
@@ -49,8 +50,8 @@ class ArchSpec:
         downsampling: ``strided-unit`` or ``strided-conv``.
         reinforcement: the downsampled image joins the features.
         decoder: ``espnet`` (reads level 1 after the image joined it: 19 channels), ``espnet-raw`` (before: 16),
-            ``edgenets`` or ``none``; for segmentation only.
-        classes: number of classes.
+            ``edgenets``, ``pyramid`` (that of the ESPNetv2 repository) or ``none``; for segmentation only.
+        classes: number of classes; a detector counts its background among them.
         input_size: (H, W) in pixels.
         channels: channels of the image.
     """
