@@ -24,7 +24,9 @@ def units(r: Resolution) -> None:
     """The unit of each level that places one."""
     default = r.design.units(r.out["task"])
     if "unit" not in r.design.honours:
-        r.unfit("unit", f"{r.out['network']} has no unit to choose")
+        given = r.given.get("unit")
+        if ((given,) * len(default) if isinstance(given, str) else tuple(given or default)) != default:
+            r.unfit("unit", f"{r.out['network']} has no unit to choose")
         r.out["unit"] = default
         return
     known = list(UNITS)
