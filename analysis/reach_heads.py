@@ -51,7 +51,10 @@ def _espnetv2_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
 
 
 def _detector(head: Block, last: Reach, walk: Walk) -> Reach:
-    """The scores of level 8 see the whole image; those of the levels above it are bounded by it."""
+    """The scores of level 8 see the whole image; those of the levels above it are bounded by it.
+
+    The output's stride is that of its finest map.
+    """
     level6 = walk.note("head.level6", chained(head.part("level6"), last))
     level7 = walk.note("head.level7", chained(head.part("level7"), level6))
     whole = walk.note("head.level8", Reach(level7.stride, whole=GLOBAL_POOLING))
@@ -61,7 +64,7 @@ def _detector(head: Block, last: Reach, walk: Walk) -> Reach:
     for name in ("locations", "confidences"):
         for index, seen in enumerate((*maps, level7, whole)):
             walk.note(f"head.{name}.{index}", seen)
-    return whole
+    return Reach(STRIDES[0], whole=GLOBAL_POOLING)
 
 
 HEADS: dict[str, Callable[[Block, Reach, Walk], Reach]] = {

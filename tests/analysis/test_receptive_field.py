@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from analysis.effective_field import (
@@ -89,6 +90,11 @@ SPECS = {
     "units": ArchSpec("espnet-b", task="segmentation", classes=3, unit=("asp", "inception"), branches=(3, 4)),
     "no alphas": ArchSpec("espnetv2", classes=10, width=0.5, alphas=(0, 0, 0, 0), reinforcement=False),
     "espnetv2": ArchSpec("espnetv2", classes=10, width=0.5, alphas=(0, 1, 2, 1)),
+    "mobilenetv1": ArchSpec("mobilenetv1", classes=10, width=0.25, alphas=(0, 1, 2, 1), activation="relu"),
+    "mobilenetv2": ArchSpec(
+        "mobilenetv2", classes=10, width=0.25, alphas=(1, 0, 3, 2), unit="resnet", activation="relu"
+    ),
+    "shufflenetv1": ArchSpec("shufflenetv1", classes=10, width=0.25, branches=2, alphas=(1, 2, 0)),
     "strided-conv": ArchSpec(
         "espnetv2",
         classes=10,
@@ -101,7 +107,9 @@ SPECS = {
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_networks_see_what_their_gradient_says(name: str) -> None:
+def test_networks_see_what_their_gradient_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A maximum has a gradient at one pixel of its window alone; an average of the same window at all of them.
+    monkeypatch.setattr(F, "max_pool2d", F.avg_pool2d)
     spec = SPECS[name]
     fields = {field.name: field for field in receptive_fields(spec)}
     largest = max(field.side or 0 for field in fields.values())
@@ -136,6 +144,28 @@ def test_global_pooling_sees_the_whole_image(name: str) -> None:
     score = y[0, :, 160, 16].sum() if seg else y.sum()
     (gradient,) = torch.autograd.grad(score, x)
     assert bool((gradient != 0).all())
+
+
+@pytest.mark.parametrize("output", ["confidences", "locations"])
+def test_the_last_box_of_a_detector_sees_the_whole_image(output: str) -> None:
+    spec = ArchSpec("espnetv2", task="detection", classes=4, width=0.5, alphas=(0, 0, 0, 0))
+    head = receptive_fields(spec)[-1]
+    assert head.side is None and head.whole and "whole image" in head.whole
+    seen = reaches(spec)
+    assert seen["head.level7"].side == seen["expand"].side + 2 * 32 + 2 * 64  # type: ignore[operator]
+    x = strip(3, 320, 32)
+    y = positive(build(spec))(x)[0 if output == "confidences" else 1]
+    (gradient,) = torch.autograd.grad(y[0, -1].sum(), x)
+    assert bool((gradient != 0).all())
+    assert {seen[f"head.{output}.{index}"].side is None for index in (0, 1, 2, 3, 5)} == {True}
+    assert seen[f"head.{output}.4"].side == seen["head.level7"].side
+
+
+def test_aligned_corners_are_bounded_by_the_whole_image_not_guessed() -> None:
+    spec = ArchSpec("espnetv2", task="segmentation", decoder="pyramid", classes=4, width=0.5)
+    seen = reaches(spec)
+    assert seen["head.project4"].side == seen["level4"].side
+    assert "aligned corners" in (seen["head.unit3"].whole or "") and receptive_fields(spec)[-1].side is None
 
 
 def test_every_preset_has_growing_fields_and_published_ones_are_pinned() -> None:

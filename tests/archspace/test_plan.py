@@ -221,7 +221,7 @@ def closed_form(
         return m * b // first + 9 * b + b * n // k + 3 * b + 2 * b + 3 * n
     if unit == "shufflenetv2":
         h = n // 2
-        if stride == 1:
+        if stride == 1 and m == n:
             return 2 * h * h + 9 * h + 8 * h
         return (m * h + 9 * h + h * h + 8 * h) + (9 * m + 2 * m + m * h + 3 * h)
     if unit == "resnet":
@@ -238,7 +238,7 @@ def closed_form(
 
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize(
-    ("m", "n", "stride"), [(64, 64, 1), (128, 128, 1), (64, 64, 2), (19, 64, 2), (131, 128, 2)]
+    ("m", "n", "stride"), [(64, 64, 1), (128, 128, 1), (64, 96, 1), (64, 64, 2), (19, 64, 2), (131, 128, 2)]
 )
 @pytest.mark.parametrize("residual", [True, False])
 def test_parameters_of_a_unit(unit: str, m: int, n: int, stride: int, residual: bool) -> None:

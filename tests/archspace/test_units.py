@@ -16,7 +16,7 @@ from archspace.units import BlockModule, make
 from archspace.units.base import initialise, running_sums, shuffle
 
 STRIDED = [(32, 32), (64, 96), (19, 32), (131, 128), (16, 16)]
-PLAIN = [(32, 32), (64, 64)]
+PLAIN = [(32, 32), (64, 64), (64, 96), (96, 32)]
 PLACES = [(m, n, 2) for m, n in STRIDED] + [(m, n, 1) for m, n in PLAIN]
 SIZES = [(13, 17), (16, 8), (5, 1)]
 
