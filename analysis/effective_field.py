@@ -108,7 +108,8 @@ def effective_receptive_field(
     Args:
         network: usually trained; it runs in eval mode and is left as it was.
         images: (N, C, H, W), preprocessed.
-        level: ``level1``, ``level2``, ..., ``expand`` of a classifier, or ``head``.
+        level: ``level1``, ``level2``, ..., ``expand`` of a classifier, or ``head`` (of a detector: the scores of its
+            finest map).
         draws: standard normal output gradients for each image.
         seed: of the output gradients.
 
@@ -179,6 +180,9 @@ def _gradients(
 
 
 def _output(network: Network, features: dict[str, Tensor], level: str, size: tuple[int, int]) -> Tensor:
+    if level == "head" and network.spec.task == "detection":
+        finest = network.head.maps(features)[0]  # type: ignore[operator]
+        return network.head.confidences[0](finest)  # type: ignore[index, operator, no-any-return]
     if level == "head":
         return network.head(features, size)  # type: ignore[no-any-return]
     return features["last"] if level == "expand" else features[level]

@@ -1,13 +1,13 @@
 """What a position of a map sees of the image, followed through layers and units. No torch.
 
-The dataflow of every kind of block of a unit is written down here; of encoders and heads in
-:mod:`analysis.reach_networks`.
+The dataflow of every kind of block of a unit is written down here; of encoders and heads in the other ``reach_`` files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from math import gcd, lcm
 
 from archspace.errors import InputError
@@ -15,6 +15,7 @@ from archspace.plan import Block, Conv, Deconv, Linear, Node, NormAct
 
 GLOBAL_POOLING = "global pooling sees the whole image"
 PYRAMID_POOLING = "pyramid pooling, taken as the whole image"
+ALIGNED_RESIZE = "resizing with aligned corners, taken as the whole image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,18 @@ class Reach:
     def side(self) -> int | None:
         """Side of the largest field in pixels; ``None``: the whole image."""
         return None if self.whole else max(last - first + 1 for first, last in self.spans)
+
+
+@dataclass(slots=True)
+class Walk:
+    """A walk through a plan; it notes what the parts of encoder and head see, by dotted path."""
+
+    seen: dict[str, Reach] = field(default_factory=dict)
+
+    def note(self, path: str, reach: Reach) -> Reach:
+        """Notes what the part at ``path`` sees, and returns it."""
+        self.seen[path] = reach
+        return reach
 
 
 def windowed(x: Reach, kernel: int, stride: int = 1, dilation: int = 1) -> Reach:
@@ -92,7 +105,7 @@ def after(node: Node, x: Reach) -> Reach:
     if isinstance(node, Linear):
         return Reach(x.stride, x.spans, GLOBAL_POOLING)
     if isinstance(node, Block):
-        return known(_BLOCKS, node)(node, x)
+        return known(BLOCKS, node)(node, x)
     if isinstance(node, NormAct):
         return x
     raise InputError(f"receptive field: {type(node).__name__}: the dataflow of this layer is not known here")
@@ -103,6 +116,15 @@ def chained(nodes: Node | tuple[Node, ...], x: Reach) -> Reach:
     for node in nodes if isinstance(nodes, tuple) else (nodes,):
         x = after(node, x)
     return x
+
+
+def runs(path: str, nodes: Sequence[Node]) -> Iterator[tuple[str, tuple[Node, ...]]]:
+    """Equal nodes in a row together; where not all are equal, under ``path`` and the number of the first of them."""
+    first = 0
+    for _, equal in groupby(nodes):
+        run = tuple(equal)
+        yield path if len(run) == len(nodes) else f"{path}.{first}", run
+        first += len(run)
 
 
 def _shortcut(block: Block, y: Reach, x: Reach) -> Reach:
@@ -156,7 +178,7 @@ def _joint_down(block: Block, x: Reach) -> Reach:
     return joined(y, windowed(x, 2, 2)) if block.option("concat") else y
 
 
-_BLOCKS: dict[str, Callable[[Block, Reach], Reach]] = {
+BLOCKS: dict[str, Callable[[Block, Reach], Reach]] = {
     **dict.fromkeys(("esp", "eesp", "asp", "pfcu"), _split),
     **dict.fromkeys(("chain", "mobilenet", "mobilenetv2", "resnet", "resnext", "shufflenet"), _chain),
     **dict.fromkeys(("factorised", "enet"), _chain),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.reach import Reach, chained, joined, upsampled
-from analysis.reach_networks import Walk
+from analysis.reach import Reach, Walk, chained, joined, upsampled
 from archspace.plan import Block
 
 

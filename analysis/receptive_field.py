@@ -5,9 +5,10 @@ dimension is enough: the height. Where channels see differently the largest fiel
 units here (a test compares with the gradient of the built networks). A max pool sees its window; an unpooled map
 sees at each place what its coarse position sees, wherever in the window the value is put.
 
-Two kinds of layers have no field of a fixed side: *global pooling* (the classifier, the gates of DiCE and of EdgeNets'
+Three kinds of layers have no field of a fixed side: *global pooling* (the classifier, the gates of DiCE and EdgeNets'
 decoder) sees the whole image; *pyramid pooling* pools to a share of the map, so that its field grows with the image:
-it is taken as the whole image, an upper bound. EdgeNets' decoder has both, so its scores see the whole image exactly.
+it is taken as the whole image, an upper bound; so is what *resizing with aligned corners* reads, whose field drifts
+from position to position. EdgeNets' decoder has global pooling, so its scores see the whole image exactly.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from analysis.reach import Reach, after, known
+from analysis.reach import Reach, Walk, after, known
+from analysis.reach_encoders import ENCODERS
+from analysis.reach_heads import HEADS
 from analysis.reach_mirrored import MIRRORED_ENCODERS, MIRRORED_HEADS
-from analysis.reach_networks import ENCODERS, HEADS, Walk
 from archspace.plan import Block, UnitRequest, draw_unit
 from archspace.spec import ArchSpec
 

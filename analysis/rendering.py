@@ -119,7 +119,7 @@ def print_presets(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _published(published: Mapping[str, Any]) -> str:
-    for metric, title in (("accuracy", "top-1"), ("miou", "mIoU")):
+    for metric, title in (("accuracy", "top-1"), ("miou", "mIoU"), ("map", "AP"), ("map_50", "AP50")):
         if published.get(metric) is not None:
             return f"{title} {published[metric]:g} %, {published.get('dataset', 'data set unknown')}"
     return "-"

@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.complexity import count
 from analysis.cost import CONVENTION
-from analysis.reach import GLOBAL_POOLING, PYRAMID_POOLING
+from analysis.reach import ALIGNED_RESIZE, GLOBAL_POOLING, PYRAMID_POOLING, runs
 from analysis.receptive_field import reaches
 from archspace.errors import InputError
 from archspace.plan import (
@@ -95,7 +95,7 @@ def rows(spec: ArchSpec) -> list[Row]:
         lines += _rows(name, name, node, spec.input_size, 1)
     for name, part in head.parts:
         lines += _rows("head", f"head.{name}", part, spec.input_size, 1)
-    if head.kind == "edgenets-decoder":
+    if head.kind in RESIZED:
         lines.append(
             replace(
                 lines[-1],
@@ -110,8 +110,11 @@ def rows(spec: ArchSpec) -> list[Row]:
     return [replace(line, receptive_field=_seen(spec, line)) for line in lines]
 
 
+RESIZED = ("edgenets-decoder", "espnetv2-decoder")
+"""Heads whose last step resizes the scores to the image's size."""
+
 EXPANDED = (
-    "espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down", "dicenet-level",
+    "espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down", "dicenet-level", "mobile-level",
     "erfnet-level", "enet-level", "segnet-level", "enet-up", "segnet-up",
 )  # fmt: skip
 """Blocks that are shown part by part."""
@@ -129,7 +132,8 @@ def _rows(level: str, path: str, part: Node | tuple[Node, ...], size: Size, at: 
                 joins = _joins(first, name)
                 yield replace(row, layer=" + ".join((*joins, row.layer))) if joins else row
         return
-    yield _row(level, path, nodes, size, at)
+    for where, run in runs(path, nodes):
+        yield _row(level, where, run, size, at)
 
 
 def _row(level: str, path: str, nodes: tuple[Node, ...], size: Size, at: int) -> Row:
@@ -201,8 +205,9 @@ def _rates(branch: Node) -> tuple[int, ...]:
 
 _KINDS = {
     "edgenets-pyramid": "efficient pyramid pooling",
-    "edgenets-weighted": "3 x 3, gated by the pooled map",
+    "espnetv2-psp": "pyramid pooling",
     "max-pool": "3 x 3 max pool",
+    "edgenets-weighted": "3 x 3, gated by the pooled map",
     "shuffle-dice": "DiCE unit",
     "resnet": "ResNet unit", "resnext": "ResNeXt unit", "inception": "Inception unit",
     "mobilenet": "MobileNet unit", "mobilenetv2": "MobileNetV2 unit",
@@ -214,14 +219,12 @@ _KINDS = {
 
 def _words(node: Node, path: str) -> str:
     """What a node is, in the papers' words."""
+    before = next((words for start, words in _BEFORE.items() if path.startswith(start)), "")
     if isinstance(node, Conv):
         kind = f"{node.sides[0]} x {node.sides[1]} conv" + (" on the pooled map" if node.at == 0 else "")
-        depthwise = node.groups == node.in_channels > 1
-        return (
-            f"{kind}, depth-wise"
-            if depthwise
-            else kind + (f", {node.groups} groups" if node.groups > 1 else "")
-        )
+        if node.groups > 1:
+            kind += ", depth-wise" if node.groups == node.in_channels else f", {node.groups} groups"
+        return _joined(before, kind)
     if isinstance(node, Deconv):
         return f"{node.side} x {node.side} transposed conv"
     if isinstance(node, AxisConv):
@@ -229,8 +232,7 @@ def _words(node: Node, path: str) -> str:
     if isinstance(node, Linear):
         return "global average pool, linear"
     if isinstance(node, NormAct):
-        before = next((words for start, words in _HEAD_JOINS.items() if path.startswith(start)), "")
-        return " + ".join(filter(None, (before, "BN" if node.norm is not None else "", node.act)))
+        return _joined(before, "BN" if node.norm is not None else "", node.act or "")
     if path.endswith(".image"):
         return "image reinforcement" + (" (never runs)" if node.dead else "")
     if node.kind == "chain":
@@ -239,11 +241,18 @@ def _words(node: Node, path: str) -> str:
         return words + (" (never runs)" if node.dead else "")
     switches = [("fusion", ", HFF"), ("residual", ", residual")]
     ends = [words for name, words in switches if node.option(name)]
-    return _KINDS.get(node.kind, f"{node.kind.upper()} unit") + "".join(ends)
+    return _joined(before, _KINDS.get(node.kind, f"{node.kind.upper()} unit") + "".join(ends))
 
 
-_HEAD_JOINS = {"head.mix": "concat", "head.join": "resize + sum"}
-"""What happens before a decoder's batch norms that stand alone, by the start of their paths."""
+def _joined(*words: str) -> str:
+    return " + ".join(filter(None, words)).replace(": +", ":")
+
+
+_BEFORE = {
+    "head.mix": "concat", "head.join": "resize + sum", "head.fuse": "resize + concat", "head.unit3": "resize + concat",
+    "head.level8": "global average pool", "head.locations": "boxes:", "head.confidences": "scores:",
+}  # fmt: skip
+"""What happens before a part of a head, or what it is for, by the start of its path."""
 
 
 def _joins(block: Block, name: str) -> tuple[str, ...]:
@@ -273,10 +282,14 @@ def _seen(spec: ArchSpec, row: Row) -> int | str | None:
     except InputError:
         return UNSEEN
     path = row.path
-    if path not in seen:
+    while path and path not in seen:
         path = path.rpartition(".")[0]
-    if path not in seen:
+    if not path:
         return UNSEEN
     reach = seen[path]
-    short = {GLOBAL_POOLING: "whole image", PYRAMID_POOLING: "whole image (pyramid)"}
+    short = {
+        GLOBAL_POOLING: "whole image",
+        PYRAMID_POOLING: "whole image (pyramid)",
+        ALIGNED_RESIZE: "whole image (resized)",
+    }
     return short[reach.whole] if reach.whole else int(reach.side or 0)

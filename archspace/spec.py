@@ -32,9 +32,10 @@ class ArchSpec:
         network: one of :data:`archspace.plan.networks.NETWORKS`. ESPNet without its decoder is stored as ESPNet-C, and
             that without reinforcement as ESPNet-B: one network, one name.
         task: one of those that the network is for.
-        unit: the unit of each level that places units, from level 2 on (DiCENet, ShuffleNetV2: 3; ESNet, ERFNet,
+        unit: the unit of each level that places units, from level 2 on (DiCENet, ShuffleNets: 3; ESNet, ERFNet,
             ENet, SegNet: 1); one name stands for all.
-        branches: K of level 2, 3, ...; one number stands for all levels whose unit has branches.
+        branches: K of the same levels; one number stands for all levels whose unit has branches. Left out, it is
+            the unit's own, or the nearest that the level's channels allow.
         width: s, multiplies the stage channels (rounding: :func:`archspace.plan.networks.stage_channels`).
         alphas: repeats of the unit at level 2, 3, ..., the strided unit not counted.
         receptive_field: largest effective kernel of a branch at level 1, 2, ...; it holds for the level's units
@@ -47,8 +48,9 @@ class ArchSpec:
         downsampling: ``strided-unit`` or ``strided-conv``.
         reinforcement: the downsampled image joins the features.
         decoder: ``espnet`` (reads level 1 after the image joined it: 19 channels), ``espnet-raw`` (before: 16),
-            ``edgenets``, ``none``, or the network's own by its name; for segmentation only.
-        classes: number of classes.
+            ``edgenets``, ``pyramid`` (that of the ESPNetv2 repository), ``none``, or the network's own by its name; for
+            segmentation only.
+        classes: number of classes; a detector counts its background among them.
         input_size: (H, W) in pixels.
         channels: channels of the image.
     """

@@ -16,8 +16,8 @@ class Down(BlockModule):
     image: nn.Module
     last: nn.Module
 
-    def forward(self, x: Tensor, image: Tensor) -> Tensor:
-        """(N, C, H, W) and the image at half of that size -> (N, C', H/2, W/2)."""
+    def forward(self, x: Tensor, image: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) and, with reinforcement, the image at half of that size -> (N, C', H/2, W/2)."""
         y: Tensor = self.unit(x)
         if self.block.option("concat"):
             y = torch.cat((halved(x), y), 1)

@@ -16,6 +16,7 @@ from archspace.plan import (  # noqa: F401  (they enter their designs)
     espnet,
     espnetv2,
     factorised,
+    mobile,
     segnet,
 )
 from archspace.plan.counts import Count, count_block, count_layer, layer_params

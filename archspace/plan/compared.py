@@ -60,14 +60,14 @@ def _mobilenetv2(r: UnitRequest) -> Block:
 def _shufflenet(r: UnitRequest) -> Block:
     """ShuffleNet: grouped 1 x 1, shuffle, 3 x 3 depth-wise, grouped 1 x 1 (Zhang et al. 2018), K groups.
 
-    The inner width is a quarter of the output. The strided form here is the residual branch alone; the
-    concatenation with the pooled input is ESPNetv2's downsampling and is that network's own.
+    The inner width is a quarter of the output, unless the network says otherwise. The strided form here is the
+    residual branch alone; the concatenation with the pooled input is the network's own.
     """
-    mid = r.out_channels // 4
+    mid = r.inner or r.out_channels // 4
     reads = (r.in_channels,) if r.stride == 1 else ()
-    rule = f"K must divide the {r.out_channels} channels and their quarter, {mid}"
+    rule = f"K must divide the {r.out_channels} channels and the bottleneck's {mid}"
     k = need(r, divides(r.out_channels, mid, *reads), rule)
-    first = first_groups(k, r.in_channels)
+    first = first_groups(k, r.in_channels) if r.grouped else 1
     return _chain(
         "shufflenet", r,
         Conv(in_channels=r.in_channels, out_channels=mid, groups=first, norm=r.eps, act=r.act),

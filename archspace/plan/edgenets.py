@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from archspace.plan.heads import network
 from archspace.plan.networks import NETWORKS
 from archspace.plan.nodes import Block, Conv, Node, NormAct
+from archspace.plan.pyramid import pyramid
 
 if TYPE_CHECKING:
     from archspace.spec import ArchSpec
@@ -15,32 +16,6 @@ if TYPE_CHECKING:
 EPS = 1e-5
 DECODER_PLANES = (64, 48, 32)
 PYRAMID_SCALES = (2.0, 1.5, 1.0, 0.5, 0.1)
-PYRAMID_LEAST = 5
-
-
-def _pyramid(inputs: int, outputs: int, planes: int, act: str, at: int, last: bool) -> Block:
-    """Efficient pyramid pooling: depth-wise 3 x 3 at five scales of a narrow map, merged by groups."""
-    scales = len(PYRAMID_SCALES)
-    stages = tuple(
-        Conv(
-            in_channels=planes, out_channels=planes, kernel=3, groups=planes, scale=scale, least=PYRAMID_LEAST
-        )
-        for scale in PYRAMID_SCALES
-    )
-    wide = planes * scales
-    tail = () if last else (("last", NormAct(channels=outputs, norm=EPS, act=act)),)
-    return Block(
-        "edgenets-pyramid", inputs, outputs, 1,
-        (
-            ("project", Conv(in_channels=inputs, out_channels=planes, norm=EPS, act=act)),
-            ("stages", stages),
-            ("mix", NormAct(channels=wide, norm=EPS, act=act)),
-            ("merge", Conv(in_channels=wide, out_channels=planes, kernel=3, groups=planes, norm=EPS, act=act)),
-            ("expand", Conv(in_channels=planes, out_channels=outputs, bias=last)),
-            *tail,
-        ),
-        at=at,
-    )  # fmt: skip
 
 
 def _weighted(inputs: int, outputs: int, act: str, at: int) -> Block:
@@ -63,12 +38,13 @@ def edgenets_decoder(encoder: Block, skips: tuple[int, ...], classes: int, act: 
     inputs = encoder.out_channels
     for step, (width, skip) in enumerate(zip(DECODER_PLANES, skips, strict=True), start=1):
         parts += [
-            (f"pyramid{step}", _pyramid(inputs, width, planes, act, at, last=False)),
+            (f"pyramid{step}", pyramid(inputs, width, planes, PYRAMID_SCALES, act=act, eps=EPS, at=at)),
             (f"skip{step}", _weighted(skip, width, act, at // 2)),
             (f"join{step}", NormAct(channels=width, norm=EPS, act=act, at=at // 2)),
         ]
         inputs, at = width, at // 2
-    parts.append(("pyramid4", _pyramid(inputs, classes, planes, act, at, last=True)))
+    scores = pyramid(inputs, classes, planes, PYRAMID_SCALES, act=act, eps=EPS, at=at, scores=True)
+    parts.append(("pyramid4", scores))
     return Block("edgenets-decoder", encoder.out_channels, classes, 1, tuple(parts))
 
 

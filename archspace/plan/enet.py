@@ -73,6 +73,7 @@ NETWORKS.register("enet")(
         alphas={"segmentation": (0, 4, 16)},
         first=1,
         eps=EPS,
+        strides=False,
         honours=frozenset({"unit"}),
         reinforcement=False,
         decoders=("enet", "none"),

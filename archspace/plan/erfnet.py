@@ -108,7 +108,7 @@ def _design(
 ) -> NetworkDesign:
     return NetworkDesign(
         draw=_draw, widths=partial(stage_channels, CHANNELS), unit=unit, alphas={"segmentation": alphas}, first=1,
-        eps=EPS, activation="relu", honours=frozenset({"unit"}), reinforcement=False,
+        eps=EPS, activation="relu", honours=frozenset({"unit"}), strides=False, reinforcement=False,
         decoders=(name, "none"), multiples={name: 8}, pattern=pattern,
     )  # fmt: skip
 

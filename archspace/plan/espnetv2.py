@@ -1,15 +1,17 @@
-"""ESPNetv2 as a tree of layers (ESPNetv2 table 1), with the segmentation decoder of EdgeNets. No torch."""
+"""ESPNetv2 as a tree of layers (ESPNetv2 table 1), with two decoders and a detector. No torch."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
+from archspace.plan.detection import detector
 from archspace.plan.edgenets import edgenets_network
-from archspace.plan.heads import task_head
+from archspace.plan.heads import network, task_head
 from archspace.plan.networks import NETWORKS, SCORES_OF_IMAGE, NetworkDesign, for_scores, stage_channels
 from archspace.plan.nodes import Block, Conv, Node, NormAct
 from archspace.plan.placing import repeated_unit, strided_unit
+from archspace.plan.request import UnitRequest, draw_unit
 
 if TYPE_CHECKING:
     from archspace.spec import ArchSpec
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 EPS = 1e-5
 LAST_CHANNELS, LAST_CHANNELS_WIDE, WIDE_FROM = 1024, 1280, 1.5
 LAST_GROUPS = 4
+PYRAMID_UNIT_BRANCHES, POOLED_STAGES = 4, 4
 
 
 def _down(spec: ArchSpec, level: int, inputs: int, outputs: int) -> Block:
@@ -80,9 +83,52 @@ def _encoder(spec: ArchSpec) -> Block:
     return Block("espnetv2-encoder", spec.channels, outputs, 2 ** len(channels), tuple(parts))
 
 
+def _pyramid_decoder(spec: ArchSpec, channels: tuple[int, ...]) -> Block:
+    """The decoder of the ESPNetv2 repository: level 4 joins level 3, then an EESP unit and pyramid pooling.
+
+    The unit has the limit of level 4 and, as published, K = 4 whatever K the encoder has. The released network has
+    the scores of level 3 (``project3``) as a second output in training.
+    """
+    one, two, three, four = channels
+    classes, act = spec.classes, spec.activation
+    limits = spec.receptive_field
+    unit = UnitRequest(
+        in_channels=2 * three, out_channels=three, branches=PYRAMID_UNIT_BRANCHES,
+        limit=limits[3] if limits else None, dilated=bool(spec.dilated), fusion=spec.fusion == "hff",
+        residual=False, act=act, eps=EPS, pointwise_kernel=spec.pointwise_kernel or 1,
+    )  # fmt: skip
+    stages = tuple(
+        Conv(in_channels=three, out_channels=three, kernel=3, groups=three, at=2**step)
+        for step in range(1, POOLED_STAGES + 1)
+    )
+    wide = three * (1 + POOLED_STAGES)
+    pooled = Conv(in_channels=wide, out_channels=three, norm=EPS, act=act)
+    return Block(
+        "espnetv2-decoder", four, classes, 1,
+        (
+            ("project4", Conv(in_channels=four, out_channels=three, norm=EPS, act=act, at=16)),
+            ("unit3", draw_unit("eesp", unit).moved(8)),
+            ("pool3", Block("espnetv2-psp", three, three, 1, (("stages", stages), ("project", pooled)), at=8)),
+            ("project3", Conv(in_channels=three, out_channels=classes, at=8)),
+            ("act3", NormAct(channels=classes, norm=EPS, act=act, at=8)),
+            ("project2", Conv(in_channels=two + classes, out_channels=classes, norm=EPS, act=act, at=4)),
+            ("project1", Conv(in_channels=one + classes, out_channels=classes, at=2)),
+        ),
+    )  # fmt: skip
+
+
 def _draw(spec: ArchSpec) -> Block:
     encoder = _encoder(spec)
-    return edgenets_network(spec, encoder) if spec.decoder == "edgenets" else task_head(spec, encoder)
+    channels = NETWORKS[spec.network].channels(spec.width, spec.task)
+    if spec.task == "detection":
+        return network(
+            encoder, detector(encoder, (channels[2], channels[3]), spec.classes, spec.activation, EPS)
+        )
+    if spec.decoder == "edgenets":
+        return edgenets_network(spec, encoder)
+    if spec.decoder == "pyramid":
+        return network(encoder, _pyramid_decoder(spec, channels))
+    return task_head(spec, encoder)
 
 
 NETWORKS.register("espnetv2")(
@@ -90,10 +136,10 @@ NETWORKS.register("espnetv2")(
         draw=_draw,
         widths=partial(stage_channels, (32, 64, 128, 256, 512), cap_first=32),
         unit="eesp",
-        alphas={**for_scores((0, 3, 7, 3)), "segmentation": (0, 3, 7)},
+        alphas={**for_scores((0, 3, 7, 3)), "segmentation": (0, 3, 7), "detection": (0, 3, 7, 3)},
         limits=(13, 11, 9, 7, 5),
         eps=EPS,
-        decoders=("edgenets", "none"),
-        multiples={"edgenets": 16},
+        decoders=("edgenets", "pyramid", "none"),
+        multiples={"edgenets": 16, "pyramid": 16},
     )
 )

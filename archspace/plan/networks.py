@@ -56,9 +56,12 @@ class NetworkDesign:
         unit: the default unit, or one for each entry of ``alphas``; ``None`` where the network places none.
         alphas: default repeats by task; the first task is the default. A tuple has one entry a level.
         first: the level of the first entry of ``alphas`` and of every other per-level field of units.
+        strides: units halve the map, unless a convolution is chosen to; off where the network has a block for it.
         limits: default receptive-field limits for level 1, 2, ...; ``None`` for none.
         eps: epsilon of the batch norms.
         activation: default activation.
+        residual: whether identities are added by default.
+        branches: the default K, or ``None`` for that of each unit.
         honours: which of :data:`OPTIONAL_FIELDS` change the network.
         reinforcement: default input reinforcement.
         decoders: names of the segmentation decoders, the default first.
@@ -72,9 +75,12 @@ class NetworkDesign:
     unit: str | tuple[str | None, ...] | None
     alphas: Mapping[str, tuple[int, ...]]
     first: int = 2
+    strides: bool = True
     limits: tuple[int, ...] | None = None
     eps: float = 1e-5
     activation: str = "prelu"
+    residual: bool = True
+    branches: int | None = None
     honours: frozenset[str] = OPTIONAL_FIELDS
     reinforcement: bool = True
     decoders: tuple[str, ...] = ("none",)

@@ -30,6 +30,8 @@ class UnitRequest:
             bottleneck 3). Other units have 3.
         rate: dilation of units with one dilated branch whose network chooses it.
         dropout: share of channels that units with spatial dropout lose in training; others have none.
+        inner: channels inside a bottleneck; ``None``: the unit's own share of its output.
+        grouped: the first convolution of a unit with groups is grouped too.
         at: stride of the unit's input to the image (DICE has a filter for each row and column).
         activate: the unit ends in its activation; off where the network activates after a concatenation.
         where: field name for error messages (``branches[0]``).
@@ -49,6 +51,8 @@ class UnitRequest:
     kernel: int | None = None
     rate: int = 1
     dropout: float = 0.0
+    inner: int | None = None
+    grouped: bool = True
     at: int = 8
     activate: bool = True
     where: str = "branches"

@@ -77,6 +77,7 @@ NETWORKS.register("segnet")(
         first=1,
         eps=EPS,
         activation="relu",
+        strides=False,
         honours=frozenset(),
         reinforcement=False,
         decoders=("segnet",),

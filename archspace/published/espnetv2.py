@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from archspace.published.family import EDGENETS_DECODER, IMAGENET, Family, width_of
+from archspace.plan.detection import ANCHORS
+from archspace.published.family import (
+    EDGENETS_DECODER,
+    EDGENETS_LAYERS,
+    EDGENETS_PYRAMID,
+    IMAGENET,
+    Family,
+    width_of,
+)
 from archspace.published.state import Rules, State, columns, repeats, rows
 from archspace.spec import ArchSpec
 
@@ -22,6 +30,28 @@ _ESPNETV2_ENCODER: Rules = (
     (r"^encoder\.level(\d)_0\.inp_reinf\.", r"encoder.level\1.down.image.chain."),
     (r"^encoder\.level(\d)_0\.act\.", r"encoder.level\1.down.last.act."),
     (r"^encoder\.level(\d)\.(\d+)\.", r"encoder.level\1.units.\2."),
+)
+
+_EDGENETS_DETECTOR: Rules = (
+    (r"^base_net\.extra_level([67])\.layer\.", r"head.level\1.chain."),
+    (r"^base_net\.extra_level8\.1\.", "head.level8.conv."),
+    (r"^base_net\.bu_3x3_5x5\.", "head.fuse6."),
+    (r"^base_net\.bu_5x5_10x10\.", "head.fuse5."),
+    (r"^base_net\.bu_10x10_19x19\.", "head.fuse4."),
+    (r"^base_net\.bu_19x19_38x38\.", "head.fuse3."),
+    (r"^loc_layers\.(\d)\.", r"head.locations.\1.conv."),
+    (r"^cls_layers\.(\d)\.", r"head.confidences.\1.conv."),
+    *EDGENETS_PYRAMID,
+    *EDGENETS_LAYERS,
+)
+
+_ESPNETV2_DECODER: Rules = (
+    (r"^proj_L4_C\.", "head.project4."),
+    (r"^pspMod\.0\.", "head.unit3."),
+    (r"^pspMod\.1\.", "head.pool3."),
+    (r"^project_l([13])\.1\.", r"head.project\1."),
+    (r"^project_l2\.", "head.project2."),
+    (r"^act_l3\.", "head.act3."),
 )
 
 
@@ -50,6 +80,20 @@ def _espnetv2_segmentation(state: State) -> ArchSpec:
     return ArchSpec("espnetv2", task="segmentation", classes=classes, input_size=size, **fields)  # type: ignore[arg-type]  # fmt: skip
 
 
+def _espnetv2_pyramid(state: State) -> ArchSpec:
+    fields = _espnetv2_encoder(state, r"net.")
+    fields["alphas"] = fields["alphas"][:3]  # type: ignore[index]
+    classes = rows(state, "act_l3.bn.weight")
+    return ArchSpec("espnetv2", task="segmentation", decoder="pyramid", classes=classes, **fields)  # type: ignore[arg-type]  # fmt: skip
+
+
+def _espnetv2_detector(state: State) -> ArchSpec:
+    """The input size leaves no trace in the weights: 300 is taken, and those trained at 512 fit too."""
+    fields = _espnetv2_encoder(state, r"base_net.basenet.")
+    classes = rows(state, "cls_layers.0.weight") // ANCHORS
+    return ArchSpec("espnetv2", task="detection", classes=classes, input_size=300, **fields)  # type: ignore[arg-type]
+
+
 ESPNETV2: tuple[Family, ...] = (
     Family(
         "ESPNetv2 segmentation",
@@ -69,5 +113,24 @@ ESPNETV2: tuple[Family, ...] = (
             *_EESP_UNIT,
         ),
         lambda spec: IMAGENET,
+    ),
+    Family(
+        "ESPNetv2 segmentation (ESPNetv2 repository)",
+        ("net.level2_0.eesp.proj_1x1.conv.weight", "proj_L4_C.conv.weight"),
+        _espnetv2_pyramid,
+        ((r"^net\.", "encoder."), *_ESPNETV2_ENCODER, *_ESPNETV2_DECODER, *_EESP_UNIT),
+        lambda spec: None,
+    ),
+    Family(
+        "ESPNetv2-SSD",
+        ("base_net.basenet.level2_0.eesp.proj_1x1.conv.weight", "loc_layers.0.weight"),
+        _espnetv2_detector,
+        (
+            (r"^base_net\.basenet\.", "encoder."),
+            *_ESPNETV2_ENCODER,
+            *_EESP_UNIT,
+            *_EDGENETS_DETECTOR,
+        ),
+        lambda spec: None,
     ),
 )

@@ -22,14 +22,14 @@ class Family:
         marks: keys that every member has and that tell it from the others.
         spec: from the tensors to the spec; may raise ``KeyError`` where a key is missing.
         rules: from published names to ours.
-        preprocessing: from the spec to the preprocessing that the authors used.
+        preprocessing: from the spec to the preprocessing that the authors used, or to ``None`` where it is not known.
     """
 
     name: str
     marks: tuple[str, ...]
     spec: Callable[[State], ArchSpec]
     rules: Rules
-    preprocessing: Callable[[ArchSpec], Preprocessing]
+    preprocessing: Callable[[ArchSpec], Preprocessing | None]
 
 
 QUARTERS = tuple(quarter / 4 for quarter in range(1, 33))
@@ -56,13 +56,18 @@ EDGENETS_LAYERS: Rules = (
     (r"\.br\.1\.", ".act."),
 )
 
+EDGENETS_PYRAMID: Rules = (
+    (r"\.projection_layer\.", ".project."),
+    (r"^(head\.\w+\.stages\.\d)\.weight", r"\1.conv.weight"),
+    (r"\.merge_layer\.0\.", ".mix."),
+    (r"\.merge_layer\.2\.", ".merge."),
+    (r"\.merge_layer\.3\.", ".expand.conv."),
+    (r"^(head\.(?:pyramid|fuse)\d)\.br\.", r"\1.last."),
+)
+
 EDGENETS_DECODER: Rules = (
-    (r"^bu_dec_l(\d)\.projection_layer\.", r"head.pyramid\1.project."),
-    (r"^bu_dec_l(\d)\.stages\.(\d)\.", r"head.pyramid\1.stages.\2.conv."),
-    (r"^bu_dec_l(\d)\.merge_layer\.0\.", r"head.pyramid\1.mix."),
-    (r"^bu_dec_l(\d)\.merge_layer\.2\.", r"head.pyramid\1.merge."),
-    (r"^bu_dec_l(\d)\.merge_layer\.3\.", r"head.pyramid\1.expand.conv."),
-    (r"^bu_dec_l(\d)\.br\.", r"head.pyramid\1.last."),
+    (r"^bu_dec_l(\d)\.", r"head.pyramid\1."),
+    *EDGENETS_PYRAMID,
     (r"^merge_enc_dec_l2\.", "head.skip1."),
     (r"^merge_enc_dec_l3\.", "head.skip2."),
     (r"^merge_enc_dec_l4\.", "head.skip3."),

@@ -55,7 +55,10 @@ class ShuffleNet(Chain):
 
 @MODULES.register("shufflenetv2")
 class ShuffleNetV2(BlockModule):
-    """ShuffleNetV2 unit: one half passes (strided: is filtered too), the other is transformed, then a shuffle."""
+    """ShuffleNetV2 unit: one half passes, the other is transformed, then a shuffle.
+
+    Where shapes change both are made from the whole map.
+    """
 
     left: nn.ModuleList
     right: nn.ModuleList

@@ -43,8 +43,8 @@ def positive(module: nn.Module) -> Any:
 def linear_pools(monkeypatch: pytest.MonkeyPatch) -> None:
     """Max pools average and unpools repeat: their gradients then show all that a maximum may come from."""
 
-    def averaged(x: Tensor, kernel: int, *, ceil_mode: bool, return_indices: bool = False) -> Any:
-        y = F.avg_pool2d(x, kernel, ceil_mode=ceil_mode)
+    def averaged(x: Tensor, kernel: int, *, return_indices: bool = False, **how: Any) -> Any:
+        y = F.avg_pool2d(x, kernel, **how)
         return (y, torch.zeros_like(y)) if return_indices else y
 
     monkeypatch.setattr(F, "max_pool2d", averaged)
@@ -110,6 +110,11 @@ SPECS = {
     "units": ArchSpec("espnet-b", task="segmentation", classes=3, unit=("asp", "inception"), branches=(3, 4)),
     "no alphas": ArchSpec("espnetv2", classes=10, width=0.5, alphas=(0, 0, 0, 0), reinforcement=False),
     "espnetv2": ArchSpec("espnetv2", classes=10, width=0.5, alphas=(0, 1, 2, 1)),
+    "mobilenetv1": ArchSpec("mobilenetv1", classes=10, width=0.25, alphas=(0, 1, 2, 1), activation="relu"),
+    "mobilenetv2": ArchSpec(
+        "mobilenetv2", classes=10, width=0.25, alphas=(1, 0, 3, 2), unit="resnet", activation="relu"
+    ),
+    "shufflenetv1": ArchSpec("shufflenetv1", classes=10, width=0.25, branches=2, alphas=(1, 2, 0)),
     "strided-conv": ArchSpec(
         "espnetv2",
         classes=10,
@@ -184,6 +189,28 @@ def test_global_pooling_sees_the_whole_image(name: str) -> None:
     score = y[0, :, 160, 16].sum() if seg else y.sum()
     (gradient,) = torch.autograd.grad(score, x)
     assert bool((gradient != 0).all())
+
+
+@pytest.mark.parametrize("output", ["confidences", "locations"])
+def test_the_last_box_of_a_detector_sees_the_whole_image(output: str) -> None:
+    spec = ArchSpec("espnetv2", task="detection", classes=4, width=0.5, alphas=(0, 0, 0, 0))
+    head = receptive_fields(spec)[-1]
+    assert head.side is None and head.whole and "whole image" in head.whole
+    seen = reaches(spec)
+    assert seen["head.level7"].side == seen["expand"].side + 2 * 32 + 2 * 64  # type: ignore[operator]
+    x = strip(3, 320, 32)
+    y = positive(build(spec))(x)[0 if output == "confidences" else 1]
+    (gradient,) = torch.autograd.grad(y[0, -1].sum(), x)
+    assert bool((gradient != 0).all())
+    assert {seen[f"head.{output}.{index}"].side is None for index in (0, 1, 2, 3, 5)} == {True}
+    assert seen[f"head.{output}.4"].side == seen["head.level7"].side
+
+
+def test_aligned_corners_are_bounded_by_the_whole_image_not_guessed() -> None:
+    spec = ArchSpec("espnetv2", task="segmentation", decoder="pyramid", classes=4, width=0.5)
+    seen = reaches(spec)
+    assert seen["head.project4"].side == seen["level4"].side
+    assert "aligned corners" in (seen["head.unit3"].whole or "") and receptive_fields(spec)[-1].side is None
 
 
 def test_every_preset_has_growing_fields_and_published_ones_are_pinned() -> None:

@@ -67,6 +67,12 @@ def folder(small: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+def test_a_detector_is_refused_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="two outputs"):
+        export(build(ArchSpec("espnetv2", task="detection", width=0.5, classes=3)), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_folder_is_complete_and_small(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == FILES
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]

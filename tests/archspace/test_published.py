@@ -111,6 +111,64 @@ def test_truncated_and_missing_files(shared: Path, tmp_path: Path) -> None:
         load_published(tmp_path / "none.pth")
 
 
+KEYS = [
+    ("NOWEIGHTS_edgenets_espnetv2_ssd300_coco", "detection", None, 2.0, 81, (0, 3, 7, 3), (300, 300)),
+    ("NOWEIGHTS_espnetv2repo_seg_s1.0", "segmentation", "pyramid", 1.0, 20, (0, 3, 7), (512, 1024)),
+    ("NOWEIGHTS_edgenets_espnetv2_cls_s1.0", "classification", None, 1.0, 1000, (0, 3, 7, 3), (224, 224)),
+    ("edgenets_espnetv2_seg_s1.0_city", "segmentation", "edgenets", 1.0, 20, (0, 3, 7), (512, 1024)),
+]
+"""Released layouts: every name, shape and type of a state dict."""
+
+
+def listed(path: Path, seed: int = 0) -> dict[str, torch.Tensor]:
+    """A state of random numbers with the names, shapes and types of a list."""
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for line in path.read_text().splitlines():
+        name, shape, kind = line.split("\t")
+        sides = [int(side) for side in shape.strip("(),").split(",") if side.strip()]
+        state[name] = torch.rand(sides, generator=generator).to(getattr(torch, kind.removeprefix("torch.")))
+    return state
+
+
+@pytest.mark.parametrize(("keys", "task", "decoder", "width", "classes", "alphas", "size"), KEYS)
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_every_listed_tensor_finds_its_place(
+    shared: Path, tmp_path: Path, keys: str, task: str, decoder: str | None, width: float, classes: int,
+    alphas: tuple[int, ...], size: tuple[int, int], prefix: str,
+) -> None:  # fmt: skip
+    state = listed(shared / "facts" / "keys" / f"{keys}.txt")
+    torch.save({prefix + name: tensor for name, tensor in state.items()}, tmp_path / "w.pth")
+    loaded = load_published(tmp_path / "w.pth")
+    spec = loaded.spec
+    assert (spec.network, spec.task, spec.decoder, spec.width) == ("espnetv2", task, decoder, width)
+    assert (spec.classes, spec.alphas, spec.input_size) == (classes, alphas, size)
+    ours = loaded.state_dict()
+    assert len(ours) == len(state)
+    assert sum(t.double().sum() for t in ours.values()).item() == pytest.approx(
+        sum(t.double().sum() for t in state.values()).item()
+    )
+
+
+def test_a_detectors_tensors_stand_where_their_names_say(shared: Path, tmp_path: Path) -> None:
+    state = listed(shared / "facts" / "keys" / "NOWEIGHTS_edgenets_espnetv2_ssd300_coco.txt")
+    torch.save(state, tmp_path / "w.pth")
+    ours = load_published(tmp_path / "w.pth").state_dict()
+    pairs = {
+        "base_net.basenet.level5_0.inp_reinf.1.conv.weight": "encoder.level5.down.image.chain.1.conv.weight",
+        "base_net.extra_level6.layer.1.cbr.0.weight": "head.level6.chain.1.conv.weight",
+        "base_net.extra_level8.1.weight": "head.level8.conv.weight",
+        "base_net.bu_3x3_5x5.stages.1.weight": "head.fuse6.stages.1.conv.weight",
+        "base_net.bu_5x5_10x10.projection_layer.cbr.2.weight": "head.fuse5.project.act.weight",
+        "base_net.bu_10x10_19x19.merge_layer.2.cbr.1.running_var": "head.fuse4.merge.norm.running_var",
+        "base_net.bu_19x19_38x38.br.br.1.weight": "head.fuse3.last.act.weight",
+        "loc_layers.3.bias": "head.locations.3.conv.bias",
+        "cls_layers.5.weight": "head.confidences.5.conv.weight",
+    }
+    for theirs, name in pairs.items():
+        assert torch.equal(ours[name], state[theirs]), theirs
+
+
 class _Bomb:
     def __reduce__(self) -> tuple[object, tuple[str, ...]]:
         return Path.touch, (Path("exploded"),)  # type: ignore[return-value]
@@ -193,7 +251,7 @@ def _published_names(ours: list[str]) -> dict[str, str]:
     return names
 
 
-KEYS = {
+FAMILY_KEYS = {
     "DiCENet segmentation": "edgenets_dicenet_seg_s1.0_city",
     "DiCENet classification": "NOWEIGHTS_edgenets_dicenet_cls_s1.0",
     "ShuffleNetV2 classification": "NOWEIGHTS_edgenets_shufflenetv2_cls_s0.5",
@@ -201,9 +259,11 @@ KEYS = {
 """The released networks' names and shapes by family."""
 
 
-def listed(shared: Path, family: str) -> dict[str, tuple[int, ...]]:
+def shapes_of(shared: Path, family: str) -> dict[str, tuple[int, ...]]:
     """Shapes by published name."""
-    lines = (shared / "facts" / "keys" / f"{KEYS[family]}.txt").read_text(encoding="utf-8").splitlines()
+    lines = (
+        (shared / "facts" / "keys" / f"{FAMILY_KEYS[family]}.txt").read_text(encoding="utf-8").splitlines()
+    )
     shapes = {}
     for name, shape, *_ in (line.split("\t") for line in lines):
         shapes[name] = tuple(int(side) for side in shape.strip("()").split(",") if side.strip())
@@ -218,8 +278,10 @@ def listed(shared: Path, family: str) -> dict[str, tuple[int, ...]]:
         ("ShuffleNetV2 classification", "shufflenetv2-0.5"),
     ],
 )
-def test_every_listed_tensor_finds_its_place(shared: Path, tmp_path: Path, family: str, name: str) -> None:
-    state = {key: torch.rand(shape) for key, shape in listed(shared, family).items()}
+def test_every_listed_tensor_of_edgenets_finds_its_place(
+    shared: Path, tmp_path: Path, family: str, name: str
+) -> None:
+    state = {key: torch.rand(shape) for key, shape in shapes_of(shared, family).items()}
     torch.save({f"module.{key}": tensor for key, tensor in state.items()}, tmp_path / "w.pth")
     loaded = load_published(tmp_path / "w.pth")
     assert loaded.spec == preset(name).spec and loaded.preprocessing == IMAGENET
@@ -244,7 +306,7 @@ def test_the_width_is_read_off_the_shapes(shared: Path, tmp_path: Path, name: st
     title = f"{'DiCENet' if name.startswith('dicenet') else 'ShuffleNetV2'} {kind}"
     (family,) = (f for f in FAMILIES if f.name == title)
     ours = network.state_dict()
-    state = {key: ours[renamed(key, family.rules)] for key in listed(shared, title)}
+    state = {key: ours[renamed(key, family.rules)] for key in shapes_of(shared, title)}
     assert len(state) == len(ours)
     torch.save(state, tmp_path / "w.pth")
     loaded = load_published(tmp_path / "w.pth")
@@ -256,7 +318,7 @@ def test_the_width_is_read_off_the_shapes(shared: Path, tmp_path: Path, name: st
 
 def test_a_width_that_was_never_published_is_refused(shared: Path, tmp_path: Path) -> None:
     family = "ShuffleNetV2 classification"
-    state = {key: torch.rand(shape) for key, shape in listed(shared, family).items()}
+    state = {key: torch.rand(shape) for key, shape in shapes_of(shared, family).items()}
     state["level4.0.layer_left.dwise_layer.0.cb.0.weight"] = torch.rand(47, 1, 3, 3)
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(InputError, match=rf"nearest is {family}, but: no width .* 24, 24, 47 channels"):
