@@ -8,7 +8,8 @@ from typing import Any
 
 from analysis.complexity import count
 from analysis.cost import CONVENTION
-from analysis.receptive_field import GLOBAL_POOLING, PYRAMID_POOLING, reaches
+from analysis.reach import EARLIER_TOKENS, GLOBAL_POOLING, PYRAMID_POOLING
+from analysis.receptive_field import reaches
 from archspace.errors import InputError
 from archspace.plan import (
     AxisConv,
@@ -16,7 +17,7 @@ from archspace.plan import (
     Conv,
     Count,
     Deconv,
-    Layer,
+    Embedding,
     Linear,
     Node,
     NormAct,
@@ -24,7 +25,7 @@ from archspace.plan import (
     count_block,
     count_layer,
 )
-from archspace.plan.nodes import map_size, output_map
+from archspace.plan.nodes import map_size, output_map, stands_at
 from archspace.spec import ArchSpec
 
 UNSEEN = "not known"
@@ -40,12 +41,12 @@ class Row:
         path: of the part in the network's plan (``level2.units``).
         layer: what it is, in words.
         repeats: how many follow one another; the other numbers are of all of them together.
-        output_size: (H, W) in pixels of what it writes.
+        output_size: (H, W) in pixels of what it writes; (T, 1) for T tokens.
         channels: that it writes.
         stride: of the first of them; below 1 for a transposed convolution.
         branches: K, or ``None``.
         dilations: of the branches.
-        receptive_field: side in pixels of the image that the output sees in theory; a text says why not.
+        receptive_field: side in pixels (tokens) of what the output sees of the input in theory; a text says why not.
         params: trainable parameters.
         macs: MACs of convolutions, transposed convolutions and linear layers.
         dead: it is in the published layout but never runs.
@@ -109,7 +110,7 @@ def rows(spec: ArchSpec) -> list[Row]:
     return [replace(line, receptive_field=_seen(spec, line)) for line in lines]
 
 
-EXPANDED = ("espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down")
+EXPANDED = ("espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down", "eru")
 """Blocks that are shown part by part."""
 
 
@@ -140,20 +141,15 @@ def _row(level: str, path: str, nodes: tuple[Node, ...], size: Size, at: int) ->
     )  # fmt: skip
 
 
-def _here(node: Block | Layer, at: int) -> int:
-    """Stride of the node's input to the image; 0 for a globally pooled map."""
-    return 0 if isinstance(node, Linear) else at * node.at
-
-
 def _count(node: Node, size: Size, at: int) -> Count:
-    where = _here(node, at)
+    where = stands_at(node, at)
     if isinstance(node, Block):
         return count_block(node, map_size(size, where))
     return count_layer(node, size, where, isinstance(node, NormAct) and node.dead)
 
 
 def _output(node: Node, size: Size, at: int) -> Size:
-    where = _here(node, at)
+    where = stands_at(node, at)
     if isinstance(node, Block):
         return map_size(size, where * node.stride)
     return output_map(node, size, where)
@@ -162,7 +158,7 @@ def _output(node: Node, size: Size, at: int) -> Size:
 def _channels(node: Node) -> int:
     if isinstance(node, Linear):
         return node.out_features
-    return node.channels if isinstance(node, NormAct | AxisConv) else node.out_channels
+    return node.channels if isinstance(node, NormAct | AxisConv | Embedding) else node.out_channels
 
 
 def _stride(node: Node) -> float:
@@ -188,6 +184,7 @@ def _branches(node: Node) -> tuple[int | None, tuple[int, ...]]:
 
 
 _KINDS = {
+    "eesp-time": "EESP unit along time",
     "edgenets-pyramid": "efficient pyramid pooling",
     "edgenets-weighted": "3 x 3, gated by the pooled map",
     "resnet": "ResNet unit", "resnext": "ResNeXt unit", "inception": "Inception unit",
@@ -210,8 +207,11 @@ def _words(node: Node, path: str) -> str:
         return f"{node.side} x {node.side} transposed conv"
     if isinstance(node, AxisConv):
         return f"3 x 3 conv along the {node.axis}, {node.side} filters"
+    if isinstance(node, Embedding):
+        return f"embedding of {node.words:,} words"
     if isinstance(node, Linear):
-        return "global average pool, linear"
+        kind = "linear of h, LSTM gates" if not node.tied else "linear, tied to the embedding"
+        return kind if node.everywhere else "global average pool, linear"
     if isinstance(node, NormAct):
         before = next((words for start, words in _HEAD_JOINS.items() if path.startswith(start)), "")
         return " + ".join(filter(None, (before, "BN" if node.norm is not None else "", node.act)))
@@ -236,6 +236,8 @@ def _joins(block: Block, name: str) -> tuple[str, ...]:
     if name == "mix":
         joined = ["units"] + ["down"] * block.option("concat") + ["image"] * block.option("image")
         return (f"concat({', '.join(joined)})",)
+    if name == "recurrent":
+        return ("add input to each gate",) * block.option("residual")
     if name == "last" and block.kind == "espnetv2-down":
         image = dict(block.parts).get("image")
         pooled = ("concat(pooled input, unit)",) * block.option("concat")
@@ -257,5 +259,9 @@ def _seen(spec: ArchSpec, row: Row) -> int | str | None:
     if path not in seen:
         return UNSEEN
     reach = seen[path]
-    short = {GLOBAL_POOLING: "whole image", PYRAMID_POOLING: "whole image (pyramid)"}
+    short = {
+        GLOBAL_POOLING: "whole image",
+        PYRAMID_POOLING: "whole image (pyramid)",
+        EARLIER_TOKENS: "all earlier tokens",
+    }
     return short[reach.whole] if reach.whole else int(reach.side or 0)

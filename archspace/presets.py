@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspace.errors import InputError, closest
+from archspace.plan.eru import HIDDEN
 from archspace.spec import ArchSpec
 
 
@@ -97,8 +98,26 @@ def _espnetv2_presets() -> list[Preset]:
     return presets
 
 
-PRESETS: Mapping[str, Preset] = {p.name: p for p in (*_espnet_presets(), *_espnetv2_presets())}
-"""Every published network by name."""
+_ERU_HIDDEN: Mapping[str, int] = {"7m": 320, "15m": 768}
+"""Hidden sizes with which the parameters come nearest to 7 M and 15 M: 7,058,560 and 15,103,744."""
+
+
+def _eru_presets() -> list[Preset]:
+    """The two sizes of ESPNetv2's language model, in our reading (archspace.plan.eru).
+
+    The paper's own sizes are not at hand: the hidden size is the multiple of 16 whose total is nearest to the name's.
+    """
+    source = "our reading of one sentence of ESPNetv2, CVPR 2019 (ERU); sized by us, not published numbers"
+    return [
+        Preset(name=f"eru-{name}", spec=ArchSpec("eru", width=hidden / HIDDEN), published={}, source=source)
+        for name, hidden in _ERU_HIDDEN.items()
+    ]
+
+
+PRESETS: Mapping[str, Preset] = {
+    p.name: p for p in (*_espnet_presets(), *_espnetv2_presets(), *_eru_presets())
+}
+"""Every published network by name, and ESPNetv2's language model as we read it."""
 
 
 def preset(name: str) -> Preset:

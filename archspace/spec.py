@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from archspace.errors import InputError, SpecError, closest
-from archspace.plan.networks import NETWORKS
+from archspace.plan.networks import NETWORKS, reads_the_same
 from archspace.plan.nodes import Block
 from archspace.resolve import FIELDS, resolve
 
@@ -32,9 +32,9 @@ class ArchSpec:
     ``None``, and giving it a value raises. Fields in the papers' words:
 
     Attributes:
-        network: ``espnet-a``, ``espnet-b``, ``espnet-c``, ``espnet`` or ``espnetv2``. ESPNet without its decoder is
-            stored as ESPNet-C, and that without reinforcement as ESPNet-B: one network, one name.
-        task: ``classification`` or ``segmentation``.
+        network: ``espnet-a``, ``espnet-b``, ``espnet-c``, ``espnet``, ``espnetv2`` or ``eru``. ESPNet without its
+            decoder is stored as ESPNet-C, and that without reinforcement as ESPNet-B: one network, one name.
+        task: ``classification`` or ``segmentation``; ``language`` for ``eru``, of which :mod:`archspace.plan.eru` tells.
         unit: the unit of level 2, 3, ...; one name stands for all.
         branches: K of level 2, 3, ...; one number stands for all levels whose unit has branches.
         width: s, multiplies the stage channels (rounding: :func:`archspace.plan.networks.stage_channels`).
@@ -50,9 +50,9 @@ class ArchSpec:
         reinforcement: the downsampled image joins the features.
         decoder: ``espnet`` (reads level 1 after the image joined it: 19 channels), ``espnet-raw`` (before: 16),
             ``edgenets`` or ``none``; for segmentation only.
-        classes: number of classes.
-        input_size: (H, W) in pixels.
-        channels: channels of the image.
+        classes: number of classes, or of words.
+        input_size: (H, W) in pixels, or (T, 1) for a sequence of T tokens.
+        channels: channels of the image, or width of the words' embedding.
     """
 
     network: str
@@ -67,8 +67,8 @@ class ArchSpec:
     residual: bool | None
     activation: str
     pointwise_kernel: int | None
-    downsampling: str
-    reinforcement: bool
+    downsampling: str | None
+    reinforcement: bool | None
     decoder: str | None
     classes: int
     input_size: tuple[int, int]
@@ -132,9 +132,11 @@ class ArchSpec:
         _known(changes)
         kept = self.to_dict()
         if changes.get("network", self.network) != self.network:
-            family = {network.split("-")[0] for network in (self.network, str(changes["network"]))}
+            networks = (self.network, str(changes["network"]))
+            family = {network.split("-")[0] for network in networks}
             own = ("unit", "branches", "alphas", "receptive_field") if len(family) == 1 else ()
             general = ("width", "activation", "classes", "input_size", "channels", "task")
+            general = general if reads_the_same(*networks) else general[:2]
             kept = {name: kept[name] for name in (*general, *own)}
         kept.pop("version", None)
         lenient = [name for name in FIELDS if name not in changes]

@@ -15,8 +15,9 @@ def depth(r: Resolution) -> None:
     default = r.design.alphas[r.out["task"]]
     value = r.levels("alphas", len(default))
     entries, _ = fields.per_level(
-        "alphas", default if value is None else value, len(default), fields.repeats, r.design.first
-    )
+        "alphas", default if value is None else value, len(default),
+        lambda f, v: fields.repeats(f, v, r.design.least_repeats), r.design.first,
+    )  # fmt: skip
     r.out["alphas"] = tuple(d if e is None else e for e, d in zip(entries, default, strict=True))
 
 
@@ -24,7 +25,9 @@ def units(r: Resolution) -> None:
     """The unit of each level that places one."""
     default = r.design.units(r.out["task"])
     if "unit" not in r.design.honours:
-        r.unfit("unit", f"{r.out['network']} has no unit to choose")
+        given = r.given.get("unit")
+        if not isinstance(given, list | tuple) or tuple(given) != default:  # written out, it is no choice
+            r.unfit("unit", f"{r.out['network']} has no unit to choose")
         r.out["unit"] = default
         return
     known = list(UNITS)

@@ -147,7 +147,7 @@ def test_every_preset_has_growing_fields_and_published_ones_are_pinned() -> None
 
 
 def test_an_unknown_block_is_said_not_guessed() -> None:
-    from analysis.receptive_field import Reach, after
+    from analysis.reach import Reach, after
     from archspace.plan import Block
 
     with pytest.raises(InputError, match="'mystery'"):
