@@ -27,7 +27,8 @@ _MOVES = frozenset(
     (
         "view", "_unsafe_view", "reshape", "transpose", "t", "permute", "expand", "slice", "select", "split",
         "cat", "clone", "detach", "alias", "as_strided", "unsqueeze", "squeeze", "empty", "new_empty",
-        "new_zeros", "stack", "unbind", "repeat", "copy_", "_to_copy", "contiguous", "arange", "zeros", "ones", "full", "empty_like", "dropout",
+        "copy_", "_to_copy", "contiguous", "arange", "zeros", "ones", "full", "empty_like", "dropout",
+        "new_zeros", "stack", "unbind", "repeat",
     )
 )  # fmt: skip
 """Operators that move or shape data and compute nothing."""

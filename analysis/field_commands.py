@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from analysis.effective_field import EffectiveField
     from analysis.receptive_field import ReceptiveField
     from archspace.build import Network
-    from archspace.spec import ArchSpec
 
 OUT = Path("runs/receptive-field")
 NOISE_IMAGES = 2
@@ -90,14 +89,22 @@ def receptive_field(
         raise FieldError("draws", draws, "must be 1 or more", 1)
     from rich.console import Console
 
-    read = _of_tokens(target, (task, classes, input_size, changes))
-    if read is not None:
+    from analysis.token_fields import language_spec, token_fields
+
+    text = language_spec(target, task, classes, input_size, changes)
+    if text is not None:
         for name, value in (("level", level), ("image", image)):
             if value:
                 raise FieldError(
                     name, value[0], "a language model reads no image and has no levels", "leave it out"
                 )
-        _print_tokens(read, as_json)
+        tokens = token_fields(text)
+        if as_json:
+            _print_json(tokens)
+            return
+        from analysis.field_tables import print_token_fields
+
+        print_token_fields(tokens)
         return
     with Console(stderr=True).status("propagating gradients back to the image"):
         report = _fields(target, (task, classes, input_size, changes), level, image or [], draws, seed, out)
@@ -225,41 +232,6 @@ def _fields(
         "preprocessing": _preprocessing(network, files), "draws": draws, "seed": seed, "picture": str(picture),
         "levels": {level: _numbers(theory[level], found) for level, found in measured.items()},
     }  # fmt: skip
-
-
-def _of_tokens(target: str, options: tuple[Any, ...]) -> ArchSpec | None:
-    """The spec that ``target`` names if it is a language model's."""
-    if Path(target).suffix in PUBLISHED_SUFFIXES:
-        return None
-    from archspace.specs import parse_changes, parse_size, read_spec
-
-    task, classes, text, changes = options
-    size = None if text is None else parse_size(text)
-    found = read_spec(
-        target, task=task, classes=classes, input_size=size, changes=parse_changes(changes or [])
-    )
-    return found if found.task == "language" else None
-
-
-def _print_tokens(spec: ArchSpec, as_json: bool) -> None:
-    """Theory alone: what each layer sees of the tokens."""
-    from analysis.receptive_field import receptive_fields, token_windows
-
-    windows = token_windows(spec)
-    levels = {
-        field.name: {
-            "theoretical_tokens": field.side, "all_earlier_tokens": field.whole,
-            "window_tokens": windows.get(field.name),
-        }
-        for field in receptive_fields(spec)
-    }  # fmt: skip
-    report = {"label": spec.label, "arch_id": spec.arch_id, "levels": levels}
-    if as_json:
-        _print_json(report)
-        return
-    from analysis.field_tables import print_token_fields
-
-    print_token_fields(report)
 
 
 def _preprocessing(network: Network, files: list[Path]) -> str:

@@ -34,7 +34,7 @@ class ArchSpec:
     Attributes:
         network: ``espnet-a``, ``espnet-b``, ``espnet-c``, ``espnet``, ``espnetv2`` or ``eru``. ESPNet without its
             decoder is stored as ESPNet-C, and that without reinforcement as ESPNet-B: one network, one name.
-        task: ``classification`` or ``segmentation``; ``language`` for ``eru``, of which :mod:`archspace.plan.eru` tells.
+        task: ``classification`` or ``segmentation``; ``language`` for ``eru`` (:mod:`archspace.plan.eru`).
         unit: the unit of level 2, 3, ...; one name stands for all.
         branches: K of level 2, 3, ...; one number stands for all levels whose unit has branches.
         width: s, multiplies the stage channels (rounding: :func:`archspace.plan.networks.stage_channels`).
@@ -135,9 +135,8 @@ class ArchSpec:
             networks = (self.network, str(changes["network"]))
             family = {network.split("-")[0] for network in networks}
             own = ("unit", "branches", "alphas", "receptive_field") if len(family) == 1 else ()
-            general = ("width", "activation", "classes", "input_size", "channels", "task")
-            general = general if reads_the_same(*networks) else general[:2]
-            kept = {name: kept[name] for name in (*general, *own)}
+            same = ("classes", "input_size", "channels", "task") if reads_the_same(*networks) else ()
+            kept = {name: kept[name] for name in ("width", "activation", *same, *own)}
         kept.pop("version", None)
         lenient = [name for name in FIELDS if name not in changes]
         while True:

@@ -106,7 +106,9 @@ class Eru(BlockModule):
         gates, inputs, reduced = self.transform(x, state.inputs, state.reduced)
         if self.block.option("residual"):
             gates = gates + x.repeat(1, GATES, 1, 1)
-        steps = gates.squeeze(0).permute(1, 2, 0) + self.recurrent.bias
+        # Not squeeze(0): its gradient has an odd stride for the one map, with which torch 2.13's batch norm on a CPU
+        # computes a wrong gradient without a word; that of an index is laid out anew.
+        steps = gates[0].permute(1, 2, 0) + self.recurrent.bias
         hiddens, cell = recur(steps, self.recurrent.weight, state.hidden, state.cell)
         return hiddens.permute(2, 0, 1).unsqueeze(0), LayerState(hiddens[-1], cell, inputs, reduced)
 
