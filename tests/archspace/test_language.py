@@ -392,15 +392,6 @@ def test_sizes_of_images_and_of_texts_are_not_taken_for_each_other() -> None:
     assert small(width=0.5).replace(network="espnetv2") == ArchSpec("espnetv2", width=0.5)
 
 
-def test_a_study_of_images_refuses_a_language_model() -> None:
-    from searches.space import SearchSpace
-
-    data = {"task": "classification", "classes": 10, "input_size": (32, 32), "channels": 3}
-    for network in ("eru", {"choices": ["espnetv2", "eru"]}):
-        with pytest.raises(InputError, match=r"space\.network: 'eru': is not a network for classification"):
-            SearchSpace({"network": network, "alphas": {"low": 2, "high": 3, "per_level": True}}, data)
-
-
 # ------------------------------------------------------------------------------ what is done with a model
 
 
