@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archspace.plan import Block, Count, Layer, Size, count_block, count_layer
-from archspace.plan.nodes import Linear, NormAct, map_size
+from archspace.plan.nodes import NormAct, map_size, stands_at
 from archspace.spec import ArchSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a network costs for one image at its spec's input size; every number is counted.
+    """What a network costs for one input of its spec's size; every number is counted.
+
+    The input is an image, or for a language model the whole sequence of T tokens.
 
     Attributes:
         total: the whole network.
@@ -46,8 +48,7 @@ class Cost:
 def _count(node: Block | Layer, size: Size) -> Count:
     if isinstance(node, Block):
         return count_block(node, map_size(size, node.at))
-    at = 0 if isinstance(node, Linear) else node.at
-    return count_layer(node, size, at, isinstance(node, NormAct) and node.dead)
+    return count_layer(node, size, stands_at(node), isinstance(node, NormAct) and node.dead)
 
 
 def count(spec: ArchSpec) -> Cost:

@@ -28,17 +28,18 @@ _MOVES = frozenset(
         "view", "_unsafe_view", "reshape", "transpose", "t", "permute", "expand", "slice", "select", "split",
         "cat", "clone", "detach", "alias", "as_strided", "unsqueeze", "squeeze", "empty", "new_empty",
         "copy_", "_to_copy", "contiguous", "arange", "zeros", "ones", "full", "empty_like", "dropout",
+        "new_zeros", "stack", "unbind", "repeat",
     )
 )  # fmt: skip
 """Operators that move or shape data and compute nothing."""
 
 _MAC_MODULES = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
-_FVCORE_MACS = ("conv", "linear")
+_FVCORE_MACS = ("conv", "linear", "addmm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
-    """What one counter says of one network for one image.
+    """What one counter says of one network for one input.
 
     Attributes:
         name: ``fvcore``, ``thop`` or ``torch``.
@@ -66,9 +67,9 @@ class Counter:
 
 
 def count_all(network: Network) -> dict[str, Counter]:
-    """All three counters by name on one image of the spec's input size; the network is not changed."""
+    """All three counters by name on one input of the spec's size; the network is not changed."""
     copied = copy.deepcopy(network).cpu().eval()
-    x = torch.zeros(1, network.spec.channels, *network.spec.input_size)
+    x = copied.example()
     with torch.no_grad():
         ran = _operators(copied, x)
         return {c.name: c for c in (_torch(copied, x, ran), _fvcore(copied, x), _thop(copied, x, ran))}

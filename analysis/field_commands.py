@@ -89,6 +89,23 @@ def receptive_field(
         raise FieldError("draws", draws, "must be 1 or more", 1)
     from rich.console import Console
 
+    from analysis.token_fields import language_spec, token_fields
+
+    text = language_spec(target, task, classes, input_size, changes)
+    if text is not None:
+        for name, value in (("level", level), ("image", image)):
+            if value:
+                raise FieldError(
+                    name, value[0], "a language model reads no image and has no levels", "leave it out"
+                )
+        tokens = token_fields(text)
+        if as_json:
+            _print_json(tokens)
+            return
+        from analysis.field_tables import print_token_fields
+
+        print_token_fields(tokens)
+        return
     with Console(stderr=True).status("propagating gradients back to the image"):
         report = _fields(target, (task, classes, input_size, changes), level, image or [], draws, seed, out)
     if as_json:

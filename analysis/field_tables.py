@@ -50,6 +50,25 @@ def print_fields(report: Mapping[str, Any]) -> None:
     console.print(escape(f"picture: {report['picture']}"))
 
 
+def print_token_fields(report: Mapping[str, Any]) -> None:
+    """What the layers of a language model see, in theory."""
+    console = _console()
+    console.print(escape(f"Receptive fields of {report['label']}"), style="bold")
+    table = _table(("layer",), ("sees", "its convolutions see of their input"))
+    for name, row in report["levels"].items():
+        side, window = row["theoretical_tokens"], row["window_tokens"]
+        sees = "all earlier tokens" if side is None else _tokens(side)
+        table.add_row(name, sees, "-" if window is None else _tokens(window))
+    console.print(table)
+    console.print(
+        "A window ends at its own position: no output sees a later token. In theory only; nothing is measured."
+    )
+
+
+def _tokens(count: int) -> str:
+    return f"{count} token{'s' if count > 1 else ''}"
+
+
 def _print_caveats(report: Mapping[str, Any]) -> None:
     """What the measurement could not see."""
     console, smallest = _console(), min(report["input_size"])
@@ -83,8 +102,11 @@ def print_architecture(report: Mapping[str, Any]) -> None:
     height, width = report["input_size"]
     words = f"{report['label']}, {report['task']}, {report['classes']} classes"
     console.print(escape(words), style="bold")
-    console.print(f"input {height}x{width}x{report['channels']}, architecture {report['arch_id']}")
-    columns = ("output", "channels", "stride", "repeat", "K", "dilations", "field px", "params", "MACs")
+    tokens = report["task"] == "language"
+    size = f"{height} tokens" if tokens else f"{height}x{width}x{report['channels']}"
+    console.print(f"input {size}, architecture {report['arch_id']}")
+    field = "field tokens" if tokens else "field px"
+    columns = ("output", "channels", "stride", "repeat", "K", "dilations", field, "params", "MACs")
     table = _table(("level", "layer"), columns)
     previous = ""
     for row in report["rows"]:
@@ -96,7 +118,12 @@ def print_architecture(report: Mapping[str, Any]) -> None:
     totals = (f"{report['params']:,}", scaled(report["macs"]))
     table.add_row("total", *[""] * 8, *totals, style="bold")
     console.print(table)
-    console.print("field px: side of the theoretical receptive field of the line's output in the image.")
+    seen = (
+        "tokens that the line's output sees"
+        if tokens
+        else "side of the theoretical receptive field of the line's output in the image"
+    )
+    console.print(f"{field}: {seen}.")
     console.print(escape(report["convention"]))
 
 

@@ -15,6 +15,7 @@ from archspace.plan import Block, Conv, Deconv, Linear, Node, NormAct
 
 GLOBAL_POOLING = "global pooling sees the whole image"
 PYRAMID_POOLING = "pyramid pooling, taken as the whole image"
+EARLIER_TOKENS = "the recurrence sees all earlier tokens"
 ALIGNED_RESIZE = "resizing with aligned corners, taken as the whole image"
 
 
@@ -53,12 +54,16 @@ class Walk:
         return reach
 
 
-def windowed(x: Reach, kernel: int, stride: int = 1, dilation: int = 1) -> Reach:
-    """After a "same"-padded window: ``kernel`` positions, ``dilation`` apart, every ``stride``; even ones end late."""
+def windowed(x: Reach, kernel: int, stride: int = 1, dilation: int = 1, causal: bool = False) -> Reach:
+    """After a "same"-padded window: ``kernel`` positions, ``dilation`` apart, every ``stride``; even ones end late.
+
+    A ``causal`` window ends at its own position.
+    """
     if x.whole:
         return Reach(x.stride * stride, x.spans, x.whole)
     period = len(x.spans)
-    offsets = [dilation * tap for tap in range(-((kernel - 1) // 2), kernel // 2 + 1)]
+    first_tap = 1 - kernel if causal else -((kernel - 1) // 2)
+    offsets = [dilation * tap for tap in range(first_tap, first_tap + kernel)]
     spans = []
     for i in range(period // gcd(period, stride)):
         read = [(x.stride * at, x.spans[(stride * i + at) % period]) for at in offsets]
@@ -99,14 +104,14 @@ def after(node: Node, x: Reach) -> Reach:
         InputError: the dataflow of this kind of block is not known here.
     """
     if isinstance(node, Conv):
-        return windowed(x, node.sides[0], node.stride, node.dilation)
+        return windowed(x, node.sides[0], node.stride, node.dilation, node.causal)
     if isinstance(node, Deconv):
         return upsampled(x, node.stride, node.side)
-    if isinstance(node, Linear):
+    if isinstance(node, Linear) and not node.everywhere:
         return Reach(x.stride, x.spans, GLOBAL_POOLING)
     if isinstance(node, Block):
         return known(BLOCKS, node)(node, x)
-    if isinstance(node, NormAct):
+    if isinstance(node, NormAct | Linear):
         return x
     raise InputError(f"receptive field: {type(node).__name__}: the dataflow of this layer is not known here")
 
@@ -179,7 +184,7 @@ def _joint_down(block: Block, x: Reach) -> Reach:
 
 
 BLOCKS: dict[str, Callable[[Block, Reach], Reach]] = {
-    **dict.fromkeys(("esp", "eesp", "asp", "pfcu"), _split),
+    **dict.fromkeys(("esp", "eesp", "asp", "pfcu", "eesp-time"), _split),
     **dict.fromkeys(("chain", "mobilenet", "mobilenetv2", "resnet", "resnext", "shufflenet"), _chain),
     **dict.fromkeys(("factorised", "enet"), _chain),
     "indexed-pool": lambda block, x: windowed(x, 2, 2),

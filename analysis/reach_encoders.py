@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.reach import Reach, Walk, after, chained, joined, runs, windowed
+from analysis.reach import EARLIER_TOKENS, Reach, Walk, after, chained, joined, runs, windowed
 from archspace.plan import Block
 
 
@@ -79,10 +79,21 @@ def _dicenet(encoder: Block, image: Reach, walk: Walk) -> Reach:
     return y
 
 
+def _eru(encoder: Block, tokens: Reach, walk: Walk) -> Reach:
+    y = tokens
+    for name, layer in encoder.items():
+        y = walk.note(name, tokens) if not isinstance(layer, Block) else y
+        if isinstance(layer, Block):
+            seen = walk.note(f"{name}.transform", chained(layer.part("transform"), y))
+            y = walk.note(name, Reach(seen.stride, seen.spans, EARLIER_TOKENS))
+    return y
+
+
 ENCODERS: dict[str, Callable[[Block, Reach, Walk], Reach]] = {
     "espnet-encoder": _espnet,
     "espnetv2-encoder": _espnetv2,
     "dicenet-encoder": _dicenet,
+    "eru-encoder": _eru,
     "mobile-encoder": _mobile,
 }
 """Walks by kind of encoder: from the encoder and the image to what its last features see."""

@@ -24,6 +24,10 @@ def _conv_classifier(head: Block, last: Reach, walk: Walk) -> Reach:
     return pooled
 
 
+def _language_head(head: Block, last: Reach, walk: Walk) -> Reach:
+    return walk.note("head.decoder", chained(head.part("decoder"), last))
+
+
 def _espnet_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
     def run(name: str, x: Reach) -> Reach:
         return walk.note(f"head.{name}", chained(head.part(name), x))
@@ -81,6 +85,7 @@ HEADS: dict[str, Callable[[Block, Reach, Walk], Reach]] = {
     "espnet-decoder": _espnet_decoder,
     "edgenets-decoder": _edgenets_decoder,
     "espnetv2-decoder": _espnetv2_decoder,
+    "language-head": _language_head,
     "ssd": _detector,
 }
 """Walks by kind of head: from the head and what the last features see to what the head's output sees."""

@@ -9,6 +9,9 @@ Three kinds of layers have no field of a fixed side: *global pooling* (the class
 decoder) sees the whole image; *pyramid pooling* pools to a share of the map, so that its field grows with the image:
 it is taken as the whole image, an upper bound; so is what *resizing with aligned corners* reads, whose field drifts
 from position to position. EdgeNets' decoder has global pooling, so its scores see the whole image exactly.
+
+A language model's positions are tokens: its convolutions see a window of its input that ends at their own position, its
+recurrence all earlier tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from analysis.reach import Reach, Walk, after, known
+from analysis.reach import Reach, Walk, after, chained, known
 from analysis.reach_encoders import ENCODERS
 from analysis.reach_heads import HEADS
 from analysis.reach_mirrored import MIRRORED_ENCODERS, MIRRORED_HEADS
@@ -28,11 +31,13 @@ from archspace.spec import ArchSpec
 class ReceptiveField:
     """The theoretical receptive field of a level's output: the largest, away from the image's border.
 
+    For a language model the positions are tokens instead of pixels, and its layers take the place of levels.
+
     Attributes:
         name: of the level (``level2``), ``expand`` or ``head``.
         stride: pixels between two positions of the output.
         side: height and width in pixels; ``None`` where ``whole`` says why it is the whole image.
-        whole: why it is the whole image, or ``None``.
+        whole: why it is the whole image (or all earlier tokens), or ``None``.
     """
 
     name: str
@@ -68,6 +73,17 @@ def receptive_fields(spec: ArchSpec) -> tuple[ReceptiveField, ...]:
         ReceptiveField(name=name, stride=seen[name].stride, side=seen[name].side, whole=seen[name].whole)
         for name in names
     )
+
+
+def token_windows(spec: ArchSpec) -> dict[str, int]:
+    """How many tokens of its input the convolutions of each layer of a language model see, their own position last."""
+    encoder = spec.plan.part("encoder")
+    assert isinstance(encoder, Block)
+    windows = {}
+    for name, layer in encoder.items():
+        if isinstance(layer, Block):
+            windows[name] = chained(layer.part("transform"), Reach()).side or 0
+    return windows
 
 
 def unit_receptive_field(name: str, request: UnitRequest) -> int | None:

@@ -51,7 +51,8 @@ def print_cost(report: Mapping[str, Any]) -> None:
     console.print(table)
     if report["dead_params"]:
         console.print(f"{report['dead_params']:,} parameters are in the published layout but never run.")
-    console.print(escape(report["convention"]) + "; 1 MB = 10^6 bytes, float32, one image.")
+    one = f"one sequence of {height} tokens" if report["task"] == "language" else "one image"
+    console.print(escape(report["convention"]) + f"; 1 MB = 10^6 bytes, float32, {one}.")
     _print_counters(console, report)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.complexity import count
 from analysis.cost import CONVENTION
-from analysis.reach import ALIGNED_RESIZE, GLOBAL_POOLING, PYRAMID_POOLING, runs
+from analysis.reach import ALIGNED_RESIZE, EARLIER_TOKENS, GLOBAL_POOLING, PYRAMID_POOLING, runs
 from analysis.receptive_field import reaches
 from archspace.errors import InputError
 from archspace.plan import (
@@ -17,7 +17,7 @@ from archspace.plan import (
     Conv,
     Count,
     Deconv,
-    Layer,
+    Embedding,
     Linear,
     Node,
     NormAct,
@@ -25,7 +25,7 @@ from archspace.plan import (
     count_block,
     count_layer,
 )
-from archspace.plan.nodes import map_size, output_map
+from archspace.plan.nodes import map_size, output_map, stands_at
 from archspace.spec import ArchSpec
 
 UNSEEN = "not known"
@@ -41,12 +41,12 @@ class Row:
         path: of the part in the network's plan (``level2.units``).
         layer: what it is, in words.
         repeats: how many follow one another; the other numbers are of all of them together.
-        output_size: (H, W) in pixels of what it writes.
+        output_size: (H, W) in pixels of what it writes; (T, 1) for T tokens.
         channels: that it writes.
         stride: of the first of them; below 1 for a transposed convolution.
         branches: K, or ``None``.
         dilations: of the branches.
-        receptive_field: side in pixels of the image that the output sees in theory; a text says why not.
+        receptive_field: side in pixels (tokens) of what the output sees of the input in theory; a text says why not.
         params: trainable parameters.
         macs: MACs of convolutions, transposed convolutions and linear layers.
         dead: it is in the published layout but never runs.
@@ -115,7 +115,7 @@ RESIZED = ("edgenets-decoder", "espnetv2-decoder")
 
 EXPANDED = (
     "espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down", "dicenet-level", "mobile-level",
-    "erfnet-level", "enet-level", "segnet-level", "enet-up", "segnet-up",
+    "erfnet-level", "enet-level", "segnet-level", "enet-up", "segnet-up", "eru",
 )  # fmt: skip
 """Blocks that are shown part by part."""
 
@@ -150,20 +150,15 @@ def _row(level: str, path: str, nodes: tuple[Node, ...], size: Size, at: int) ->
     )  # fmt: skip
 
 
-def _here(node: Block | Layer, at: int) -> int:
-    """Stride of the node's input to the image; 0 for a globally pooled map."""
-    return 0 if isinstance(node, Linear) else at * node.at
-
-
 def _count(node: Node, size: Size, at: int) -> Count:
-    where = _here(node, at)
+    where = stands_at(node, at)
     if isinstance(node, Block):
         return count_block(node, map_size(size, where))
     return count_layer(node, size, where, isinstance(node, NormAct) and node.dead)
 
 
 def _output(node: Node, size: Size, at: int) -> Size:
-    where = _here(node, at)
+    where = stands_at(node, at)
     if isinstance(node, Block):
         return map_size(size, where * node.stride)
     return output_map(node, size, where)
@@ -172,7 +167,7 @@ def _output(node: Node, size: Size, at: int) -> Size:
 def _channels(node: Node) -> int:
     if isinstance(node, Linear):
         return node.out_features
-    return node.channels if isinstance(node, NormAct | AxisConv) else node.out_channels
+    return node.channels if isinstance(node, NormAct | AxisConv | Embedding) else node.out_channels
 
 
 def _stride(node: Node) -> float:
@@ -204,6 +199,7 @@ def _rates(branch: Node) -> tuple[int, ...]:
 
 
 _KINDS = {
+    "eesp-time": "EESP unit along time",
     "edgenets-pyramid": "efficient pyramid pooling",
     "espnetv2-psp": "pyramid pooling",
     "max-pool": "3 x 3 max pool",
@@ -229,8 +225,11 @@ def _words(node: Node, path: str) -> str:
         return f"{node.side} x {node.side} transposed conv"
     if isinstance(node, AxisConv):
         return f"3 x 3 conv along the {node.axis}, {node.side} filters"
+    if isinstance(node, Embedding):
+        return f"embedding of {node.words:,} words"
     if isinstance(node, Linear):
-        return "global average pool, linear"
+        kind = "linear of h, LSTM gates" if not node.tied else "linear, tied to the embedding"
+        return kind if node.everywhere else "global average pool, linear"
     if isinstance(node, NormAct):
         return _joined(before, "BN" if node.norm is not None else "", node.act or "")
     if path.endswith(".image"):
@@ -266,6 +265,8 @@ def _joins(block: Block, name: str) -> tuple[str, ...]:
     if name == "mix":
         joined = ["units"] + ["down"] * block.option("concat") + ["image"] * block.option("image")
         return (f"concat({', '.join(joined)})",)
+    if name == "recurrent":
+        return ("add input to each gate",) * block.option("residual")
     if name == "last" and block.kind == "espnetv2-down":
         image = dict(block.parts).get("image")
         pooled = ("concat(pooled input, unit)",) * block.option("concat")
@@ -291,5 +292,6 @@ def _seen(spec: ArchSpec, row: Row) -> int | str | None:
         GLOBAL_POOLING: "whole image",
         PYRAMID_POOLING: "whole image (pyramid)",
         ALIGNED_RESIZE: "whole image (resized)",
+        EARLIER_TOKENS: "all earlier tokens",
     }
     return short[reach.whole] if reach.whole else int(reach.side or 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from archspace import heads, networks, units  # noqa: F401  (they enter their classes)
@@ -60,6 +61,10 @@ class Network(nn.Module):
         size = (x.shape[2], x.shape[3])
         return self.head(self.encoder(x), size)  # type: ignore[no-any-return]
 
+    def example(self, n: int = 1) -> Tensor:
+        """``n`` inputs of the spec's size, all zero."""
+        return torch.zeros(n, self.spec.channels, *self.spec.input_size)
+
     def _check(self, x: Tensor) -> None:
         if x.dim() != 4:
             fits = (1, self.spec.channels, *self.spec.input_size)
@@ -87,9 +92,21 @@ def _feature_info(spec: ArchSpec) -> tuple[FeatureInfo, ...]:
     return tuple(infos)
 
 
+def assembled(spec: ArchSpec) -> Network:
+    """The network of ``spec`` of the class for its task; its weights are yet to be initialised or loaded."""
+    if spec.task != "language":
+        return Network(spec)
+    from archspace.language_model import LanguageModel  # which is a Network
+
+    return LanguageModel(spec)
+
+
 def build(spec: ArchSpec) -> Network:
-    """The network of ``spec`` with freshly initialised weights (torch's global generator)."""
-    network = Network(spec)
+    """The network of ``spec`` with freshly initialised weights (torch's global generator).
+
+    For the task ``language`` it is an :class:`archspace.language_model.LanguageModel`.
+    """
+    network = assembled(spec)
     initialise(network)
     return network
 

@@ -99,13 +99,13 @@ def load(path: str | os.PathLike[str]) -> Network:
     """
     import torch
 
-    from archspace.build import Network
+    from archspace.build import assembled
 
     source = _file_of(Path(path))
     tensors, description = _read(source)
     _check_fit(tensors, description.spec, str(source))
     with torch.device("meta"):
-        network = Network(description.spec)
+        network = assembled(description.spec)
     network.load_state_dict(tensors, assign=True)
     vars(network)["preprocessing"] = description.preprocessing
     return network.float().eval()
@@ -197,10 +197,10 @@ def _check_fit(tensors: Mapping[str, Tensor], spec: ArchSpec, where: str) -> Non
     """Refuse tensors that are not those of ``spec``, naming the first few that differ."""
     import torch
 
-    from archspace.build import Network
+    from archspace.build import assembled
 
     with torch.device("meta"):
-        wanted = Network(spec).state_dict()
+        wanted = assembled(spec).state_dict()
     wrong = [f"{key} is missing" for key in wanted if key not in tensors]
     wrong += [f"{key} is not in the network" for key in tensors if key not in wanted]
     wrong += [

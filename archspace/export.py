@@ -27,6 +27,7 @@ from archspace.deploy import deployed
 from archspace.errors import FieldError, InputError
 from archspace.files import unwritable
 from archspace.onnx_model import Agreement, ExportError, agreement, open_session, write_onnx
+from archspace.plan.networks import NETWORKS
 from archspace.preprocessing import Preprocessing
 
 __all__ = ["ExportError", "ExportReport", "export"]
@@ -83,8 +84,12 @@ def export(
     Raises:
         ExportError: the network is a detector or cannot be written as ONNX, or an answer differs by more than
             1e-4 of the largest output; nothing is left behind.
-        InputError: the folder holds something else, cannot be written, or the disk is full.
+        InputError: the network is a recurrent language model, or the folder holds something else, cannot be written,
+            or the disk is full.
     """
+    if NETWORKS[network.spec.network].reads.sequence:
+        rule = "is recurrent, which this export has no form for; archspace.save keeps its weights"
+        raise InputError(f"export: {network.spec.label}: {rule}; nothing was written")
     target = Path(folder)
     if network.spec.task == "detection":
         raise ExportError("export: a detector has two outputs; only networks with one can be exported")

@@ -70,9 +70,9 @@ def pointwise_kernel(field: str, value: object) -> int:
     return int(value)
 
 
-def repeats(field: str, value: object) -> int:
+def repeats(field: str, value: object, least: int = 0) -> int:
     """How often a unit is repeated at a level."""
-    return whole(field, value, 0, MOST_REPEATS)
+    return whole(field, value, least, MOST_REPEATS)
 
 
 def size(field: str, value: object, least: int = 8) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archspace.errors import InputError, SpecError, closest
-from archspace.plan.networks import NETWORKS
+from archspace.plan.networks import NETWORKS, reads_the_same
 from archspace.plan.nodes import Block
 from archspace.resolve import FIELDS, resolve
 from archspace.resolve.fitting import is_given, with_fitting_branches
@@ -50,9 +50,9 @@ class ArchSpec:
         decoder: ``espnet`` (reads level 1 after the image joined it: 19 channels), ``espnet-raw`` (before: 16),
             ``edgenets``, ``pyramid`` (that of the ESPNetv2 repository), ``none``, or the network's own by its name; for
             segmentation only.
-        classes: number of classes; a detector counts its background among them.
-        input_size: (H, W) in pixels.
-        channels: channels of the image.
+        classes: number of classes, or of words; a detector counts its background among them.
+        input_size: (H, W) in pixels, or (T, 1) for a sequence of T tokens.
+        channels: channels of the image, or width of the words' embedding.
     """
 
     network: str
@@ -141,10 +141,11 @@ class ArchSpec:
         _known(changes)
         kept = self.to_dict()
         if changes.get("network", self.network) != self.network:
-            family = {network.split("-")[0] for network in (self.network, str(changes["network"]))}
+            networks = (self.network, str(changes["network"]))
+            family = {network.split("-")[0] for network in networks}
             own = ("unit", "branches", "alphas", "receptive_field") if len(family) == 1 else ()
-            general = ("width", "activation", "classes", "input_size", "channels", "task")
-            kept = {name: kept[name] for name in (*general, *own)}
+            same = ("classes", "input_size", "channels", "task") if reads_the_same(*networks) else ()
+            kept = {name: kept[name] for name in ("width", "activation", *same, *own)}
         kept.pop("version", None)
         lenient = [name for name in FIELDS if name not in changes]
         while True:

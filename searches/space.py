@@ -65,6 +65,7 @@ class SearchSpace:
         if "network" not in fields:
             raise FieldError("space.network", None, "a space names its network", "espnetv2")
         self._add_free("network", fields["network"])
+        self._check_tasks()
         for name, value in fields.items():
             if name != "network":
                 self._add_free(name, value)
@@ -76,6 +77,16 @@ class SearchSpace:
             return [self.fixed["network"]]
         assert isinstance(free.distribution, CategoricalDistribution)
         return [str(name) for name in free.distribution.choices]
+
+    def _check_tasks(self) -> None:
+        """Refuses a network that is not one for the study's task."""
+        task = self.fixed["task"]
+        for network in self._networks():
+            if network in NETWORKS and task not in NETWORKS[network].alphas:
+                known = [name for name, design in NETWORKS.items() if task in design.alphas]
+                raise FieldError(
+                    "space.network", network, f"is not a network for {task}", closest(network, known)
+                )
 
     def _add_free(self, name: str, value: object) -> None:
         if not isinstance(value, Mapping):

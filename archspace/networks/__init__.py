@@ -2,4 +2,11 @@
 
 from __future__ import annotations
 
-from archspace.networks import dicenet, espnet, espnetv2, factorised, mobile  # noqa: F401  (they enter their classes)
+from archspace.networks import (  # noqa: F401  (they enter their classes)
+    dicenet,
+    eru,
+    espnet,
+    espnetv2,
+    factorised,
+    mobile,
+)

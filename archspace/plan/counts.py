@@ -1,7 +1,8 @@
 """Exact counts of one layer or one block, as closed forms of its numbers.
 
 1 MAC is one multiply-accumulate of a convolution, transposed convolution or linear layer; bias, batch norm,
-activations, pooling and resizing cost none in this convention (torch's own counter, halved).
+activations, pooling, resizing and looking up an embedding cost none in this convention (torch's own counter,
+halved). Counts are for one input: an image, or the whole sequence of T tokens of a language model.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from archspace.plan.nodes import (
     Block,
     Conv,
     Deconv,
+    Embedding,
     Layer,
     Linear,
     NormAct,
     Size,
     map_size,
     output_map,
+    stands_at,
 )
 
 FLOAT32_BYTES = 4
@@ -30,7 +33,7 @@ AXIS_KERNEL = 9
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What a layer, block or network holds and does for one image.
+    """What a layer, block or network holds and does for one input: an image, or a whole sequence of tokens.
 
     Attributes:
         params: trainable parameters.
@@ -93,7 +96,9 @@ def layer_params(layer: Layer) -> int:
         bias = layer.out_channels if layer.bias else 0
         return weights + bias + _after(layer.out_channels, layer.norm, layer.act)
     if isinstance(layer, Linear):
-        return layer.in_features * layer.out_features + layer.out_features
+        return (0 if layer.tied else layer.in_features * layer.out_features) + layer.out_features
+    if isinstance(layer, Embedding):
+        return layer.words * layer.channels
     if isinstance(layer, AxisConv):
         return AXIS_KERNEL * layer.side
     return _after(layer.channels, layer.norm, layer.act)
@@ -104,11 +109,11 @@ def count_layer(layer: Layer, size: Size, at: int = 1, dead: bool = False) -> Co
     params = layer_params(layer)
     if dead:
         return Count(params=params, dead_params=params)
-    if isinstance(layer, NormAct):
+    if isinstance(layer, NormAct | Embedding):
         return Count(params=params)
     if isinstance(layer, Linear):
-        macs = layer.in_features * layer.out_features
-        return Count(params=params, linear_macs=macs, activations=layer.out_features)
+        written = layer.out_features * prod(map_size(size, at))
+        return Count(params=params, linear_macs=layer.in_features * written, activations=written)
     if isinstance(layer, Deconv):
         read = layer.in_channels * prod(map_size(size, at))
         written = layer.out_channels * prod(output_map(layer, size, at))
@@ -133,8 +138,8 @@ def count_block(block: Block, size: Size) -> Count:
         if isinstance(node, Block):
             one = count_block(node, map_size(size, node.at))
         else:
-            at = 0 if isinstance(node, Linear) else node.at
-            one = count_layer(node, size, at, block.dead or (isinstance(node, NormAct) and node.dead))
+            off = block.dead or (isinstance(node, NormAct) and node.dead)
+            one = count_layer(node, size, stands_at(node), off)
         total[0] += one.params
         total[1] += one.params if block.dead else one.dead_params
         if not block.dead:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from archspace.plan.nodes import Block
+from archspace.plan.nodes import Block, Size
 from archspace.registry import Registry
 
 if TYPE_CHECKING:
@@ -47,6 +47,28 @@ def stage_channels(base: tuple[int, ...], width: float, cap_first: int | None = 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputDesign:
+    """What a network reads: images, unless it says otherwise.
+
+    Attributes:
+        channels: default of the spec's ``channels``.
+        step: ``channels`` must be a multiple of it.
+        size: default input size; ``None``: that of the task.
+        least: smallest height.
+        sequence: it reads T tokens one after the other: a map of height T and width 1.
+    """
+
+    channels: int = 3
+    step: int = 1
+    size: Size | None = None
+    least: int = 8
+    sequence: bool = False
+
+
+IMAGES = InputDesign()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkDesign:
     """A network family: how it is drawn and what its fields are when they are not given.
 
@@ -68,6 +90,10 @@ class NetworkDesign:
         multiples: for each decoder, what height and width must be multiples of.
         pattern: by level, kernel and rate that its repeated units are asked for in turn; elsewhere the units' own
             kernel and rate 1.
+        reads: what its input is.
+        least_repeats: the fewest repeats of a level.
+        identity_from: the fewest repeats of a level with which the input of some unit is as wide as its output, so
+            that an identity can be added.
     """
 
     draw: Callable[[ArchSpec], Block]
@@ -86,6 +112,9 @@ class NetworkDesign:
     decoders: tuple[str, ...] = ("none",)
     multiples: Mapping[str, int] = field(default_factory=dict)
     pattern: Pattern = field(default_factory=dict)
+    reads: InputDesign = IMAGES
+    least_repeats: int = 0
+    identity_from: int = 0
 
     def levels(self, task: str) -> int:
         """The deepest level that exists for ``task``."""
@@ -107,6 +136,11 @@ class NetworkDesign:
 
 NETWORKS: Registry[NetworkDesign] = Registry("network")
 """Every network family by name."""
+
+
+def reads_the_same(*networks: str) -> bool:
+    """Whether networks have inputs of one kind, so that a size for one can be one for another."""
+    return len({NETWORKS[name].reads for name in networks if name in NETWORKS}) < 2
 
 
 def for_scores(repeats: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

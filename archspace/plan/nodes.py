@@ -36,7 +36,9 @@ class Conv:
     An even kernel has the stride for its side and reads maps whose sides it divides.
     ``kernel`` is its side, or (height, width) of a factorised one. ``norm`` is the batch norm's epsilon, or ``None``
     for no norm. ``scale`` and ``least`` are for the stages of a
-    spatial pyramid: the input is first resized to ``max(least, ceil(side x scale))``.
+    spatial pyramid: the input is first resized to ``max(least, ceil(side x scale))``. A ``causal`` one sees its own
+    row and rows above it, so that no time step sees a later one: it pads nothing above, because its block hands it
+    the ``dilation x (height of the kernel - 1)`` rows before the first.
     """
 
     in_channels: int
@@ -51,6 +53,7 @@ class Conv:
     at: int = 1
     scale: float = 1.0
     least: int = 1
+    causal: bool = later(False)
 
     @property
     def sides(self) -> Size:
@@ -111,14 +114,29 @@ class NormAct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
-    """A fully connected layer with bias, after optional dropout, on a vector."""
+    """A fully connected layer with bias, after optional dropout, on a vector.
+
+    ``everywhere``: on the vector at every position of a map, not on one for the whole map. ``tied``: its weights are
+    those of the network's embedding, so that only the bias is its own.
+    """
 
     in_features: int
     out_features: int
     dropout: float = 0.0
+    everywhere: bool = later(False)
+    tied: bool = later(False)
 
 
-Layer: TypeAlias = Conv | Deconv | AxisConv | NormAct | Linear
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """A vector of ``channels`` numbers for each of ``words`` words, looked up by the word's number."""
+
+    words: int
+    channels: int
+    at: int = 1
+
+
+Layer: TypeAlias = Conv | Deconv | AxisConv | NormAct | Linear | Embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +206,14 @@ def placed_layers(block: Block, path: str = "", at: int = 1, dead: bool = False)
             yield from placed_layers(node, prefix + name, at, dead)
         else:
             off = dead or (isinstance(node, NormAct) and node.dead)
-            where = 0 if isinstance(node, Linear) else at * node.at
-            yield Placed(prefix + name, node, where, off)
+            yield Placed(prefix + name, node, stands_at(node, at), off)
+
+
+def stands_at(node: Node, at: int = 1) -> int:
+    """Stride of a node's input to the image, in a block whose input is at stride ``at``; 0: a globally pooled map."""
+    if isinstance(node, Linear):
+        return at if node.everywhere else 0
+    return at * node.at
 
 
 def map_size(size: Size, at: int) -> Size:

@@ -21,7 +21,7 @@ def what(r: Resolution) -> None:
     out["task"] = _task(r)
     out["width"] = fields.width("width", given.get("width", 1.0))
     out["classes"] = fields.whole("classes", given.get("classes", CLASSES[out["task"]]), 2)
-    out["channels"] = fields.whole("channels", given.get("channels", 3), 1)
+    out["channels"] = _channels(r)
     out["activation"] = fields.choice(
         "activation", given.get("activation", r.design.activation), fields.ACTIVATIONS
     )
@@ -31,6 +31,15 @@ def what(r: Resolution) -> None:
     }
     for name, (default, read) in optional.items():
         r.switch(name, name in r.design.honours, default, read, f"{out['network']} has no {name} to choose")
+
+
+def _channels(r: Resolution) -> int:
+    reads = r.design.reads
+    channels = fields.whole("channels", r.given.get("channels", reads.channels), 1)
+    if channels % reads.step:
+        near = max(reads.step, round(channels / reads.step) * reads.step)
+        raise SpecError("channels", channels, f"must be a multiple of {reads.step}", near)
+    return channels
 
 
 def _task(r: Resolution) -> str:
@@ -59,10 +68,14 @@ def decoder(r: Resolution) -> None:
 
 
 def input_size(r: Resolution) -> None:
-    """Height and width, which a decoder may restrict."""
+    """Height and width, which a decoder may restrict; a sequence of T tokens is T high and 1 wide."""
+    reads = r.design.reads
     multiple = r.design.multiples.get(r.out["decoder"] or "", 1)
-    default = SIZES.get(r.out["task"], SIZE)
-    size = fields.size("input_size", r.given.get("input_size", default), max(8, multiple))
+    default = reads.size or SIZES.get(r.out["task"], SIZE)
+    size = fields.size("input_size", r.given.get("input_size", default), max(reads.least, multiple))
+    if reads.sequence and size[1] != 1:
+        rule = f"{r.out['network']} reads a sequence of T tokens: [T, 1]"
+        raise SpecError("input_size", list(size), rule, [size[0], 1])
     if any(side % multiple for side in size):
         near = [max(multiple, round(side / multiple) * multiple) for side in size]
         rule = f"height and width must be multiples of {multiple} for decoder {r.out['decoder']!r}"

@@ -96,8 +96,11 @@ def switches(r: Resolution) -> None:
     """Fusion, residual and the reducing convolution."""
     places = _places(r)
     fused = any(p.design.fused_from is not None and (p.k or 0) >= p.design.fused_from for p in places)
+    wide_enough = max(r.out["alphas"], default=0) >= r.design.identity_from
     residual = any(
-        (p.stride == 1 and p.design.residual) or p.design.projects for p in places if not p.decoder
+        (p.stride == 1 and p.design.residual and wide_enough) or p.design.projects
+        for p in places
+        if not p.decoder
     )
     pointwise = any(p.stride in p.design.pointwise for p in places)
     lacks = f"no unit of this network has {{}} ({names(r.out['unit'])})"

@@ -15,8 +15,9 @@ def depth(r: Resolution) -> None:
     default = r.design.alphas[r.out["task"]]
     value = r.levels("alphas", len(default))
     entries, _ = fields.per_level(
-        "alphas", default if value is None else value, len(default), fields.repeats, r.design.first
-    )
+        "alphas", default if value is None else value, len(default),
+        lambda f, v: fields.repeats(f, v, r.design.least_repeats), r.design.first,
+    )  # fmt: skip
     r.out["alphas"] = tuple(d if e is None else e for e, d in zip(entries, default, strict=True))
 
 

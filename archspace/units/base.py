@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from archspace.plan.nodes import AxisConv, Block, Conv, Deconv, Linear, Node, NormAct
+from archspace.plan.nodes import AxisConv, Block, Conv, Deconv, Embedding, Linear, Node, NormAct
 from archspace.registry import Registry
 from archspace.units.axis import AxisConvolution
 
@@ -38,6 +39,18 @@ class LayerModule(nn.Sequential):
             self.add_module("act", ACTIVATIONS[act](channels))
 
 
+class TiedLinear(nn.Module):
+    """A linear layer with a bias of its own and the weights of an embedding, given at each call."""
+
+    def __init__(self, out_features: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(out_features))
+
+    def forward(self, x: Tensor, weight: Tensor) -> Tensor:
+        """(..., C) and weights (C', C) -> (..., C')."""
+        return F.linear(x, weight, self.bias)
+
+
 class BlockModule(nn.Module):
     """A plan block: its children are made under the plan's names; a subclass says how they run."""
 
@@ -54,6 +67,9 @@ class BlockModule(nn.Module):
         """Whether the block has a part called ``name``."""
         return name in self._modules
 
+    def initialise(self) -> None:
+        """Give the block's own layers other initial values than :func:`initialise`; most blocks have none."""
+
 
 MODULES: Registry[type[BlockModule]] = Registry("block")
 """Module classes by block kind."""
@@ -64,7 +80,10 @@ def make(node: Node) -> nn.Module:
     if isinstance(node, Conv):
         conv = nn.Conv2d(
             node.in_channels, node.out_channels, node.sides, node.stride,
-            padding=(node.dilation * (node.sides[0] - 1) // 2, node.dilation * (node.sides[1] - 1) // 2),
+            padding=(
+                0 if node.causal else node.dilation * (node.sides[0] - 1) // 2,
+                node.dilation * (node.sides[1] - 1) // 2,
+            ),
             dilation=node.dilation, groups=node.groups, bias=node.bias,
         )  # fmt: skip
         return LayerModule(conv, node.out_channels, node.norm, node.act)
@@ -77,6 +96,12 @@ def make(node: Node) -> nn.Module:
         return LayerModule(deconv, node.out_channels, node.norm, node.act)
     if isinstance(node, NormAct):
         return LayerModule(None, node.channels, node.norm, node.act)
+    if isinstance(node, Embedding):
+        return nn.Embedding(node.words, node.channels)
+    if isinstance(node, Linear) and node.tied:
+        return TiedLinear(node.out_features)
+    if isinstance(node, Linear) and node.everywhere:
+        return nn.Linear(node.in_features, node.out_features)
     if isinstance(node, Linear):
         return nn.Sequential(nn.Dropout(node.dropout), nn.Linear(node.in_features, node.out_features))
     if isinstance(node, AxisConv):
@@ -103,7 +128,10 @@ def running_sums(maps: list[Tensor]) -> list[Tensor]:
 
 
 def initialise(module: nn.Module) -> None:
-    """Kaiming-normal convolutions (fan out); batch norms at 1 and 0; small normal linear layers."""
+    """Kaiming-normal convolutions (fan out); batch norms at 1 and 0; small normal linear layers; small embeddings.
+
+    Blocks with an initialisation of their own come last.
+    """
     for child in module.modules():
         if isinstance(child, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(child.weight, mode="fan_out", nonlinearity="relu")
@@ -112,3 +140,8 @@ def initialise(module: nn.Module) -> None:
         elif isinstance(child, nn.Linear):
             nn.init.normal_(child.weight, std=0.01)
             nn.init.zeros_(child.bias)
+        elif isinstance(child, nn.Embedding):
+            nn.init.uniform_(child.weight, -0.1, 0.1)
+    for child in module.modules():
+        if isinstance(child, BlockModule):
+            child.initialise()

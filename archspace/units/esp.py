@@ -41,16 +41,19 @@ class Eesp(BlockModule):
 
     def __init__(self, block: Block) -> None:
         super().__init__(block)
-        last = block.part("last")
+        last = dict(block.parts).get("last")
         self.activates = isinstance(last, NormAct) and not last.dead
 
     def forward(self, x: Tensor) -> Tensor:
         """Run the unit; every branch joins the running sum."""
         reduced = self.reduce(x)
-        maps = [branch(reduced) for branch in self.branches]
-        if self.block.option("fusion"):
-            maps = running_sums(maps)
-        y: Tensor = self.expand(self.mix(torch.cat(maps, 1)))
+        y = self.merged([branch(reduced) for branch in self.branches])
         if self.block.option("residual"):
             y = y + x
         return self.last(y) if self.activates else y
+
+    def merged(self, maps: list[Tensor]) -> Tensor:
+        """The branches' maps fused, concatenated and expanded."""
+        if self.block.option("fusion"):
+            maps = running_sums(maps)
+        return self.expand(self.mix(torch.cat(maps, 1)))  # type: ignore[no-any-return]

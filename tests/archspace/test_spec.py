@@ -114,7 +114,8 @@ def test_every_field_is_hashable_and_immutable(spec: ArchSpec) -> None:
 
 
 # Checkpoints, caches and result tables are joined by these: a change breaks what users have stored.
-PINNED_IDS = {"espnet": "bd8528934e58", "espnetv2-1.0": "9fb53bec6a02", "espnetv2-seg-2.0": "f23834cda27e"}
+PINNED_IDS = {"espnet": "bd8528934e58", "espnetv2-1.0": "9fb53bec6a02", "espnetv2-seg-2.0": "f23834cda27e",
+              "eru-7m": "129d6c971004"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PINNED_IDS)

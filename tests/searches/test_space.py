@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import optuna
+import pytest
 
+from archspace.errors import FieldError
 from searches.config import SamplerConfig
 from searches.samplers import derived_seed, make_sampler
 from searches.space import SearchSpace
@@ -89,3 +91,10 @@ def test_a_trial_killed_between_two_suggestions_gets_the_same_parameters() -> No
         assert again.params == one.params
         whole.tell(one, number)
         broken.tell(again, number)
+
+
+@pytest.mark.parametrize("network", ["eru", {"choices": ["espnetv2", "eru"]}], ids=str)
+def test_a_network_for_another_task_is_refused_before_any_trial(network: object) -> None:
+    data = {"task": "classification", "classes": 10, "input_size": (32, 32), "channels": 3}
+    with pytest.raises(FieldError, match=r"space\.network: 'eru': is not a network for classification"):
+        SearchSpace({"network": network, "alphas": {"low": 2, "high": 3, "per_level": True}}, data)
