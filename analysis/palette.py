@@ -100,7 +100,7 @@ def boxed(
     line = max(1, min(image.size) // 160)
     scale = np.array([image.width, image.height, image.width, image.height])
     for box, label, name in zip(corners * scale, labels.tolist(), names, strict=True):
-        left, top, right, bottom = (float(edge) for edge in box)
+        left, top, right, bottom = (float(edge) for edge in np.rint(box))
         colour = tuple(int(value) for value in colours[label])
         draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour, width=line)
         if name:

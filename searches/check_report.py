@@ -80,7 +80,7 @@ def check_pictures(
             write_sheet(
                 out / f"{name}.png", found.tiles, () if task == "classification" else list(found.classes)
             )
-    shared = in_two(checked)
+    shared = in_two(checked, root)
     result = {
         "root": str(root), "layout": layout, "tasks": tasks, "task": task,
         "splits": {name: found.to_dict(most) for name, found in checked.items()},

@@ -236,14 +236,16 @@ def _divided(message: str, root: Path) -> tuple[str, str]:
     return (_relative(file, root), what) if what else ("", message)
 
 
-def in_two(checked: dict[str, Checked]) -> list[tuple[str, str]]:
+def in_two(checked: dict[str, Checked], root: Path) -> list[tuple[str, str]]:
     """Files that two splits share: (file, which splits)."""
     splits: dict[str, list[str]] = defaultdict(list)
     for split, found in checked.items():
         for file in found.files:
             splits[file].append(split)
     return sorted(
-        (file, f"is in {' and in '.join(names)}") for file, names in splits.items() if len(names) > 1
+        (_relative(file, root), f"is in {' and in '.join(names)}")
+        for file, names in splits.items()
+        if len(names) > 1
     )
 
 

@@ -42,10 +42,10 @@ def list_imagefolder(request: Request, told: Told) -> Listing:
         InputError: a folder or class is missing or empty, or the zip is none; the message names it.
     """
     root = request.folder
-    train = _find(root, "train")
+    train = _find(root, "train", told)
     if train is None:
         raise InputError(f"{root}: has neither a folder train nor a train.zip")
-    source = train if request.split == "train" else _find(root, request.split)
+    source = train if request.split == "train" else _find(root, request.split, told)
     held_out = request.split == "val" and source is None
     if held_out or (request.split == "train" and not _present(root, "val")):
         source = _part(train, held_out=held_out)
@@ -85,17 +85,17 @@ def _present(root: Path, split: str) -> bool:
     return (root / split).is_dir() or (root / f"{split}.zip").exists()
 
 
-def _find(root: Path, split: str) -> Source | None:
+def _find(root: Path, split: str, told: Told) -> Source | None:
     """The split's images, from the folder where both a folder and a zip exist; None where neither does."""
     folder, archive = root / split, root / f"{split}.zip"
     if folder.is_dir():
-        return Source(folder, tuple(_list_folder(folder)))
+        return Source(folder, tuple(_list_folder(folder, told)))
     if archive.exists():
         return Source(archive, tuple(_list_zip(archive, split)))
     return None
 
 
-def _list_folder(folder: Path) -> Iterable[tuple[str, str]]:
+def _list_folder(folder: Path, told: Told) -> Iterable[tuple[str, str]]:
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not classes:
         stray = "images but no class folder" if list_images(folder) else "no class folder"
@@ -103,7 +103,7 @@ def _list_folder(folder: Path) -> Iterable[tuple[str, str]]:
     for path in classes:
         images = list_images(path)
         if not images:
-            raise InputError(f"{path}: class folder holds no image")
+            told(InputError(f"{path}: class folder holds no image"))
         yield from ((path.name, f"{path.name}/{image.name}") for image in images)
 
 

@@ -14,9 +14,9 @@ THINGS = (VEHICLE, PEDESTRIAN)
 """Labels of what has boxes; the position is the class index of detection."""
 
 MOST_THINGS = 64
-MIN_THING_PIXELS = 8
-MIN_CLEAR_PIXELS = 24
-"""A thing of fewer pixels is ignored in detection; one of fewer than 8 is no object at all."""
+IGNORED = 16
+MIN_CLEAR_PIXELS = 12
+"""A thing of which fewer pixels are seen is ignored in detection."""
 
 _IN_FRONT = np.array([0, 2, 1, 1, 1, 3, 4, 5])  # which class keeps its pixels at an unlabelled border
 
@@ -54,17 +54,11 @@ def things_of(canvas: Canvas) -> NDArray[np.int16]:
     """
     rows = np.full((MOST_THINGS, 5), -1, np.int16)
     things = np.where(np.isin(canvas.label, THINGS), canvas.drawn, 0)
-    found = 0
-    for number in np.unique(things[things > 0])[::-1]:
+    for row, number in zip(rows, np.unique(things[things > 0])[::-1], strict=False):
         where = things == number
-        count = int(where.sum())
-        if count < MIN_THING_PIXELS or found == MOST_THINGS:
-            continue
         down, across = np.flatnonzero(where.any(1)), np.flatnonzero(where.any(0))
-        label = THINGS.index(int(canvas.label[where][0]))
-        edges = (across[0], down[0], across[-1] + 1, down[-1] + 1)
-        rows[found] = (*edges, label + 16 * (count < MIN_CLEAR_PIXELS))
-        found += 1
+        label = THINGS.index(int(canvas.label[where][0])) + IGNORED * (int(where.sum()) < MIN_CLEAR_PIXELS)
+        row[:] = across[0], down[0], across[-1] + 1, down[-1] + 1, label
     return rows
 
 
@@ -75,5 +69,5 @@ def boxes_in(things: NDArray[np.int16], size: tuple[int, int]) -> Boxes:
     for rows in np.asarray(things):
         seen = rows[rows[:, 4] >= 0]
         corners = (seen[:, :4] / scale).astype(np.float32)
-        images.append((corners, (seen[:, 4] % 16).astype(np.int64), seen[:, 4] >= 16))
+        images.append((corners, (seen[:, 4] % IGNORED).astype(np.int64), seen[:, 4] >= IGNORED))
     return boxes_of(images, [size] * len(images))
