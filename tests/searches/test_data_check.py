@@ -105,6 +105,26 @@ def test_masks_are_counted_by_pixel(tmp_path: Path) -> None:
     assert len(listed) == 3
 
 
+def test_folders_of_classes(tmp_path: Path) -> None:
+    """As ImageNet lies: train and val with one folder a wnid."""
+    root = tmp_path / "data"
+    for split, count in (("train", 3), ("val", 1)):
+        for name in ("n01440764", "n01443537"):
+            for number in range(count):
+                photo(root / split / name / f"{name}_{number}.JPEG", (8 + number, 12))
+    (root / "train" / "n01440764" / "n01440764_1.JPEG").write_bytes(b"")
+    (root / "train" / "n02").mkdir()
+    photo(root / "val" / "n03" / "a.JPEG")
+    result = checked(root, problems=True)
+    train, val = result["splits"]["train"], result["splits"]["val"]
+    assert result["tasks"] == {"classification": ["train", "val"]}
+    assert train["classes"] == {"n01440764": {"images": 2}, "n01443537": {"images": 3}}
+    assert train["sizes"]["height"] == [8, 9, 10]
+    assert [entry["file"] for entry in train["listed"]] == ["train/n02", "train/n01440764/n01440764_1.JPEG"]
+    assert val["listed"][0]["problem"].startswith("class 'n03' is not in train")
+    assert val["readable"] == 2
+
+
 def test_tasks_and_splits_that_are_not_there_are_refused(tmp_path: Path) -> None:
     root = tmp_path / "data"
     coco(root, [{"segmentation": [[0, 0, 4, 0, 4, 4]]}], sizes=((8, 12), (6, 5)))
