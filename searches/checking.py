@@ -15,7 +15,7 @@ from PIL import Image
 from archspace.errors import FieldError, InputError, closest
 from searches.tasks.cache import in_threads
 from searches.tasks.dataset import SPLITS, Request, checked_request, layouts
-from searches.tasks.listing import Listing, Picture, placed, upright_mask, without_repeats
+from searches.tasks.listing import Listing, Picture, passed, placed, upright_mask, without_repeats
 from searches.tasks.sheet import Tile, chosen, drawn
 
 SMALLEST = 32
@@ -95,7 +95,7 @@ def served(layout: str, root: Path) -> dict[str, list[str]]:
             continue
         for split in SPLITS:
             try:
-                listing = listing_of(_request(layout, root, task, split), lambda error: None)
+                listing = listing_of(_request(layout, root, task, split), passed)
             except InputError as error:
                 reasons.append(error)
                 continue

@@ -18,7 +18,7 @@ from PIL import Image
 from archspace.errors import InputError
 from searches.tasks.dataset import Request, held_out_index
 from searches.tasks.images import is_image_name, list_images, open_oriented
-from searches.tasks.listing import Listing, Picture, Told, picture_file
+from searches.tasks.listing import Listing, Picture, Told, passed, picture_file
 from searches.tasks.reading import listed
 
 
@@ -42,7 +42,8 @@ def list_imagefolder(request: Request, told: Told) -> Listing:
         InputError: a folder or class is missing or empty, or the zip is none; the message names it.
     """
     root = request.folder
-    train = _find(root, "train", told)
+    own = request.split == "train" or not _present(root, request.split)
+    train = _find(root, "train", told if own else passed)
     if train is None:
         raise InputError(f"{root}: has neither a folder train nor a train.zip")
     source = train if request.split == "train" else _find(root, request.split, told)

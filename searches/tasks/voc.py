@@ -22,7 +22,7 @@ import numpy as np
 from archspace.errors import InputError
 from searches.tasks.dataset import VOID, Request, held_out_index
 from searches.tasks.images import IMAGE_SUFFIXES
-from searches.tasks.listing import Listing, Told, picture_file
+from searches.tasks.listing import Listing, Told, passed, picture_file
 from searches.tasks.maskfiles import mask_pictures, plain_values
 from searches.tasks.reading import listed
 from searches.tasks.voc_xml import Annotation, read_annotation
@@ -147,7 +147,7 @@ def _held_out(request: Request, years: Sequence[Path], kind: str, told: Told) ->
 
 def _annotated(year: Path, kind: str) -> list[str]:
     folder, suffix = ("SegmentationClass", ".png") if kind == "Segmentation" else ("Annotations", ".xml")
-    tested = {member.stem for member in _listed([year], kind, "test", _pass)}
+    tested = {member.stem for member in _listed([year], kind, "test", passed)}
     return [path.stem for path in sorted((year / folder).glob(f"*{suffix}")) if path.stem not in tested]
 
 
@@ -156,7 +156,7 @@ class Annotations:
 
     def __init__(self, years: Sequence[Path]) -> None:
         lists = ("train", "val", "trainval", "test")
-        members = {member for name in lists for member in _listed(years, "Main", name, _pass)}
+        members = {member for name in lists for member in _listed(years, "Main", name, passed)}
         paths = [_xml(member) for member in members]
         if not paths:
             paths = [path for year in years for path in (year / "Annotations").glob("*.xml")]
@@ -179,10 +179,6 @@ class Annotations:
         read = (found for found in self._read.values() if isinstance(found, Annotation))
         names = {name for annotation in read for name, *_ in annotation.objects}
         return CLASSES if names <= set(CLASSES) else tuple(sorted(names))
-
-
-def _pass(error: InputError) -> None:
-    """A fault of a list that is read for its names only is told where its split is listed."""
 
 
 def _read(path: Path) -> Annotation | InputError:
