@@ -30,7 +30,7 @@ class DataConfig(_Part):
     """Which data, at which size.
 
     Attributes:
-        layout: ``scenes`` and ``digits`` are built in; ``imagefolder`` and ``segnet`` read ``root``.
+        layout: ``scenes`` and ``digits`` are built in; the others (``imagefolder``, ``segnet``, ...) read ``root``.
         root: the data set's folder.
         input_size: (H, W) in pixels to which every image is resized.
         channels: 1 (grey) or 3 (RGB).

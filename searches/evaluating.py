@@ -16,26 +16,8 @@ from archspace.errors import FieldError, InputError
 from searches.checkpoints import load_checkpoint
 from searches.study import check_device
 from searches.tasks.dataset import Split, load_split
+from searches.tasks.identify import identify
 from searches.tasks.table import make_task
-
-
-def layout_of(root: Path) -> str:
-    """The layout that a folder has.
-
-    Raises:
-        InputError: it has none that is known.
-    """
-    if not root.is_dir():
-        raise FieldError("--data", str(root), "no such folder")
-    for split in ("train", "val", "test"):
-        if (root / f"{split}annot").is_dir():
-            return "segnet"
-        if (root / f"{split}.zip").is_file() or (root / split).is_dir():
-            return "imagefolder"
-    rule = (
-        "no layout that is known: SPLIT with SPLITannot (SegNet), or SPLIT/CLASS or SPLIT.zip (ImageFolder)"
-    )
-    raise FieldError("--data", str(root), rule)
 
 
 def evaluate(
@@ -51,7 +33,7 @@ def evaluate(
     spec, preprocessing = network.spec, network.preprocessing
     if preprocessing is None:
         raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")
-    layout = layout or (layout_of(root) if root is not None else None)
+    layout = layout or (identify(root) if root is not None else None)
     if layout is None:
         raise FieldError("--data", None, "needs a folder, or --layout of built-in data", "--layout scenes")
     split = load_split(

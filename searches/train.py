@@ -19,11 +19,11 @@ from archspace.files import write_text
 from archspace.spec import ArchSpec
 from archspace.specs import read_spec
 from searches.checkpoints import load_checkpoint
-from searches.evaluating import layout_of
 from searches.logs import log_to
 from searches.study import check_device, statistics
 from searches.tasks.base import Evaluation, Task
 from searches.tasks.dataset import Split, load_split
+from searches.tasks.identify import identify
 from searches.tasks.table import make_task
 from searches.training.config import TRAIN_FILE, TrainConfig, read_train
 from searches.training.history import write_history
@@ -136,7 +136,7 @@ def load_data(config: TrainConfig) -> tuple[dict[str, Split], ArchSpec]:
         raise FieldError("spec", None, "a training run names its network", "espnetv2-0.5")
     spec = read_spec(config.spec) if isinstance(config.spec, str) else ArchSpec.from_dict(config.spec)
     data = config.data
-    layout = data.layout or (layout_of(data.root) if data.root is not None else None)
+    layout = data.layout or (identify(data.root) if data.root is not None else None)
     if layout is None:
         raise FieldError("--data", None, "needs a folder, or --layout of built-in data", "--layout scenes")
     splits = {

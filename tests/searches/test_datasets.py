@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from archspace.errors import FieldError, InputError
-from searches.tasks import imagefolder, images, segnet
+from searches.tasks import images, listing, segnet
 from searches.tasks.dataset import LAYOUTS, Split, layouts, load_split, stratified_order
 from searches.tasks.images import image_array, list_images, open_image
 
@@ -54,7 +54,7 @@ def refused(text: str, layout: str, root: Path | None, split: str = "train", **m
 def test_layouts_are_registered_and_unknown_ones_listed() -> None:
     assert {"digits", "imagefolder", "scenes", "segnet"} <= set(layouts())
     message = refused("segnet", "segnte", None)
-    assert "digits, imagefolder, scenes, segnet" in message
+    assert "digits, imagefolder, mapillary" in message
     assert LAYOUTS["segnet"].tasks == ("segmentation",)
 
 
@@ -282,11 +282,11 @@ def test_nothing_is_decoded_twice_until_a_file_changes(
     folder_of(tmp_path, "val", {"a": 1})
     decoded: list[str] = []
 
-    def counting(source: Path | bytes, name: str) -> Image.Image:
+    def counting(source: Path | bytes, name: str) -> tuple[Image.Image, int]:
         decoded.append(name)
-        return images.open_image(source, name)
+        return images.open_oriented(source, name)
 
-    monkeypatch.setattr(imagefolder, "open_image", counting)
+    monkeypatch.setattr(listing, "open_oriented", counting)
     for size, total in (((8, 12), 6), ((8, 12), 6), ((4, 4), 12), ((8, 12), 12)):
         load("imagefolder", tmp_path, input_size=size)
         assert len(decoded) == total
