@@ -1,4 +1,4 @@
-"""Commands: search, export, evaluate, init, spaces."""
+"""Commands: search, export, evaluate, init, spaces, data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from searches.data_commands import data_app
 from searches.train_command import recipes, train
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: archspace recipes")(recipes)
     app.command(epilog="Example: archspace init study.yaml")(init)
     app.command(epilog="Example: archspace spaces")(spaces)
+    app.add_typer(data_app, name="data")
 
 
 def search(

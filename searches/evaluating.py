@@ -14,6 +14,7 @@ from rich.table import Table
 from archspace.build import Network
 from archspace.errors import FieldError, InputError
 from searches.checkpoints import load_checkpoint
+from searches.fetching.hint import fetch_hint
 from searches.study import check_device
 from searches.tasks.dataset import Split, load_split
 from searches.tasks.table import make_task
@@ -26,7 +27,7 @@ def layout_of(root: Path) -> str:
         InputError: it has none that is known.
     """
     if not root.is_dir():
-        raise FieldError("--data", str(root), "no such folder")
+        raise FieldError("--data", str(root), f"no such folder{fetch_hint()}")
     for split in ("train", "val", "test"):
         if (root / f"{split}annot").is_dir():
             return "segnet"

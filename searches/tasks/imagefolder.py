@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from archspace.errors import InputError
+from searches.fetching.hint import fetch_hint
 from searches.tasks.cache import Item, cached, stamp
 from searches.tasks.dataset import Request, Split, layout, stratified_order
 from searches.tasks.images import Images, image_array, is_image_name, list_images, open_image
@@ -47,7 +48,7 @@ def load_imagefolder(request: Request) -> Split:
     root = request.folder
     train = _find(root, "train")
     if train is None:
-        raise InputError(f"{root}: has neither a folder train nor a train.zip")
+        raise InputError(f"{root}: has neither a folder train nor a train.zip{fetch_hint(request.layout)}")
     source = train if request.split == "train" else _find(root, request.split)
     held_out = request.split == "val" and source is None
     if held_out or (request.split == "train" and not _present(root, "val")):

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspace.errors import InputError
+from searches.fetching.hint import fetch_hint
 from searches.tasks.cache import Item, cached, stamp
 from searches.tasks.dataset import SPLITS, VOID, Request, Split, layout
 from searches.tasks.images import Images, image_array, list_images, mask_array, open_image, resize_mask
@@ -106,7 +107,8 @@ def _pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
     folder, masks = root / split, root / f"{split}annot"
     if not folder.is_dir():
         present = ", ".join(name for name in SPLITS if (root / name).is_dir()) or "none"
-        raise InputError(f"{folder}: no such folder (splits here: {present})")
+        hint = fetch_hint("segnet") if present == "none" else ""
+        raise InputError(f"{folder}: no such folder (splits here: {present}){hint}")
     if not masks.is_dir():
         raise InputError(f"{masks}: no such folder; it must hold the masks of {folder.name}/")
     images = list_images(folder)
