@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from searches.data_commands import data_app
+from searches import data_commands
 from searches.train_command import recipes, train
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: archspace recipes")(recipes)
     app.command(epilog="Example: archspace init study.yaml")(init)
     app.command(epilog="Example: archspace spaces")(spaces)
-    app.add_typer(data_app, name="data")
+    data_commands.register(app)
 
 
 def search(

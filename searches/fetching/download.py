@@ -1,36 +1,27 @@
 """One file over HTTP: resumed where it stopped, tried again when the line breaks, compared with its checksum.
 
-``FOLDER/NAME.part`` holds what has come, ``NAME.part.json`` the address and the host's mark of that version; a part
-whose version cannot be proved is not gone on with. ``FOLDER/NAME`` is there only when it is whole.
+``FOLDER/NAME`` is there only when it is whole. A part whose version cannot be proved is not gone on with.
 """
 
 from __future__ import annotations
 
-import hashlib
 import http.client
-import json
 import logging
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from archspace.errors import InputError
-from archspace.files import unwritable, write_text
+from archspace.files import unwritable
 from searches.fetching.catalogue import Login, RemoteFile, host_of
+from searches.fetching.part import Meter, Note, Part
 from searches.fetching.web import FetchError, PassingError, RefusedError, Web, explained
 
 log = logging.getLogger("searches")
 _CHUNK = 1 << 18
-
-
-class Meter(Protocol):
-    """What shows how far one file is."""
-
-    def __call__(self, done: int, total: int | None) -> None:
-        """So many bytes of so many are there; ``total`` is None where the host does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,18 +83,16 @@ class Download:
         self._web, self._file, self._folder = web, file, folder
         self._login, self._policy, self._meter = login, policy, meter
         self.whole = folder / file.name
-        self._part, self._note = folder / f"{file.name}.part", folder / f"{file.name}.part.json"
+        self._part = Part(folder / f"{file.name}.part", meter)
         self._logged_in = login is None
         self._expected: str | None = None
-        self._sum = _Sum("sha256")
         self._fetched = 0
         self._resumed = self._anew = False
 
     @property
     def present(self) -> int:
         """Bytes that are there already, whole or in part."""
-        path = self.whole if self.whole.is_file() else self._part
-        return path.stat().st_size if path.is_file() else 0
+        return self.whole.stat().st_size if self.whole.is_file() else self._part.size
 
     def run(self) -> Downloaded:
         """Brings the whole file.
@@ -117,7 +106,7 @@ class Download:
         except OSError as error:
             raise unwritable(self._folder, error) from None
         self._expected = self._patiently(self._published)
-        self._sum = _Sum("md5" if self._expected and len(self._expected) == 32 else "sha256")
+        self._part.algorithm = "md5" if self._expected and len(self._expected) == 32 else "sha256"
         if self.whole.is_file():
             return self._kept()
         for url in self._file.urls:
@@ -128,13 +117,12 @@ class Download:
                 if url == self._file.urls[-1]:
                     raise
                 log.warning("%s; trying the next address", error)
-        self._sum.read(self._part, self._meter)
+        self._part.sum_up()
         wrong = self._wrong(self._part)
         if wrong is None:
-            self._part.replace(self.whole)
-            self._note.unlink(missing_ok=True)
-            return self._result()
-        self._forget()
+            self._part.become(self.whole)
+            return self._result(self._part)
+        self._part.forget()
         if self._resumed and not self._anew:
             log.warning("%s: %s, after a resume; fetched anew", self._file.name, wrong)
             self._anew = True
@@ -143,24 +131,24 @@ class Download:
 
     def _kept(self) -> Downloaded:
         """The archive that lies there already, kept by an earlier run or put there by a person."""
-        self._sum.read(self.whole, self._meter)
-        wrong = self._wrong(self.whole)
+        kept = Part(self.whole, self._meter, self._part.algorithm)
+        kept.sum_up()
+        wrong = self._wrong(kept)
         if wrong is not None:
             raise InputError(f"{self.whole}: {wrong}; delete it and run the same command again")
-        return self._result()
+        return self._result(kept)
 
-    def _wrong(self, path: Path) -> str | None:
+    def _wrong(self, part: Part) -> str | None:
         """How a file differs from the published one; None where it does not."""
-        size, found = path.stat().st_size, self._sum.hexdigest()
-        if _differ(size, self._file.bytes):
-            return f"it has {size:,} bytes, the published file has {self._file.bytes:,}"
-        if self._expected and found != self._expected:
-            return f"its {self._sum.algorithm} is {found}, the published one is {self._expected}"
+        if _differ(part.summed, self._file.bytes):
+            return f"it has {part.summed:,} bytes, the published file has {self._file.bytes:,}"
+        if self._expected and part.digest != self._expected:
+            return f"its {part.algorithm} is {part.digest}, the published one is {self._expected}"
         return None
 
-    def _result(self) -> Downloaded:
+    def _result(self, part: Part) -> Downloaded:
         return Downloaded(
-            path=self.whole, bytes=self._sum.done, algorithm=self._sum.algorithm, digest=self._sum.hexdigest(),
+            path=self.whole, bytes=part.summed, algorithm=part.algorithm, digest=part.digest,
             published=self._expected is not None, fetched=self._fetched,
         )  # fmt: skip
 
@@ -174,7 +162,9 @@ class Download:
                 failures, best = (0, self.present) if self.present > best else (failures, best)
                 failures += 1
                 if failures >= self._policy.tries:
-                    kept = f"; {self._part} is kept, and the same command goes on" if self.present else ""
+                    kept = (
+                        f"; {self._part.path} is kept, and the same command goes on" if self.present else ""
+                    )
                     raise FetchError(f"{error}; given up after {failures} tries{kept}") from None
                 wait = self._policy.wait_s * 2 ** (failures - 1) if error.wait_s is None else error.wait_s
                 wait = min(wait, self._policy.longest_wait_s)
@@ -206,37 +196,26 @@ class Download:
     def _go_on(self, url: str) -> None:
         """One attempt: asks for what is missing, and for everything where the part is not of this version."""
         self._log_in()
-        note = self._read_note(url)
-        have = self._part.stat().st_size if note else 0
-        if note and note.get("bytes") == have > 0:
+        note = self._part.note(url)
+        if note is not None and note.version is None and self._expected is None:
+            note = None
+        if note is not None and note.bytes == self._part.size > 0:
+            self._resumed = True
             return
         try:
-            self._transfer(url, have, note)
+            self._transfer(url, note)
         except StaleError as reason:
             log.info("%s: %s; fetched from its beginning", self._file.name, reason)
-            self._forget()
-            self._transfer(url, 0, None)
+            self._part.forget()
+            self._transfer(url, None)
 
-    def _read_note(self, url: str) -> dict[str, Any] | None:
-        """What is known of the part; None where there is none that can be gone on with."""
-        try:
-            note = json.loads(self._note.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        good = isinstance(note, dict) and note.get("url") == url and self._part.is_file()
-        return note if good and (note.get("version") or self._expected) else None
-
-    def _forget(self) -> None:
-        self._part.unlink(missing_ok=True)
-        self._note.unlink(missing_ok=True)
-        self._sum.clear()
-
-    def _transfer(self, url: str, have: int, note: dict[str, Any] | None) -> None:
-        headers = {}
-        if have and note:
+    def _transfer(self, url: str, note: Note | None) -> None:
+        """One request: for what is missing of the version in ``note``, or for everything."""
+        have, headers = self._part.size if note else 0, {}
+        if note and have:
             headers["Range"] = f"bytes={have}-"
-            if note.get("version"):
-                headers["If-Range"] = note["version"]
+            if note.version:
+                headers["If-Range"] = note.version
         try:
             answer = self._web.open(url, headers)
         except RefusedError as error:
@@ -247,36 +226,27 @@ class Download:
             raise
         with answer:
             self._refuse_page(answer, url)
-            start, total = _span(answer)
-            if have and note and answer.status == 206:
-                version = _version(answer)
-                known = note.get("version")
-                if (
-                    start != have
-                    or (known and version and version != known)
-                    or _differ(total, note.get("bytes"))
-                ):
+            start, found = _described(answer, url)
+            if note and have and answer.status == 206:
+                changed = (
+                    start != have or _differ(found.bytes, note.bytes) or _differ(found.version, note.version)
+                )
+                if changed:
                     raise StaleError("the host's file has changed")
             elif have:
                 log.info("%s: the host sends it from its beginning again", self._file.name)
                 have = 0
             if start != have:
                 raise FetchError(f"{host_of(url)}: answers with another part of the file than was asked for")
-            if _differ(total, self._file.bytes):
-                told = f"offers {total:,} bytes, the published file has {self._file.bytes:,}"
+            if _differ(found.bytes, self._file.bytes):
+                told = f"offers {found.bytes:,} bytes, the published file has {self._file.bytes:,}"
                 raise FetchError(f"{host_of(url)}: {self._file.name}: {told}: it is another file")
             self._resumed = self._resumed or have > 0
             try:
-                if have:
-                    self._sum.read(self._part, self._meter)
-                else:
-                    self._forget()
-                    write_text(
-                        self._note, json.dumps({"url": url, "version": _version(answer), "bytes": total})
-                    )
-                self._receive(answer, have, total)
+                self._part.sum_up() if have else self._part.begin(found)
+                self._receive(answer, have, found.bytes)
             except OSError as error:
-                raise unwritable(self._part, error) from None
+                raise unwritable(self._part.path, error) from None
 
     def _refuse_page(self, answer: http.client.HTTPResponse, url: str) -> None:
         """A web page instead of the archive: a login that has run out, or a host that wants a person."""
@@ -291,7 +261,7 @@ class Download:
 
     def _receive(self, answer: http.client.HTTPResponse, have: int, total: int | None) -> None:
         host = host_of(answer.geturl())
-        with self._part.open("ab" if have else "wb") as part:
+        with self._part.path.open("ab" if have else "wb") as file:
             self._meter(have, total)
             while True:
                 try:
@@ -300,8 +270,8 @@ class Download:
                     raise PassingError(f"{host}: {explained(error)}") from None
                 if not chunk:
                     break
-                part.write(chunk)
-                self._sum.update(chunk)
+                file.write(chunk)
+                self._part.grown(chunk)
                 have += len(chunk)
                 self._fetched += len(chunk)
                 self._meter(have, total)
@@ -309,52 +279,17 @@ class Download:
             raise PassingError(f"{host}: the connection was cut after {have:,} of {total:,} bytes")
 
 
-class _Sum:
-    """A checksum of the beginning of a file, kept up while the file grows."""
-
-    def __init__(self, algorithm: str) -> None:
-        self.algorithm, self.done = algorithm, 0
-        self._hash = hashlib.new(algorithm, usedforsecurity=False)
-
-    def update(self, chunk: bytes) -> None:
-        """The file has grown by ``chunk``."""
-        self._hash.update(chunk)
-        self.done += len(chunk)
-
-    def read(self, path: Path, meter: Meter) -> None:
-        """Takes in what of ``path`` was not seen yet; all of it where more was seen than is there."""
-        size = path.stat().st_size
-        if self.done > size:
-            self.clear()
-        with path.open("rb") as file:
-            file.seek(self.done)
-            while chunk := file.read(_CHUNK):
-                self.update(chunk)
-                meter(self.done, size)
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        self.done, self._hash = 0, hashlib.new(self.algorithm, usedforsecurity=False)
-
-    def hexdigest(self) -> str:
-        """Of what was taken in so far."""
-        return self._hash.hexdigest()
-
-
-def _differ(found: int | None, wanted: int | None) -> bool:
+def _differ(found: object, wanted: object) -> bool:
     return found is not None and wanted is not None and found != wanted
 
 
-def _version(answer: http.client.HTTPResponse) -> str | None:
-    """What an If-Range header may name: a strong ETag, else the date of the last change."""
-    tag = answer.headers.get("ETag")
-    return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified")
-
-
-def _span(answer: http.client.HTTPResponse) -> tuple[int, int | None]:
-    """Where the answer's bytes begin in the file, and the file's size where it is told."""
+def _described(answer: http.client.HTTPResponse, url: str) -> tuple[int, Note]:
+    """Where the answer's bytes begin in the file, and what the host says of the file."""
     span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+    length = answer.headers.get("Content-Length") or ""
+    start, size = 0, int(length) if length.isdigit() else None
     if answer.status == 206 and span:
-        return int(span[1]), None if span[2] == "*" else int(span[2])
-    length = answer.headers.get("Content-Length")
-    return 0, int(length) if length and length.isdigit() else None
+        start, size = int(span[1]), None if span[2] == "*" else int(span[2])
+    tag = answer.headers.get("ETag")
+    strong = tag if tag and not tag.startswith("W/") else None
+    return start, Note(url=url, version=strong or answer.headers.get("Last-Modified"), bytes=size)

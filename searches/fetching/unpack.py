@@ -57,7 +57,7 @@ def unpack(
         FetchError: the archive is damaged, or a member must not be unpacked; the message names it.
         InputError: the disk is full or cannot be written.
     """
-    unfinished = folder.with_name(f".{folder.name}.unpacking")
+    unfinished = folder.with_name(f".{folder.name.lstrip('.')}.unpacking")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         unfinished.mkdir(parents=True)
@@ -79,6 +79,8 @@ def unpack(
     except _BROKEN as error:
         raise FetchError(f"{archive.name}: is damaged: {' '.join(str(error).split())}") from None
     except OSError as error:
+        if error.errno is None:  # not from the disk: how gzip and bz2 say that their content is broken
+            raise FetchError(f"{archive.name}: is damaged: {error}") from None
         raise unwritable(folder, error) from None
     finally:
         with suppress(OSError):

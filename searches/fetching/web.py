@@ -105,7 +105,7 @@ class Web:
             return answer
         except urllib.error.HTTPError as error:
             with error:
-                told = f"{host} answers {error.code} {error.reason}".rstrip()
+                told = f"{host} answers {error.code} {http.client.responses.get(error.code, '')}".rstrip()
                 if error.code in _PASSING or error.code >= 500:
                     raise PassingError(told, _wait_s(error.headers.get("Retry-After"))) from None
                 raise RefusedError(told, error.code) from None
@@ -148,6 +148,8 @@ def explained(error: object) -> str:
     """A connection error in a few words."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, http.client.InvalidURL):
+        return "an address that is none"
     if isinstance(error, http.client.IncompleteRead):
         return "the connection was cut"
     return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())

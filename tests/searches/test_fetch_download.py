@@ -228,7 +228,7 @@ def test_redirects_are_followed_also_when_resuming(server: Server, tmp_path: Pat
 def test_the_second_address_is_used_when_the_first_has_nothing(server: Server, tmp_path: Path) -> None:
     server.files["/b"] = Served(BODY)
     fetch(server, tmp_path, md5=MD5, urls=(server.url("/a"), server.url("/b")))
-    with pytest.raises(FetchError, match="127.0.0.1 answers 404"):
+    with pytest.raises(FetchError, match=r"127.0.0.1 answers 404"):
         fetch(server, tmp_path / "other", urls=(server.url("/a"), server.url("/c")))
 
 
@@ -295,7 +295,7 @@ def test_refused_credentials_are_named_by_their_variables_alone(
 ) -> None:
     monkeypatch.setenv("CITYSCAPES_PASSWORD", "wrong-password")
     server.files["/a"] = Served(BODY, private=True)
-    with pytest.raises(InputError, match="CITYSCAPES_PASSWORD: 127.0.0.1 refuses them") as caught:
+    with pytest.raises(InputError, match=r"CITYSCAPES_PASSWORD: 127.0.0.1 refuses them") as caught:
         fetch(server, tmp_path, login=the_login(server))
     assert "wrong-password" not in str(caught.value) and USER not in str(caught.value)
 
@@ -304,7 +304,7 @@ def test_missing_credentials_say_where_to_register(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CITYSCAPES_USERNAME", raising=False)
-    with pytest.raises(InputError, match="CITYSCAPES_USERNAME: not set.*https://example.org/register"):
+    with pytest.raises(InputError, match=r"CITYSCAPES_USERNAME: not set.*https://example.org/register"):
         fetch(server, tmp_path, login=the_login(server))
     assert server.asked == []
 
