@@ -153,7 +153,7 @@ def parse_catalogue(data: object, where: str) -> dict[str, DataSet]:
         except ValidationError as error:
             first: Any = error.errors()[0]
             field = ".".join([str(name), *(str(part) for part in first["loc"])])
-            raise InputError(f"{where}: {field}: {first['msg']}") from None
+            raise InputError(f"{where}: {field}: {first['msg'].removeprefix('Value error, ')}") from None
     return sets
 
 

@@ -116,7 +116,7 @@ def carry_out(plan: Plan, *, keep: bool, bars: Bars, policy: Policy) -> dict[str
                     web, file, place.downloads, login=plan.data.login, policy=policy, meter=meter.show
                 )
                 done = load.run()
-            files[file.name] = {**asdict(done), "path": str(done.path)}
+            files[file.name] = {"name": file.name, **asdict(done), "path": str(done.path) if keep else None}
             told = f"{done.algorithm} as published" if done.published else NO_CHECKSUM
             bars.say(f"{file.name}: {decimal(done.bytes)}, {told}")
             with bars.task(f"unpacking {file.name}", file.unpacked_bytes) as meter:

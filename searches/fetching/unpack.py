@@ -113,7 +113,9 @@ def _place(name: str, take: Mapping[str, str]) -> str | None:
 
 def _members(archive: Path, folder: Path) -> Iterator[Member]:
     """The archive's files, each with a name that stays inside any folder."""
-    if zipfile.is_zipfile(archive):
+    with archive.open("rb") as file:
+        begins_as_zip = file.read(2) == b"PK"  # a tar that ends with a zip would pass for one by its end
+    if begins_as_zip:
         yield from _zip_members(archive, folder)
     elif tarfile.is_tarfile(archive):
         yield from _tar_members(archive, folder)

@@ -209,7 +209,8 @@ def _checked_root(layout: str, loader: Loader, root: Path | None) -> Path | None
             )
         return None
     if root is None:
-        raise FieldError("data.root", None, f"layout {layout!r} reads files and needs a folder")
+        rule = f"layout {layout!r} reads files and needs a folder"
+        raise FieldError("data.root", None, f"{rule}{fetch_hint(layout)}")
     path = Path(root).expanduser()
     if not path.exists():
         raise FieldError("data.root", str(root), f"no such folder{fetch_hint(layout)}")

@@ -154,7 +154,8 @@ def test_cifar10_is_fetched_converted_and_read_and_the_second_run_downloads_noth
     result = desk.good("cifar10")
     folder = tmp_path / "data" / "cifar10"
     assert (result["state"], result["folder"]) == ("fetched", str(folder))
-    assert result["files"][0]["published"] and result["content"]["train.zip"]["files"] == 1
+    assert result["files"][0]["published"] and result["files"][0]["path"] is None
+    assert result["content"]["train.zip"]["files"] == 1
     assert sorted(path.name for path in folder.iterdir()) == [".fetched.json", "test.zip", "train.zip"]
     size = {"input_size": (32, 32), "task": "classification"}
     test = load_split("imagefolder", "test", root=folder, **size)  # type: ignore[arg-type]
@@ -314,6 +315,21 @@ def test_files_of_a_person_are_never_overwritten(desk: Desk, tmp_path: Path) -> 
     (mine.parent / "more.bin").write_text("mine")
     told = desk.run("text", "--yes")
     assert told.returncode == 0 and "not fetched by this command, and not checked" in told.stderr
+
+
+def test_what_is_in_the_way_is_named_and_the_next_run_only_puts_in_place(desk: Desk, tmp_path: Path) -> None:
+    desk.offer("text", {"text.zip": zipped({"x/text.bin": b"new", "x/more.bin": b"more"})}, {"x/": ""})
+    mine = tmp_path / "data" / "text" / "more.bin"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    told = desk.run("text", "--yes")
+    assert told.returncode == 2 and "more.bin: is in the way" in told.stderr
+    assert mine.read_text() == "mine" and not (mine.parent / "text.bin").exists()
+    mine.unlink()
+    asked = len(desk.server.asked)
+    assert desk.good("text")["files"] == [] and len(desk.server.asked) == asked
+    assert mine.read_bytes() == b"more" and (mine.parent / "text.bin").read_bytes() == b"new"
+    assert not (mine.parent / "downloads").exists()
 
 
 def test_too_little_space_is_said_before_anything_is_asked(desk: Desk) -> None:

@@ -146,6 +146,14 @@ def test_another_archive_than_expected_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "a.zip", "neither a zip nor a tar")
 
 
+def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path: Path) -> None:
+    inner = make_zip(tmp_path / "inner.zip", {"x/evil": b"evil"}).read_bytes()
+    assert unpacked(make_tar(tmp_path / "a.tar", {"x/a": b"A", "x/inner.zip": inner})) == {
+        "a": b"A",
+        "inner.zip": inner,
+    }
+
+
 def test_what_an_interrupted_run_left_is_overwritten(tmp_path: Path) -> None:
     left = tmp_path / ".out.unpacking"
     left.mkdir()
