@@ -27,7 +27,8 @@ class Served:
         body: the content; replace it to change the file.
         tag: the ETag; of the body where None, none where empty.
         ranges: whether Range is understood.
-        faults: what goes wrong, one a request: ("status", code), ("cut", bytes), ("stall", seconds).
+        faults: what goes wrong, one a request: ("status", code), ("cut", bytes), ("stall", seconds),
+            ("logout", None) for the login page instead.
         pause_s: before each 64 kB.
         headers: further ones.
         redirect: another path to go to.
@@ -124,6 +125,9 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 for name, text in served.headers.items():
                     self.send_header(name, text)
                 self.end_headers()
+                return
+            if kind == "logout":
+                self._page(LOGIN_PAGE)
                 return
             if kind == "stall":
                 time.sleep(value)

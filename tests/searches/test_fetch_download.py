@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import random
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 from archspace.errors import InputError
 from searches.fetching.catalogue import Login, RemoteFile
 from searches.fetching.download import Download, Downloaded, Policy
-from searches.fetching.web import FetchError, Web
+from searches.fetching.web import FetchError, Web, _Redirects
 from tests.searches.file_server import PASSWORD, TOKEN, USER, Served, Server, running
 
 BODY = random.Random(7).randbytes(700_000)
@@ -225,6 +227,16 @@ def test_redirects_are_followed_also_when_resuming(server: Server, tmp_path: Pat
     assert [one.headers.get("Range") for one in server.gets("/b?signature=secret")] == [None, "bytes=5000-"]
 
 
+def test_a_redirect_never_leaves_https() -> None:
+    follow = _Redirects().redirect_request
+    asked = urllib.request.Request("https://example.org/a?key=secret")
+    with pytest.raises(FetchError, match="redirects from https to an address without it") as caught:
+        follow(asked, io.BytesIO(), 302, "Found", {}, "http://example.org/b")
+    assert "secret" not in str(caught.value)
+    further = follow(asked, io.BytesIO(), 302, "Found", {}, "https://cdn.example.org/b")
+    assert further is not None and further.full_url == "https://cdn.example.org/b"
+
+
 def test_the_second_address_is_used_when_the_first_has_nothing(server: Server, tmp_path: Path) -> None:
     server.files["/b"] = Served(BODY)
     fetch(server, tmp_path, md5=MD5, urls=(server.url("/a"), server.url("/b")))
@@ -287,6 +299,14 @@ def test_a_login_form_is_filled_in_and_its_cookie_kept(server: Server, tmp_path:
     assert PASSWORD not in repr([(one.path, one.headers) for one in server.asked])
     for path in tmp_path.rglob("*"):
         assert PASSWORD.encode() not in path.read_bytes()
+
+
+@pytest.mark.usefixtures("account")
+def test_a_login_that_runs_out_in_the_middle_is_made_again(server: Server, tmp_path: Path) -> None:
+    server.files["/a"] = Served(BODY, private=True, faults=[("cut", 100_000), ("logout", None)])
+    fetch(server, tmp_path, login=the_login(server), md5=MD5)
+    assert ranges(server) == [None, "bytes=100000-", "bytes=100000-"]
+    assert len([one for one in server.asked if one.method == "POST"]) == 2
 
 
 @pytest.mark.usefixtures("account")
