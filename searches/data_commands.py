@@ -1,4 +1,4 @@
-"""Commands: data check. Another command of ``archspace data`` is one more line in :func:`register`."""
+"""Commands: data check and data fetch. Another command of ``archspace data`` is one more line in :func:`register`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
+from searches.fetch_command import fetch
+
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds ``data`` with its commands."""
-    data_app = typer.Typer(help="Look at data sets.", no_args_is_help=True)
-    data_app.callback()(_data)  # keeps 'data' a group while it has one command
+    data_app = typer.Typer(help="Get data sets and look at them.", no_args_is_help=True)
     data_app.command(epilog="Example: archspace data check camvid --out runs/data/camvid")(check)
+    data_app.command(epilog="Example: archspace data fetch cifar10 --out data/cifar10")(fetch)
     app.add_typer(data_app, name="data")
 
 
@@ -44,7 +46,3 @@ def check(
 
     if run(path, layout, task, split, out, tiles, most, as_json):
         raise typer.Exit(1)
-
-
-def _data() -> None:
-    """Look at data sets."""

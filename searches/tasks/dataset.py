@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from archspace.errors import FieldError, closest
 from archspace.registry import Registry
+from searches.fetching.hint import fetch_hint
 from searches.tasks.boxes import Boxes
 from searches.tasks.cache import Stamp
 from searches.tasks.images import Images
@@ -229,10 +230,11 @@ def _checked_root(layout: str, loader: Loader, root: Path | None) -> Path | None
             )
         return None
     if root is None:
-        raise FieldError("data.root", None, f"layout {layout!r} reads files and needs a folder")
+        rule = f"layout {layout!r} reads files and needs a folder"
+        raise FieldError("data.root", None, f"{rule}{fetch_hint(layout)}")
     path = Path(root).expanduser()
     if not path.exists():
-        raise FieldError("data.root", str(root), "no such folder")
+        raise FieldError("data.root", str(root), f"no such folder{fetch_hint(layout)}")
     if not path.is_dir():
         raise FieldError("data.root", str(root), "is not a folder")
     return path.resolve()

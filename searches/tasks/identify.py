@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from archspace.errors import FieldError, InputError
+from searches.fetching.hint import fetch_hint
 from searches.tasks.dataset import SPLITS
 from searches.tasks.text import text_files
 
@@ -52,7 +53,7 @@ def identify(root: Path) -> str:
     if root.is_file() and text_files(root):
         return TEXT
     if not root.is_dir():
-        raise FieldError("--data", str(root), "no such folder")
+        raise FieldError("--data", str(root), f"no such folder{fetch_hint()}")
     for layout, (fits, _) in SIGNS.items():
         if fits(root):
             return layout

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from archspace.errors import InputError
+from searches.fetching.hint import fetch_hint
 from searches.tasks.dataset import Request, held_out_index
 from searches.tasks.images import is_image_name, list_images, open_oriented
 from searches.tasks.listing import Listing, Picture, Told, passed, picture_file
@@ -45,7 +46,7 @@ def list_imagefolder(request: Request, told: Told) -> Listing:
     own = request.split == "train" or not _present(root, request.split)
     train = _find(root, "train", told if own else passed)
     if train is None:
-        raise InputError(f"{root}: has neither a folder train nor a train.zip")
+        raise InputError(f"{root}: has neither a folder train nor a train.zip{fetch_hint(request.layout)}")
     source = train if request.split == "train" else _find(root, request.split, told)
     held_out = request.split == "val" and source is None
     if held_out or (request.split == "train" and not _present(root, "val")):

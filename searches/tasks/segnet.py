@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archspace.errors import InputError
+from searches.fetching.hint import fetch_hint
 from searches.tasks.dataset import SPLITS, VOID, Request
 from searches.tasks.images import list_images
 from searches.tasks.listing import Listing, Told
@@ -90,7 +91,8 @@ def _pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
     folder, masks = root / split, root / f"{split}annot"
     if not folder.is_dir():
         present = ", ".join(name for name in SPLITS if (root / name).is_dir()) or "none"
-        raise InputError(f"{folder}: no such folder (splits here: {present})")
+        hint = fetch_hint("segnet") if present == "none" else ""
+        raise InputError(f"{folder}: no such folder (splits here: {present}){hint}")
     if not masks.is_dir():
         raise InputError(f"{masks}: no such folder; it must hold the masks of {folder.name}/")
     images = list_images(folder)
