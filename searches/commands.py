@@ -1,4 +1,4 @@
-"""Commands: search, export, evaluate, init, spaces."""
+"""Commands: search, export, evaluate, demo, train, recipes, init, spaces."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from searches.demo_command import demo
 from searches.train_command import recipes, train
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
         evaluate
     )
     app.command(epilog="Example: archspace train espnetv2-0.5 --recipe cifar10 --data cifar10")(train)
+    app.command(epilog="Example: archspace demo espnet_p2_q8_cityscapes.pth street.png --beside")(demo)
     app.command(epilog="Example: archspace recipes")(recipes)
     app.command(epilog="Example: archspace init study.yaml")(init)
     app.command(epilog="Example: archspace spaces")(spaces)

@@ -15,14 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspace.errors import InputError
+from archspace.labels import CAMVID
 from searches.tasks.cache import Item, cached, stamp
 from searches.tasks.dataset import SPLITS, VOID, Request, Split, layout
 from searches.tasks.images import Images, image_array, list_images, mask_array, open_image, resize_mask
 
-CAMVID_CLASSES = (
-    "sky", "building", "pole", "road", "pavement", "tree",
-    "sign-symbol", "fence", "car", "pedestrian", "bicyclist",
-)  # fmt: skip
 CAMVID_VOID = 11
 
 
@@ -74,7 +71,7 @@ def read_labels(root: Path) -> Labels:
     """
     path = root / "classes.txt"
     if not path.is_file():
-        return Labels(CAMVID_CLASSES, CAMVID_VOID)
+        return Labels(CAMVID, CAMVID_VOID)
     names: list[str] = []
     void: int | None = None
     try:

@@ -104,8 +104,8 @@ class Stepper:
         while True:
             try:
                 return self._update(raw, size, seed, where)
-            except RuntimeError as error:
-                if not _out_of_memory(error):
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
                     raise
             self._halve(raw)  # after the handler, whose error keeps the failed step's tensors alive
 
@@ -193,5 +193,11 @@ class Stepper:
         self.parts, self.carry = state["parts"], state["carry"]
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, on the CPU or on a device."""
+    told = str(error)
+    return (
+        isinstance(error, torch.OutOfMemoryError | MemoryError)
+        or "can't allocate memory" in told
+        or "bad_alloc" in told
+    )
