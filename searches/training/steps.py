@@ -25,6 +25,15 @@ MOST_NAMES = 8
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
+MEMORY_WORDS = (
+    "can't allocate memory",
+    "bad_alloc",
+    "could not create a primitive",
+    "could not create a memory",
+)
+"""How torch's allocator and oneDNN say on the CPU that memory has run out."""
+
+
 class TrainingError(RuntimeError):
     """Training cannot go on; the message says why."""
 
@@ -195,9 +204,6 @@ class Stepper:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory has run out, on the CPU or on a device."""
-    told = str(error)
-    return (
-        isinstance(error, torch.OutOfMemoryError | MemoryError)
-        or "can't allocate memory" in told
-        or "bad_alloc" in told
-    )
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in MEMORY_WORDS)
