@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archspace.checkpoint import WEIGHTS_FILE
-from archspace.errors import InputError
+from archspace.errors import FieldError, InputError
 from archspace.files import replacing
 from searches.demo.detecting import Objects
 from searches.demo.drawing import drawn
@@ -43,6 +43,8 @@ def demo(
     found = None if source is None else find_inputs(source)
     if found is None or found.video is not None:
         pyav()
+    elif frames is not None:
+        raise FieldError("--frames", frames, "ends a video or a webcam; this is none", "leave it out")
     seer = open_seer(checkpoint, size=size, labels=labels, device=torch.device(device), threshold=threshold)
     name = checkpoint.parent.name if checkpoint.name == WEIGHTS_FILE else checkpoint.stem
     folder = out or Path("demo") / (name or "network")

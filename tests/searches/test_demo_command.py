@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -126,6 +128,7 @@ def test_what_cannot_be_shown_is_one_line(segmenter: Path, tmp_path: Path) -> No
     )
     _refused(_archspace("demo", segmenter, image, "--labels", "voc", *out), "21 names", "3 classes")
     _refused(_archspace("demo", segmenter, image, "--webcam", "0", *out), "one of both")
+    _refused(_archspace("demo", segmenter, image, "--frames", "3", *out), "--frames", "video")
     _refused(_archspace("demo", segmenter, *out), "--webcam")
     _refused(_archspace("demo", segmenter, "--webcam", "173", *out), "no /dev/video173")
     _refused(_archspace("demo", image, image, *out), "not a safetensors file")
@@ -140,7 +143,7 @@ def _clip(path: Path, frames: int, rate: int, turned: bool = False) -> Path:
         stream = movie.add_stream("mpeg4", rate=rate)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for i in range(frames):
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 10 * i, np.uint8), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), min(10 * i, 255), np.uint8), format="rgb24")
             frame.pts, frame.time_base = i * (2 if i > 3 else 1), Fraction(1, rate)  # half as fast in the end
             movie.mux(stream.encode(frame))
         movie.mux(stream.encode())
@@ -180,6 +183,34 @@ def test_a_video_ends_after_so_many_frames_and_a_broken_one_is_told(segmenter: P
         _archspace("demo", segmenter, tmp_path / "bad.mp4", "--out", tmp_path / "bad"), "bad.mp4", "video"
     )
     assert not (tmp_path / "bad").exists()
+
+
+def test_a_video_that_is_stopped_is_kept_until_there(segmenter: Path, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    clip, out = _clip(tmp_path / "long.mp4", 2000, 25), tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "archspace",
+        "demo",
+        str(segmenter),
+        str(clip),
+        "--out",
+        str(out),
+        "--json",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not list(out.glob(".*.part")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        told, _ = process.communicate(timeout=60)
+    result = json.loads(told)
+    assert process.returncode == 0 and result["ended"] == "stopped" and 0 < result["frames"] < 2000
+    with av.open(result["picture"]) as container:
+        assert sum(1 for _ in container.decode(video=0)) == result["frames"]
+    assert len(list(out.iterdir())) == 1
 
 
 def test_without_pyav_a_video_says_how_to_get_it(segmenter: Path, tmp_path: Path) -> None:
