@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -70,30 +70,50 @@ def labels_at(scores: Tensor, size: Size) -> NDArray[np.uint8]:
     return found
 
 
-def _mask(scores: Tensor, size: Size, threshold: float) -> Mask:
-    classes = labels_at(scores, size)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a network said of a batch, for one image of it.
+
+    Attributes:
+        outputs: of the whole batch, as the network returns them (a detector has two).
+        index: of the image in the batch.
+        image_size, input_size: (H, W) of the image as it is, and of what the network read.
+        threshold: least score of what is named.
+    """
+
+    network: Network
+    outputs: Any
+    index: int
+    image_size: Size
+    input_size: Size
+    threshold: float
+
+
+def _mask(said: Outcome) -> Mask:
+    scores = said.outputs[said.index]
+    classes = labels_at(scores, said.image_size)
     counts = np.bincount(classes.ravel(), minlength=scores.shape[0])
     return Mask(classes, counts / classes.size)
 
 
-def _ranking(scores: Tensor, size: Size, threshold: float) -> Ranking:
-    chances = scores.double().softmax(0).cpu().numpy()
+def _ranking(said: Outcome) -> Ranking:
+    chances = said.outputs[said.index].double().softmax(0).cpu().numpy()
     order = np.argsort(-chances, kind="stable")[:TOP]
     return Ranking(order, chances[order])
 
 
-def _present(scores: Tensor, size: Size, threshold: float) -> Ranking:
-    chances = scores.double().sigmoid().cpu().numpy()
+def _present(said: Outcome) -> Ranking:
+    chances = said.outputs[said.index].double().sigmoid().cpu().numpy()
     order = np.argsort(-chances, kind="stable")
-    order = order[chances[order] >= threshold]
+    order = order[chances[order] >= said.threshold]
     return Ranking(order, chances[order])
 
 
 TOP = 5
-SIGHTS: dict[str, Callable[[Tensor, Size, float], Sight]] = {
+SIGHTS: dict[str, Callable[[Outcome], Sight]] = {
     "segmentation": _mask, "classification": _ranking, "multilabel": _present,
 }  # fmt: skip
-"""From one image's outputs, the image's (H, W) and the threshold to what is shown, by task."""
+"""From a network's outputs to what is shown, by task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +148,12 @@ class Seer:
             with torch.inference_mode():
                 inputs = self.preprocessing.apply(pixels[None]).to(self.device)
                 outputs = self.network(inputs.contiguous(memory_format=torch.channels_last))
-                return sight(outputs[0], (image.height, image.width), self.threshold)
+                return sight(
+                    Outcome(
+                        network=self.network, outputs=outputs, index=0, image_size=(image.height, image.width),
+                        input_size=self.size, threshold=self.threshold,
+                    )
+                )  # fmt: skip
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise

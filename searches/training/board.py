@@ -17,7 +17,7 @@ from archspace.errors import InputError
 from archspace.labels import class_names, colours_of
 from searches.demo.detecting import Objects
 from searches.demo.drawing import Row, boxed, panel, rows_of, text_size, tinted
-from searches.demo.seeing import SIGHTS, Mask, Ranking, Sight
+from searches.demo.seeing import SIGHTS, Mask, Outcome, Ranking, Sight
 from searches.tasks.augment import NONE
 from searches.tasks.base import Evaluation, Raw, Size, Task, gathered
 from searches.tasks.boxes import Boxes
@@ -114,10 +114,12 @@ def pictures(
         outputs = network(task.prepare(bare, size or side, NONE, np.random.default_rng(0), device).inputs)
         for i, name in enumerate(raw.names):
             plain = Image.fromarray(np.broadcast_to(raw.inputs[i], (*side, 3)).copy())
-            target, sight = (
-                target_of(raw.targets, i, len(names)),
-                SIGHTS[spec.task](outputs[i], side, THRESHOLD),
-            )
+            target = target_of(raw.targets, i, len(names))
+            said = Outcome(
+                network=bare_network, outputs=outputs, index=i, image_size=side, input_size=size or side,
+                threshold=THRESHOLD,
+            )  # fmt: skip
+            sight = SIGHTS[spec.task](said)
             yield name, _strip(plain, target, sight, names)
 
 

@@ -10,12 +10,14 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from archspace.build import build
 from archspace.labels import NAMED, colours_of
+from archspace.spec import ArchSpec
 from searches.demo import seeing
 from searches.demo.detecting import Objects, objects_of
 from searches.demo.drawing import LEAST_HEIGHT, OPACITY, Row, drawn, panel, rows_of, tinted
 from searches.demo.inputs import find_inputs, picture_paths
-from searches.demo.seeing import SIGHTS, Mask, Ranking, labels_at, open_seer
+from searches.demo.seeing import SIGHTS, Mask, Outcome, Ranking, labels_at, open_seer
 
 NAMES = ("background", "cat", "dog")
 COLOURS = ((0, 0, 0), (250, 0, 0), (0, 0, 250))
@@ -92,10 +94,15 @@ def test_boxes_at_and_beyond_the_edges_can_be_drawn() -> None:
 
 def test_classes_are_ranked_and_those_below_the_threshold_are_not_named() -> None:
     scores = torch.tensor([0.0, 3.0, -1.0, 1.0, 1.0, -5.0])
-    ranking = SIGHTS["classification"](scores, (1, 1), 0.5)
+    network = build(ArchSpec("espnetv2", task="classification", classes=6))
+    said = Outcome(
+        network=network, outputs=torch.stack((-scores, scores)), index=1, image_size=(1, 1), input_size=(1, 1),
+        threshold=0.7,
+    )  # fmt: skip
+    ranking = SIGHTS["classification"](said)
     assert isinstance(ranking, Ranking) and ranking.classes.tolist() == [1, 3, 4, 0, 2]
     assert ranking.probabilities == pytest.approx(scores.double().softmax(0)[ranking.classes].numpy())
-    present = SIGHTS["multilabel"](scores, (1, 1), 0.7)
+    present = SIGHTS["multilabel"](said)
     assert isinstance(present, Ranking) and present.classes.tolist() == [1, 3, 4]
     assert present.probabilities[1] == pytest.approx(1 / (1 + np.exp(-1)))
 

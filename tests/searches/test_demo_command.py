@@ -143,7 +143,9 @@ def _clip(path: Path, frames: int, rate: int, turned: bool = False) -> Path:
         stream = movie.add_stream("mpeg4", rate=rate)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for i in range(frames):
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), min(10 * i, 255), np.uint8), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                np.full((48, 64, 3), min(10 * i, 255), np.uint8), format="rgb24"
+            )
             frame.pts, frame.time_base = i * (2 if i > 3 else 1), Fraction(1, rate)  # half as fast in the end
             movie.mux(stream.encode(frame))
         movie.mux(stream.encode())
