@@ -1,77 +1,25 @@
-"""Colours of classes, and pictures with masks and boxes drawn on them. No torch.
-
-A class has the same colour in every picture of a data set. Cityscapes' classes have the colours of its authors.
-Other classes begin with the seven of Okabe and Ito (2008), told apart with any kind of colour vision, and go on with
-the colour that is farthest, in CIELAB, from all that were given out before.
-"""
+"""Pictures with masks and boxes drawn on them, in the colours of :mod:`archspace.labels`. No torch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from archspace.labels import colours_of
+
 Colours: TypeAlias = NDArray[np.uint8]
 Picture: TypeAlias = NDArray[np.uint8]
 
-CITYSCAPES = {
-    "road": (128, 64, 128), "sidewalk": (244, 35, 232), "building": (70, 70, 70), "wall": (102, 102, 156),
-    "fence": (190, 153, 153), "pole": (153, 153, 153), "traffic light": (250, 170, 30),
-    "traffic sign": (220, 220, 0), "vegetation": (107, 142, 35), "terrain": (152, 251, 152),
-    "sky": (70, 130, 180), "person": (220, 20, 60), "rider": (255, 0, 0), "car": (0, 0, 142),
-    "truck": (0, 0, 70), "bus": (0, 60, 100), "train": (0, 80, 100), "motorcycle": (0, 0, 230),
-    "bicycle": (119, 11, 32),
-}  # fmt: skip
-"""The colours of Cityscapes' own label list."""
-
-OKABE_ITO = (
-    (0, 114, 178), (230, 159, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (213, 94, 0), (240, 228, 66),
-)  # fmt: skip
-"""Okabe and Ito's colours, unlike ones first, without black, which stands for void and background."""
-
 BLACK = (0, 0, 0)
-BACKGROUND = "background"
 
 
 def class_colours(classes: Sequence[str]) -> Colours:
-    """One RGB colour a class: uint8 (C, 3); a class called ``background`` is black and takes no colour away."""
-    if set(classes) == set(CITYSCAPES):
-        return np.array([CITYSCAPES[name] for name in classes], np.uint8)
-    shown = [name for name in classes if name != BACKGROUND]
-    series = dict(zip(shown, distinct_colours(len(shown)).tolist(), strict=True))
-    return np.array([series.get(name, BLACK) for name in classes], np.uint8).reshape(-1, 3)
-
-
-@lru_cache(maxsize=8)
-def distinct_colours(count: int) -> Colours:
-    """The first ``count`` colours of the series: uint8 (count, 3); a longer series begins with a shorter one."""
-    steps = np.linspace(30, 255, 12)
-    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
-    candidates = _lab(grid)
-    chosen = [np.array(colour, np.float64) for colour in OKABE_ITO[:count]]
-    away = np.full(len(grid), np.inf)
-    for colour in (np.array(BLACK, np.float64), *chosen):
-        away = np.minimum(away, np.linalg.norm(candidates - _lab(colour[None]), axis=1))
-    while len(chosen) < count:
-        best = int(np.argmax(away))
-        chosen.append(grid[best])
-        away = np.minimum(away, np.linalg.norm(candidates - candidates[best], axis=1))
-    return np.rint(np.array(chosen)).astype(np.uint8).reshape(-1, 3)
-
-
-def _lab(colours: NDArray[np.float64]) -> NDArray[np.float64]:
-    """CIELAB (D65) of sRGB values 0 to 255, (N, 3) -> (N, 3)."""
-    share = colours / 255
-    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    xyz = linear @ to_xyz.T / np.array([0.9505, 1.0, 1.089])
-    root = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    x, y, z = root.T
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=1)
+    """One RGB colour a class: uint8 (C, 3), those of :func:`archspace.labels.colours_of`."""
+    return np.array(colours_of(classes), np.uint8).reshape(-1, 3)
 
 
 def overlaid(picture: Picture, mask: NDArray[np.uint8], colours: Colours, opacity: float = 0.55) -> Picture:

@@ -1,4 +1,4 @@
-"""Commands: search, export, evaluate, init, spaces, data."""
+"""Commands: search, export, evaluate, demo, train, recipes, init, spaces, data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from searches import data_commands
+from searches.demo_command import demo
 from searches.train_command import recipes, train
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
         evaluate
     )
     app.command(epilog="Example: archspace train espnetv2-0.5 --recipe cifar10 --data cifar10")(train)
+    app.command(epilog="Example: archspace demo espnet_p2_q8_cityscapes.pth street.png --beside")(demo)
     app.command(epilog="Example: archspace recipes")(recipes)
     app.command(epilog="Example: archspace init study.yaml")(init)
     app.command(epilog="Example: archspace spaces")(spaces)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archspace.errors import InputError
+from archspace.labels import CAMVID
 from searches.fetching.hint import fetch_hint
 from searches.tasks.dataset import SPLITS, VOID, Request
 from searches.tasks.images import list_images
@@ -19,10 +20,6 @@ from searches.tasks.listing import Listing, Told
 from searches.tasks.maskfiles import mask_pictures, plain_values
 from searches.tasks.reading import listed
 
-CAMVID_CLASSES = (
-    "sky", "building", "pole", "road", "pavement", "tree",
-    "sign-symbol", "fence", "car", "pedestrian", "bicyclist",
-)  # fmt: skip
 CAMVID_VOID = 11
 
 
@@ -59,7 +56,7 @@ def read_labels(root: Path) -> Labels:
     """
     path = root / "classes.txt"
     if not path.is_file():
-        return Labels(CAMVID_CLASSES, CAMVID_VOID)
+        return Labels(CAMVID, CAMVID_VOID)
     names: list[str] = []
     void: int | None = None
     try:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from archspace.errors import FieldError, InputError
-from searches.tasks import images, listing, segnet
+from archspace.labels import CAMVID
+from searches.tasks import images, listing
 from searches.tasks.dataset import LAYOUTS, Split, layouts, load_split, stratified_order
 from searches.tasks.images import image_array, list_images, open_image
 
@@ -360,7 +361,7 @@ def test_masks_are_resized_by_nearest_and_void_becomes_255(tmp_path: Path) -> No
     assert split.names == ("train/a.png", "train/b.png")
     np.testing.assert_array_equal(split.targets[1], [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 255]])
     assert split.images[1, 0, 0].tolist() == [90, 100, 110]
-    assert split.classes == segnet.CAMVID_CLASSES
+    assert split.classes == CAMVID
     assert split.void == 255
     larger = load("segnet", tmp_path, input_size=(37, 31))
     assert set(np.unique(larger.targets)) == {*range(11), 255}
