@@ -75,7 +75,9 @@ class Preprocessing:
         if images.ndim != 4 or images.shape[3] != self.channels:
             rule = f"must be (N, H, W, {self.channels}) for a network that reads {self.channel_order}"
             raise FieldError("images", images.shape, rule)
-        return self.normalise(torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C", dtype=np.float32)))
+        return self.normalise(
+            torch.from_numpy(np.array(images.transpose(0, 3, 1, 2), order="C", dtype=np.float32))
+        )
 
     def normalise(self, planes: Tensor) -> Tensor:
         """What :meth:`apply` does, on the device of ``planes``: RGB or grey values 0 to 255.

@@ -24,10 +24,10 @@ from searches.logs import log_to
 from searches.study import check_device, statistics
 from searches.tasks.base import Evaluation, Task
 from searches.tasks.dataset import Split, load_split
-from searches.tasks.table import make_task
+from searches.tasks.table import TASKS, make_task
 from searches.training.config import TRAIN_FILE, TrainConfig, read_train
 from searches.training.history import write_history
-from searches.training.loop import Epoch, Step, Watch, fit
+from searches.training.loop import Epoch, Step, Watch, check_teachers, fit
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +55,10 @@ def train(
     check_device(config.device)
     torch.set_num_threads(config.threads)
     data, spec = load_data(config)
+    task = make_task(spec.task, data["train"], data["val"], statistics(data["train"]))
+    check_teachers(task, config.training)
     folder = out or (Path(what) if Path(what, TRAIN_FILE).is_file() else Path("runs") / config.name)
     open_folder(folder, config, spec)
-    task = make_task(spec.task, data["train"], data["val"], statistics(data["train"]))
     torch.manual_seed(config.seed)
     network = build(spec)
     if config.init is not None:
@@ -147,9 +148,12 @@ def load_data(config: TrainConfig) -> tuple[dict[str, Split], ArchSpec]:
         for name, count in (("train", data.train), ("val", data.val))
     }  # fmt: skip
     classes = len(splits["train"].classes)
-    if spec.classes not in (classes, classes + 1):
-        log.info("the data have %d classes: the network gets as many instead of %d", classes, spec.classes)
-        spec = spec.replace(classes=classes)
+    fitting = TASKS[spec.task].outputs(classes)
+    if spec.classes not in fitting:
+        log.info(
+            "the data have %d classes: the network gets %d instead of %d", classes, fitting[0], spec.classes
+        )
+        spec = spec.replace(classes=fitting[0])
     return splits, spec
 
 
