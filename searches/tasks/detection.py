@@ -37,6 +37,8 @@ class Detection(Task):
     def __init__(self, train: Split, val: Split, preprocessing: Preprocessing) -> None:
         for split in (train, val):
             _check(split)
+        if isinstance(val.targets, Boxes) and val.targets.ignored.all():
+            raise InputError("targets: the images to evaluate on have no object; precision needs one")
         super().__init__(train, val, preprocessing)
 
     @staticmethod

@@ -39,6 +39,8 @@ class MultiLabel(Task):
     def __init__(self, train: Split, val: Split, preprocessing: Preprocessing) -> None:
         for split in (train, val):
             _check(split)
+        if not (np.asarray(val.targets) == 1).any():
+            raise InputError("targets: no image to evaluate on has a class; precision needs one")
         super().__init__(train, val, preprocessing)
 
     @staticmethod
