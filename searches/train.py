@@ -128,7 +128,7 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
 
 
 def load_data(config: TrainConfig) -> tuple[dict[str, Split], ArchSpec]:
-    """The splits, and the spec with the classes that they have.
+    """The splits, and the spec with the classes that they have and the size at which training ends.
 
     Raises:
         InputError: no spec, no data, or data that cannot be used.
@@ -154,6 +154,14 @@ def load_data(config: TrainConfig) -> tuple[dict[str, Split], ArchSpec]:
             "the data have %d classes: the network gets %d instead of %d", classes, fitting[0], spec.classes
         )
         spec = spec.replace(classes=fitting[0])
+    last = config.training.plan()[-1].input_size
+    if last not in (None, spec.input_size):
+        log.info(
+            "the last stage's images are %s: the network's too, not %s",
+            list(last or ()),
+            list(spec.input_size),
+        )
+        spec = spec.replace(input_size=last)
     return splits, spec
 
 

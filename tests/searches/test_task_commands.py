@@ -67,6 +67,7 @@ def test_a_detector_is_trained_and_evaluated(tmp_path: Path, capsys: pytest.Capt
     evaluate(run / "weights.safetensors", None, "rectangles", "val", "cpu", as_json=True)
     found = printed(capsys)
     assert found["images"] == 12
+    assert found["input_size"] == [80, 80]  # where training ended
     assert list(found["class_ap"]) == ["red", "green"]
     assert found["map_small"] is None
     evaluate(run / "weights.safetensors", None, "rectangles", "val", "cpu", as_json=False)
