@@ -26,13 +26,10 @@ def multilabel_metrics(logits: Tensor, target: Tensor, classes: Sequence[str], v
     """
     counts = target != void
     truth, claimed = (target == 1) & counts, (logits >= 0) & counts
-    hits, claims, total = ((table).sum(0).double() for table in (truth & claimed, claimed, truth))
+    hits, claims, total = (table.sum(0).double() for table in (truth & claimed, claimed, truth))
     present = total > 0
-    scores = torch.sigmoid(logits.double())
     average = [
-        float(100 * binary_average_precision(scores[counts[:, i], i], target[counts[:, i], i].long()))
-        if present[i]
-        else float("nan")
+        _average_precision(logits[counts[:, i], i], target[counts[:, i], i]) if present[i] else float("nan")
         for i in range(len(classes))
     ]
     means = (hits[present] / claims[present].clamp(min=1)).mean(), (hits[present] / total[present]).mean()
@@ -42,3 +39,9 @@ def multilabel_metrics(logits: Tensor, target: Tensor, classes: Sequence[str], v
         p, r = 100 * float(precision), 100 * float(recall)
         values |= {f"{kind}p": p, f"{kind}r": r, f"{kind}f1": 2 * p * r / (p + r) if p + r else p + r}
     return Precision(values, {"class_ap": dict(zip(classes, average, strict=True))})
+
+
+def _average_precision(logits: Tensor, target: Tensor) -> float:
+    """In percent, by the order of the logits: probabilities near 1 are equal where their logits are not."""
+    rank = torch.unique(logits, return_inverse=True)[1].double()
+    return float(100 * binary_average_precision(rank / (rank.max() + 1), target.long()))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from archspace.build import build
-from archspace.detecting import corners_of, decode, encode, overlaps
+from archspace.detecting import Found, corners_of, decode, encode, overlaps
 from archspace.errors import FieldError, InputError
 from archspace.preprocessing import Preprocessing
 from archspace.spec import ArchSpec
@@ -23,7 +23,7 @@ from searches.tasks.augment import NONE, Augmentation, show, windows
 from searches.tasks.base import gathered
 from searches.tasks.boxes import Boxes
 from searches.tasks.dataset import Split
-from searches.tasks.detection import Detection, hardest
+from searches.tasks.detection import Detection, hardest, in_pixels, sighted
 from searches.tasks.matching import Matched, match, priors_on
 from searches.tasks.table import TASKS
 from searches.training.loop import fit
@@ -231,6 +231,20 @@ def test_the_right_answer_scores_100_at_any_size(size: tuple[int, int] | None) -
     assert (
         json.loads(json.dumps(found.to_dict()))["map_small"] is None
     )  # of 64 pixels and more in their files
+
+
+def test_boxes_are_judged_in_the_pixels_of_their_files() -> None:
+    """Files of 100 x 200 pixels (height x width); the second image has the object and what was found."""
+    truth = boxes([], [(0.1, 0.2, 0.5, 0.6, 1)], ignored=(0,))
+    objects = in_pixels(truth)
+    assert objects.image.tolist() == [1]
+    assert objects.corners[0].tolist() == pytest.approx([20, 20, 100, 60])
+    assert objects.ignored.tolist() == [True]
+    none = Found(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
+    one = Found(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), torch.tensor([0.7]), torch.tensor([1]))
+    found = sighted([none, one], truth)
+    assert found.image.tolist() == [1]
+    assert found.corners.tolist() == [[0, 0, 100, 100]]
 
 
 def test_priors_follow_the_size_of_the_batch() -> None:
