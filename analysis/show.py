@@ -8,7 +8,8 @@ from typing import Any
 
 from analysis.complexity import count
 from analysis.cost import CONVENTION
-from analysis.receptive_field import GLOBAL_POOLING, PYRAMID_POOLING, reaches
+from analysis.reach import ALIGNED_RESIZE, GLOBAL_POOLING, PYRAMID_POOLING, runs
+from analysis.receptive_field import reaches
 from archspace.errors import InputError
 from archspace.plan import (
     AxisConv,
@@ -94,7 +95,7 @@ def rows(spec: ArchSpec) -> list[Row]:
         lines += _rows(name, name, node, spec.input_size, 1)
     for name, part in head.parts:
         lines += _rows("head", f"head.{name}", part, spec.input_size, 1)
-    if head.kind == "edgenets-decoder":
+    if head.kind in RESIZED:
         lines.append(
             replace(
                 lines[-1],
@@ -109,7 +110,10 @@ def rows(spec: ArchSpec) -> list[Row]:
     return [replace(line, receptive_field=_seen(spec, line)) for line in lines]
 
 
-EXPANDED = ("espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down")
+RESIZED = ("edgenets-decoder", "espnetv2-decoder")
+"""Heads whose last step resizes the scores to the image's size."""
+
+EXPANDED = ("espnet-stem", "espnet-level", "espnetv2-level", "espnetv2-down", "mobile-level")
 """Blocks that are shown part by part."""
 
 
@@ -125,7 +129,8 @@ def _rows(level: str, path: str, part: Node | tuple[Node, ...], size: Size, at: 
                 joins = _joins(first, name)
                 yield replace(row, layer=" + ".join((*joins, row.layer))) if joins else row
         return
-    yield _row(level, path, nodes, size, at)
+    for where, run in runs(path, nodes):
+        yield _row(level, where, run, size, at)
 
 
 def _row(level: str, path: str, nodes: tuple[Node, ...], size: Size, at: int) -> Row:
@@ -189,6 +194,8 @@ def _branches(node: Node) -> tuple[int | None, tuple[int, ...]]:
 
 _KINDS = {
     "edgenets-pyramid": "efficient pyramid pooling",
+    "espnetv2-psp": "pyramid pooling",
+    "max-pool": "3 x 3 max pool",
     "edgenets-weighted": "3 x 3, gated by the pooled map",
     "resnet": "ResNet unit", "resnext": "ResNeXt unit", "inception": "Inception unit",
     "mobilenet": "MobileNet unit", "mobilenetv2": "MobileNetV2 unit",
@@ -198,14 +205,12 @@ _KINDS = {
 
 def _words(node: Node, path: str) -> str:
     """What a node is, in the papers' words."""
+    before = next((words for start, words in _BEFORE.items() if path.startswith(start)), "")
     if isinstance(node, Conv):
         kind = f"{node.sides[0]} x {node.sides[1]} conv"
-        depthwise = node.groups == node.in_channels > 1
-        return (
-            f"{kind}, depth-wise"
-            if depthwise
-            else kind + (f", {node.groups} groups" if node.groups > 1 else "")
-        )
+        if node.groups > 1:
+            kind += ", depth-wise" if node.groups == node.in_channels else f", {node.groups} groups"
+        return _joined(before, kind)
     if isinstance(node, Deconv):
         return f"{node.side} x {node.side} transposed conv"
     if isinstance(node, AxisConv):
@@ -213,8 +218,7 @@ def _words(node: Node, path: str) -> str:
     if isinstance(node, Linear):
         return "global average pool, linear"
     if isinstance(node, NormAct):
-        before = next((words for start, words in _HEAD_JOINS.items() if path.startswith(start)), "")
-        return " + ".join(filter(None, (before, "BN" if node.norm is not None else "", node.act)))
+        return _joined(before, "BN" if node.norm is not None else "", node.act or "")
     if path.endswith(".image"):
         return "image reinforcement" + (" (never runs)" if node.dead else "")
     if node.kind == "chain":
@@ -222,11 +226,18 @@ def _words(node: Node, path: str) -> str:
         return "; ".join(_words(layer, "") for layer in chain) if isinstance(chain, tuple) else node.kind
     switches = [("fusion", ", HFF"), ("residual", ", residual")]
     ends = [words for name, words in switches if node.option(name)]
-    return _KINDS.get(node.kind, f"{node.kind.upper()} unit") + "".join(ends)
+    return _joined(before, _KINDS.get(node.kind, f"{node.kind.upper()} unit") + "".join(ends))
 
 
-_HEAD_JOINS = {"head.mix": "concat", "head.join": "resize + sum"}
-"""What happens before a decoder's batch norms that stand alone, by the start of their paths."""
+def _joined(*words: str) -> str:
+    return " + ".join(filter(None, words)).replace(": +", ":")
+
+
+_BEFORE = {
+    "head.mix": "concat", "head.join": "resize + sum", "head.fuse": "resize + concat", "head.unit3": "resize + concat",
+    "head.level8": "global average pool", "head.locations": "boxes:", "head.confidences": "scores:",
+}  # fmt: skip
+"""What happens before a part of a head, or what it is for, by the start of its path."""
 
 
 def _joins(block: Block, name: str) -> tuple[str, ...]:
@@ -257,5 +268,9 @@ def _seen(spec: ArchSpec, row: Row) -> int | str | None:
     if path not in seen:
         return UNSEEN
     reach = seen[path]
-    short = {GLOBAL_POOLING: "whole image", PYRAMID_POOLING: "whole image (pyramid)"}
+    short = {
+        GLOBAL_POOLING: "whole image",
+        PYRAMID_POOLING: "whole image (pyramid)",
+        ALIGNED_RESIZE: "whole image (resized)",
+    }
     return short[reach.whole] if reach.whole else int(reach.side or 0)

@@ -29,7 +29,7 @@ class Network(nn.Module):
     """An encoder and a head built from a spec.
 
     Shapes: (N, channels, H, W) -> (N, classes) for classification; (N, classes, H, W) for segmentation, or at the
-    stride of the encoder when the decoder is ``none``.
+    stride of the encoder when the decoder is ``none``; ((N, priors, classes), (N, priors, 4)) for detection.
 
     Attributes:
         spec: what it was built from.
@@ -50,8 +50,8 @@ class Network(nn.Module):
         self.multiple = NETWORKS[spec.network].multiples.get(spec.decoder or "", 1)
         self.feature_info = _feature_info(spec)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Scores of the classes.
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Scores of the classes; for detection the confidences and the locations of all priors.
 
         Raises:
             SpecError: the image's channels or size do not fit; the message has the nearest size that does.

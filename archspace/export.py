@@ -81,11 +81,13 @@ def export(
             of :meth:`analysis.records.Measurement.to_dict`); anything else is listed as notes.
 
     Raises:
-        ExportError: the network cannot be written as ONNX, or an answer differs by more than 1e-4 of the
-            largest output; nothing is left behind.
+        ExportError: the network is a detector or cannot be written as ONNX, or an answer differs by more than
+            1e-4 of the largest output; nothing is left behind.
         InputError: the folder holds something else, cannot be written, or the disk is full.
     """
     target = Path(folder)
+    if network.spec.task == "detection":
+        raise ExportError("export: a detector has two outputs; only networks with one can be exported")
     source = copy.deepcopy(network).cpu().float().eval()
     preprocessing = preprocessing or preprocessing_of(network)
     inputs = _inputs(source, real_inputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ class Preset:
     Attributes:
         name: how it is called here.
         spec: what it is.
-        published: what its authors report: ``params``, ``conv_macs`` (published as "FLOPs"), and an accuracy
-            under the metric's name with its ``dataset``. Rounded as published.
+        published: what its authors report: ``params``, ``conv_macs`` (published as "FLOPs") or ``macs``, and an
+            accuracy under the metric's name with its ``dataset``. Rounded as published.
         source: where the numbers stand.
     """
 
@@ -97,7 +97,74 @@ def _espnetv2_presets() -> list[Preset]:
     return presets
 
 
-PRESETS: Mapping[str, Preset] = {p.name: p for p in (*_espnet_presets(), *_espnetv2_presets())}
+# input side, data: (classes, parameters, convolution MACs, accuracies in %)
+_ESPNETV2_SSD: Mapping[tuple[int, str], tuple[int, float, float, Mapping[str, float]]] = {
+    (300, "coco"): (81, 5.81e6, 1.1e9, {"map": 20.8, "map_50": 37.05, "map_75": 20.36}),
+    (512, "coco"): (81, 5.81e6, 3.2e9, {"map": 24.54, "map_50": 42.04, "map_75": 25.21}),
+    (300, "voc"): (21, 4.75e6, 0.9e9, {"map_50": 70.27}),
+    (512, "voc"): (21, 4.75e6, 2.5e9, {"map_50": 75.01}),
+}
+_DETECTION_DATA = {"coco": "MS-COCO", "voc": "PASCAL VOC 2007"}
+
+
+def _detection_presets() -> Iterator[Preset]:
+    for (side, data), (classes, params, macs, accuracy) in _ESPNETV2_SSD.items():
+        published = {"dataset": _DETECTION_DATA[data], **accuracy, "params": params, "conv_macs": macs}
+        spec = ArchSpec("espnetv2", task="detection", width=2.0, classes=classes, input_size=side)
+        name = f"espnetv2-ssd{side}-{data}"
+        yield Preset(name=name, spec=spec, published=published, source="EdgeNets detection model zoo")
+
+
+# scale: (parameters, MACs, ImageNet top-1 %), 224 x 224
+_MOBILENETV1: Mapping[float, tuple[float, float, float]] = {
+    0.25: (0.5e6, 41e6, 50.6),
+    0.5: (1.3e6, 149e6, 63.7),
+    0.75: (2.6e6, 325e6, 68.4),
+    1.0: (4.2e6, 569e6, 70.6),
+}
+_MOBILENETV2: Mapping[float, tuple[float, float, float]] = {
+    0.35: (1.66e6, 59e6, 60.3),
+    0.5: (1.95e6, 97e6, 65.4),
+    0.75: (2.61e6, 209e6, 69.8),
+    1.0: (3.47e6, 300e6, 71.8),
+    1.3: (5.34e6, 509e6, 74.4),
+    1.4: (6.06e6, 582e6, 75.0),
+}
+# scale, groups: (parameters, MACs, ImageNet top-1 %), 224 x 224
+_SHUFFLENETV1: Mapping[tuple[float, int], tuple[float, float, float]] = {
+    (0.5, 3): (0.7e6, 38e6, 57.3),
+    (0.5, 8): (1.0e6, 40e6, 58.8),
+    (1.0, 3): (1.9e6, 138e6, 67.8),
+    (1.0, 8): (2.4e6, 138e6, 68.0),
+    (1.5, 3): (3.4e6, 292e6, 71.6),
+    (1.5, 8): (4.3e6, 290e6, 71.0),
+    (2.0, 3): (5.4e6, 524e6, 74.1),
+    (2.0, 8): (6.5e6, 522e6, 72.9),
+}
+
+
+def _classifier(name: str, spec: ArchSpec, numbers: tuple[float, float, float], source: str) -> Preset:
+    params, macs, top1 = numbers
+    published = {"dataset": "ImageNet val", "accuracy": top1, "params": params, "macs": macs}
+    return Preset(name=name, spec=spec, published=published, source=source)
+
+
+def _mobile_presets() -> Iterator[Preset]:
+    shufflenet = "ShuffleNet-Series README (megvii-model)"
+    slim = "TensorFlow slim README; parameters without those of batch norms"
+    for scale, numbers in _MOBILENETV1.items():
+        yield _classifier(f"mobilenetv1-{scale}", ArchSpec("mobilenetv1", width=scale), numbers, shufflenet)
+    for scale, numbers in _MOBILENETV2.items():
+        yield _classifier(f"mobilenetv2-{scale}", ArchSpec("mobilenetv2", width=scale), numbers, slim)
+    for (scale, groups), numbers in _SHUFFLENETV1.items():
+        spec = ArchSpec("shufflenetv1", width=scale, branches=groups)
+        yield _classifier(f"shufflenetv1-{scale}-g{groups}", spec, numbers, shufflenet)
+
+
+PRESETS: Mapping[str, Preset] = {
+    preset.name: preset
+    for preset in (*_espnet_presets(), *_espnetv2_presets(), *_detection_presets(), *_mobile_presets())
+}
 """Every published network by name."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, is_dataclass
 from dataclasses import fields as dataclass_fields
 from functools import lru_cache
@@ -13,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from archspace.errors import InputError, SpecError, closest
+from archspace.fitting import fitting_branches
 from archspace.plan.networks import NETWORKS
 from archspace.plan.nodes import Block
 from archspace.resolve import FIELDS, resolve
 
 SPEC_VERSION = 1
 """Version of the spec's fields; a spec with a higher number was written by a newer archspace."""
-
-MOST_TRIED = 512
-"""Largest K that a message proposes."""
 
 
 @dataclass(frozen=True, init=False)
@@ -32,11 +29,13 @@ class ArchSpec:
     ``None``, and giving it a value raises. Fields in the papers' words:
 
     Attributes:
-        network: ``espnet-a``, ``espnet-b``, ``espnet-c``, ``espnet`` or ``espnetv2``. ESPNet without its decoder is
-            stored as ESPNet-C, and that without reinforcement as ESPNet-B: one network, one name.
-        task: ``classification`` or ``segmentation``.
-        unit: the unit of level 2, 3, ...; one name stands for all.
-        branches: K of level 2, 3, ...; one number stands for all levels whose unit has branches.
+        network: ``espnet-a``, ``espnet-b``, ``espnet-c``, ``espnet``, ``espnetv2``, ``mobilenetv1``, ``mobilenetv2``
+            or ``shufflenetv1``. ESPNet without its decoder is stored as ESPNet-C, and that without reinforcement as
+            ESPNet-B: one network, one name.
+        task: ``classification``, ``multilabel``, ``segmentation`` or ``detection``.
+        unit: the unit of level 2, 3, ... (ShuffleNet: 3, 4, ...); one name stands for all.
+        branches: K of level 2, 3, ...; one number stands for all levels whose unit has branches. Left out, it is
+            the unit's own, or the nearest that the level's channels allow.
         width: s, multiplies the stage channels (rounding: :func:`archspace.plan.networks.stage_channels`).
         alphas: repeats of the unit at level 2, 3, ..., the strided unit not counted.
         receptive_field: largest effective kernel of a branch at level 1, 2, ...; it holds for the level's units
@@ -49,8 +48,8 @@ class ArchSpec:
         downsampling: ``strided-unit`` or ``strided-conv``.
         reinforcement: the downsampled image joins the features.
         decoder: ``espnet`` (reads level 1 after the image joined it: 19 channels), ``espnet-raw`` (before: 16),
-            ``edgenets`` or ``none``; for segmentation only.
-        classes: number of classes.
+            ``edgenets``, ``pyramid`` (that of the ESPNetv2 repository) or ``none``; for segmentation only.
+        classes: number of classes; a detector counts its background among them.
         input_size: (H, W) in pixels.
         channels: channels of the image.
     """
@@ -97,20 +96,20 @@ class ArchSpec:
         channels: int | None = None,
     ) -> None:
         given = {name: value for name, value in locals().items() if name in FIELDS}
-        self._fill(resolve(given))
+        self._fill(resolve(given), given)
 
-    def _fill(self, values: Mapping[str, Any]) -> None:
+    def _fill(self, values: Mapping[str, Any], given: Mapping[str, Any]) -> None:
         for name, value in values.items():
             object.__setattr__(self, name, value)
         try:
             network_plan(self)
-        except SpecError as error:
-            raise _with_fitting_branches(self, error) from None
+        except SpecError:
+            object.__setattr__(self, "branches", fitting_branches(self, given.get("branches")))
 
     @classmethod
     def _resolved(cls, given: Mapping[str, Any], lenient: Sequence[str]) -> ArchSpec:
         spec = cls.__new__(cls)
-        spec._fill(resolve(given, lenient))
+        spec._fill(resolve(given, lenient), given)
         return spec
 
     @classmethod
@@ -245,23 +244,6 @@ def _known(fields: Mapping[str, Any]) -> None:
     for name in fields:
         if name not in FIELDS:
             raise SpecError(str(name), fields[name], "unknown field", closest(str(name), list(FIELDS)))
-
-
-def _with_fitting_branches(spec: ArchSpec, error: SpecError) -> SpecError:
-    """``error`` with the nearest K that fits all units of its level; of all levels, where they share one K."""
-    shared = {k for k in spec.branches if k} == {error.value}
-    for k in sorted(range(1, MOST_TRIED + 1), key=lambda k: (abs(k - error.value), k)):  # type: ignore[operator]
-        here = [shared or error.field == f"branches[{i}]" for i in range(len(spec.branches))]
-        ks = [k if b and at else b for b, at in zip(spec.branches, here, strict=True)]
-        trial = copy(spec)
-        object.__setattr__(trial, "branches", tuple(ks))
-        try:
-            NETWORKS[spec.network].draw(trial)
-        except SpecError as other:
-            if shared or other.field == error.field:
-                continue
-        return SpecError(error.field, error.value, error.rule, k)
-    return error
 
 
 @lru_cache(maxsize=4096)

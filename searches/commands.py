@@ -85,7 +85,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Measure a checkpoint on a split: accuracy, or mIoU in both protocols with the IoU of every class."""
+    """Measure a checkpoint on a split: the metrics of its task, by class too."""
     from searches.evaluating import evaluate as run
 
     run(checkpoint, data, layout, split, device, as_json)

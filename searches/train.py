@@ -23,10 +23,10 @@ from searches.study import check_device, statistics
 from searches.tasks.base import Evaluation, Task
 from searches.tasks.dataset import Split, load_split
 from searches.tasks.identify import identify
-from searches.tasks.table import make_task
+from searches.tasks.table import TASKS, make_task
 from searches.training.board import Board, require_tensorboard
 from searches.training.config import TRAIN_FILE, TrainConfig, read_train
-from searches.training.loop import fit
+from searches.training.loop import check_teachers, fit
 from searches.training.ranging import FILES as RANGE_FILES
 from searches.training.ranging import RangeQuestion, answer
 from searches.training.watching import Recorder, Shown, Watches
@@ -62,6 +62,7 @@ def train(
     torch.set_num_threads(config.threads)
     data, spec = load_data(config)
     task = make_task(spec.task, data["train"], data["val"], statistics(data["train"]))
+    check_teachers(task, config.training)
     torch.manual_seed(config.seed)
     network = build(spec)
     if config.init is not None:
@@ -139,7 +140,7 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
 
 
 def load_data(config: TrainConfig) -> tuple[dict[str, Split], ArchSpec]:
-    """The splits, and the spec with the classes that they have.
+    """The splits, and the spec with the classes that they have and the size at which training ends.
 
     Raises:
         InputError: no spec, no data, or data that cannot be used.
@@ -159,9 +160,20 @@ def load_data(config: TrainConfig) -> tuple[dict[str, Split], ArchSpec]:
         for name, count in (("train", data.train), ("val", data.val))
     }  # fmt: skip
     classes = len(splits["train"].classes)
-    if spec.classes not in (classes, classes + 1):
-        log.info("the data have %d classes: the network gets as many instead of %d", classes, spec.classes)
-        spec = spec.replace(classes=classes)
+    fitting = TASKS[spec.task].outputs(classes)
+    if spec.classes not in fitting:
+        log.info(
+            "the data have %d classes: the network gets %d instead of %d", classes, fitting[0], spec.classes
+        )
+        spec = spec.replace(classes=fitting[0])
+    last = config.training.plan()[-1].input_size
+    if last not in (None, spec.input_size):
+        log.info(
+            "the last stage's images are %s: the network's too, not %s",
+            list(last or ()),
+            list(spec.input_size),
+        )
+        spec = spec.replace(input_size=last)
     return splits, spec
 
 

@@ -1,4 +1,4 @@
-"""Segmentation decoders: ESPNet's light-weight one and that of EdgeNets. Features -> (N, classes, H, W)."""
+"""Segmentation decoders of ESPNet, EdgeNets and the ESPNetv2 repository. Features -> (N, classes, H, W)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from archspace.networks.espnet import halved
+from archspace.plan.heads import DROPOUT
 from archspace.plan.nodes import Conv, input_map
 from archspace.units.base import MODULES, BlockModule, shuffle
 
@@ -98,3 +100,48 @@ class EdgenetsDecoder(BlockModule):
             y = parts[f"join{step}"](resized(y, map_of(skip)) + parts[f"skip{step}"](skip))
             y = parts[f"pyramid{step + 1}"](y)
         return resized(y, size)
+
+
+@MODULES.register("espnetv2-psp")
+class PooledStages(BlockModule):
+    """Pyramid pooling: depth-wise filters on maps that are each half as large as the one before, projected."""
+
+    stages: nn.ModuleList
+    project: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W)."""
+        maps, pooled = [x], x
+        for stage in self.stages:
+            pooled = halved(pooled)
+            maps.append(resized(stage(pooled), map_of(x)))
+        return self.project(torch.cat(maps, 1))  # type: ignore[no-any-return]
+
+
+@MODULES.register("espnetv2-decoder")
+class Espnetv2Decoder(BlockModule):
+    """Decoder of the ESPNetv2 repository; each level joins the resized scores of the level below it.
+
+    The released one returns the scores of level 3 too while it trains; this one never does.
+    """
+
+    project4: nn.Module
+    unit3: nn.Module
+    pool3: nn.Module
+    project3: nn.Module
+    act3: nn.Module
+    project2: nn.Module
+    project1: nn.Module
+
+    def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
+        """Scores of the classes at full size."""
+        level1, level2, level3 = (features[f"level{level}"] for level in (1, 2, 3))
+        deep = resized(self.project4(features["last"]), map_of(level3))
+        y: Tensor = self.pool3(self.unit3(torch.cat((level3, deep), 1)))
+        y = resized(self.act3(self.project3(self.drop(y))), map_of(level2))
+        y = resized(self.project2(torch.cat((level2, y), 1)), map_of(level1))
+        return resized(self.project1(self.drop(torch.cat((level1, y), 1))), size)
+
+    def drop(self, x: Tensor) -> Tensor:
+        """Dropout of whole maps while training."""
+        return F.dropout2d(x, DROPOUT, self.training)

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from archspace.networks import espnet, espnetv2  # noqa: F401  (they enter their classes)
+from archspace.networks import espnet, espnetv2, mobile  # noqa: F401  (they enter their classes)

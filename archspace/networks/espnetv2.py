@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archspace.networks.espnet import halved
@@ -18,11 +17,11 @@ class Down(BlockModule):
     image: nn.Module
     last: nn.Module
 
-    def forward(self, x: Tensor, image: Tensor) -> Tensor:
-        """(N, C, H, W) and the image at half of that size -> (N, C', H/2, W/2)."""
+    def forward(self, x: Tensor, image: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) and, with reinforcement, the image at half of that size -> (N, C', H/2, W/2)."""
         y: Tensor = self.unit(x)
         if self.block.option("concat"):
-            y = torch.cat((F.avg_pool2d(x, 3, stride=2, padding=1), y), 1)
+            y = torch.cat((halved(x), y), 1)
         if self.has("image") and not self.image.block.dead:  # type: ignore[union-attr]
             y = y + self.image(image)
         return self.last(y)  # type: ignore[no-any-return]

@@ -1,12 +1,12 @@
 """From a resolved spec to every derived integer of its network, without torch.
 
 ``nodes`` is the tree, ``counts`` its closed-form counts, ``request`` what a unit is asked, ``esp`` and
-``compared`` the units, ``espnet``, ``espnetv2`` and ``heads`` the networks.
+``compared`` the units, ``espnet``, ``espnetv2``, ``mobile``, ``detection`` and ``heads`` the networks.
 """
 
 from __future__ import annotations
 
-from archspace.plan import compared, esp, espnet, espnetv2  # noqa: F401  (they enter their designs)
+from archspace.plan import compared, esp, espnet, espnetv2, mobile  # noqa: F401  (they enter their designs)
 from archspace.plan.counts import Count, count_block, count_layer, layer_params
 from archspace.plan.networks import NETWORKS, TASKS, stage_channels
 from archspace.plan.nodes import (

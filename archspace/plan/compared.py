@@ -60,14 +60,14 @@ def _mobilenetv2(r: UnitRequest) -> Block:
 def _shufflenet(r: UnitRequest) -> Block:
     """ShuffleNet: grouped 1 x 1, shuffle, 3 x 3 depth-wise, grouped 1 x 1 (Zhang et al. 2018), K groups.
 
-    The inner width is a quarter of the output. The strided form here is the residual branch alone; the
-    concatenation with the pooled input is ESPNetv2's downsampling and is that network's own.
+    The inner width is a quarter of the output, unless the network says otherwise. The strided form here is the
+    residual branch alone; the concatenation with the pooled input is the network's own.
     """
-    mid = r.out_channels // 4
+    mid = r.inner or r.out_channels // 4
     reads = (r.in_channels,) if r.stride == 1 else ()
-    rule = f"K must divide the {r.out_channels} channels and their quarter, {mid}"
+    rule = f"K must divide the {r.out_channels} channels and the bottleneck's {mid}"
     k = need(r, divides(r.out_channels, mid, *reads), rule)
-    first = first_groups(k, r.in_channels)
+    first = first_groups(k, r.in_channels) if r.grouped else 1
     return _chain(
         "shufflenet", r,
         Conv(in_channels=r.in_channels, out_channels=mid, groups=first, norm=r.eps, act=r.act),
@@ -80,20 +80,21 @@ def _shufflenet(r: UnitRequest) -> Block:
 def _shufflenetv2(r: UnitRequest) -> Block:
     """ShuffleNetV2: half the channels pass, half are transformed, then a shuffle (Ma et al. 2018).
 
-    The strided form transforms both halves.
+    The strided form, and one that changes the number of channels, transforms the whole map twice.
     """
     half = r.out_channels // 2
-    reads = r.in_channels if r.stride == 2 else half
+    splits = r.stride == 1 and r.in_channels == r.out_channels
+    reads = half if splits else r.in_channels
     right = (
         Conv(in_channels=reads, out_channels=half, norm=r.eps, act=r.act),
         Conv(in_channels=half, out_channels=half, kernel=3, stride=r.stride, groups=half, norm=r.eps),
         Conv(in_channels=half, out_channels=half, norm=r.eps, act=r.act, at=r.stride),
     )
     left: tuple[Conv, ...] = ()
-    if r.stride == 2:
+    if not splits:
         left = (
-            Conv(in_channels=reads, out_channels=reads, kernel=3, stride=2, groups=reads, norm=r.eps),
-            Conv(in_channels=reads, out_channels=half, norm=r.eps, act=r.act, at=2),
+            Conv(in_channels=reads, out_channels=reads, kernel=3, stride=r.stride, groups=reads, norm=r.eps),
+            Conv(in_channels=reads, out_channels=half, norm=r.eps, act=r.act, at=r.stride),
         )
     return Block("shufflenetv2", r.in_channels, r.out_channels, r.stride, (("left", left), ("right", right)))
 

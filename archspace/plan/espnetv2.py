@@ -1,4 +1,4 @@
-"""ESPNetv2 as a tree of layers (ESPNetv2 table 1), with the segmentation decoder of EdgeNets. No torch."""
+"""ESPNetv2 as a tree of layers (ESPNetv2 table 1), with two decoders and a detector. No torch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from functools import partial
 from math import gcd
 from typing import TYPE_CHECKING
 
+from archspace.plan.detection import detector
 from archspace.plan.heads import network, task_head
 from archspace.plan.networks import NETWORKS, SCORES_OF_IMAGE, NetworkDesign, for_scores, stage_channels
 from archspace.plan.nodes import Block, Conv, Node, NormAct
 from archspace.plan.placing import repeated_unit, strided_unit
+from archspace.plan.pyramid import pyramid
+from archspace.plan.request import UnitRequest, draw_unit
 
 if TYPE_CHECKING:
     from archspace.spec import ArchSpec
@@ -19,7 +22,7 @@ LAST_CHANNELS, LAST_CHANNELS_WIDE, WIDE_FROM = 1024, 1280, 1.5
 LAST_GROUPS = 4
 DECODER_PLANES = (64, 48, 32)
 PYRAMID_SCALES = (2.0, 1.5, 1.0, 0.5, 0.1)
-PYRAMID_LEAST = 5
+PYRAMID_UNIT_BRANCHES, POOLED_STAGES = 4, 4
 
 
 def _down(spec: ArchSpec, level: int, inputs: int, outputs: int) -> Block:
@@ -83,31 +86,6 @@ def _encoder(spec: ArchSpec) -> Block:
     return Block("espnetv2-encoder", spec.channels, outputs, 2 ** len(channels), tuple(parts))
 
 
-def _pyramid(inputs: int, outputs: int, planes: int, act: str, at: int, last: bool) -> Block:
-    """Efficient pyramid pooling: depth-wise 3 x 3 at five scales of a narrow map, merged by groups."""
-    scales = len(PYRAMID_SCALES)
-    stages = tuple(
-        Conv(
-            in_channels=planes, out_channels=planes, kernel=3, groups=planes, scale=scale, least=PYRAMID_LEAST
-        )
-        for scale in PYRAMID_SCALES
-    )
-    wide = planes * scales
-    tail = () if last else (("last", NormAct(channels=outputs, norm=EPS, act=act)),)
-    return Block(
-        "edgenets-pyramid", inputs, outputs, 1,
-        (
-            ("project", Conv(in_channels=inputs, out_channels=planes, norm=EPS, act=act)),
-            ("stages", stages),
-            ("mix", NormAct(channels=wide, norm=EPS, act=act)),
-            ("merge", Conv(in_channels=wide, out_channels=planes, kernel=3, groups=planes, norm=EPS, act=act)),
-            ("expand", Conv(in_channels=planes, out_channels=outputs, bias=last)),
-            *tail,
-        ),
-        at=at,
-    )  # fmt: skip
-
-
 def _weighted(inputs: int, outputs: int, act: str, at: int) -> Block:
     """Efficient point-wise convolution: a grouped 3 x 3, weighted by a gate on the pooled input."""
     gate = Conv(in_channels=inputs, out_channels=outputs, at=0)
@@ -128,22 +106,63 @@ def edgenets_decoder(encoder: Block, skips: tuple[int, ...], classes: int, act: 
     inputs = encoder.out_channels
     for step, (width, skip) in enumerate(zip(DECODER_PLANES, skips, strict=True), start=1):
         parts += [
-            (f"pyramid{step}", _pyramid(inputs, width, planes, act, at, last=False)),
+            (f"pyramid{step}", pyramid(inputs, width, planes, PYRAMID_SCALES, act=act, eps=EPS, at=at)),
             (f"skip{step}", _weighted(skip, width, act, at // 2)),
             (f"join{step}", NormAct(channels=width, norm=EPS, act=act, at=at // 2)),
         ]
         inputs, at = width, at // 2
-    parts.append(("pyramid4", _pyramid(inputs, classes, planes, act, at, last=True)))
+    scores = pyramid(inputs, classes, planes, PYRAMID_SCALES, act=act, eps=EPS, at=at, scores=True)
+    parts.append(("pyramid4", scores))
     return Block("edgenets-decoder", encoder.out_channels, classes, 1, tuple(parts))
+
+
+def _pyramid_decoder(spec: ArchSpec, channels: tuple[int, ...]) -> Block:
+    """The decoder of the ESPNetv2 repository: level 4 joins level 3, then an EESP unit and pyramid pooling.
+
+    The unit has the limit of level 4 and, as published, K = 4 whatever K the encoder has. The released network has
+    the scores of level 3 (``project3``) as a second output in training.
+    """
+    one, two, three, four = channels
+    classes, act = spec.classes, spec.activation
+    limits = spec.receptive_field
+    unit = UnitRequest(
+        in_channels=2 * three, out_channels=three, branches=PYRAMID_UNIT_BRANCHES,
+        limit=limits[3] if limits else None, dilated=bool(spec.dilated), fusion=spec.fusion == "hff",
+        residual=False, act=act, eps=EPS, pointwise_kernel=spec.pointwise_kernel or 1,
+    )  # fmt: skip
+    stages = tuple(
+        Conv(in_channels=three, out_channels=three, kernel=3, groups=three, at=2**step)
+        for step in range(1, POOLED_STAGES + 1)
+    )
+    wide = three * (1 + POOLED_STAGES)
+    pooled = Conv(in_channels=wide, out_channels=three, norm=EPS, act=act)
+    return Block(
+        "espnetv2-decoder", four, classes, 1,
+        (
+            ("project4", Conv(in_channels=four, out_channels=three, norm=EPS, act=act, at=16)),
+            ("unit3", draw_unit("eesp", unit).moved(8)),
+            ("pool3", Block("espnetv2-psp", three, three, 1, (("stages", stages), ("project", pooled)), at=8)),
+            ("project3", Conv(in_channels=three, out_channels=classes, at=8)),
+            ("act3", NormAct(channels=classes, norm=EPS, act=act, at=8)),
+            ("project2", Conv(in_channels=two + classes, out_channels=classes, norm=EPS, act=act, at=4)),
+            ("project1", Conv(in_channels=one + classes, out_channels=classes, at=2)),
+        ),
+    )  # fmt: skip
 
 
 def _draw(spec: ArchSpec) -> Block:
     encoder = _encoder(spec)
-    if spec.decoder != "edgenets":
-        return task_head(spec, encoder)
     channels = NETWORKS[spec.network].channels(spec.width, spec.task)
-    skips = (channels[2], channels[1], channels[0])
-    return network(encoder, edgenets_decoder(encoder, skips, spec.classes, spec.activation))
+    if spec.task == "detection":
+        return network(
+            encoder, detector(encoder, (channels[2], channels[3]), spec.classes, spec.activation, EPS)
+        )
+    if spec.decoder == "edgenets":
+        skips = (channels[2], channels[1], channels[0])
+        return network(encoder, edgenets_decoder(encoder, skips, spec.classes, spec.activation))
+    if spec.decoder == "pyramid":
+        return network(encoder, _pyramid_decoder(spec, channels))
+    return task_head(spec, encoder)
 
 
 NETWORKS.register("espnetv2")(
@@ -151,10 +170,10 @@ NETWORKS.register("espnetv2")(
         draw=_draw,
         widths=partial(stage_channels, (32, 64, 128, 256, 512), cap_first=32),
         unit="eesp",
-        alphas={**for_scores((0, 3, 7, 3)), "segmentation": (0, 3, 7)},
+        alphas={**for_scores((0, 3, 7, 3)), "segmentation": (0, 3, 7), "detection": (0, 3, 7, 3)},
         limits=(13, 11, 9, 7, 5),
         eps=EPS,
-        decoders=("edgenets", "none"),
-        multiples={"edgenets": 16},
+        decoders=("edgenets", "pyramid", "none"),
+        multiples={"edgenets": 16, "pyramid": 16},
     )
 )

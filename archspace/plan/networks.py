@@ -55,6 +55,8 @@ class NetworkDesign:
         limits: default receptive-field limits for level 1, 2, ...; ``None`` for none.
         eps: epsilon of the batch norms.
         activation: default activation.
+        residual: whether identities are added by default.
+        branches: the default K, or ``None`` for that of each unit.
         honours: which of :data:`OPTIONAL_FIELDS` change the network.
         reinforcement: default input reinforcement.
         decoders: names of the segmentation decoders, the default first.
@@ -69,6 +71,8 @@ class NetworkDesign:
     limits: tuple[int, ...] | None = None
     eps: float = 1e-5
     activation: str = "prelu"
+    residual: bool = True
+    branches: int | None = None
     honours: frozenset[str] = OPTIONAL_FIELDS
     reinforcement: bool = True
     decoders: tuple[str, ...] = ("none",)

@@ -28,6 +28,8 @@ class UnitRequest:
         pointwise_kernel: side of the reducing convolution, 1 or 3 (ESPNet table 2(d)).
         kernel: side of the filters of units whose network chooses it (FCU); others have 3.
         rate: dilation of units with one dilated branch whose network chooses it.
+        inner: channels inside a bottleneck; ``None``: the unit's own share of its output.
+        grouped: the first convolution of a unit with groups is grouped too.
         at: stride of the unit's input to the image (DICE has a filter for each row and column).
         activate: the unit ends in its activation; off where the network activates after a concatenation.
         where: field name for error messages (``branches[0]``).
@@ -46,6 +48,8 @@ class UnitRequest:
     pointwise_kernel: int = 1
     kernel: int = 3
     rate: int = 1
+    inner: int | None = None
+    grouped: bool = True
     at: int = 8
     activate: bool = True
     where: str = "branches"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from archspace.plan.detection import ANCHORS
 from archspace.plan.networks import NETWORKS
 from archspace.preprocessing import Preprocessing
 from archspace.published.state import Rules, State, columns, repeats, rows
@@ -36,14 +37,14 @@ class Family:
         marks: keys that every member has and that tell it from the others.
         spec: from the tensors to the spec; may raise ``KeyError`` where a key is missing.
         rules: from published names to ours.
-        preprocessing: from the spec to the preprocessing that the authors used.
+        preprocessing: from the spec to the preprocessing that the authors used, or to ``None`` where it is not known.
     """
 
     name: str
     marks: tuple[str, ...]
     spec: Callable[[State], ArchSpec]
     rules: Rules
-    preprocessing: Callable[[ArchSpec], Preprocessing]
+    preprocessing: Callable[[ArchSpec], Preprocessing | None]
 
 
 _ESP_UNIT: Rules = (
@@ -137,13 +138,18 @@ _EDGENETS_LAYERS: Rules = (
     (r"\.br\.1\.", ".act."),
 )
 
+_EDGENETS_PYRAMID: Rules = (
+    (r"\.projection_layer\.", ".project."),
+    (r"^(head\.\w+\.stages\.\d)\.weight", r"\1.conv.weight"),
+    (r"\.merge_layer\.0\.", ".mix."),
+    (r"\.merge_layer\.2\.", ".merge."),
+    (r"\.merge_layer\.3\.", ".expand.conv."),
+    (r"^(head\.(?:pyramid|fuse)\d)\.br\.", r"\1.last."),
+)
+
 _EDGENETS_DECODER: Rules = (
-    (r"^bu_dec_l(\d)\.projection_layer\.", r"head.pyramid\1.project."),
-    (r"^bu_dec_l(\d)\.stages\.(\d)\.", r"head.pyramid\1.stages.\2.conv."),
-    (r"^bu_dec_l(\d)\.merge_layer\.0\.", r"head.pyramid\1.mix."),
-    (r"^bu_dec_l(\d)\.merge_layer\.2\.", r"head.pyramid\1.merge."),
-    (r"^bu_dec_l(\d)\.merge_layer\.3\.", r"head.pyramid\1.expand.conv."),
-    (r"^bu_dec_l(\d)\.br\.", r"head.pyramid\1.last."),
+    (r"^bu_dec_l(\d)\.", r"head.pyramid\1."),
+    *_EDGENETS_PYRAMID,
     (r"^merge_enc_dec_l2\.", "head.skip1."),
     (r"^merge_enc_dec_l3\.", "head.skip2."),
     (r"^merge_enc_dec_l4\.", "head.skip3."),
@@ -153,6 +159,28 @@ _EDGENETS_DECODER: Rules = (
     (r"\.wt_layer\.1\.", ".gate.conv."),
     (r"\.expansion_layer\.", ".expand."),
     *_EDGENETS_LAYERS,
+)
+
+_EDGENETS_DETECTOR: Rules = (
+    (r"^base_net\.extra_level([67])\.layer\.", r"head.level\1.chain."),
+    (r"^base_net\.extra_level8\.1\.", "head.level8.conv."),
+    (r"^base_net\.bu_3x3_5x5\.", "head.fuse6."),
+    (r"^base_net\.bu_5x5_10x10\.", "head.fuse5."),
+    (r"^base_net\.bu_10x10_19x19\.", "head.fuse4."),
+    (r"^base_net\.bu_19x19_38x38\.", "head.fuse3."),
+    (r"^loc_layers\.(\d)\.", r"head.locations.\1.conv."),
+    (r"^cls_layers\.(\d)\.", r"head.confidences.\1.conv."),
+    *_EDGENETS_PYRAMID,
+    *_EDGENETS_LAYERS,
+)
+
+_ESPNETV2_DECODER: Rules = (
+    (r"^proj_L4_C\.", "head.project4."),
+    (r"^pspMod\.0\.", "head.unit3."),
+    (r"^pspMod\.1\.", "head.pool3."),
+    (r"^project_l([13])\.1\.", r"head.project\1."),
+    (r"^project_l2\.", "head.project2."),
+    (r"^act_l3\.", "head.act3."),
 )
 
 
@@ -186,6 +214,20 @@ def _espnetv2_segmentation(state: State) -> ArchSpec:
     return ArchSpec("espnetv2", task="segmentation", classes=classes, input_size=size, **fields)  # type: ignore[arg-type]  # fmt: skip
 
 
+def _espnetv2_pyramid(state: State) -> ArchSpec:
+    fields = _espnetv2_encoder(state, r"net.")
+    fields["alphas"] = fields["alphas"][:3]  # type: ignore[index]
+    classes = rows(state, "act_l3.bn.weight")
+    return ArchSpec("espnetv2", task="segmentation", decoder="pyramid", classes=classes, **fields)  # type: ignore[arg-type]  # fmt: skip
+
+
+def _espnetv2_detector(state: State) -> ArchSpec:
+    """The input size leaves no trace in the weights: 300 is taken, and those trained at 512 fit too."""
+    fields = _espnetv2_encoder(state, r"base_net.basenet.")
+    classes = rows(state, "cls_layers.0.weight") // ANCHORS
+    return ArchSpec("espnetv2", task="detection", classes=classes, input_size=300, **fields)  # type: ignore[arg-type]
+
+
 FAMILIES: tuple[Family, ...] = (
     Family(
         "ESPNet",
@@ -201,6 +243,25 @@ FAMILIES: tuple[Family, ...] = (
         _espnetv2_segmentation,
         ((r"^base_net\.", "encoder."), *_ESPNETV2_ENCODER, *_EESP_UNIT, *_EDGENETS_DECODER),
         lambda spec: IMAGENET,
+    ),
+    Family(
+        "ESPNetv2 segmentation (ESPNetv2 repository)",
+        ("net.level2_0.eesp.proj_1x1.conv.weight", "proj_L4_C.conv.weight"),
+        _espnetv2_pyramid,
+        ((r"^net\.", "encoder."), *_ESPNETV2_ENCODER, *_ESPNETV2_DECODER, *_EESP_UNIT),
+        lambda spec: None,
+    ),
+    Family(
+        "ESPNetv2-SSD",
+        ("base_net.basenet.level2_0.eesp.proj_1x1.conv.weight", "loc_layers.0.weight"),
+        _espnetv2_detector,
+        (
+            (r"^base_net\.basenet\.", "encoder."),
+            *_ESPNETV2_ENCODER,
+            *_EESP_UNIT,
+            *_EDGENETS_DETECTOR,
+        ),
+        lambda spec: None,
     ),
     Family(
         "ESPNetv2 classification",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from archspace import fields
 from archspace.errors import SpecError
 from archspace.plan.espnet import decoder_branches
+from archspace.plan.espnetv2 import PYRAMID_UNIT_BRANCHES
 from archspace.plan.request import MOST_BRANCHES, UNITS, UnitDesign, limited_rates
 from archspace.resolve.state import Resolution
 from archspace.resolve.units import names
@@ -14,7 +15,7 @@ from archspace.resolve.units import names
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A kind of placed unit: the decoder's works at level 2."""
+    """A kind of placed unit: the decoder's has the limit of its level."""
 
     level: int
     unit: str
@@ -42,13 +43,15 @@ def _places(r: Resolution) -> list[_Place]:
     out, places = r.out, []
     for i, (unit, k) in enumerate(zip(out["unit"], out["branches"], strict=True)):
         level = i + r.design.first
-        if unit and out["downsampling"] == "strided-unit":
+        if unit and out["downsampling"] != "strided-conv":
             places.append(_Place(level, unit, k, 2))
         if unit and out["alphas"][i]:
             places.append(_Place(level, unit, k, 1))
     if out["decoder"] in ("espnet", "espnet-raw"):
         k = decoder_branches(out["unit"][0], out["branches"][0], out["classes"])
         places.append(_Place(2, "esp", k, 1, decoder=True))
+    if out["decoder"] == "pyramid":
+        places.append(_Place(4, "eesp", PYRAMID_UNIT_BRANCHES, 1, decoder=True))
     return places
 
 
@@ -96,7 +99,7 @@ def switches(r: Resolution) -> None:
     lacks = f"no unit of this network has {{}} ({names(r.out['unit'])})"
     choose_fusion = lambda f, v: fields.choice(f, v, fields.FUSIONS)  # noqa: E731
     r.switch("fusion", fused, "hff", choose_fusion, lacks.format("branches to fuse"))
-    r.switch("residual", residual, True, fields.flag, lacks.format("a place for an identity"))
+    r.switch("residual", residual, r.design.residual, fields.flag, lacks.format("a place for an identity"))
     r.switch(
         "pointwise_kernel",
         pointwise,

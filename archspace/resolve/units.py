@@ -24,7 +24,9 @@ def units(r: Resolution) -> None:
     """The unit of each level that places one."""
     default = r.design.units(r.out["task"])
     if "unit" not in r.design.honours:
-        r.unfit("unit", f"{r.out['network']} has no unit to choose")
+        given = r.given.get("unit")
+        if ((given,) * len(default) if isinstance(given, str) else tuple(given or default)) != default:
+            r.unfit("unit", f"{r.out['network']} has no unit to choose")
         r.out["unit"] = default
         return
     known = list(UNITS)
@@ -35,7 +37,7 @@ def units(r: Resolution) -> None:
     )  # fmt: skip
     found: list[str | None] = []
     for i, name in enumerate(entries):
-        if r.out["downsampling"] == "strided-unit" or r.out["alphas"][i] > 0:
+        if r.out["downsampling"] != "strided-conv" or r.out["alphas"][i] > 0:
             found.append(name or default[i])
             continue
         if name is not None and not spread and value is not None and "unit" not in r.lenient:
@@ -60,6 +62,8 @@ def branches(r: Resolution) -> None:
     found: list[int | None] = []
     for i, (unit, k) in enumerate(zip(placed, entries, strict=True)):
         default = UNITS[unit].branches if unit else None
+        if default is not None:
+            default = r.design.branches or default
         if default is None and k is not None and not spread and "branches" not in r.lenient:
             rule = f"unit {unit!r} at level {i + r.design.first} has no branches"
             raise SpecError(f"branches[{i}]", k, rule, "null")

@@ -53,6 +53,9 @@ class BlockModule(nn.Module):
         """Whether the block has a part called ``name``."""
         return name in self._modules
 
+    def initialise(self) -> None:
+        """Where its weights begin other than those of all networks; called after :func:`initialise`."""
+
 
 MODULES: Registry[type[BlockModule]] = Registry("block")
 """Module classes by block kind."""
@@ -97,7 +100,7 @@ def running_sums(maps: list[Tensor]) -> list[Tensor]:
 
 
 def initialise(module: nn.Module) -> None:
-    """Kaiming-normal convolutions (fan out); batch norms at 1 and 0; small normal linear layers."""
+    """Kaiming-normal convolutions (fan out); batch norms at 1 and 0; small normal linear layers; then a block's own."""
     for child in module.modules():
         if isinstance(child, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(child.weight, mode="fan_out", nonlinearity="relu")
@@ -106,3 +109,6 @@ def initialise(module: nn.Module) -> None:
         elif isinstance(child, nn.Linear):
             nn.init.normal_(child.weight, std=0.01)
             nn.init.zeros_(child.bias)
+    for child in module.modules():
+        if isinstance(child, BlockModule):
+            child.initialise()

@@ -54,14 +54,17 @@ class ShuffleNet(Chain):
 
 @MODULES.register("shufflenetv2")
 class ShuffleNetV2(BlockModule):
-    """ShuffleNetV2 unit: one half passes (strided: is filtered too), the other is transformed, then a shuffle."""
+    """ShuffleNetV2 unit: one half passes, the other is transformed, then a shuffle.
+
+    Where shapes change both are made from the whole map.
+    """
 
     left: nn.ModuleList
     right: nn.ModuleList
 
     def forward(self, x: Tensor) -> Tensor:
         """Run the unit."""
-        left, right = x.chunk(2, 1) if self.block.stride == 1 else (x, x)
+        left, right = (x, x) if len(self.left) else x.chunk(2, 1)
         for layer in self.left:
             left = layer(left)
         for layer in self.right:

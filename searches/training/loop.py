@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from archspace.build import Network, build
-from archspace.errors import InputError
+from archspace.errors import FieldError, InputError
 from searches.tasks.base import Evaluation, Size, Task
 from searches.training.feeding import feed
 from searches.training.recipe import Recipe, Stage
@@ -83,7 +83,7 @@ def fit(
 
     Raises:
         TrainingError: the loss is not finite; the message has the epoch, the step and the batch.
-        InputError: ``folder`` holds another run, or two images do not fit into memory.
+        InputError: ``folder`` holds another run, the task takes no teacher, or two images do not fit into memory.
     """
     run = _Run(network, task, recipe, seed, device, folder, watch or Watch(), save_seconds)
     return run.all()
@@ -106,6 +106,7 @@ class _Run:
         self.folder, self.watch, self.save_seconds = folder, watch, save_seconds
         data = f"{len(task.train)} images of {', '.join(task.classes)}"
         self.identity = Identity(network.spec.arch_id, recipe, seed, data)
+        check_teachers(task, recipe)
         self.place = Place()
         self.saved = time.monotonic()
 
@@ -182,6 +183,18 @@ class _Run:
         self.saved = time.monotonic()
         if self.folder is not None:
             save_state(self.folder, self.identity, self.network.spec.to_dict(), self.place, stepper.state())
+
+
+def check_teachers(task: Task, recipe: Recipe) -> None:
+    """Refuses a recipe with a teacher for a task whose outputs none can teach.
+
+    Raises:
+        FieldError: it has one.
+    """
+    for stage in recipe.plan():
+        if stage.teacher is not None and not task.distils:
+            rule = "distillation compares scores of one class; this task has none"
+            raise FieldError("training.teacher", stage.teacher, rule, "leave it out")
 
 
 def encoder_alone(network: Network) -> Network:

@@ -9,6 +9,7 @@ import pytest
 from archspace import build as _build  # noqa: F401  (every module class is entered)
 from archspace.errors import FieldError, InputError
 from archspace.plan import NETWORKS, UNITS, Block
+from archspace.presets import PRESETS
 from archspace.registry import Registry
 from archspace.units import MODULES
 from tests.archspace.strategies import random_spec
@@ -86,7 +87,8 @@ def kinds(block: Block) -> set[str]:
 
 def test_every_kind_that_a_plan_names_has_a_module_class_and_the_other_way_round() -> None:
     rng = random.Random(5)
-    named = set().union(*(kinds(random_spec(rng).plan) for _ in range(150)))
+    plans = [*(random_spec(rng).plan for _ in range(150)), *(p.spec.plan for p in PRESETS.values())]
+    named = set().union(*map(kinds, plans))
     assert named == set(MODULES)
 
 

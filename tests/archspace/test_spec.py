@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from archspace.errors import InputError, SpecError
 from archspace.plan import NETWORKS, UNITS
+from archspace.plan.networks import OPTIONAL_FIELDS
 from archspace.presets import PRESETS, preset
 from archspace.resolve import FIELDS
 from archspace.spec import SPEC_VERSION, ArchSpec
@@ -258,6 +259,10 @@ def test_any_unit_can_replace_any_other(spec: ArchSpec, unit: str) -> None:
         with pytest.raises(SpecError, match="no level places a unit"):
             spec.replace(unit=unit)
         return
+    if "unit" not in NETWORKS[spec.network].honours and set(spec.unit) != {unit}:
+        with pytest.raises(SpecError, match="has no unit to choose"):
+            spec.replace(unit=unit)
+        return
     changed = spec.replace(unit=unit)
     assert set(changed.unit) - {None} == {unit}
     kept = set(FIELDS) - {
@@ -271,8 +276,11 @@ def test_any_unit_can_replace_any_other(spec: ArchSpec, unit: str) -> None:
     }
     for field in kept:
         assert getattr(changed, field) == getattr(spec, field)
-    for before, after in zip(spec.branches, changed.branches, strict=True):
-        assert after in (before, UNITS[unit].branches)
+    for level, (before, after) in enumerate(zip(spec.branches, changed.branches, strict=True)):
+        if after not in (before, default := UNITS[unit].branches):
+            ks = [default if i == level else k for i, k in enumerate(changed.branches)]
+            with pytest.raises(SpecError, match=f"nearest valid: {after}"):
+                changed.replace(branches=ks)
 
 
 def test_replacing_keeps_what_fits() -> None:
@@ -341,7 +349,8 @@ def test_sampling_refuses_nothing_but_a_k_that_does_not_fit(fields: dict[str, An
     spec = settled(fields)
     assert spec.task == fields["task"] and spec.width == fields["width"] and spec.classes == fields["classes"]
     for field in ("activation", "downsampling", "reinforcement", "channels", "input_size"):
-        assert getattr(spec, field) == fields[field]
+        honoured = field not in OPTIONAL_FIELDS or field in NETWORKS[spec.network].honours
+        assert getattr(spec, field) == (fields[field] if honoured else None)
     for field in ("fusion", "residual", "pointwise_kernel"):
         assert getattr(spec, field) in (fields[field], None)
 

@@ -1,0 +1,181 @@
+"""What a position of a map sees of the image, followed through layers and units. No torch, no data.
+
+The maps that a table names see squares, so one dimension is enough: the height. Where channels see differently the
+largest field counts, which is exact for the units here (a test compares with the gradient of the built networks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from math import gcd, lcm
+
+from archspace.errors import InputError
+from archspace.plan import Block, Conv, Deconv, Linear, Node
+
+GLOBAL_POOLING = "global pooling sees the whole image"
+PYRAMID_POOLING = "pyramid pooling, taken as the whole image"
+ALIGNED_RESIZE = "resizing with aligned corners, taken as the whole image"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What each position of a map sees of the image, in pixels, in one dimension.
+
+    Position i sees pixels ``stride x i + first`` to ``stride x i + last``, both included, where (first, last) is
+    ``spans[i % len(spans)]``: after a transposed convolution neighbours see differently.
+
+    Attributes:
+        stride: pixels between two positions.
+        spans: (first, last) of the positions 0, 1, ..., repeated for ever.
+        whole: why the map sees the whole image, or ``None``; ``spans`` say nothing then.
+    """
+
+    stride: int = 1
+    spans: tuple[tuple[int, int], ...] = ((0, 0),)
+    whole: str | None = None
+
+    @property
+    def side(self) -> int | None:
+        """Side of the largest field in pixels; ``None``: the whole image."""
+        return None if self.whole else max(last - first + 1 for first, last in self.spans)
+
+
+@dataclass(slots=True)
+class Walk:
+    """A walk through a plan; it notes what the parts of encoder and head see, by dotted path."""
+
+    seen: dict[str, Reach] = field(default_factory=dict)
+
+    def note(self, path: str, reach: Reach) -> Reach:
+        """Notes what the part at ``path`` sees, and returns it."""
+        self.seen[path] = reach
+        return reach
+
+
+def windowed(x: Reach, kernel: int, stride: int = 1, dilation: int = 1) -> Reach:
+    """After a "same"-padded window: ``kernel`` positions, ``dilation`` apart, every ``stride``."""
+    if x.whole:
+        return Reach(x.stride * stride, x.spans, x.whole)
+    period = len(x.spans)
+    offsets = [dilation * tap for tap in range(-(kernel // 2), kernel // 2 + 1)]
+    spans = []
+    for i in range(period // gcd(period, stride)):
+        read = [(x.stride * at, x.spans[(stride * i + at) % period]) for at in offsets]
+        spans.append((min(at + first for at, (first, _) in read), max(at + last for at, (_, last) in read)))
+    return Reach(x.stride * stride, tuple(spans))
+
+
+def upsampled(x: Reach, factor: int, kernel: int | None = None) -> Reach:
+    """After a transposed convolution: each position becomes ``factor``; ``kernel`` is the factor if left out."""
+    fine, side = x.stride // factor, kernel or factor
+    pad = (side - factor + 1) // 2
+    if x.whole:
+        return Reach(fine, x.spans, x.whole)
+    period, spans = len(x.spans), []
+    for o in range(period * factor):
+        read = [(o + pad - tap) // factor for tap in range(side) if (o + pad - tap) % factor == 0]
+        seen = [(x.stride * i - fine * o, x.spans[i % period]) for i in read]
+        spans.append((min(at + first for at, (first, _) in seen), max(at + last for at, (_, last) in seen)))
+    return Reach(fine, tuple(spans))
+
+
+def joined(*maps: Reach) -> Reach:
+    """After a concatenation, sum or product of maps of one stride."""
+    strides = {m.stride for m in maps}
+    assert len(strides) == 1, f"maps of strides {sorted(strides)} cannot be joined"
+    period = lcm(*(len(m.spans) for m in maps))
+    spans = []
+    for i in range(period):
+        here = [m.spans[i % len(m.spans)] for m in maps]
+        spans.append((min(first for first, _ in here), max(last for _, last in here)))
+    return Reach(strides.pop(), tuple(spans), next((m.whole for m in maps if m.whole), None))
+
+
+def after(node: Node, x: Reach) -> Reach:
+    """What the output of a layer or of a unit's block sees.
+
+    Raises:
+        InputError: the dataflow of this kind of block is not known here.
+    """
+    if isinstance(node, Conv):
+        return windowed(x, node.sides[0], node.stride, node.dilation)
+    if isinstance(node, Deconv):
+        return upsampled(x, node.stride, node.side)
+    if isinstance(node, Linear):
+        return Reach(x.stride, x.spans, GLOBAL_POOLING)
+    if isinstance(node, Block):
+        return known(BLOCKS, node)(node, x)
+    return x
+
+
+def chained(nodes: Node | tuple[Node, ...], x: Reach) -> Reach:
+    """What the output of one node, or of several in a row, sees."""
+    for node in nodes if isinstance(nodes, tuple) else (nodes,):
+        x = after(node, x)
+    return x
+
+
+def runs(path: str, nodes: Sequence[Node]) -> Iterator[tuple[str, tuple[Node, ...]]]:
+    """Equal nodes in a row together; where not all are equal, under ``path`` and the number of the first of them."""
+    first = 0
+    for _, equal in groupby(nodes):
+        run = tuple(equal)
+        yield path if len(run) == len(nodes) else f"{path}.{first}", run
+        first += len(run)
+
+
+def _shortcut(block: Block, y: Reach, x: Reach) -> Reach:
+    return joined(y, x) if block.option("residual") else y
+
+
+def _split(block: Block, x: Reach) -> Reach:
+    """ESP, EESP, ASP: an optional reduction, parallel branches. Sums of branches see what the widest sees."""
+    parts = dict(block.parts)
+    inner = chained(parts.get("reduce", ()), x)
+    branches = block.part("branches")
+    assert isinstance(branches, tuple)
+    y = joined(*(after(branch, inner) for branch in branches))
+    return _shortcut(block, chained(parts.get("expand", ()), y), x)
+
+
+def _inception(block: Block, x: Reach) -> Reach:
+    reduces, branches = block.part("reduces"), block.part("branches")
+    assert isinstance(reduces, tuple) and isinstance(branches, tuple)
+    ways = (chained(pair, x) for pair in zip(reduces, branches, strict=True))
+    return _shortcut(block, joined(*ways), x)
+
+
+def _chain(block: Block, x: Reach) -> Reach:
+    parts = dict(block.parts)
+    y = chained(parts["chain"], x)
+    return joined(y, chained(parts["shortcut"], x)) if "shortcut" in parts else _shortcut(block, y, x)
+
+
+def _halves(block: Block, x: Reach) -> Reach:
+    return joined(chained(block.part("left"), x), chained(block.part("right"), x))
+
+
+def _max_pool(block: Block, x: Reach) -> Reach:
+    return windowed(x, 3, block.stride)
+
+
+BLOCKS: dict[str, Callable[[Block, Reach], Reach]] = {
+    **dict.fromkeys(("esp", "eesp", "asp"), _split),
+    **dict.fromkeys(("chain", "mobilenet", "mobilenetv2", "resnet", "resnext", "shufflenet"), _chain),
+    "inception": _inception,
+    "max-pool": _max_pool,
+    "shufflenetv2": _halves,
+}
+
+
+def known(table: Mapping[str, Callable[..., Reach]], block: Block) -> Callable[..., Reach]:
+    """The walk of a kind of block.
+
+    Raises:
+        InputError: the dataflow of this kind is not known here.
+    """
+    if block.kind not in table:
+        raise InputError(f"receptive field: {block.kind!r}: the dataflow of this block is not known here")
+    return table[block.kind]

@@ -1,0 +1,75 @@
+"""Walks through the encoders: what their levels see of the image. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from analysis.reach import Reach, Walk, after, chained, joined, runs, windowed
+from archspace.plan import Block
+
+
+def _espnet(encoder: Block, image: Reach, walk: Walk) -> Reach:
+    half = windowed(image, 3, 2)
+    quarter = windowed(half, 3, 2)
+    y = image
+    for name, level in encoder.items():
+        assert isinstance(level, Block)
+        if level.kind == "espnet-stem":
+            y = walk.note(f"{name}.conv", chained(level.part("conv"), image))
+            y = walk.note(name, joined(y, half) if "mix" in dict(level.parts) else y)
+            continue
+        down = y = walk.note(f"{name}.down", chained(level.part("down"), y))
+        y = walk.note(f"{name}.units", chained(level.part("units"), y))
+        extra = [down] * level.option("concat") + [quarter] * level.option("image")
+        y = walk.note(name, joined(y, *extra))
+    return y
+
+
+def _pooled_down(name: str, down: Block, y: Reach, image: Reach | None, walk: Walk) -> Reach:
+    """A strided unit beside the pooled input, plus the embedded image."""
+    ways = [walk.note(f"{name}.down.unit", chained(down.part("unit"), y))]
+    if down.option("concat"):
+        ways.append(windowed(y, 3, 2))
+    embed = dict(down.parts).get("image")
+    if isinstance(embed, Block) and not embed.dead and image is not None:
+        ways.append(walk.note(f"{name}.down.image", after(embed, image)))
+    return walk.note(f"{name}.down", joined(*ways))
+
+
+def _espnetv2(encoder: Block, image: Reach, walk: Walk) -> Reach:
+    small = windowed(image, 3, 2)
+    y = image
+    for name, level in encoder.items():
+        if not isinstance(level, Block) or level.kind != "espnetv2-level":
+            y = walk.note(name, after(level, y))
+            continue
+        small = windowed(small, 3, 2)
+        down = level.part("down")
+        assert isinstance(down, Block)
+        y = _pooled_down(name, down, y, small, walk)
+        y = walk.note(name, walk.note(f"{name}.units", chained(level.part("units"), y)))
+    return y
+
+
+def _mobile(encoder: Block, image: Reach, walk: Walk) -> Reach:
+    y = image
+    for name, level in encoder.items():
+        if not isinstance(level, Block) or level.kind != "mobile-level":
+            y = walk.note(name, after(level, y))
+            continue
+        down, units = level.part("down"), level.part("units")
+        assert isinstance(down, Block) and isinstance(units, tuple)
+        pooled = down.kind == "espnetv2-down"
+        y = _pooled_down(name, down, y, None, walk) if pooled else walk.note(f"{name}.down", after(down, y))
+        for path, run in runs(f"{name}.units", units):
+            y = walk.note(path, chained(run, y))
+        walk.note(name, y)
+    return y
+
+
+ENCODERS: dict[str, Callable[[Block, Reach, Walk], Reach]] = {
+    "espnet-encoder": _espnet,
+    "espnetv2-encoder": _espnetv2,
+    "mobile-encoder": _mobile,
+}
+"""Walks by kind of encoder: from the encoder and the image to what its last features see."""

@@ -1,0 +1,75 @@
+"""Walks through the heads: what their outputs see of the image. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from analysis.reach import ALIGNED_RESIZE, GLOBAL_POOLING, PYRAMID_POOLING, Reach, Walk, chained, joined
+from archspace.plan import Block
+from archspace.plan.detection import STRIDES
+
+
+def _projection(head: Block, last: Reach, walk: Walk) -> Reach:
+    return walk.note("head.project", chained(head.part("project"), last))
+
+
+def _classifier(head: Block, last: Reach, walk: Walk) -> Reach:
+    return walk.note("head.linear", chained(head.part("linear"), last))
+
+
+def _espnet_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
+    def run(name: str, x: Reach) -> Reach:
+        return walk.note(f"head.{name}", chained(head.part(name), x))
+
+    level3 = run("up3", run("norm3", run("project3", last)))
+    level2 = run("mix2", joined(run("project2", walk.seen["level2"]), level3))
+    level1 = walk.seen["level1.conv" if head.option("raw") else "level1"]
+    return run("up1", run("merge1", joined(run("up2", run("unit2", level2)), level1)))
+
+
+def _edgenets_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
+    stride = last.stride
+    for name, _ in head.items():
+        stride //= 2 if name.startswith("skip") else 1
+        reason = PYRAMID_POOLING if name == "pyramid1" else GLOBAL_POOLING
+        walk.note(f"head.{name}", Reach(stride, whole=reason))
+    return Reach(1, whole=GLOBAL_POOLING)
+
+
+def _espnetv2_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
+    walk.note("head.project4", chained(head.part("project4"), last))
+    for name, stride in (
+        ("unit3", 8),
+        ("pool3", 8),
+        ("project3", 8),
+        ("act3", 8),
+        ("project2", 4),
+        ("project1", 2),
+    ):
+        walk.note(f"head.{name}", Reach(stride, whole=ALIGNED_RESIZE))
+    return Reach(1, whole=ALIGNED_RESIZE)
+
+
+def _detector(head: Block, last: Reach, walk: Walk) -> Reach:
+    """The scores of level 8 see the whole image; those of the levels above it are bounded by it."""
+    level6 = walk.note("head.level6", chained(head.part("level6"), last))
+    level7 = walk.note("head.level7", chained(head.part("level7"), level6))
+    whole = walk.note("head.level8", Reach(level7.stride, whole=GLOBAL_POOLING))
+    maps = [Reach(stride, whole=PYRAMID_POOLING) for stride in STRIDES[:4]]
+    for level, fused in zip((3, 4, 5, 6), maps, strict=True):
+        walk.note(f"head.fuse{level}", fused)
+    for name in ("locations", "confidences"):
+        for index, seen in enumerate((*maps, level7, whole)):
+            walk.note(f"head.{name}.{index}", seen)
+    return whole
+
+
+HEADS: dict[str, Callable[[Block, Reach, Walk], Reach]] = {
+    "projection": _projection,
+    "classifier": _classifier,
+    "espnet-decoder": _espnet_decoder,
+    "edgenets-decoder": _edgenets_decoder,
+    "espnetv2-decoder": _espnetv2_decoder,
+    "ssd": _detector,
+}
+"""Walks by kind of head: from the head and what the last features see to what the head's output sees."""
