@@ -16,13 +16,15 @@ from torch import Tensor
 
 from archspace.build import Network
 from archspace.checkpoint import describe
+from archspace.detecting import THRESHOLD, detections
 from archspace.errors import FieldError, InputError
 from archspace.labels import Colour, class_names, colours_of, read_names
 from archspace.preprocessing import Preprocessing
 from searches.checkpoints import PUBLISHED_SUFFIXES, load_checkpoint
-from searches.demo.detecting import Objects
+from searches.demo.detecting import Objects, objects_of
 from searches.tasks.base import Size
 from searches.tasks.images import image_array
+from searches.tasks.matching import priors_on
 from searches.training.steps import out_of_memory
 
 STRIP_BYTES = 64 << 20
@@ -109,9 +111,18 @@ def _present(said: Outcome) -> Ranking:
     return Ranking(order, chances[order])
 
 
+def _objects(said: Outcome) -> Objects:
+    confidences, locations = said.outputs
+    one = confidences[said.index, None], locations[said.index, None]
+    priors = priors_on(said.input_size, confidences.device)
+    found = detections(one, priors, threshold=min(said.threshold, THRESHOLD))[0]
+    return objects_of(found.corners.cpu(), found.scores.cpu(), found.labels.cpu(), said.threshold)
+
+
 TOP = 5
 SIGHTS: dict[str, Callable[[Outcome], Sight]] = {
     "segmentation": _mask, "classification": _ranking, "multilabel": _present,
+    "detection": _objects,
 }  # fmt: skip
 """From a network's outputs to what is shown, by task."""
 

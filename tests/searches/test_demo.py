@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from archspace.build import build
 from archspace.labels import NAMED, colours_of
+from archspace.priors import prior_boxes
 from archspace.spec import ArchSpec
 from searches.demo import seeing
 from searches.demo.detecting import Objects, objects_of
@@ -105,6 +107,28 @@ def test_classes_are_ranked_and_those_below_the_threshold_are_not_named() -> Non
     present = SIGHTS["multilabel"](said)
     assert isinstance(present, Ranking) and present.classes.tolist() == [1, 3, 4]
     assert present.probabilities[1] == pytest.approx(1 / (1 + np.exp(-1)))
+
+
+def test_a_detectors_boxes_stand_on_the_priors_of_the_input_it_read() -> None:
+    network = build(ArchSpec("espnetv2", task="detection", width=0.5, classes=3, input_size=64)).eval()
+    size = (128, 64)
+    with torch.no_grad():
+        confidences, locations = network(torch.zeros(2, 3, *size))
+    priors = prior_boxes(size)
+    prior = int(np.linalg.norm(priors - (0.4, 0.6, 0.3, 0.2), axis=1).argmin())
+    confidences[:] = torch.tensor([20.0, 0.0, 0.0])
+    confidences[1, prior], locations[:] = torch.tensor([0.0, 0.0, 2.0]), 0.0
+    said = Outcome(
+        network=network, outputs=(confidences, locations), index=1, image_size=(480, 640), input_size=size,
+        threshold=0.5,
+    )  # fmt: skip
+    objects = SIGHTS["detection"](said)
+    assert isinstance(objects, Objects) and objects.labels.tolist() == [1]
+    x, y, width, height = priors[prior].tolist()
+    assert objects.corners[0] == pytest.approx([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
+    assert objects.scores[0] == pytest.approx(np.exp(2) / (np.exp(2) + 2))
+    assert len(SIGHTS["detection"](replace(said, index=0))) == 0
+    assert len(SIGHTS["detection"](replace(said, threshold=0.9))) == 0
 
 
 def test_pictures_do_not_collide_with_each_other_or_with_their_sources(tmp_path: Path) -> None:

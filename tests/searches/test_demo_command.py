@@ -114,6 +114,27 @@ def test_a_classifier_says_its_classes(classifier: Path, tmp_path: Path) -> None
     assert again.returncode == 0 and {"one", "two", "three"} <= set(again.stdout.replace(":", "").split())
 
 
+def test_a_detector_names_and_frames_objects(tmp_path: Path) -> None:
+    detector = _checkpoint(
+        tmp_path / "detector.safetensors", task="detection", network="espnetv2", width=0.5, input_size=[64, 64],
+        classes=4,
+    )  # fmt: skip
+    image = _images(tmp_path / "images") / "plain.png"
+    out = ("--input", "64x96", "--out", tmp_path / "out", "--json")
+    told = _archspace("demo", detector, image, "--threshold", "0.2", "--beside", *out)
+    assert told.returncode == 0, told.stderr
+    row = json.loads(told.stdout)["images"][0]
+    scores = [item["score"] for item in row["objects"]]
+    assert scores and scores == sorted(scores, reverse=True) and scores[-1] >= 0.2
+    assert {item["name"] for item in row["objects"]} <= {"dark", "middle", "light"}, "no background"
+    with Image.open(row["picture"]) as picture, Image.open(image) as plain:
+        both = np.asarray(picture)
+        assert (both[:30, :50] == np.asarray(plain)).all()
+        assert (both[:30, 50:100] != np.asarray(plain)).any()
+    sure = _archspace("demo", detector, image, "--threshold", "1", *out)
+    assert sure.returncode == 0 and json.loads(sure.stdout)["images"][0]["objects"] == []
+
+
 def test_what_cannot_be_shown_is_one_line(segmenter: Path, tmp_path: Path) -> None:
     folder = _images(tmp_path / "images")
     image, out = folder / "plain.png", ("--out", str(tmp_path / "out"))
