@@ -34,6 +34,7 @@ OBJECTIVES: Mapping[str, Objective] = {
     for o in (
         Objective("accuracy", "%", "maximize", "Top-1 accuracy"),
         Objective("miou", "%", "maximize", "mIoU, void ignored"),
+        Objective("map", "%", "maximize", "Mean average precision"),
         Objective("macs", "MACs", "minimize", "Multiply-accumulate operations"),
         Objective("params", "parameters", "minimize", "Parameters"),
         Objective("latency_ms", "ms", "minimize", "Latency, batch 1"),

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
+from analysis.images import write_html, write_png
 from analysis.records import Objective
 from reports.axes import axis_order
-from reports.images import write_html, write_png
 from reports.layers import MARGIN, Limits, plane_layers
 from reports.plane import pareto_plane
 from reports.scenes import pareto_scene

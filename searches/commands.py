@@ -1,4 +1,4 @@
-"""Commands: search, export, evaluate, init, spaces."""
+"""Commands: search, export, evaluate, demo, train, recipes, init, spaces, data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from searches import data_commands
+from searches.demo_command import demo
 from searches.train_command import recipes, train
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
@@ -20,9 +22,11 @@ def register(app: typer.Typer) -> None:
         evaluate
     )
     app.command(epilog="Example: archspace train espnetv2-0.5 --recipe cifar10 --data cifar10")(train)
+    app.command(epilog="Example: archspace demo espnet_p2_q8_cityscapes.pth street.png --beside")(demo)
     app.command(epilog="Example: archspace recipes")(recipes)
     app.command(epilog="Example: archspace init study.yaml")(init)
     app.command(epilog="Example: archspace spaces")(spaces)
+    data_commands.register(app)
 
 
 def search(
@@ -81,7 +85,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Measure a checkpoint on a split: accuracy, or mIoU in both protocols with the IoU of every class."""
+    """Measure a checkpoint on a split: the metrics of its task, by class too."""
     from searches.evaluating import evaluate as run
 
     run(checkpoint, data, layout, split, device, as_json)

@@ -14,9 +14,14 @@ from analysis.records import OBJECTIVES, RUN_FORMAT, objective
 from archspace.errors import FieldError, InputError, closest
 from searches.training.recipe import Recipe
 
-StudyTask: TypeAlias = Literal["classification", "segmentation"]
+StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection"]
 STUDY_TASKS: tuple[str, ...] = get_args(StudyTask)
 """Tasks that a study can train for."""
+
+METRICS: Mapping[str, str] = {
+    "classification": "accuracy", "multilabel": "map", "segmentation": "miou", "detection": "map",
+}  # fmt: skip
+"""The objective that tells how good a network is, by task."""
 
 COUNTED = ("macs", "params", "memory")
 """Objectives known before any training."""
@@ -30,7 +35,7 @@ class DataConfig(_Part):
     """Which data, at which size.
 
     Attributes:
-        layout: ``scenes`` and ``digits`` are built in; ``imagefolder`` and ``segnet`` read ``root``.
+        layout: ``scenes`` and ``digits`` are built in; the others (``imagefolder``, ``segnet``, ...) read ``root``.
         root: the data set's folder.
         input_size: (H, W) in pixels to which every image is resized.
         channels: 1 (grey) or 3 (RGB).
@@ -90,7 +95,7 @@ class StudyConfig(_Part):
 
     Attributes:
         name: of the run folder and the Optuna study.
-        task: ``classification`` or ``segmentation``.
+        task: ``classification``, ``multilabel``, ``segmentation`` or ``detection``.
         space: spec fields; a plain value is fixed, a mapping with ``choices`` or ``low`` and ``high`` is free.
         given: presets or spec files trained first, under the same recipe, as reference points.
         objectives: one to three names; a direction belongs to each.
@@ -133,8 +138,8 @@ class StudyConfig(_Part):
 
     @model_validator(mode="after")
     def _fits_task(self) -> StudyConfig:
-        metric = "accuracy" if self.task == "classification" else "miou"
-        wrong = {"accuracy", "miou"} - {metric}
+        metric = METRICS[self.task]
+        wrong = set(METRICS.values()) - {metric}
         for name in self.objectives:
             if name in wrong:
                 raise FieldError("objectives", name, f"the metric of {self.task} is another", metric)

@@ -16,26 +16,8 @@ from archspace.errors import FieldError, InputError
 from searches.checkpoints import load_checkpoint
 from searches.study import check_device
 from searches.tasks.dataset import Split, load_split
-from searches.tasks.table import make_task
-
-
-def layout_of(root: Path) -> str:
-    """The layout that a folder has.
-
-    Raises:
-        InputError: it has none that is known.
-    """
-    if not root.is_dir():
-        raise FieldError("--data", str(root), "no such folder")
-    for split in ("train", "val", "test"):
-        if (root / f"{split}annot").is_dir():
-            return "segnet"
-        if (root / f"{split}.zip").is_file() or (root / split).is_dir():
-            return "imagefolder"
-    rule = (
-        "no layout that is known: SPLIT with SPLITannot (SegNet), or SPLIT/CLASS or SPLIT.zip (ImageFolder)"
-    )
-    raise FieldError("--data", str(root), rule)
+from searches.tasks.identify import identify
+from searches.tasks.table import TASKS, make_task
 
 
 def evaluate(
@@ -51,7 +33,7 @@ def evaluate(
     spec, preprocessing = network.spec, network.preprocessing
     if preprocessing is None:
         raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")
-    layout = layout or (layout_of(root) if root is not None else None)
+    layout = layout or (identify(root) if root is not None else None)
     if layout is None:
         raise FieldError("--data", None, "needs a folder, or --layout of built-in data", "--layout scenes")
     split = load_split(
@@ -82,11 +64,12 @@ def evaluate(
 
 
 def _check_classes(path: Path, network: Network, split: Split) -> None:
-    """A network may have one output more than the data have classes: a trained void."""
+    """The network must have as many outputs as its task needs for the classes of the data."""
     outputs, classes = network.spec.classes, len(split.classes)
-    if outputs not in (classes, classes + 1):
+    if outputs not in TASKS[network.spec.task].outputs(classes):
         rule = f"{path} has {outputs} classes, the data have {classes}: they do not belong together"
-        raise FieldError("--data", classes, rule, outputs)
+        background = ", the background among them" if network.spec.task == "detection" else ""
+        raise FieldError("--data", classes, rule + background, outputs - bool(background))
 
 
 TITLES = {
@@ -95,7 +78,25 @@ TITLES = {
     "miou_void_as_error": "mIoU, void pixels counted as false positives (ESPNet authors' protocol)",
     "pixel_accuracy": "pixel accuracy, void ignored",
     "class_accuracy": "class average accuracy, void ignored",
+    "map_50": "mAP at an overlap of 0.50 (COCO)",
+    "map_75": "mAP at an overlap of 0.75 (COCO)",
+    "map_small": "mAP of objects below 32 x 32 pixels (COCO)",
+    "map_medium": "mAP of objects of 32 x 32 to 96 x 96 pixels (COCO)",
+    "map_large": "mAP of objects above 96 x 96 pixels (COCO)",
+    "map_voc07": "mAP at 0.50, eleven points (PASCAL VOC 2007)",
+    "map_voc12": "mAP at 0.50, area under the curve (PASCAL VOC 2012)",
+    "cp": "precision, mean over classes (CP)",
+    "cr": "recall, mean over classes (CR)",
+    "cf1": "F1 of these (CF1)",
+    "op": "precision over all answers (OP)",
+    "or": "recall over all answers (OR)",
+    "of1": "F1 of these (OF1)",
 }
+MAP_TITLES = {"detection": "mAP over overlaps 0.50 to 0.95 (COCO)", "multilabel": "mAP over classes"}
+CLASS_TITLES = {
+    "class_iou": "IoU (%)", "class_ap": "AP (%)", "class_ap_voc07": "AP, VOC 2007 (%)",
+    "class_ap_voc12": "AP, VOC 2012 (%)",
+}  # fmt: skip
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -103,11 +104,17 @@ def _print(result: dict[str, Any]) -> None:
     console.print(
         f"{result['network']} on {result['images']} images of {result['layout']} {result['split']}, measured"
     )
-    for name, title in TITLES.items():
+    for name, title in {"map": MAP_TITLES.get(result["task"], ""), **TITLES}.items():
         if name in result:
-            console.print(f"{result[name]:6.2f} %  {title}")
-    if "class_iou" in result:
-        table = Table("class", "IoU (%)")
-        for name, iou in result["class_iou"].items():
-            table.add_row(name, f"{iou:.2f}")
+            console.print(f"{_shown(result[name]):>6} %  {title}")
+    columns = {title: result[name] for name, title in CLASS_TITLES.items() if name in result}
+    if columns:
+        table = Table("class", *columns)
+        for name in next(iter(columns.values())):
+            table.add_row(name, *(_shown(column[name]) for column in columns.values()))
         console.print(table)
+
+
+def _shown(value: float | None) -> str:
+    """Two decimals; a dash for what there was nothing to measure with."""
+    return "-" if value is None else f"{value:.2f}"

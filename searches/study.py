@@ -158,7 +158,7 @@ class Study:
             given_spec(name)
         task = load_task(config)
         fixed = {
-            "task": config.task, "classes": len(task.classes),
+            "task": config.task, "classes": task.outputs(len(task.classes))[0],
             "input_size": list(config.data.input_size), "channels": config.data.channels,
         }  # fmt: skip
         space = SearchSpace(config.space, fixed)

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archspace.build import Network, build
 from archspace.checkpoint import WEIGHTS_FILE, save
@@ -19,15 +18,18 @@ from archspace.files import write_text
 from archspace.spec import ArchSpec
 from archspace.specs import read_spec
 from searches.checkpoints import load_checkpoint
-from searches.evaluating import layout_of
 from searches.logs import log_to
 from searches.study import check_device, statistics
 from searches.tasks.base import Evaluation, Task
 from searches.tasks.dataset import Split, load_split
-from searches.tasks.table import make_task
+from searches.tasks.identify import identify
+from searches.tasks.table import TASKS, make_task
+from searches.training.board import Board, require_tensorboard
 from searches.training.config import TRAIN_FILE, TrainConfig, read_train
-from searches.training.history import write_history
-from searches.training.loop import Epoch, Step, Watch, fit
+from searches.training.loop import check_teachers, fit
+from searches.training.ranging import FILES as RANGE_FILES
+from searches.training.ranging import RangeQuestion, answer
+from searches.training.watching import Recorder, Shown, Watches
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ LOG_FILE = "train.log"
 
 def train(
     what: str, recipe: str | None, changes: Mapping[str, Any], size: tuple[int, int] | None, out: Path | None,
-    as_json: bool,
+    as_json: bool, *, tensorboard: bool = False, ranged: RangeQuestion | None = None,
 ) -> None:  # fmt: skip
     """Trains a network, or goes on with the run in a folder, and prints its metrics.
 
@@ -46,6 +48,8 @@ def train(
         recipe: a built-in training recipe or a YAML file; where ``what`` is a whole run it is left out.
         changes: values that replace the recipe's, by dotted field.
         size: (H, W) of the network's input and of the decoded images; the recipe's and the spec's if left out.
+        tensorboard: also write scalars and images for TensorBoard.
+        ranged: instead of training, find a learning rate.
 
     Raises:
         InputError: anything the user gave cannot be used.
@@ -53,30 +57,39 @@ def train(
     """
     config = resolved(what, recipe, changes, size)
     check_device(config.device)
+    if tensorboard:
+        require_tensorboard()
     torch.set_num_threads(config.threads)
     data, spec = load_data(config)
-    folder = out or (Path(what) if Path(what, TRAIN_FILE).is_file() else Path("runs") / config.name)
-    open_folder(folder, config, spec)
     task = make_task(spec.task, data["train"], data["val"], statistics(data["train"]))
+    check_teachers(task, config.training)
     torch.manual_seed(config.seed)
     network = build(spec)
     if config.init is not None:
         start_from(network, config.init)
-    console = Console(stderr=True)
+    console, device = Console(stderr=True), torch.device(config.device)
+    if ranged is not None:
+        answer(ranged, network, task, config, out or Path("runs") / f"{config.name}-range", console, as_json)
+        return
+    folder = out or (Path(what) if Path(what, TRAIN_FILE).is_file() else Path("runs") / config.name)
+    open_folder(folder, config, spec)
     log_to(folder, console=not console.is_terminal, name=LOG_FILE)
     log.info("%s: %s (%s) on %d images", folder, spec.label, spec.arch_id, len(data["train"]))
-    with Shown(config, console) as watch:
+    recorder = Recorder(folder, spec.label, task.metric)
+    boards = [Board(folder, task, device)] if tensorboard else []
+    stage = config.training.plan()[-1]
+    with Shown(config, task.metric, console) as shown, Watches(shown, recorder, *boards) as watch:
         try:
             history = fit(
-                network, task, config.training, seed=config.seed, device=torch.device(config.device),
-                folder=folder, watch=watch,
-            )  # fmt: skip
+                network, task, config.training, seed=config.seed, device=device, folder=folder, watch=watch
+            )
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace train {folder}", highlight=False)
             raise
-    write_history(folder, history)
-    stage = config.training.plan()[-1]
-    found = task.evaluate(network, data["val"], torch.device(config.device), size=stage.input_size)
+        found = task.evaluate(network, data["val"], device, size=stage.input_size)
+        if history and history[-1].value is None:
+            watch.evaluated(network, found, sum(epoch.images for epoch in history), stage.input_size)
+    recorder.finish()
     finish(folder, network, task, config, found, as_json)
 
 
@@ -127,7 +140,7 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
 
 
 def load_data(config: TrainConfig) -> tuple[dict[str, Split], ArchSpec]:
-    """The splits, and the spec with the classes that they have.
+    """The splits, and the spec with the classes that they have and the size at which training ends.
 
     Raises:
         InputError: no spec, no data, or data that cannot be used.
@@ -136,7 +149,7 @@ def load_data(config: TrainConfig) -> tuple[dict[str, Split], ArchSpec]:
         raise FieldError("spec", None, "a training run names its network", "espnetv2-0.5")
     spec = read_spec(config.spec) if isinstance(config.spec, str) else ArchSpec.from_dict(config.spec)
     data = config.data
-    layout = data.layout or (layout_of(data.root) if data.root is not None else None)
+    layout = data.layout or (identify(data.root) if data.root is not None else None)
     if layout is None:
         raise FieldError("--data", None, "needs a folder, or --layout of built-in data", "--layout scenes")
     splits = {
@@ -147,19 +160,31 @@ def load_data(config: TrainConfig) -> tuple[dict[str, Split], ArchSpec]:
         for name, count in (("train", data.train), ("val", data.val))
     }  # fmt: skip
     classes = len(splits["train"].classes)
-    if spec.classes not in (classes, classes + 1):
-        log.info("the data have %d classes: the network gets as many instead of %d", classes, spec.classes)
-        spec = spec.replace(classes=classes)
+    fitting = TASKS[spec.task].outputs(classes)
+    if spec.classes not in fitting:
+        log.info(
+            "the data have %d classes: the network gets %d instead of %d", classes, fitting[0], spec.classes
+        )
+        spec = spec.replace(classes=fitting[0])
+    last = config.training.plan()[-1].input_size
+    if last not in (None, spec.input_size):
+        log.info(
+            "the last stage's images are %s: the network's too, not %s",
+            list(last or ()),
+            list(spec.input_size),
+        )
+        spec = spec.replace(input_size=last)
     return splits, spec
 
 
 def open_folder(folder: Path, config: TrainConfig, spec: ArchSpec) -> None:
-    """Makes the run folder; what it holds must be this run (the state says so) or nothing.
+    """Makes the run folder; what it holds must be this run (the state says so), or no more than a range test.
 
     Raises:
         InputError: the folder holds something else.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / TRAIN_FILE).is_file():
+    held = [item for item in folder.iterdir() if item.stem != RANGE_FILES] if folder.exists() else []
+    if held and not (folder / TRAIN_FILE).is_file():
         raise InputError(f"{folder}: not empty and not a training run; give another --out")
     resolved_spec = config.model_copy(update={"spec": spec.to_dict()})
     write_text(folder / TRAIN_FILE, resolved_spec.to_yaml())
@@ -205,41 +230,3 @@ def finish(
         f"{network.spec.label}: {task.metric} {found.value:.2f} on {len(task.val)} validation images"
     )
     console.print(f"weights: {folder / WEIGHTS_FILE}")
-
-
-class Shown(Watch):
-    """Epochs, loss and time left: a live line on a terminal, log lines elsewhere."""
-
-    def __init__(self, config: TrainConfig, console: Console) -> None:
-        self.total = sum(stage.epochs for stage in config.training.plan())
-        self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn(),
-            console=console, transient=True, disable=not console.is_terminal,
-        )  # fmt: skip
-        self.line = self.bar.add_task("epochs", total=self.total, note="")
-
-    def __enter__(self) -> Shown:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.stop()
-
-    def step(self, step: Step) -> None:
-        """Moves the bar."""
-        done = step.epoch - 1 + step.step / step.steps
-        self.bar.update(
-            self.line,
-            completed=done,
-            description=f"epoch {step.epoch} of {self.total}",
-            note=f"loss {step.loss:.4f}",
-        )
-
-    def epoch(self, epoch: Epoch) -> None:
-        """Logs an epoch."""
-        rate = epoch.images / epoch.seconds if epoch.seconds else 0.0
-        value = "" if epoch.value is None else f", metric {epoch.value:.2f}"
-        log.info(
-            "epoch %d of %d: loss %.4f%s, %.1f images/s, %.1f %% of it waiting for data",
-            epoch.number, self.total, epoch.loss, value, rate, 100 * epoch.waiting,
-        )  # fmt: skip

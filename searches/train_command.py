@@ -34,12 +34,23 @@ def train(
     threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/RECIPE if left out.")] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Scalars and pictures for TensorBoard, in the run folder.")
+    ] = False,
+    range_test: Annotated[
+        bool, typer.Option("--range-test", help="Do not train: raise the learning rate and suggest one.")
+    ] = False,
+    range_low: Annotated[float, typer.Option(help="Learning rate at which the range test starts.")] = 1e-6,
+    range_high: Annotated[float, typer.Option(help="Learning rate at which it ends at the latest.")] = 1.0,
+    range_steps: Annotated[int, typer.Option(help="Steps of the range test.")] = 100,
     as_json: Json = False,
 ) -> None:
     """Train one network by a recipe; killed at any time, the same command goes on and comes to the same weights."""
+    from archspace.errors import InputError
     from archspace.specs import parse_size
     from searches.train import train as run
-    from searches.training.steps import TrainingError
+    from searches.training.ranging import RangeQuestion
+    from searches.training.steps import TrainingError, out_of_memory
 
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()), "data.layout": layout,
@@ -48,10 +59,18 @@ def train(
     }  # fmt: skip
     given = {name: value for name, value in changes.items() if value is not None}
     try:
-        run(what, recipe, given, None if input is None else parse_size(input), out, as_json)
+        run(
+            what, recipe, given, None if input is None else parse_size(input), out, as_json, tensorboard=tensorboard,
+            ranged=RangeQuestion(range_low, range_high, range_steps) if range_test else None,
+        )  # fmt: skip
     except TrainingError as error:
         typer.echo(f"archspace: {error}", err=True)
         raise typer.Exit(1) from None
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+        rule = "out of memory outside the training steps; give a smaller --input, or fewer images"
+        raise InputError(f"{what}: {rule} ({str(error).splitlines()[0]})") from None
 
 
 def recipes(as_json: Json = False) -> None:

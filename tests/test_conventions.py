@@ -153,7 +153,8 @@ def below(package: str) -> list[str]:
     "name",
     [
         "archspace", "archspace.spec", "archspace.presets", "archspace.errors", "archspace.resolve",
-        "analysis.records", "analysis.pareto", "analysis.runs", "analysis.complexity",
+        "archspace.labels", "analysis.records", "analysis.pareto", "analysis.runs", "analysis.complexity",
+        "analysis.curves", "analysis.images",
     ],
 )  # fmt: skip
 def test_data_about_networks_needs_no_torch(name: str) -> None:

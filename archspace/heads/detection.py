@@ -32,6 +32,13 @@ class Detector(BlockModule):
     locations: nn.ModuleList
     confidences: nn.ModuleList
 
+    def initialise(self) -> None:
+        """Scores and locations begin as SSD's (Xavier): of the size of the features, however many they are."""
+        for layer in (*self.locations, *self.confidences):
+            for conv in layer.modules():
+                if isinstance(conv, nn.Conv2d):
+                    nn.init.xavier_uniform_(conv.weight)
+
     def maps(self, features: dict[str, Tensor]) -> list[Tensor]:
         """The scored maps, level 3 to level 8."""
         levels = {3: features["level3"], 4: features["level4"], 5: features["last"]}

@@ -111,16 +111,16 @@ def show(
     if resamples:
         moved = moved_masks(target, window, size) if dense else target
         return moved_images(images, window, size), moved
-    mirrored = torch.from_numpy(window.half[:, 0] < 0).to(images.device)
-    images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
-    if dense:
-        target = torch.where(mirrored[:, None, None], target.flip(2), target)
     if window.centre.any():
         right, down = (round(float(v)) for v in window.centre[0] * np.array([size[1], size[0]]) / 2)
         rows = (torch.arange(size[0], device=images.device) + down).clamp(0, size[0] - 1)
         columns = (torch.arange(size[1], device=images.device) + right).clamp(0, size[1] - 1)
         images = images[:, :, rows][:, :, :, columns]
         target = target[:, rows][:, :, columns] if dense else target
+    mirrored = torch.from_numpy(window.half[:, 0] < 0).to(images.device)
+    images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
+    if dense:
+        target = torch.where(mirrored[:, None, None], target.flip(2), target)
     return images, target
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -73,8 +74,12 @@ class Evaluation:
         return self.values[self.metric]
 
     def to_dict(self) -> dict[str, Any]:
-        """All metrics by name, as plain data."""
-        return {**self.values, **{name: dict(rows) for name, rows in self.details.items()}}
+        """All metrics by name, as plain data for JSON; one that is not a number becomes ``None``."""
+        return {**_plain(self.values), **{name: _plain(rows) for name, rows in self.details.items()}}
+
+
+def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 class Task(ABC):
@@ -84,9 +89,11 @@ class Task(ABC):
         train, val: the splits.
         preprocessing: from bytes to the network's input.
         metric: name of the objective that :meth:`evaluate` yields.
+        distils: whether a network can learn from a teacher's outputs.
     """
 
     metric: str
+    distils = True
 
     def __init__(self, train: Split, val: Split, preprocessing: Preprocessing) -> None:
         self.train, self.val, self.preprocessing = train, val, preprocessing
@@ -95,6 +102,14 @@ class Task(ABC):
     def classes(self) -> tuple[str, ...]:
         """Names of the classes."""
         return self.train.classes
+
+    @staticmethod
+    def outputs(classes: int) -> tuple[int, ...]:
+        """Numbers of classes of a network that fit data of ``classes`` classes, the usual one first.
+
+        A network may have one more: a trained void.
+        """
+        return (classes, classes + 1)
 
     @abstractmethod
     def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:

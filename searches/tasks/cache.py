@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,7 @@ class Item(NamedTuple):
 
 Fill = Callable[[int], Sequence[NDArray[Any]]]
 Stamp = tuple[str, int, int]
+T = TypeVar("T")
 
 
 def cache_root() -> Path:
@@ -140,7 +141,7 @@ def _write_items(files: Sequence[BinaryIO], count: int, items: Sequence[Item], f
         description = np.lib.format.dtype_to_descr(np.dtype(item.dtype))
         header = {"descr": description, "fortran_order": False, "shape": (count, *item.shape)}
         np.lib.format.write_array_header_1_0(file, header)
-    with closing(_in_threads(fill, count)) as filled:
+    with closing(in_threads(fill, count)) as filled:
         for index, values in enumerate(filled):
             for file, item, value in zip(files, items, values, strict=True):
                 if value.shape != item.shape or value.dtype != np.dtype(item.dtype):
@@ -152,7 +153,7 @@ def _write_bytes(file: BinaryIO, data: memoryview) -> None:
     file.write(data)
 
 
-def _in_threads(fill: Fill, count: int) -> Generator[Sequence[NDArray[Any]], None, None]:
+def in_threads(fill: Callable[[int], T], count: int) -> Generator[T, None, None]:
     """``fill(0), fill(1), ...`` in order; a window at a time, so that few finished items wait in memory."""
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1), thread_name_prefix="decode") as pool:
         for start in range(0, count, _WINDOW):

@@ -16,16 +16,21 @@ from numpy.typing import NDArray
 
 from archspace.errors import FieldError, closest
 from archspace.registry import Registry
+from searches.fetching.hint import fetch_hint
 from searches.tasks.boxes import Boxes
 from searches.tasks.cache import Stamp
 from searches.tasks.images import Images
+from searches.tasks.listing import Listing, Told
 
 Targets: TypeAlias = NDArray[Any] | Boxes
 
 SPLITS = ("train", "val", "test")
 VOID = 255
 SPLIT_SEED = 20180301
-_LAYOUT_MODULES = ("digits", "imagefolder", "scenes", "segnet")
+HELD_OUT_PERCENT = 10
+_LAYOUT_MODULES = (
+    "cityscapes", "coco", "digits", "imagefolder", "mapillary", "masks", "scenes", "segnet", "voc",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,13 +126,17 @@ class Request:
         }
 
 
+Lister: TypeAlias = Callable[[Request, Told], Listing]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loader:
-    """A layout: how to read it, which tasks it serves, and whether it reads a folder."""
+    """A layout: how to read it, which tasks it serves, whether it reads a folder, and how to list one."""
 
     read: Callable[[Request], Split]
     tasks: tuple[str, ...]
     needs_root: bool
+    lister: Lister | None = None
 
 
 LAYOUTS: Registry[Loader] = Registry("data.layout")
@@ -177,6 +186,20 @@ def load_split(
         FieldError: an argument breaks a rule.
         InputError: a file or folder is missing or cannot be used; the message names it.
     """
+    request = checked_request(
+        layout, split, root=root, input_size=input_size, channels=channels, task=task, seed=seed
+    )
+    return LAYOUTS[layout].read(request)
+
+
+def checked_request(
+    layout: str, split: str, *, root: Path | None, input_size: tuple[int, int], channels: int, task: str, seed: int
+) -> Request:  # fmt: skip
+    """The request for these arguments of :func:`load_split`.
+
+    Raises:
+        FieldError: an argument breaks a rule.
+    """
     loader = layouts()[layout]
     if split not in SPLITS:
         raise FieldError("data.split", split, "unknown split", closest(str(split), list(SPLITS)))
@@ -188,7 +211,7 @@ def load_split(
         raise FieldError("channels", channels, "images have 1 (grey) or 3 (RGB)", 1 if channels < 2 else 3)
     if seed < 0:
         raise FieldError("data.seed", seed, "must not be negative", 0)
-    request = Request(
+    return Request(
         layout=layout,
         split=split,
         root=_checked_root(layout, loader, root),
@@ -197,7 +220,6 @@ def load_split(
         task=task,
         seed=seed,
     )
-    return loader.read(request)
 
 
 def _checked_root(layout: str, loader: Loader, root: Path | None) -> Path | None:
@@ -208,10 +230,11 @@ def _checked_root(layout: str, loader: Loader, root: Path | None) -> Path | None
             )
         return None
     if root is None:
-        raise FieldError("data.root", None, f"layout {layout!r} reads files and needs a folder")
+        rule = f"layout {layout!r} reads files and needs a folder"
+        raise FieldError("data.root", None, f"{rule}{fetch_hint(layout)}")
     path = Path(root).expanduser()
     if not path.exists():
-        raise FieldError("data.root", str(root), "no such folder")
+        raise FieldError("data.root", str(root), f"no such folder{fetch_hint(layout)}")
     if not path.is_dir():
         raise FieldError("data.root", str(root), "is not a folder")
     return path.resolve()
@@ -228,3 +251,15 @@ def stratified_order(labels: NDArray[np.integer[Any]], seed: int = SPLIT_SEED) -
         members = np.flatnonzero(labels[order] == label)
         place[members] = (np.arange(len(members)) + 0.5) / len(members)
     return np.asarray(order[np.argsort(place, kind="stable")], dtype=np.int64)
+
+
+def held_out_index(labels: NDArray[np.integer[Any]], *, held_out: bool) -> NDArray[np.int64]:
+    """Which images of train stand in for val where a data set has none: a fixed 10 % of each class; or the others.
+
+    Args:
+        labels: int (N,) with N of at least 2.
+        held_out: give those of val, else those that train keeps; ascending either way.
+    """
+    order = stratified_order(labels)
+    count = max(1, round(len(labels) * HELD_OUT_PERCENT / 100))
+    return np.sort(order[:count] if held_out else order[count:])

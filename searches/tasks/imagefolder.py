@@ -13,13 +13,14 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from archspace.errors import InputError
-from searches.tasks.cache import Item, cached, stamp
-from searches.tasks.dataset import Request, Split, layout, stratified_order
-from searches.tasks.images import Images, image_array, is_image_name, list_images, open_image
-
-HELD_OUT_PERCENT = 10
+from searches.fetching.hint import fetch_hint
+from searches.tasks.dataset import Request, held_out_index
+from searches.tasks.images import is_image_name, list_images, open_oriented
+from searches.tasks.listing import Listing, Picture, Told, passed, picture_file
+from searches.tasks.reading import listed
 
 
 class Source(NamedTuple):
@@ -34,52 +35,69 @@ class Source(NamedTuple):
         return tuple(sorted({name for name, _ in self.images}))
 
 
-@layout("imagefolder", tasks=("classification",))
-def load_imagefolder(request: Request) -> Split:
-    """Reads one split.
-
-    Returns:
-        images uint8 (N, H, W, C), resized bilinearly without keeping the aspect; targets int64 (N,).
+@listed("imagefolder", tasks=("classification",))
+def list_imagefolder(request: Request, told: Told) -> Listing:
+    """Lists one split.
 
     Raises:
-        InputError: a folder, class or image is missing or unusable, or the zip is none; the message names it.
+        InputError: a folder or class is missing or empty, or the zip is none; the message names it.
     """
     root = request.folder
-    train = _find(root, "train")
+    own = request.split == "train" or not _present(root, request.split)
+    train = _find(root, "train", told if own else passed)
     if train is None:
-        raise InputError(f"{root}: has neither a folder train nor a train.zip")
-    source = train if request.split == "train" else _find(root, request.split)
+        raise InputError(f"{root}: has neither a folder train nor a train.zip{fetch_hint(request.layout)}")
+    source = train if request.split == "train" else _find(root, request.split, told)
     held_out = request.split == "val" and source is None
     if held_out or (request.split == "train" and not _present(root, "val")):
         source = _part(train, held_out=held_out)
     if source is None:
         raise InputError(f"{root}: has neither a folder {request.split} nor a {request.split}.zip")
     indices = {name: index for index, name in enumerate(train.classes)}
-    unknown = [name for name in source.classes if name not in indices]
-    if unknown:
-        raise InputError(
-            f"{source.path}: class {unknown[0]!r} is not in train (train has {', '.join(indices)})"
-        )
-    targets = np.array([indices[name] for name, _ in source.images], np.int64)
-    names = tuple(f"{source.path.stem}/{name}/{PurePosixPath(file).name}" for name, file in source.images)
-    return Split(images=_decoded(source, request), targets=targets, names=names, classes=train.classes)
+    for name in source.classes:
+        if name not in indices:
+            known = ", ".join(indices)
+            told(InputError(f"{source.path}: class {name!r} is not in train (train has {known})"))
+    images = [(name, file) for name, file in source.images if name in indices]
+    if source.path.is_dir():
+        pictures = [
+            picture_file(source.path / file, f"{source.path.name}/{file}", label=indices[name])
+            for name, file in images
+        ]
+        return Listing(pictures=pictures, classes=train.classes)
+    archive = zipfile.ZipFile(source.path)
+    pictures = [_zipped(archive, source.path, member, name, indices[name]) for name, member in images]
+    key = {"members": [member for _, member in images]}
+    return Listing(pictures=pictures, classes=train.classes, files=(source.path,), key=key)
+
+
+def _zipped(archive: zipfile.ZipFile, path: Path, member: str, name: str, label: int) -> Picture:
+    """A picture in a zip that stays open as long as its pictures are used."""
+    file = str(path / member)
+
+    def opened() -> tuple[Image.Image, int]:
+        return open_oriented(_read_member(archive, member, file), file)
+
+    return Picture(
+        name=f"{path.stem}/{name}/{PurePosixPath(member).name}", file=file, open=opened, label=label
+    )
 
 
 def _present(root: Path, split: str) -> bool:
     return (root / split).is_dir() or (root / f"{split}.zip").exists()
 
 
-def _find(root: Path, split: str) -> Source | None:
+def _find(root: Path, split: str, told: Told) -> Source | None:
     """The split's images, from the folder where both a folder and a zip exist; None where neither does."""
     folder, archive = root / split, root / f"{split}.zip"
     if folder.is_dir():
-        return Source(folder, tuple(_list_folder(folder)))
+        return Source(folder, tuple(_list_folder(folder, told)))
     if archive.exists():
         return Source(archive, tuple(_list_zip(archive, split)))
     return None
 
 
-def _list_folder(folder: Path) -> Iterable[tuple[str, str]]:
+def _list_folder(folder: Path, told: Told) -> Iterable[tuple[str, str]]:
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not classes:
         stray = "images but no class folder" if list_images(folder) else "no class folder"
@@ -87,7 +105,7 @@ def _list_folder(folder: Path) -> Iterable[tuple[str, str]]:
     for path in classes:
         images = list_images(path)
         if not images:
-            raise InputError(f"{path}: class folder holds no image")
+            told(InputError(f"{path}: class folder holds no image"))
         yield from ((path.name, f"{path.name}/{image.name}") for image in images)
 
 
@@ -121,34 +139,8 @@ def _part(train: Source, *, held_out: bool) -> Source:
     labels = np.unique([name for name, _ in train.images], return_inverse=True)[1]
     if len(labels) < 2:
         raise InputError(f"{train.path}: holds one image; val is taken from train and needs one too")
-    count = max(1, round(len(labels) * HELD_OUT_PERCENT / 100))
-    order = stratified_order(labels)
-    index = np.sort(order[:count] if held_out else order[count:])
+    index = held_out_index(labels, held_out=held_out)
     return Source(train.path, tuple(train.images[i] for i in index))
-
-
-def _decoded(source: Source, request: Request) -> Images:
-    """The images (N, H, W, C), from the cache where they are in it."""
-    members = [file for _, file in source.images]
-    item = {"images": Item((*request.input_size, request.channels), "uint8")}
-
-    def convert(data: Path | bytes, member: str) -> tuple[Images]:
-        name = str(source.path / member)
-        return (image_array(open_image(data, name), request.input_size, request.channels, name),)
-
-    if source.path.is_dir():
-        stamps = [stamp(source.path / member, request.folder) for member in members]
-        key = request.cache_key(stamps, members=members)
-        return cached(key, len(members), item, lambda i: convert(source.path / members[i], members[i]))[
-            "images"
-        ]
-    key = request.cache_key([stamp(source.path, request.folder)], members=members)
-    with zipfile.ZipFile(source.path) as archive:
-
-        def fill(i: int) -> tuple[Images]:
-            return convert(_read_member(archive, members[i], str(source.path / members[i])), members[i])
-
-        return cached(key, len(members), item, fill)["images"]
 
 
 def _read_member(archive: zipfile.ZipFile, member: str, name: str) -> bytes:

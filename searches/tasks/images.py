@@ -19,6 +19,8 @@ Images: TypeAlias = NDArray[np.uint8]
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
+ORIENTATION = 0x0112
+"""EXIF tag: how the stored rows and columns lie in the picture, 1 to 8."""
 _DECODING_ERRORS = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error,
     Image.DecompressionBombError,
@@ -48,10 +50,20 @@ def open_image(source: Path | bytes, name: str) -> Image.Image:
     Raises:
         InputError: missing, unreadable, truncated or no image; one line with ``name`` and the reason.
     """
+    return open_oriented(source, name)[0]
+
+
+def open_oriented(source: Path | bytes, name: str) -> tuple[Image.Image, int]:
+    """The upright image as :func:`open_image` gives it, and the EXIF orientation that was applied (1: none).
+
+    Raises:
+        InputError: as :func:`open_image`.
+    """
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             image.load()
-            return ImageOps.exif_transpose(image)
+            orientation = image.getexif().get(ORIENTATION, 1)
+            return ImageOps.exif_transpose(image), orientation if orientation in range(1, 9) else 1
     except UnidentifiedImageError as error:
         raise InputError(f"{name}: is not an image that can be read") from error
     except _DECODING_ERRORS as error:

@@ -20,6 +20,8 @@ Job: TypeAlias = tuple[float, Callable[[], None]]
 class Canvas:
     """The picture being painted (H, W, 3), its labels and depths (H, W), and the camera that sees it.
 
+    ``drawn`` (H, W) has the number ``drawing`` of the job that painted each pixel, 0 for what is no upright plane.
+
     A point ``x`` metres right of the camera's path, ``y`` above the ground and ``z`` ahead appears at
     ``column = vanish + focal * (x / z + curve * z)``, ``row = horizon + focal * (eye - y) / z``.
     """
@@ -29,6 +31,8 @@ class Canvas:
         self.colour = np.zeros((height, width, 3), np.float32)
         self.label = np.zeros((height, width), np.uint8)
         self.depth = np.full((height, width), np.inf, np.float32)
+        self.drawing = 0
+        self.drawn = np.zeros((height, width), np.int32)
         self.focal = (height + width) / 2 * rng.uniform(0.75, 1.1)
         self.horizon = height * rng.uniform(0.36, 0.52)
         self.vanish = width * rng.uniform(0.35, 0.65)
@@ -81,6 +85,7 @@ class Canvas:
         view = (slice(first, last), slice(low, high))
         self.colour[view][where] = paint(along, up)[where]
         self.label[view][where] = label
+        self.drawn[view][where] = self.drawing
         self.depth[view][where] = np.broadcast_to(1 / inverse, up.shape)[where]
 
     def shade(self, x: float, z: float, width: float, length: float) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,14 @@ from PIL import Image
 
 from archspace.errors import FieldError
 from searches.tasks.cache import Item, cached
-from searches.tasks.dataset import SPLITS, VOID, Request, Split, layout
+from searches.tasks.dataset import SPLITS, VOID, Request, Split, Targets, layout
 from searches.tasks.images import Images, image_array
+from searches.tasks.scene_finish import MOST_THINGS, THINGS, borders, boxes_in, things_of, weather
 from searches.tasks.scene_parts import (
     BUILDING,
     MARKING,
     ROAD,
     SIDEWALK,
-    SKY,
     VEGETATION,
     Array,
     Canvas,
@@ -43,7 +44,6 @@ CLASSES = ("sky", "building", "road", "lane-marking", "sidewalk", "vegetation", 
 COUNTS = {"train": 400, "val": 100, "test": 100}
 MIN_SIDE = 32
 _FAR = 150.0
-_IN_FRONT = np.array([0, 2, 1, 1, 1, 3, 4, 5])  # which class keeps its pixels at an unlabelled border
 
 
 def _sky(canvas: Canvas) -> Array:
@@ -196,31 +196,6 @@ def _things(canvas: Canvas, street: Street) -> list[Job]:
     return [(z, partial(draw, canvas, float(x), float(z))) for draw, x, z in places]
 
 
-def _weather(canvas: Canvas, haze: Array) -> Images:
-    """Haze with depth, exposure, colour cast, blur and sensor noise; uint8 (H, W, 3)."""
-    rng = canvas.rng
-    through = np.exp(-canvas.depth * rng.choice([0.002, 0.008, 0.02]))[..., None]
-    through[canvas.label == SKY] = 1
-    picture = canvas.colour * through + haze * (1 - through)
-    picture = picture * rng.uniform(0.6, 1.2) * (1 + rng.normal(0, 0.06, 3))
-    soft = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
-    soft = (soft[:-2, 1:-1] + soft[2:, 1:-1] + soft[1:-1, :-2] + soft[1:-1, 2:]) / 4
-    picture = picture + rng.uniform(0.2, 0.5) * (soft - picture)
-    picture = np.clip(picture, 0, 1) ** rng.uniform(0.8, 1.25)
-    picture += rng.normal(0, rng.uniform(0.005, 0.035), picture.shape)
-    return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), dtype=np.uint8)
-
-
-def _borders(label: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Leaves one pixel unlabelled behind every outline; lane markings have none."""
-    rank = np.pad(_IN_FRONT[label], 1, mode="edge")
-    around = np.max([rank[:-2, 1:-1], rank[2:, 1:-1], rank[1:-1, :-2], rank[1:-1, 2:]], axis=0)
-    edge = around > rank[1:-1, 1:-1]
-    curb = np.pad(label == SIDEWALK, 1, mode="edge")
-    edge |= (label == ROAD) & (curb[1:-1, :-2] | curb[1:-1, 2:])
-    return np.where(edge, VOID, label).astype(np.uint8)
-
-
 def draw_scene(rng: np.random.Generator, height: int, width: int) -> tuple[Images, NDArray[np.uint8]]:
     """Draws one scene.
 
@@ -235,6 +210,14 @@ def draw_scene(rng: np.random.Generator, height: int, width: int) -> tuple[Image
     Raises:
         FieldError: a side is below 32.
     """
+    image, mask, _ = draw_all(rng, height, width)
+    return image, mask
+
+
+def draw_all(
+    rng: np.random.Generator, height: int, width: int
+) -> tuple[Images, NDArray[np.uint8], NDArray[np.int16]]:
+    """Image and mask as :func:`draw_scene`, and the vehicles and pedestrians as :func:`things_of` has them."""
     if min(height, width) < MIN_SIDE:
         raise FieldError(
             "input_size", (height, width), f"scenes are at least {MIN_SIDE} pixels high and wide", MIN_SIDE
@@ -244,40 +227,51 @@ def draw_scene(rng: np.random.Generator, height: int, width: int) -> tuple[Image
     _skyline(canvas)
     _ground(canvas, street)
     jobs = [job for side in (0, 1) for job in _row_of_walls(canvas, street, side)] + _things(canvas, street)
-    for _, job in sorted(jobs, key=lambda entry: -entry[0]):
+    for number, (_, job) in enumerate(sorted(jobs, key=lambda entry: -entry[0]), 1):
+        canvas.drawing = number
         job()
-    return _weather(canvas, haze), _borders(canvas.label)
+    return weather(canvas, haze), borders(canvas.label), things_of(canvas)
 
 
-@layout("scenes", tasks=("segmentation",), needs_root=False)
+@layout("scenes", tasks=("segmentation", "multilabel", "detection"), needs_root=False)
 def load_scenes(request: Request) -> Split:
     """Draws one split (400, 100, 100 scenes); scene i depends on (seed, split, i) and the size only.
 
     Returns:
-        images uint8 (N, H, W, C), targets uint8 (N, H, W) with void 255.
+        images uint8 (N, H, W, C) and, by task: masks uint8 (N, H, W) with void 255; which classes have a pixel
+        in the picture, uint8 (N, 8); or the boxes of vehicles and pedestrians around what is seen of each.
     """
     (height, width), count = request.input_size, COUNTS[request.split]
     if min(height, width) < MIN_SIDE:
         raise FieldError(
             "input_size", (height, width), f"scenes are at least {MIN_SIDE} pixels high and wide", MIN_SIDE
         )
+    boxes = request.task == "detection"
 
-    def fill(i: int) -> tuple[Images, NDArray[np.uint8]]:
+    def fill(i: int) -> tuple[Images, NDArray[Any]]:
         rng = np.random.default_rng([request.seed, SPLITS.index(request.split), i])
-        image, mask = draw_scene(rng, height, width)
+        if boxes:
+            image, _, target = draw_all(rng, height, width)
+        else:
+            image, target = draw_scene(rng, height, width)  # type: ignore[assignment]
         name = f"scenes/{request.split}/{i}"
-        return image_array(Image.fromarray(image), request.input_size, request.channels, name), mask
+        return image_array(Image.fromarray(image), request.input_size, request.channels, name), target
 
-    items = {
-        "images": Item((height, width, request.channels), "uint8"),
-        "masks": Item((height, width), "uint8"),
-    }
+    second = (
+        {"things": Item((MOST_THINGS, 5), "int16")} if boxes else {"masks": Item((height, width), "uint8")}
+    )
+    items = {"images": Item((height, width, request.channels), "uint8"), **second}
     key = request.cache_key(generator=GENERATOR_VERSION, seed=request.seed)
-    arrays = cached(key, count, items, fill)
+    images, drawn = cached(key, count, items, fill).values()
+    targets: Targets = drawn
+    if boxes:
+        targets = boxes_in(drawn, (height, width))
+    elif request.task == "multilabel":
+        targets = np.stack([(drawn == c).any(axis=(1, 2)) for c in range(len(CLASSES))], 1).astype(np.uint8)
     return Split(
-        images=arrays["images"],
-        targets=arrays["masks"],
+        images=images,
+        targets=targets,
         names=tuple(f"scenes/{request.split}/{i}" for i in range(count)),
-        classes=CLASSES,
-        void=VOID,
+        classes=tuple(CLASSES[label] for label in THINGS) if boxes else CLASSES,
+        void=VOID if request.task == "segmentation" else None,
     )

@@ -6,9 +6,16 @@ from archspace.preprocessing import Preprocessing
 from searches.tasks.base import Task
 from searches.tasks.classification import Classification
 from searches.tasks.dataset import Split
+from searches.tasks.detection import Detection
+from searches.tasks.multilabel import MultiLabel
 from searches.tasks.segmentation import Segmentation
 
-TASKS: dict[str, type[Task]] = {"classification": Classification, "segmentation": Segmentation}
+TASKS: dict[str, type[Task]] = {
+    "classification": Classification,
+    "multilabel": MultiLabel,
+    "segmentation": Segmentation,
+    "detection": Detection,
+}
 """Task classes by the task of the spec."""
 
 

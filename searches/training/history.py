@@ -11,7 +11,7 @@ from archspace.files import write_text
 from searches.training.resume import Epoch
 
 HISTORY_FILE = "history.csv"
-COLUMNS = ("epoch", "train_loss", "lr", "val_metric", "seconds", "images", "waiting")
+COLUMNS = ("epoch", "train_loss", "lr", "val_metric", "seconds", "images", "waiting", "stage")
 
 
 def write_history(folder: Path, history: Sequence[Epoch]) -> None:
@@ -21,6 +21,14 @@ def write_history(folder: Path, history: Sequence[Epoch]) -> None:
     writer.writerow(COLUMNS)
     for e in history:
         value = "" if e.value is None else repr(e.value)
-        numbers = (repr(e.loss), repr(e.rate), value, f"{e.seconds:.3f}", e.images, f"{e.waiting:.4f}")
+        numbers = (
+            repr(e.loss),
+            repr(e.rate),
+            value,
+            f"{e.seconds:.3f}",
+            e.images,
+            f"{e.waiting:.4f}",
+            e.stage,
+        )
         writer.writerow((e.number, *numbers))
     write_text(folder / HISTORY_FILE, text.getvalue())

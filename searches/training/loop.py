@@ -7,6 +7,7 @@ then: a run that was killed at any step goes on from the last state and comes to
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from archspace.build import Network, build
-from archspace.errors import InputError
-from searches.tasks.base import Size, Task
+from archspace.errors import FieldError, InputError
+from searches.tasks.base import Evaluation, Size, Task
 from searches.training.feeding import feed
 from searches.training.recipe import Recipe, Stage
 from searches.training.resume import Epoch, Identity, Place, load_state, save_state
@@ -32,23 +33,40 @@ SAVE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step that was done: its epoch from 1 and place in it from 1, and the batch's loss."""
+    """A step that was done.
+
+    Attributes:
+        epoch, step, steps: its epoch from 1 over all stages, its place in it from 1, and how many the epoch has.
+        loss, rate: the batch's loss and its learning rate.
+        stage: from 1.
+        seen: images that the run has learned from so far, those of earlier epochs among them.
+        images_per_second: of the epoch so far.
+    """
 
     epoch: int
     step: int
     steps: int
     loss: float
     rate: float
+    stage: int
+    seen: int
+    images_per_second: float
 
 
 class Watch:
     """What follows a training run; by default it looks away."""
 
+    def begun(self, done: Sequence[Epoch]) -> None:
+        """The run starts, or goes on after the epochs that are done."""
+
     def step(self, step: Step) -> None:
         """A step was done."""
 
+    def evaluated(self, network: nn.Module, found: Evaluation, seen: int, size: Size | None) -> None:
+        """A network was evaluated on the validation split at ``size``, ``seen`` images after the start."""
+
     def epoch(self, epoch: Epoch) -> None:
-        """An epoch was done."""
+        """An epoch was done; where it was evaluated, that was told before."""
 
 
 def fit(
@@ -65,7 +83,7 @@ def fit(
 
     Raises:
         TrainingError: the loss is not finite; the message has the epoch, the step and the batch.
-        InputError: ``folder`` holds another run, or two images do not fit into memory.
+        InputError: ``folder`` holds another run, the task takes no teacher, or two images do not fit into memory.
     """
     run = _Run(network, task, recipe, seed, device, folder, watch or Watch(), save_seconds)
     return run.all()
@@ -88,6 +106,7 @@ class _Run:
         self.folder, self.watch, self.save_seconds = folder, watch, save_seconds
         data = f"{len(task.train)} images of {', '.join(task.classes)}"
         self.identity = Identity(network.spec.arch_id, recipe, seed, data)
+        check_teachers(task, recipe)
         self.place = Place()
         self.saved = time.monotonic()
 
@@ -95,6 +114,7 @@ class _Run:
         found = None if self.folder is None else load_state(self.folder, self.identity)
         if found is not None:
             self.place = found[0]
+        self.watch.begun(tuple(self.place.history))
         for number in range(self.place.stage, len(self.stages)):
             stage = self.stages[number]
             network = encoder_alone(self.network) if stage.encoder_only else self.network
@@ -124,7 +144,7 @@ class _Run:
 
     def _epoch(self, stage: Stage, stepper: Stepper) -> None:
         place, jobs, rate = self.place, self._jobs(stage), float("nan")
-        number = len(place.history) + 1
+        number, earlier = len(place.history) + 1, sum(e.images for e in place.history)
         stepper.train()
         if place.step == 0:
             stepper.carry = None
@@ -138,13 +158,15 @@ class _Run:
             place.total, place.seen = place.total + loss * len(fed.raw), place.seen + len(fed.raw)
             place.seconds, place.waited = place.seconds + now - before, place.waited + fed.waited
             place.step, before = place.step + 1, now
-            self.watch.step(Step(number, place.step, len(jobs), loss, rate))
+            speed = place.seen / max(place.seconds, 1e-9)
+            seen = earlier + place.seen
+            self.watch.step(Step(number, place.step, len(jobs), loss, rate, place.stage + 1, seen, speed))
             if time.monotonic() - self.saved > self.save_seconds:
                 self._save(stepper)
                 before = time.perf_counter()
         epoch = Epoch(
             number, place.total / max(1, place.seen), rate, self._value(stage, stepper), place.seconds, place.seen,
-            place.waited / max(place.seconds, 1e-9),
+            place.waited / max(place.seconds, 1e-9), place.stage + 1,
         )  # fmt: skip
         place.ended_epoch(epoch)
         self.watch.epoch(epoch)
@@ -153,12 +175,26 @@ class _Run:
         if not stage.evaluate_every or (self.place.epoch + 1) % stage.evaluate_every:
             return None
         found = self.task.evaluate(stepper.kept, self.task.val, self.device, size=stage.input_size)
+        seen = sum(e.images for e in self.place.history) + self.place.seen
+        self.watch.evaluated(stepper.kept, found, seen, stage.input_size)
         return found.value
 
     def _save(self, stepper: Stepper) -> None:
         self.saved = time.monotonic()
         if self.folder is not None:
             save_state(self.folder, self.identity, self.network.spec.to_dict(), self.place, stepper.state())
+
+
+def check_teachers(task: Task, recipe: Recipe) -> None:
+    """Refuses a recipe with a teacher for a task whose outputs none can teach.
+
+    Raises:
+        FieldError: it has one.
+    """
+    for stage in recipe.plan():
+        if stage.teacher is not None and not task.distils:
+            rule = "distillation compares scores of one class; this task has none"
+            raise FieldError("training.teacher", stage.teacher, rule, "leave it out")
 
 
 def encoder_alone(network: Network) -> Network:

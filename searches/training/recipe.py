@@ -44,6 +44,7 @@ class Stage(BaseModel):
         zoom: random scale of the image around a random crop of the input size (segmentation, detection).
         colour: brightness, contrast and saturation change by up to this share.
         class_weights: weight the segmentation loss by 1 / ln(weight_constant + p).
+        positive_weights: weight the images that have a rare class (multi-label classification).
         coarse_labels: compare at the resolution of the scores, with the labels resized, not the scores.
         label_smoothing: share of the target spread over all classes.
         ema: decay of the average of the weights that is kept in the end; 0 for none.
@@ -86,6 +87,7 @@ class Stage(BaseModel):
     colour: float = Field(0.0, ge=0, le=1)
     class_weights: bool = True
     weight_constant: float = Field(1.10, gt=1)
+    positive_weights: bool = False
     coarse_labels: bool = False
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     ema: float = Field(0.0, ge=0, lt=1)

@@ -29,6 +29,7 @@ class Epoch:
         seconds: of training.
         images: seen by the training.
         waiting: share of the seconds in which the step waited for data.
+        stage: that it belongs to, from 1.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Epoch:
     seconds: float = 0.0
     images: int = 0
     waiting: float = 0.0
+    stage: int = 1
 
 
 @dataclass(slots=True)

@@ -25,6 +25,15 @@ MOST_NAMES = 8
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
+MEMORY_WORDS = (
+    "can't allocate memory",
+    "bad_alloc",
+    "could not create a primitive",
+    "could not create a memory",
+)
+"""How torch's allocator and oneDNN say on the CPU that memory has run out."""
+
+
 class TrainingError(RuntimeError):
     """Training cannot go on; the message says why."""
 
@@ -105,7 +114,7 @@ class Stepper:
             try:
                 return self._update(raw, size, seed, where)
             except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 reason = str(error).splitlines()[0]
             self._halve(raw, reason)  # after the handler, whose error keeps the failed step's tensors alive
@@ -196,10 +205,8 @@ class Stepper:
         self.parts, self.carry = state["parts"], state["carry"]
 
 
-NO_MEMORY = ("can't allocate memory", "could not create a primitive", "bad_alloc")
-"""What torch's allocator, oneDNN and the C++ library say when memory is out."""
-
-
-def _out_of_memory(error: RuntimeError | MemoryError) -> bool:
-    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    return known or any(words in str(error) for words in NO_MEMORY)
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out, on the CPU or on a device."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error) for word in MEMORY_WORDS)

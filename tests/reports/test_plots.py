@@ -10,10 +10,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from analysis.images import find_browser
 from analysis.records import Objective, objective
 from reports.axes import axis_order, make_axis
 from reports.frames import preset_references, trial_frame
-from reports.images import find_browser
 from reports.labels import place_labels, stack_rows
 from reports.plots import pareto_figure, write_html, write_png
 from reports.style import OKABE_ITO, UNIT_STYLES, log_ticks, scaled_column, si_number, unit_style

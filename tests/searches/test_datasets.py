@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from archspace.errors import FieldError, InputError
-from searches.tasks import imagefolder, images, segnet
+from archspace.labels import CAMVID
+from searches.tasks import images, listing
 from searches.tasks.dataset import LAYOUTS, Split, layouts, load_split, stratified_order
 from searches.tasks.images import image_array, list_images, open_image
 
@@ -54,7 +55,7 @@ def refused(text: str, layout: str, root: Path | None, split: str = "train", **m
 def test_layouts_are_registered_and_unknown_ones_listed() -> None:
     assert {"digits", "imagefolder", "scenes", "segnet"} <= set(layouts())
     message = refused("segnet", "segnte", None)
-    assert "digits, imagefolder, scenes, segnet" in message
+    assert "digits, imagefolder, mapillary" in message
     assert LAYOUTS["segnet"].tasks == ("segmentation",)
 
 
@@ -282,11 +283,11 @@ def test_nothing_is_decoded_twice_until_a_file_changes(
     folder_of(tmp_path, "val", {"a": 1})
     decoded: list[str] = []
 
-    def counting(source: Path | bytes, name: str) -> Image.Image:
+    def counting(source: Path | bytes, name: str) -> tuple[Image.Image, int]:
         decoded.append(name)
-        return images.open_image(source, name)
+        return images.open_oriented(source, name)
 
-    monkeypatch.setattr(imagefolder, "open_image", counting)
+    monkeypatch.setattr(listing, "open_oriented", counting)
     for size, total in (((8, 12), 6), ((8, 12), 6), ((4, 4), 12), ((8, 12), 12)):
         load("imagefolder", tmp_path, input_size=size)
         assert len(decoded) == total
@@ -360,7 +361,7 @@ def test_masks_are_resized_by_nearest_and_void_becomes_255(tmp_path: Path) -> No
     assert split.names == ("train/a.png", "train/b.png")
     np.testing.assert_array_equal(split.targets[1], [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 255]])
     assert split.images[1, 0, 0].tolist() == [90, 100, 110]
-    assert split.classes == segnet.CAMVID_CLASSES
+    assert split.classes == CAMVID
     assert split.void == 255
     larger = load("segnet", tmp_path, input_size=(37, 31))
     assert set(np.unique(larger.targets)) == {*range(11), 255}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from archspace.errors import FieldError
 from searches.tasks import scenes
+from searches.tasks.boxes import Boxes
 from searches.tasks.dataset import Split, load_split
 from searches.tasks.scenes import CLASSES, draw_scene
 
@@ -22,10 +23,10 @@ def few(monkeypatch: pytest.MonkeyPatch, cache_folder: Path) -> None:
     monkeypatch.setattr(scenes, "COUNTS", {"train": 24, "val": 8, "test": 8})
 
 
-def load(split: str = "train", size: tuple[int, int] = (48, 64), channels: int = 3, seed: int = 0) -> Split:
-    return load_split(
-        "scenes", split, root=None, input_size=size, channels=channels, task="segmentation", seed=seed
-    )
+def load(
+    split: str = "train", size: tuple[int, int] = (48, 64), channels: int = 3, seed: int = 0, task: str = "segmentation"
+) -> Split:  # fmt: skip
+    return load_split("scenes", split, root=None, input_size=size, channels=channels, task=task, seed=seed)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (33, 200), (200, 33), (96, 128), (127, 65)])
@@ -139,3 +140,31 @@ def test_colour_and_place_of_a_pixel_do_not_give_its_class() -> None:
     ]
     assert 0.15 < np.mean(ious) < 0.5, ious
     assert min(ious) < 0.1, ious
+
+
+def test_multilabel_tells_which_classes_have_a_pixel() -> None:
+    masks = np.asarray(load().targets)
+    split = load(task="multilabel")
+    assert split.targets.shape == (24, len(CLASSES))
+    for row, mask in zip(np.asarray(split.targets), masks, strict=True):
+        assert row.tolist() == [int((mask == label).any()) for label in range(len(CLASSES))]
+    np.testing.assert_array_equal(split.images, load().images)
+
+
+def test_boxes_hold_the_pixels_of_vehicles_and_pedestrians() -> None:
+    masks, split = np.asarray(load().targets), load(task="detection")
+    assert isinstance(split.targets, Boxes)
+    assert split.classes == ("vehicle", "pedestrian")
+    np.testing.assert_array_equal(split.images, load().images)
+    assert len(split.targets.labels) > 60
+    assert set(split.targets.labels.tolist()) == {0, 1}
+    for i, mask in enumerate(masks):
+        covered = np.zeros((2, 48, 64), bool)
+        corners, labels, _ = split.targets.of(i)
+        for (left, top, right, bottom), label in zip(corners * [64, 48, 64, 48], labels, strict=True):
+            inside = mask[round(top) : round(bottom), round(left) : round(right)]
+            covered[label, round(top) : round(bottom), round(left) : round(right)] = True
+            assert np.isin(inside, ((6, 7)[label], 255)).any()
+        assert not any(((mask == (6, 7)[label]) & ~covered[label]).any() for label in (0, 1))
+    clear = ~split.targets.ignored
+    assert 0.3 < clear.mean() < 0.95

@@ -1,0 +1,195 @@
+"""What ``archspace data check`` prints and writes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from archspace.errors import FieldError, InputError, closest
+from archspace.files import write_text
+from searches.checking import Checked, check_split, checked_task, in_two, served
+from searches.tasks.dataset import SPLITS, layouts
+from searches.tasks.identify import TEXT, identify
+from searches.tasks.sheet import write_sheet
+from searches.tasks.text import UNKNOWN, load_text, text_files
+
+REPORT = "check.json"
+
+
+def check(
+    root: Path, layout: str | None, task: str | None, split: str | None, out: Path | None, tiles: int, most: int,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Checks a data set, prints what was found and writes the contact sheets; the number of problems.
+
+    Raises:
+        InputError: there is nothing that can be checked.
+    """
+    root = root.expanduser()
+    if split is not None and split not in SPLITS:
+        raise FieldError("--split", split, "unknown split", closest(split, list(SPLITS)))
+    if not root.exists():
+        raise FieldError("PATH", str(root), "no such folder")
+    layout = layout or identify(root)
+    if layout == TEXT:
+        result = check_text(root, split)
+    else:
+        layouts()[layout]
+        folder = out or Path("runs") / "data" / (root.resolve().name or layout)
+        result = check_pictures(root, layout, task, split, folder, tiles, most)
+    if as_json:
+        print(json.dumps(result))  # noqa: T201
+    else:
+        _print(result)
+    return int(result["problems"])
+
+
+def check_pictures(
+    root: Path, layout: str, task: str | None, split: str | None, out: Path, tiles: int, most: int
+) -> dict[str, Any]:
+    """Checks the splits one after the other, with a bar on stderr."""
+    console = Console(stderr=True)
+    with console.status("reading annotations"):
+        tasks = served(layout, root)
+    task = checked_task(task, tasks)
+    if split is not None and split not in tasks[task]:
+        rule = f"{root} has no such split (here: {', '.join(tasks[task])})"
+        raise FieldError("--split", split, rule, tasks[task][0])
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    checked: dict[str, Checked] = {}
+    logging.getLogger("searches.tasks").setLevel(logging.WARNING)
+    with Progress(*columns, console=console, transient=True) as bar:
+        for name in [split] if split is not None else tasks[task]:
+            line = bar.add_task(f"checking {name}", total=None)
+            checked[name] = check_split(
+                layout, root, task, name, tiles,
+                lambda count, line=line: bar.update(line, total=count),  # type: ignore[misc]
+                lambda line=line: bar.advance(line),  # type: ignore[misc]
+            )  # fmt: skip
+    sheets = {}
+    for name, found in checked.items():
+        if found.tiles:
+            sheets[name] = str(out / f"{name}.png")
+            write_sheet(
+                out / f"{name}.png", found.tiles, () if task == "classification" else list(found.classes)
+            )
+    shared = in_two(checked, root)
+    result = {
+        "root": str(root), "layout": layout, "tasks": tasks, "task": task,
+        "splits": {name: found.to_dict(most) for name, found in checked.items()},
+        "in_two_splits": [{"file": file, "problem": what} for file, what in shared[:most]],
+        "problems": sum(len(found.problems) for found in checked.values()) + len(shared),
+        "sheets": sheets,
+    }  # fmt: skip
+    write_text(out / REPORT, json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def check_text(root: Path, split: str | None) -> dict[str, Any]:
+    """Counts the tokens of a text; without a train split the vocabulary is that of its first split."""
+    files = text_files(root)
+    if not files:
+        raise InputError(f"{root}: has no text file of a split")
+    if split is not None and split not in files:
+        raise FieldError("--split", split, f"{root} has no such split (here: {', '.join(files)})")
+    learnt = "train" if "train" in files else next(iter(files))
+    found, problems = {}, []
+    words = 0
+    for name in [split] if split is not None else files:
+        try:
+            text = load_text(root, name, splits={"train": learnt} if name != "train" else None)
+        except InputError as error:
+            problems.append({"file": str(files[name]), "problem": str(error)})
+            continue
+        words = len(text.vocabulary)
+        unknown = int((text.tokens == text.vocabulary.index(UNKNOWN)).sum())
+        found[name] = {"file": text.name, "tokens": len(text), "unknown": unknown}
+    return {
+        "root": str(root), "layout": TEXT, "tasks": {"language": list(files)}, "task": "language",
+        "vocabulary": {"from": learnt, "words": words}, "splits": found, "problems": len(problems),
+        "listed": problems, "sheets": {},
+    }  # fmt: skip
+
+
+def _print(result: dict[str, Any]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{result['root']}: layout {result['layout']}", markup=False)
+    for task, splits in result["tasks"].items():
+        console.print(f"  serves {task} ({', '.join(splits)})", markup=False)
+    if result["layout"] == TEXT:
+        _print_text(console, result)
+    else:
+        _print_pictures(console, result)
+    for entry in [*result.get("in_two_splits", ()), *result.get("listed", ())]:
+        console.print(f"  {entry['file']}: {entry['problem']}", markup=False)
+    for path in result["sheets"].values():
+        console.print(f"contact sheet: {path}", markup=False)
+    told = f"{result['problems']} problems" if result["problems"] != 1 else "1 problem"
+    console.print("no problems" if not result["problems"] else told)
+
+
+def _print_text(console: Console, result: dict[str, Any]) -> None:
+    vocabulary = result["vocabulary"]
+    console.print(f"vocabulary: {vocabulary['words']} words of {vocabulary['from']}")
+    for name, found in result["splits"].items():
+        share = 100 * found["unknown"] / max(1, found["tokens"])
+        console.print(f"{name}: {found['tokens']} tokens in {found['file']}, {share:.2f} % of them {UNKNOWN}")
+
+
+def _print_pictures(console: Console, result: dict[str, Any]) -> None:
+    console.print(f"checked for {result['task']}")
+    for name, found in result["splits"].items():
+        modes = ", ".join(f"{count} {mode}" for mode, count in found["modes"].items())
+        console.print(f"{name}: {found['readable']} of {found['images']} images readable; {modes}")
+        sizes = found["sizes"]
+        if sizes:
+            height, width = ("/".join(map(str, sizes[side])) for side in ("height", "width"))
+            kinds = "1 size" if sizes["distinct"] == 1 else f"{sizes['distinct']} sizes"
+            console.print(f"  height {height}, width {width} (min/median/max), {kinds}")
+        if "void_pixels" in found:
+            console.print(
+                f"  void: {100 * found['void_pixels'] / max(1, found['pixels']):.2f} % of the pixels"
+            )
+        elif "boxes" in found:
+            console.print(
+                f"  {found['boxes']} boxes, {found['ignored_boxes']} to be ignored,"
+                f" {found['clipped_boxes']} cut at the picture's edge"
+            )
+    console.print(_classes(result))
+    for name, found in result["splits"].items():
+        if found["problems"]:
+            console.print(f"{name}: {found['problems']} problems")
+        for entry in found["listed"]:
+            console.print(f"  {entry['file']}: {entry['problem']}", markup=False)
+        if found["problems"] > len(found["listed"]):
+            console.print(f"  ... and {found['problems'] - len(found['listed'])} more (--most)")
+
+
+def _classes(result: dict[str, Any]) -> Table:
+    """Class by class: images, and the share of pixels or the number of boxes."""
+    splits = result["splits"]
+    table = Table()
+    table.add_column("class", no_wrap=True, min_width=max(map(len, next(iter(splits.values()))["classes"])))
+    for name, found in splits.items():
+        table.add_column(f"{name} images", justify="right")
+        if "pixels" in found or "boxes" in found:
+            table.add_column(f"{name} {'pixels %' if 'pixels' in found else 'boxes'}", justify="right")
+    for label in next(iter(splits.values()))["classes"]:
+        row = []
+        for found in splits.values():
+            counts = found["classes"].get(label, {})
+            row.append(str(counts.get("images", 0)))
+            if "pixels" in found:
+                known = max(1, found["pixels"] - found["void_pixels"])
+                row.append(f"{100 * counts.get('pixels', 0) / known:.2f}")
+            elif "boxes" in found:
+                row.append(str(counts.get("boxes", 0)))
+        table.add_row(escape(label), *row)
+    return table

@@ -1,0 +1,262 @@
+"""``archspace data check``: what a data set holds and what is wrong with it, every file looked at."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from archspace.errors import FieldError, InputError, closest
+from searches.tasks.cache import in_threads
+from searches.tasks.dataset import SPLITS, Request, checked_request, layouts
+from searches.tasks.listing import Listing, Picture, passed, placed, upright_mask, without_repeats
+from searches.tasks.sheet import Tile, chosen, drawn
+
+SMALLEST = 32
+Counts = dict[str, dict[str, int]]
+
+
+@dataclass(kw_only=True, eq=False)
+class Checked:
+    """What was found in one split.
+
+    Attributes:
+        images: pictures that the split lists, broken ones too.
+        sizes: (H, W) of each readable picture, upright.
+        modes: how many pictures have which pixel mode (``RGB``, ``L``, ``I;16``, ...).
+        classes: class -> ``images`` with it, and ``pixels`` or ``boxes`` of it.
+        totals: ``pixels`` and ``void_pixels``, or ``boxes``, ``ignored_boxes`` and ``clipped_boxes``.
+        problems: (file, what is wrong with it).
+        files: the readable pictures' files.
+        tiles: the pictures of the contact sheet.
+    """
+
+    images: int = 0
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    modes: Counter[str] = field(default_factory=Counter)
+    classes: Counts = field(default_factory=dict)
+    totals: Counter[str] = field(default_factory=Counter)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
+    tiles: list[Tile] = field(default_factory=list)
+
+    def to_dict(self, most: int) -> dict[str, Any]:
+        """Plain data, with the first ``most`` problems."""
+        return {
+            "images": self.images, "readable": len(self.sizes), "classes": self.classes, **self.totals,
+            "sizes": self.spread(), "modes": dict(self.modes), "problems": len(self.problems),
+            "listed": [{"file": file, "problem": what} for file, what in self.problems[:most]],
+        }  # fmt: skip
+
+    def spread(self) -> dict[str, Any]:
+        """Smallest, median and largest height and width, and how many sizes there are."""
+        if not self.sizes:
+            return {}
+        sides = np.array(self.sizes)
+        found = {
+            name: [int(v) for v in (column.min(), np.median(column), column.max())]
+            for name, column in zip(("height", "width"), sides.T, strict=True)
+        }
+        return {**found, "distinct": len(set(self.sizes))}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """One picture as it was found: its problems, and where it can be read its size, mode and annotation's counts."""
+
+    problems: list[str]
+    size: tuple[int, int] | None = None
+    mode: str = ""
+    counts: NDArray[np.int64] | None = None
+    totals: Counter[str] = field(default_factory=Counter)
+    tile: Tile | None = None
+
+
+def served(layout: str, root: Path) -> dict[str, list[str]]:
+    """The tasks that a folder can serve: task -> its splits.
+
+    Raises:
+        InputError: the layout is built in, or no split of any task is there; the first reason is given.
+    """
+    loader = layouts()[layout]
+    if loader.lister is None:
+        raise FieldError("--layout", layout, "is built in: there are no files to check")
+    found: dict[str, list[str]] = {}
+    reasons: list[InputError] = []
+    for task in loader.tasks:
+        if task == "multilabel" and "detection" in found:
+            found[task] = found["detection"]  # read from the same boxes
+            continue
+        for split in SPLITS:
+            try:
+                listing = listing_of(_request(layout, root, task, split), passed)
+            except InputError as error:
+                reasons.append(error)
+                continue
+            if listing.pictures:
+                found.setdefault(task, []).append(split)
+    if not found and reasons:
+        raise reasons[0]
+    return found
+
+
+def _request(layout: str, root: Path, task: str, split: str) -> Request:
+    side = (SMALLEST, SMALLEST)
+    return checked_request(layout, split, root=root, input_size=side, channels=3, task=task, seed=0)
+
+
+def listing_of(request: Request, told: Callable[[InputError], None]) -> Listing:
+    """What a layout of files lists."""
+    lister = layouts()[request.layout].lister
+    assert lister is not None
+    return lister(request, told)
+
+
+def check_split(
+    layout: str, root: Path, task: str, split: str, tiles: int, on_start: Callable[[int], None],
+    on_picture: Callable[[], None],
+) -> Checked:  # fmt: skip
+    """Looks at every file of a split.
+
+    Args:
+        layout: one that reads files.
+        root: the data set's folder.
+        task: decides which annotation is read.
+        split: ``train``, ``val`` or ``test``.
+        tiles: pictures of the contact sheet.
+        on_start: told how many pictures there are.
+        on_picture: told after every picture.
+
+    Raises:
+        InputError: the split as a whole cannot be listed.
+    """
+    found = Checked()
+    faults: list[InputError] = []
+    request = _request(layout, root, task, split)
+    listing = listing_of(request, faults.append)
+    pictures = without_repeats(listing.pictures, faults.append)
+    for fault in faults:
+        found.problems.append(_divided(str(fault), root))
+    found.images = len(pictures) + len(faults)
+    on_start(len(pictures))
+    shown = set(chosen([picture.label for picture in pictures], tiles))
+
+    def look(i: int) -> _Seen:
+        return _look(pictures[i], listing, task, sheet=i in shown)
+
+    images: Counter[int] = Counter()
+    amounts = np.zeros(len(listing.classes), np.int64)
+    for picture, seen in zip(pictures, in_threads(look, len(pictures)), strict=True):
+        on_picture()
+        found.problems += [(_relative(picture.file, root), what) for what in seen.problems]
+        if seen.size is not None:
+            found.files.add(picture.file)
+            found.sizes.append(seen.size)
+            found.modes[seen.mode] += 1
+        found.totals.update(seen.totals)
+        if seen.counts is not None:
+            amounts += seen.counts
+            images.update(np.flatnonzero(seen.counts).tolist())
+        if seen.tile is not None:
+            found.tiles.append(seen.tile)
+    unit = {"segmentation": "pixels", "detection": "boxes"}.get(task)
+    for index, name in enumerate(listing.classes):
+        more = {} if unit is None else {unit: int(amounts[index])}
+        found.classes[name] = {"images": images[index], **more}
+    return found
+
+
+def _look(picture: Picture, listing: Listing, task: str, *, sheet: bool) -> _Seen:
+    """Reads one picture and its annotation."""
+    try:
+        image, orientation = picture.open()
+    except InputError as error:
+        return _Seen([_without(str(error), picture.file)])
+    size, classes = (image.height, image.width), len(listing.classes)
+    totals: Counter[str] = Counter()
+    problems: list[str] = []
+    counts = None
+    annotation: dict[str, Any] = {}
+    try:
+        if task == "segmentation":
+            mask = upright_mask(picture, size, orientation)
+            pixels = np.bincount(mask.ravel(), minlength=256)
+            counts = pixels[:classes].astype(np.int64)
+            totals.update(pixels=mask.size, void_pixels=int(mask.size - counts.sum()))
+            annotation = {"mask": mask}
+        elif picture.objects is not None:
+            objects = picture.objects
+            boxes = placed(objects, size, orientation)
+            labels, ignored = objects.labels[boxes.kept], objects.ignored[boxes.kept]
+            counts = np.bincount(labels, minlength=classes).astype(np.int64)
+            totals.update(boxes=len(labels), ignored_boxes=int(ignored.sum()), clipped_boxes=boxes.clipped)
+            for number in np.flatnonzero(~boxes.kept):
+                edges = ", ".join(f"{edge:g}" for edge in objects.edges[number])
+                name = listing.classes[objects.labels[number]]
+                problems.append(
+                    f"box {number + 1} ({name}: {edges}) has no area in the picture; it is left out"
+                )
+            annotation = {"corners": boxes.corners, "labels": labels}
+        else:
+            counts = np.bincount([picture.label], minlength=classes).astype(np.int64)
+            annotation = {"label": picture.label}
+    except InputError as error:
+        problems.append(_without(str(error), picture.file))
+    tile = _tile(image, picture, listing, annotation, problems) if sheet else None
+    return _Seen(problems, size, image.mode, counts, totals, tile)
+
+
+def _tile(
+    image: Image.Image, picture: Picture, listing: Listing, annotation: dict[str, Any], problems: list[str]
+) -> Tile | None:
+    try:
+        return drawn(image, picture.name, listing.classes, **annotation)
+    except InputError as error:  # a mode that cannot be shown cannot be trained on either
+        problems.append(_without(str(error), picture.file))
+        return None
+
+
+def _without(message: str, file: str) -> str:
+    return message.removeprefix(f"{file}: ")
+
+
+def _relative(file: str, root: Path) -> str:
+    return file.removeprefix(f"{root.resolve()}/")
+
+
+def _divided(message: str, root: Path) -> tuple[str, str]:
+    """File and reason of a message that begins with its file."""
+    file, _, what = message.partition(": ")
+    return (_relative(file, root), what) if what else ("", message)
+
+
+def in_two(checked: dict[str, Checked], root: Path) -> list[tuple[str, str]]:
+    """Files that two splits share: (file, which splits)."""
+    splits: dict[str, list[str]] = defaultdict(list)
+    for split, found in checked.items():
+        for file in found.files:
+            splits[file].append(split)
+    return sorted(
+        (_relative(file, root), f"is in {' and in '.join(names)}")
+        for file, names in splits.items()
+        if len(names) > 1
+    )
+
+
+def checked_task(task: str | None, tasks: dict[str, list[str]]) -> str:
+    """The task whose annotations are checked: the one asked for, else the first that is served.
+
+    Raises:
+        FieldError: the folder does not serve it.
+    """
+    if task is None:
+        return next(iter(tasks))
+    if task not in tasks:
+        raise FieldError("--task", task, "this folder does not serve it", closest(task, list(tasks)))
+    return task

@@ -1,0 +1,1 @@
+"""``archspace demo``: what a network sees in images, folders of images and videos."""

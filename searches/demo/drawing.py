@@ -1,0 +1,172 @@
+"""What a network sees, drawn on the image with Pillow: tinted classes, boxes, and a panel of names beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from archspace.labels import BACKGROUNDS, Colour
+from searches.demo.detecting import Objects
+from searches.demo.seeing import Mask, Sight
+
+INK, PAPER, TRACK = (31, 36, 48), (255, 255, 255), (230, 232, 236)
+OPACITY = 0.55
+LEAST_HEIGHT = 160
+"""Pixels of a picture at least, so that the panel can be read beside a small image."""
+LEAST_SHARE = 0.0005
+"""Share of the pixels below which a class is not in the legend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the panel: a name, its number as a share, and its colour; ``bar`` draws the share as a bar."""
+
+    name: str
+    share: float
+    colour: Colour
+    bar: bool = False
+
+
+@lru_cache(maxsize=32)
+def font_of(pixels: int) -> Any:
+    """Pillow's own font at that size."""
+    return ImageFont.load_default(pixels)
+
+
+def text_size(height: int, width: int) -> int:
+    """Pixels of the text beside or on an image of that size."""
+    return min(40, max(12, min(height, width) // 30))
+
+
+def tinted(
+    image: Image.Image, mask: NDArray[np.uint8], colours: Sequence[Colour], names: Sequence[str]
+) -> Image.Image:
+    """An RGB image under the colours of its classes; the background keeps its own."""
+    flat = Image.fromarray(mask)
+    flat.putpalette([channel for colour in colours for channel in colour])
+    mixed = Image.blend(image, flat.convert("RGB"), OPACITY)
+    bare = [i for i, name in enumerate(names) if name in BACKGROUNDS]
+    if bare:
+        mixed.paste(image, mask=Image.fromarray(np.isin(mask, bare)))
+    return mixed
+
+
+def boxed(
+    image: Image.Image, objects: Objects, colours: Sequence[Colour], names: Sequence[str]
+) -> Image.Image:
+    """A copy of an RGB image with a box, a name and a score around every object; the surest on top."""
+    picture = image.copy()
+    draw = ImageDraw.Draw(picture)
+    size = text_size(image.height, image.width)
+    font, line = font_of(size), max(2, size // 8)
+    for corners, score, label in reversed(
+        list(zip(objects.corners, objects.scores, objects.labels, strict=True))
+    ):
+        left, top, right, bottom = corners * (image.width, image.height, image.width, image.height)
+        colour = colours[label]
+        draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour, width=line)
+        text = f"{names[label]} {100 * score:.0f} %"
+        wide, high = draw.textlength(text, font) + 6, size + 4
+        x = max(0, min(left, image.width - wide))
+        y = top - high if top >= high else top
+        draw.rectangle((x, y, x + wide, y + high), fill=colour)
+        draw.text((x + 3, y + 1), text, ink_on(colour), font)
+    return picture
+
+
+def ink_on(colour: Colour) -> Colour:
+    """Black or white, whichever is read better on ``colour``."""
+    red, green, blue = colour
+    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
+
+
+def rows_of(
+    sight: Sight, names: Sequence[str], colours: Sequence[Colour], *, fixed: bool = False
+) -> list[Row]:
+    """The lines of the panel; ``fixed`` keeps classes in their own order, so that a video's legend does not jump."""
+    if isinstance(sight, Mask):
+        shown = [i for i in range(len(names)) if sight.shares[i] >= LEAST_SHARE]
+        if not fixed:
+            shown.sort(key=lambda i: -sight.shares[i])
+        swatches = [
+            PAPER if name in BACKGROUNDS else colour for name, colour in zip(names, colours, strict=True)
+        ]
+        return [Row(names[i], float(sight.shares[i]), swatches[i]) for i in shown]
+    if isinstance(sight, Objects):
+        best: dict[int, float] = {}
+        for label, score in zip(sight.labels, sight.scores, strict=True):
+            best.setdefault(int(label), float(score))
+        return [Row(names[i], score, colours[i]) for i, score in best.items()]
+    pairs = zip(sight.classes, sight.probabilities, strict=True)
+    return [Row(names[i], float(chance), colours[i], bar=True) for i, chance in pairs]
+
+
+def panel(
+    rows: Sequence[Row], names: Sequence[str], size: int, height: int, none: str = "nothing found"
+) -> Image.Image:
+    """The names and shares on white, ``height`` pixels high; its width depends on ``names`` and text size alone.
+
+    Rows that do not fit are counted in the last one.
+    """
+    font = font_of(size)
+    longest = max(font.getlength(name) for name in (*names, none))
+    number = font.getlength("100.0 %")
+    width = round(longest + number + 4.5 * size)
+    sheet = Image.new("RGB", (width, height), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    pitch = round(size * (2.0 if any(row.bar for row in rows) else 1.5))
+    room = max(1, (height - size) // pitch)
+    if not rows:
+        draw.text((size, size // 2), none, INK, font)
+    shown = rows if len(rows) <= room else rows[: room - 1]
+    for i, row in enumerate(shown):
+        top = size // 2 + i * pitch
+        draw.rectangle((size, top, 2 * size, top + size), fill=row.colour, outline=INK)
+        draw.text((2.6 * size, top - 1), row.name, INK, font)
+        draw.text((width - size, top - 1), f"{100 * row.share:.1f} %", INK, font, anchor="ra")
+        if row.bar:
+            track = (2.6 * size, top + 1.3 * size, width - size, top + 1.55 * size)
+            draw.rectangle(track, fill=TRACK)
+            draw.rectangle(
+                (track[0], track[1], track[0] + row.share * (track[2] - track[0]), track[3]), fill=row.colour
+            )
+    if len(shown) < len(rows):
+        draw.text((size, size // 2 + len(shown) * pitch), f"and {len(rows) - len(shown)} more", INK, font)
+    return sheet
+
+
+def drawn(
+    image: Image.Image, sight: Sight, names: Sequence[str], colours: Sequence[Colour], *, beside: bool = False,
+    fixed: bool = False, even: bool = False,
+) -> Image.Image:  # fmt: skip
+    """The picture of what was seen: the image with its tint or boxes, and the panel on its right.
+
+    Args:
+        image: RGB, at full resolution.
+        beside: the image as it is stands on the left too.
+        fixed: of a video: the panel keeps the order of the classes.
+        even: both sides become even, which video encoders need.
+    """
+    if isinstance(sight, Mask):
+        seen = tinted(image, sight.classes, colours, names)
+    elif isinstance(sight, Objects):
+        seen = boxed(image, sight, colours, names)
+    else:
+        seen = image
+    height = max(image.height, LEAST_HEIGHT)
+    size = text_size(height, max(image.width, LEAST_HEIGHT))
+    words = panel(rows_of(sight, names, colours, fixed=fixed), names, size, height)
+    parts = [image, seen, words] if beside and seen is not image else [seen, words]
+    width, step = sum(part.width for part in parts), 2 if even else 1
+    sheet = Image.new("RGB", (-(-width // step) * step, -(-height // step) * step), PAPER)
+    left = 0
+    for part in parts:
+        sheet.paste(part, (left, 0))
+        left += part.width
+    return sheet

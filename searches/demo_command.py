@@ -1,0 +1,44 @@
+"""Command: demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(metavar="CKPT", help="A checkpoint, an exported folder, or a published .pth file."),
+    ],
+    source: Annotated[
+        Path | None, typer.Argument(metavar="IMAGE", help="An image, a folder of images, or a video.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; demo/CKPT if left out.")] = None,
+    input: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Size of the network's input; its own if left out.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="cityscapes, camvid, voc, coco, or a file with a class name a line.")
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(help="Least score of what is named (multi-label, detection).", min=0, max=1)
+    ] = 0.5,
+    beside: Annotated[bool, typer.Option("--beside", help="The bare image stands on the left too.")] = False,
+    webcam: Annotated[int | None, typer.Option(metavar="N", help="Record camera N instead.", min=0)] = None,
+    frames: Annotated[
+        int | None, typer.Option(metavar="N", help="Stop a video or webcam after so many frames.", min=1)
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Show what a checkpoint sees: classes tinted over the image, the likeliest classes, or boxes, with a legend."""
+    from archspace.specs import parse_size
+    from searches.demo.running import demo as run
+
+    run(
+        checkpoint, source, webcam=webcam, out=out, size=None if input is None else parse_size(input),
+        labels=labels, device=device, threshold=threshold, frames=frames, beside=beside, as_json=as_json,
+    )  # fmt: skip

@@ -1,0 +1,70 @@
+"""``cityscapes``: ``leftImg8bit/SPLIT/CITY/*_leftImg8bit.png`` and ``gtFine/SPLIT/CITY/*_gtFine_labelIds.png``.
+
+``*_gtFine_labelTrainIds.png`` serves where there are no labelIds. Only the 19 classes of the benchmark are learnt
+and judged; every other label is void. The test split's masks are withheld by its authors (all void).
+Source of ids, classes and categories: the data set's paper (Cordts et al. 2016, table 5) and its label list.
+"""
+
+from __future__ import annotations
+
+from archspace.errors import InputError
+from searches.tasks.dataset import SPLITS, VOID, Request
+from searches.tasks.listing import Listing, Told
+from searches.tasks.maskfiles import Values, mask_pictures, plain_values, values_of
+from searches.tasks.reading import listed
+
+LABELS = {
+    7: ("road", "flat"), 8: ("sidewalk", "flat"), 11: ("building", "construction"), 12: ("wall", "construction"),
+    13: ("fence", "construction"), 17: ("pole", "object"), 19: ("traffic light", "object"),
+    20: ("traffic sign", "object"), 21: ("vegetation", "nature"), 22: ("terrain", "nature"), 23: ("sky", "sky"),
+    24: ("person", "human"), 25: ("rider", "human"), 26: ("car", "vehicle"), 27: ("truck", "vehicle"),
+    28: ("bus", "vehicle"), 31: ("train", "vehicle"), 32: ("motorcycle", "vehicle"), 33: ("bicycle", "vehicle"),
+}  # fmt: skip
+"""labelId -> (class, category), in the order of the trainIds 0 to 18."""
+CLASSES = tuple(name for name, _ in LABELS.values())
+CATEGORIES = tuple(category for _, category in LABELS.values())
+LAST_ID = 33
+
+_IMAGE, _IDS, _TRAIN_IDS = "_leftImg8bit.png", "_gtFine_labelIds.png", "_gtFine_labelTrainIds.png"
+
+
+def label_ids() -> Values:
+    """labelIds 0 to 33; the number plate's -1 is 255 in a file of bytes."""
+    meaning = dict.fromkeys((*range(LAST_ID + 1), VOID), VOID)
+    meaning.update({label: index for index, label in enumerate(LABELS)})
+    return values_of(meaning, f"a labelId 0..{LAST_ID}, or 255")
+
+
+@listed("cityscapes", tasks=("segmentation",))
+def list_cityscapes(request: Request, told: Told) -> Listing:
+    """Lists one split, sorted by city and name.
+
+    Raises:
+        InputError: a folder is missing or holds no image.
+    """
+    root = request.folder
+    folder = root / "leftImg8bit" / request.split
+    if not folder.is_dir():
+        present = ", ".join(name for name in SPLITS if (folder.parent / name).is_dir()) or "none"
+        raise InputError(f"{folder}: no such folder (splits here: {present})")
+    images = sorted(folder.glob(f"*/*{_IMAGE}"))
+    if not images:
+        raise InputError(f"{folder}: holds no CITY/*{_IMAGE}")
+    ids, train_ids = [], []
+    for image in images:
+        stem = image.name.removesuffix(_IMAGE)
+        masks = root / "gtFine" / request.split / image.parent.name
+        other = masks / f"{stem}{_TRAIN_IDS}"
+        if other.is_file() and not (masks / f"{stem}{_IDS}").is_file():
+            train_ids.append((image, other))
+        else:
+            ids.append((image, masks / f"{stem}{_IDS}"))
+    pictures = mask_pictures(root, ids, label_ids(), told)
+    pictures += mask_pictures(root, train_ids, plain_values(len(CLASSES)), told)
+    return Listing(
+        pictures=sorted(pictures, key=lambda picture: picture.name),
+        classes=CLASSES,
+        void=VOID,
+        categories=CATEGORIES,
+        key={"values": label_ids().key},
+    )

@@ -1,0 +1,185 @@
+"""``coco``: the layout of MS-COCO: ``annotations/instances_*.json`` and the folders of images they speak of.
+
+``instances_train2017.json`` (or another that starts with ``instances_train``) is train, ``instances_val...`` is val;
+their images are in ``train2017``, ``images/train2017``, ``train`` or ``images``. Classes are the file's categories in
+the order of their ids, which may have gaps. Corners are ``x, y, x + width, y + height``, in pixels from 0.
+
+A *crowd* is ignored in detection, void in segmentation, and present in multi-label classification. ``coco-voc`` is
+restricted to PASCAL VOC's 20 classes, in VOC's order; pictures without any of them are left out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archspace.errors import InputError
+from searches.tasks import voc
+from searches.tasks.coco_json import Instances, categories, read_instances
+from searches.tasks.coco_masks import render
+from searches.tasks.dataset import VOID, Request
+from searches.tasks.listing import Listing, Objects, Picture, Told, picture_file
+from searches.tasks.reading import listed
+
+TASKS = ("detection", "segmentation", "multilabel")
+BACKGROUND = "background"
+VOC_NAMES = {
+    "airplane": "aeroplane", "dining table": "diningtable", "motorcycle": "motorbike",
+    "potted plant": "pottedplant", "couch": "sofa", "tv": "tvmonitor",
+}  # fmt: skip
+"""COCO's name -> VOC's name, where they differ."""
+
+log = logging.getLogger(__name__)
+
+
+@listed("coco", tasks=TASKS)
+def list_coco(request: Request, told: Told) -> Listing:
+    """Lists one split with all categories.
+
+    Raises:
+        InputError: a file or folder is missing, or the JSON is not as it must be.
+    """
+    path = annotation_file(request)
+    found = _consistent(request, path)
+    classes = {identity: (index, name) for index, (identity, name) in enumerate(found.items())}
+    return _listing(
+        request, path, {i: index for i, (index, _) in classes.items()}, tuple(found.values()), told
+    )
+
+
+@listed("coco-voc", tasks=TASKS)
+def list_coco_voc(request: Request, told: Told) -> Listing:
+    """Lists the pictures of one split that show any of VOC's classes, with those classes only.
+
+    Raises:
+        InputError: as :func:`list_coco`; or none of the categories is a class of VOC.
+    """
+    path = annotation_file(request)
+    names = {i: VOC_NAMES.get(name, name) for i, name in _consistent(request, path).items()}
+    index = {i: voc.CLASSES.index(name) for i, name in names.items() if name in voc.CLASSES}
+    if not index:
+        raise InputError(f"{path}: none of its categories is a class of PASCAL VOC")
+    listing = _listing(request, path, index, voc.CLASSES, told, only_shown=True)
+    log.info("%s/%s: %d pictures show a class of VOC", request.layout, request.split, len(listing.pictures))
+    return listing
+
+
+def annotation_file(request: Request) -> Path:
+    """The split's file; of several the last by name, and the log says so.
+
+    Raises:
+        InputError: there is none.
+    """
+    folder = request.folder / "annotations"
+    files = sorted(folder.glob(f"instances_{request.split}*.json"))
+    if not files:
+        there = ", ".join(path.name for path in sorted(folder.glob("instances_*.json"))) or "none"
+        name = f"instances_{request.split}*.json"
+        raise InputError(f"{folder}: split {request.split!r} has no {name} (files here: {there})")
+    if len(files) > 1:
+        log.info("%s: %d files for split %s; %s is used", folder, len(files), request.split, files[-1].name)
+    return files[-1]
+
+
+def _consistent(request: Request, path: Path) -> dict[int, str]:
+    """The categories, id -> name; the same as those of train, or class indices would mean two things."""
+    found = categories(path)
+    if request.split != "train":
+        for other in sorted(path.parent.glob("instances_train*.json"))[-1:]:
+            if categories(other) != found:
+                raise InputError(f"{path}: its categories differ from those of {other.name}")
+    return found
+
+
+def image_folder(root: Path, path: Path, example: str) -> Path:
+    """The folder with the images of an annotation file: the first in which ``example`` lies.
+
+    Raises:
+        InputError: it is in none of them.
+    """
+    label = path.stem.removeprefix("instances_")
+    plain = "".join(letter for letter in label if not letter.isdigit()).rstrip("_")
+    folders = [label, f"images/{label}", plain, f"images/{plain}", "images", "."]
+    for folder in folders:
+        if (root / folder / example).is_file():
+            return root / folder
+    raise InputError(f"{root}: {example} of {path.name} is in none of the folders {', '.join(folders)}")
+
+
+def _listing(
+    request: Request, path: Path, index: dict[int, int], classes: tuple[str, ...], told: Told, *,
+    only_shown: bool = False,
+) -> Listing:  # fmt: skip
+    """The pictures with the annotations of the categories in ``index`` (id -> class index)."""
+    instances = read_instances(path, told)
+    objects: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for item in instances.annotations:
+        if item["category_id"] in index:
+            objects[item["image_id"]].append(item)
+    images = [image for image in instances.images if not only_shown or image["id"] in objects]
+    masks = request.task == "segmentation"
+    key = {"rendered": 1, "classes": sorted(index.items())} if masks else {}
+    pictures = _pictures(request, path, instances, images, objects, index, told) if images else []
+    return Listing(
+        pictures=pictures,
+        classes=(BACKGROUND, *classes) if masks else classes,
+        void=VOID if masks else None,
+        files=(path,) if masks else (),
+        key=key,
+    )
+
+
+def _pictures(
+    request: Request, path: Path, instances: Instances, images: Sequence[dict[str, Any]],
+    objects: dict[int, list[dict[str, Any]]], index: dict[int, int], told: Told,
+) -> list[Picture]:  # fmt: skip
+    folder = _folder_of_any(request.folder, path, [image["file_name"] for image in images])
+    pictures = []
+    for image in images:
+        file, items = folder / image["file_name"], objects.get(image["id"], [])
+        size = (image["height"], image["width"])
+        source = f"{path}: image {image['file_name']}"
+        if request.task == "segmentation":
+            more: dict[str, Any] = {
+                "mask": partial(render, items, index, size, source), "mask_source": source
+            }  # fmt: skip
+        else:
+            more = {
+                "objects": objects_of(items, index, size, source, crowds_count=request.task == "multilabel")
+            }
+        if file.is_file():
+            pictures.append(picture_file(file, image["file_name"], **more))
+        else:
+            told(InputError(f"{file}: no such image, though {path.name} lists it"))
+    return pictures
+
+
+def _folder_of_any(root: Path, path: Path, names: Sequence[str], tries: int = 20) -> Path:
+    """The images' folder by the first of ``names`` that is found, so that one missing file hides no others."""
+    for name in names[1:tries]:
+        try:
+            return image_folder(root, path, name)
+        except InputError:
+            continue
+    return image_folder(root, path, names[0])
+
+
+def objects_of(
+    items: Sequence[dict[str, Any]], index: dict[int, int], size: tuple[int, int], source: str, *, crowds_count: bool
+) -> Objects:  # fmt: skip
+    """The boxes of one picture's annotations."""
+    boxes = np.array([item["bbox"] for item in items], np.float64).reshape(-1, 4)
+    crowd = np.array([bool(item.get("iscrowd", 0)) for item in items], np.bool_)
+    return Objects(
+        edges=np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1),
+        labels=np.array([index[item["category_id"]] for item in items], np.int64),
+        ignored=crowd & (not crowds_count),
+        size=size,
+        source=source,
+    )

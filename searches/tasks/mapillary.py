@@ -1,0 +1,111 @@
+"""``mapillary``: Mapillary Vistas, version 1.2 or 2.0; ``mapillary-v2`` asks for version 2.0 where both are there.
+
+Version 1.2 alone: ``config.json``, ``training/images``, ``training/labels``. The package of version 2.0 holds both:
+``config_v1.2.json``, ``config_v2.0.json``, ``training/images``, ``training/v1.2/labels``, ``training/v2.0/labels``.
+Masks are palette or grey PNGs of indices into the configuration's list. What it marks ``evaluate: false`` is void.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from archspace.errors import FieldError, InputError
+from searches.tasks.dataset import VOID, Request
+from searches.tasks.images import list_images
+from searches.tasks.listing import Listing, Told
+from searches.tasks.maskfiles import mask_pictures, values_of
+from searches.tasks.reading import listed
+
+FOLDERS = {"train": "training", "val": "validation"}
+VERSIONS = ("1.2", "2.0")
+
+
+@listed("mapillary", tasks=("segmentation",))
+def list_mapillary(request: Request, told: Told) -> Listing:
+    """Lists one split in version 1.2 where it is there, as the papers use it, else in 2.0.
+
+    Raises:
+        InputError: a folder or the configuration is missing or wrong.
+    """
+    return _listing(request, told, VERSIONS)
+
+
+@listed("mapillary-v2", tasks=("segmentation",))
+def list_mapillary_v2(request: Request, told: Told) -> Listing:
+    """Lists one split in version 2.0.
+
+    Raises:
+        InputError: a folder or the configuration is missing or wrong.
+    """
+    return _listing(request, told, ("2.0",))
+
+
+def _listing(request: Request, told: Told, versions: tuple[str, ...]) -> Listing:
+    root = request.folder
+    if request.split not in FOLDERS:
+        rule = "Mapillary Vistas has no labels for it (splits: train, val)"
+        raise FieldError("data.split", request.split, rule, "val")
+    folder = root / FOLDERS[request.split]
+    config, masks = _version(root, folder, versions)
+    labels = read_labels(config)
+    learnt = {value: label for value, label in enumerate(labels) if label["evaluate"]}
+    meaning = dict.fromkeys(range(len(labels)), VOID) | {value: i for i, value in enumerate(learnt)}
+    values = values_of(meaning | {VOID: VOID}, f"an index 0..{len(labels) - 1} into {config.name}")
+    images = list_images(folder / "images")
+    return Listing(
+        pictures=mask_pictures(
+            root, [(image, masks / f"{image.stem}.png") for image in images], values, told
+        ),
+        classes=_names(list(learnt.values())),
+        void=VOID,
+        categories=tuple(_category(label) for label in learnt.values()),
+        key={"values": values.key},
+    )
+
+
+def _version(root: Path, folder: Path, versions: tuple[str, ...]) -> tuple[Path, Path]:
+    """The configuration and the folder of masks of the first version that is there."""
+    for version in versions:
+        masks = folder / f"v{version}" / "labels"
+        if masks.is_dir():
+            return root / f"config_v{version}.json", masks
+    if "1.2" in versions and (folder / "labels").is_dir():
+        return root / "config.json", folder / "labels"
+    wanted = " or ".join(f"v{version}/labels" for version in versions)
+    raise InputError(f"{folder}: has no folder {wanted}")
+
+
+def read_labels(path: Path) -> list[dict[str, Any]]:
+    """The configuration's labels: ``name``, ``readable`` and ``evaluate`` of each.
+
+    Raises:
+        InputError: the file is missing, not JSON, or has no list of such labels.
+    """
+    try:
+        labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
+        found: list[dict[str, Any]] = [
+            {"name": str(label["name"]), "readable": str(label.get("readable", label["name"])),
+             "evaluate": bool(label.get("evaluate", True))}
+            for label in labels
+        ]  # fmt: skip
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: must hold a list 'labels' of objects with a 'name': {error}") from error
+    learnt = sum(1 for label in found if label["evaluate"])
+    if not 1 <= learnt <= VOID:
+        raise InputError(f"{path}: has {learnt} labels to evaluate; must be 1 to {VOID}")
+    return found
+
+
+def _names(labels: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The readable names, or the full ones where those are not unique."""
+    readable = tuple(label["readable"] for label in labels)
+    return readable if len(set(readable)) == len(readable) else tuple(label["name"] for label in labels)
+
+
+def _category(label: dict[str, Any]) -> str:
+    """``construction`` of ``construction--barrier--curb``."""
+    return str(label["name"]).split("--")[0]

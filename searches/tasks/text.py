@@ -1,0 +1,164 @@
+"""Text for language models, in the layout of WikiText and of the Penn Treebank: one file a split.
+
+ROOT holds ``wiki.train.tokens``, ``wiki.valid.tokens``, ``wiki.test.tokens``; or ``ptb.train.txt``, ...; or
+``train.txt``, ``valid.txt`` (``val.txt``), ``test.txt``. Words are what white space separates, and every line, an
+empty one too, ends in ``<eos>``, as these corpora are counted. ROOT may also be one text file: its first 80 % of
+lines are then train, the next 10 % val and the rest test.
+
+The vocabulary is train's words by falling frequency, equally frequent ones in the order of their first appearance.
+A word of another split that is not among them is ``<unk>``, which is added at the end where train has none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archspace.errors import FieldError, InputError, closest
+from searches.tasks.cache import Item, cached, stamp
+from searches.tasks.dataset import SPLITS
+
+UNKNOWN, END = "<unk>", "<eos>"
+VERSION = 1
+_NAMES = {"train": "train", "valid": "val", "validation": "val", "val": "val", "test": "test"}
+_FILE = re.compile(r"(?:[\w-]+\.)?(train|validation|valid|val|test)\.(?:txt|tokens)")
+_PARTS = {"train": (0.0, 0.8), "val": (0.8, 0.9), "test": (0.9, 1.0)}
+_TEXT_SUFFIXES = (".txt", ".tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TextSplit:
+    """One split of a text.
+
+    Attributes:
+        tokens: int64 (L,): indices into ``vocabulary``; may be a read-only memory map.
+        vocabulary: the words, the same for all splits of a data set.
+        name: the file, and its part where one file holds all splits.
+    """
+
+    tokens: NDArray[np.int64]
+    vocabulary: tuple[str, ...]
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+def text_files(root: Path) -> dict[str, Path]:
+    """Split -> the file that it is read from; empty where ``root`` is no text data set."""
+    if root.is_file():
+        return dict.fromkeys(SPLITS, root) if root.suffix in _TEXT_SUFFIXES else {}
+    if not root.is_dir():
+        return {}
+    found: dict[str, Path] = {}
+    for path in sorted(root.iterdir()):
+        match = _FILE.fullmatch(path.name)
+        if match and path.is_file():
+            found.setdefault(_NAMES[match[1]], path)
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def load_text(root: Path, split: str, *, splits: Mapping[str, str] | None = None) -> TextSplit:
+    """One split as indices of words; the second time it comes from the cache.
+
+    Args:
+        root: a folder or a text file.
+        split: ``train``, ``val`` or ``test``.
+        splits: split -> the one whose file is read in its place (``{"train": "valid"}`` where there is no train);
+            a split that is not named keeps its own.
+
+    Raises:
+        FieldError: an argument breaks a rule.
+        InputError: there is no file for the split or for train, or one cannot be read.
+    """
+    if split not in SPLITS:
+        raise FieldError("data.split", split, "unknown split", closest(str(split), list(SPLITS)))
+    root = Path(root).expanduser().resolve()
+    files = _mapped(root, splits or {})
+    for needed in ("train", split):
+        if needed not in files:
+            there = ", ".join(files) or "none"
+            more = "; the vocabulary comes from it" if needed == "train" else ""
+            hint = (
+                f'; splits={{"{needed}": "{next(iter(files))}"}} takes another in its place' if files else ""
+            )
+            raise InputError(
+                f"{root}: has no text file of split {needed!r}{more} (splits here: {there}){hint}"
+            )
+    (source, path), (learnt, train) = files[split], files["train"]
+    part = _PARTS[source] if root.is_file() else (0.0, 1.0)
+    learnt_part = _PARTS[learnt] if root.is_file() else (0.0, 1.0)
+    key = {
+        "layout": "text", "split": split, "version": VERSION, "part": part, "learnt_part": learnt_part,
+        "sources": [stamp(file, file.parent) for file in (path, train)], "root": str(root),
+    }  # fmt: skip
+
+    @cache
+    def made() -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        vocabulary = vocabulary_of(_words(train, learnt_part))
+        text = "\n".join(vocabulary).encode()
+        return _indices(_words(path, part), vocabulary), np.frombuffer(text, np.uint8)
+
+    def lengths(_: int) -> tuple[NDArray[Any]]:
+        return (np.array([len(array) for array in made()], np.int64),)
+
+    length = cached({**key, "what": "lengths"}, 1, {"lengths": Item((2,), "int64")}, lengths)["lengths"][0]
+    items = {"tokens": Item((int(length[0]),), "int64"), "words": Item((int(length[1]),), "uint8")}
+    arrays = cached(key, 1, items, lambda _: made())
+    name = path.name if part == (0.0, 1.0) else f"{path.name}, {source}"
+    return TextSplit(
+        tokens=arrays["tokens"][0],
+        vocabulary=tuple(arrays["words"][0].tobytes().decode().split("\n")),
+        name=name,
+    )
+
+
+def vocabulary_of(words: list[str]) -> tuple[str, ...]:
+    """The words by falling frequency, then first appearance; ``<unk>`` at the end where it is not among them."""
+    counts = Counter(words)  # keeps the order of first appearance, and most_common is stable
+    found = tuple(word for word, _ in counts.most_common())
+    return found if UNKNOWN in counts else (*found, UNKNOWN)
+
+
+def _mapped(root: Path, splits: Mapping[str, str]) -> dict[str, tuple[str, Path]]:
+    """Split -> (the split whose text it is, its file), with the caller's mapping applied."""
+    if not root.exists():
+        raise FieldError("data.root", str(root), "no such file or folder")
+    files = text_files(root)
+    found = {split: (split, path) for split, path in files.items()}
+    for split, other in splits.items():
+        source = _NAMES.get(other)
+        if split not in SPLITS or source not in files:
+            rule = f"maps one of {', '.join(SPLITS)} to a split that {root} has"
+            raise FieldError("splits", {split: other}, rule, ", ".join(files) or "none")
+        found[split] = (source, files[source])
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def _words(path: Path, part: tuple[float, float]) -> list[str]:
+    """The words of the lines between two shares of a file."""
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    first, last = (round(share * len(lines)) for share in part)
+    words = [word for line in lines[first:last] for word in (*line.split(), END)]
+    if len(words) <= last - first:
+        raise InputError(f"{path}: holds no word{'' if part == (0.0, 1.0) else ' in this part'}")
+    return words
+
+
+def _indices(words: list[str], vocabulary: tuple[str, ...]) -> NDArray[np.int64]:
+    index = {word: i for i, word in enumerate(vocabulary)}
+    unknown = index[UNKNOWN]
+    return np.fromiter((index.get(word, unknown) for word in words), np.int64, len(words))

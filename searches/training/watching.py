@@ -1,0 +1,159 @@
+"""What a person sees of a training run: a live line and a table of epochs; history and curves in its folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+
+from analysis.curves import HISTORY_FILE, curves_figure, read_history
+from analysis.images import write_html, write_png
+from searches.tasks.base import Evaluation, Size
+from searches.training.config import TrainConfig
+from searches.training.history import write_history
+from searches.training.loop import Epoch, Step, Watch
+
+log = logging.getLogger(__name__)
+
+CURVES_FILE = "curves.html"
+CURVES_PICTURE = "curves.png"
+
+
+class Watches(Watch):
+    """Several that follow a run as one; leaving the block closes those that have a ``close``."""
+
+    def __init__(self, *watches: Watch) -> None:
+        self.watches = watches
+        self.stack = ExitStack()
+
+    def __enter__(self) -> Watches:
+        for watch in self.watches:
+            close = getattr(watch, "close", None)
+            if close is not None:
+                self.stack.callback(close)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stack.close()
+
+    def begun(self, done: Sequence[Epoch]) -> None:
+        """Tells all."""
+        for watch in self.watches:
+            watch.begun(done)
+
+    def step(self, step: Step) -> None:
+        """Tells all."""
+        for watch in self.watches:
+            watch.step(step)
+
+    def evaluated(self, network: nn.Module, found: Evaluation, seen: int, size: Size | None) -> None:
+        """Tells all."""
+        for watch in self.watches:
+            watch.evaluated(network, found, seen, size)
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Tells all."""
+        for watch in self.watches:
+            watch.epoch(epoch)
+
+
+class Recorder(Watch):
+    """``history.csv`` after every epoch, ``curves.html`` after every evaluation and in the end."""
+
+    def __init__(self, folder: Path, label: str, metric: str) -> None:
+        self.folder, self.label, self.metric = folder, label, metric
+        self.history: list[Epoch] = []
+        self.value: float | None = None
+
+    def begun(self, done: Sequence[Epoch]) -> None:
+        """Takes over the epochs of an interrupted run."""
+        self.history = list(done)
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Writes the history, and the curves where there is something new to see in them."""
+        self.history.append(epoch)
+        write_history(self.folder, self.history)
+        if epoch.value is not None:
+            self.draw()
+
+    def evaluated(self, network: nn.Module, found: Evaluation, seen: int, size: Size | None) -> None:
+        """Keeps the value for the last epoch, which a recipe without evaluations leaves to the end."""
+        self.value = found.value
+
+    def draw(self) -> None:
+        """Writes ``curves.html``."""
+        write_html(self._figure(), self.folder / CURVES_FILE)
+
+    def finish(self) -> None:
+        """Writes the curves of the whole run, as a picture too where a browser is there to draw it."""
+        if self.history and self.history[-1].value is None:
+            self.history[-1] = replace(self.history[-1], value=self.value)
+        write_history(self.folder, self.history)
+        self.draw()
+        write_png(self._figure(), self.folder / CURVES_PICTURE)
+
+    def _figure(self) -> Any:
+        rows = read_history(self.folder / HISTORY_FILE)
+        return curves_figure(rows, title=f"{self.label}: {len(rows)} epochs", metric=self.metric)
+
+
+class Shown(Watch):
+    """A live line (loss, metric, images/s, time left) on a terminal, and a table of epochs there and in the log."""
+
+    HEADER = ("epoch", "stage", "loss", "metric", "lr", "images/s", "waiting")
+
+    def __init__(self, config: TrainConfig, metric: str, console: Console) -> None:
+        stages = config.training.plan()
+        self.total, self.stages = sum(stage.epochs for stage in stages), len(stages)
+        self.metric, self.value, self.console = metric, "", console
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn(),
+            console=console, transient=True, disable=not console.is_terminal,
+        )  # fmt: skip
+        self.line = self.bar.add_task("epochs", total=self.total, note="")
+
+    def __enter__(self) -> Shown:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def begun(self, done: Sequence[Epoch]) -> None:
+        """Starts the bar where the run stands; the head of the table."""
+        self.bar.reset(self.line, completed=len(done))
+        if len(done) < self.total:
+            self._row([self.metric if name == "metric" else name for name in self.HEADER])
+
+    def step(self, step: Step) -> None:
+        """Moves the bar."""
+        stage = f", stage {step.stage} of {self.stages}" if self.stages > 1 else ""
+        self.bar.update(
+            self.line,
+            completed=step.epoch - 1 + step.step / step.steps,
+            description=f"epoch {step.epoch} of {self.total}{stage}",
+            note=f"loss {step.loss:.4f}{self.value}, {step.images_per_second:.1f} images/s",
+        )
+
+    def epoch(self, epoch: Epoch) -> None:
+        """A row of the table."""
+        if epoch.value is not None:
+            self.value = f", {self.metric} {epoch.value:.2f}"
+        speed = epoch.images / epoch.seconds if epoch.seconds else 0.0
+        value = "" if epoch.value is None else f"{epoch.value:.2f}"
+        number, stage = f"{epoch.number}/{self.total}", f"{epoch.stage}/{self.stages}"
+        loss, rate = f"{epoch.loss:.4f}", f"{epoch.rate:.3g}"
+        self._row([number, stage, loss, value, rate, f"{speed:.1f}", f"{100 * epoch.waiting:.1f} %"])
+
+    def _row(self, cells: Sequence[str]) -> None:
+        text = "  ".join(f"{cell:>9}" for cell in cells)
+        log.info("%s", text)
+        if self.console.is_terminal:
+            self.console.print(text, highlight=False)

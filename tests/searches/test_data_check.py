@@ -1,0 +1,171 @@
+"""``archspace data check`` and how a folder's layout is seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from archspace.errors import InputError
+from searches.tasks.dataset import layouts
+from searches.tasks.identify import SIGNS, TEXT, identify
+from tests.searches.layout_files import coco, mask, photo, voc_list, voc_picture, voc_xml
+from tests.searches.test_mask_layouts import CURB, city, described, vistas
+from tests.searches.test_search_command import _archspace, _refused
+
+pytestmark = pytest.mark.usefixtures("cache_folder")
+
+
+def checked(root: Path, *options: object, problems: bool = False) -> dict[str, Any]:
+    told = _archspace("data", "check", root, "--json", "--out", root.parent / "out", *options)
+    assert told.returncode == int(problems), told.stderr
+    result: dict[str, Any] = json.loads(told.stdout)
+    return result
+
+
+def test_every_layout_is_seen_from_its_folder(tmp_path: Path) -> None:
+    city(tmp_path / "cityscapes", "ulm_1_1", [[7]])
+    vistas(tmp_path / "mapillary", None, [CURB], [[0]])
+    coco(tmp_path / "coco", [{}])
+    voc_picture(tmp_path / "voc", "a", [])
+    voc_picture(tmp_path / "devkit" / "VOCdevkit" / "VOC2007", "a", [])
+    described(tmp_path / "masks")
+    photo(tmp_path / "segnet" / "train" / "a.png")
+    (tmp_path / "segnet" / "trainannot").mkdir()
+    (tmp_path / "segnet" / "train.txt").write_text("/SegNet/CamVid/train/a.png\n")
+    photo(tmp_path / "imagefolder" / "train" / "cat" / "a.png")
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "wiki.train.tokens").write_text("a\n")
+    seen = {folder.name: identify(folder) for folder in sorted(tmp_path.iterdir()) if folder.name != "cache"}
+    assert seen == {**{name: name for name in SIGNS}, "devkit": "voc"}
+    assert set(SIGNS) - {TEXT} <= set(layouts())
+    with pytest.raises(InputError, match="no layout that is known"):
+        identify(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        identify(tmp_path / "none")
+
+
+def test_boxes_are_counted_and_every_fault_is_listed(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for name in ("a", "b", "c", "d"):
+        voc_picture(root, name, [("dog", 1, 1, 6, 4), ("cat", 2, 2, 3, 3)], difficult=[1])
+    voc_list(root, "train", ["a", "b", "c", "d", "lost"])
+    voc_list(root, "val", ["a"])
+    voc_xml(root / "Annotations" / "b.xml", [("dog", 5, 5, 4, 8), ("dog", 1, 1, 2, 2)])
+    (root / "JPEGImages" / "c.jpg").write_bytes(b"no image")
+    (root / "Annotations" / "d.xml").write_text("<a>")
+    result = checked(root, problems=True)
+    assert (result["layout"], result["task"]) == ("voc", "detection")
+    assert result["tasks"] == {"detection": ["train", "val"], "multilabel": ["train", "val"]}
+    train = result["splits"]["train"]
+    assert (train["images"], train["readable"], train["boxes"], train["ignored_boxes"]) == (5, 2, 3, 1)
+    assert train["classes"]["dog"] == {"images": 2, "boxes": 2}
+    assert train["classes"]["cat"] == {"images": 1, "boxes": 1}
+    assert train["sizes"] == {"height": [8, 8, 8], "width": [12, 12, 12], "distinct": 1}
+    assert train["modes"] == {"RGB": 2}
+    listed = {entry["file"]: entry["problem"] for entry in train["listed"]}
+    assert listed["JPEGImages/lost.jpg"].startswith("no such image")
+    assert listed["Annotations/d.xml"].startswith("is not XML")
+    assert listed["JPEGImages/c.jpg"].startswith("is not an image")
+    assert "box 1 (dog: 4, 4, 4, 8) has no area" in listed["JPEGImages/b.jpg"]
+    assert result["in_two_splits"] == [{"file": "JPEGImages/a.jpg", "problem": "is in train and in val"}]
+    assert result["problems"] == train["problems"] + 1 == 5
+    with Image.open(result["sheets"]["train"]) as sheet:
+        assert sheet.format == "PNG"
+        assert min(sheet.size) > 100
+    assert json.loads((tmp_path / "out" / "check.json").read_text()) == result
+    few = checked(root, "--split", "train", "--most", 1, problems=True)
+    assert len(few["splits"]["train"]["listed"]) == 1
+    assert few["splits"]["train"]["problems"] == 4
+
+
+def test_masks_are_counted_by_pixel(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    described(root)
+    values = np.zeros((8, 12), np.uint8)
+    values[:2], values[-1] = 1, 255
+    for name, mode in (("a", "RGB"), ("b", "L"), ("c", "RGBA"), ("d", "I;16"), ("e", "RGB"), ("f", "RGB")):
+        photo(root / "images" / "training" / f"{name}.png", mode=mode)
+        mask(root / "labels" / "training" / f"{name}.png", values if name != "e" else values + 1)
+    (root / "labels" / "training" / "f.png").unlink()
+    mask(root / "labels" / "training" / "d.png", values[:5])
+    result = checked(root, problems=True)["splits"]["train"]
+    assert result["classes"] == {"road": {"images": 3, "pixels": 180}, "sky": {"images": 3, "pixels": 72}}
+    assert (result["pixels"], result["void_pixels"]) == (288, 36)
+    assert result["modes"] == {"RGB": 2, "L": 1, "RGBA": 1, "I;16": 1}
+    listed = {entry["file"]: entry["problem"] for entry in result["listed"]}
+    assert "has no mask" in listed["images/training/f.png"]
+    told = " ".join(listed.values())
+    assert "e.png: has value 2 in 24 pixels; must be a class 0..1, or void 255" in told
+    assert "d.png: is 5x12, its image 8x12" in told
+    assert len(listed) == 3
+
+
+def test_folders_of_classes(tmp_path: Path) -> None:
+    """As ImageNet lies: train and val with one folder a wnid."""
+    root = tmp_path / "data"
+    for split, count in (("train", 3), ("val", 1)):
+        for name in ("n01440764", "n01443537"):
+            for number in range(count):
+                photo(root / split / name / f"{name}_{number}.JPEG", (8 + number, 12))
+    (root / "train" / "n01440764" / "n01440764_1.JPEG").write_bytes(b"")
+    (root / "train" / "n02").mkdir()
+    photo(root / "val" / "n03" / "a.JPEG")
+    result = checked(root, problems=True)
+    train, val = result["splits"]["train"], result["splits"]["val"]
+    assert result["tasks"] == {"classification": ["train", "val"]}
+    assert train["classes"] == {"n01440764": {"images": 2}, "n01443537": {"images": 3}}
+    assert train["sizes"]["height"] == [8, 9, 10]
+    assert [entry["file"] for entry in train["listed"]] == ["train/n02", "train/n01440764/n01440764_1.JPEG"]
+    assert val["listed"][0]["problem"].startswith("class 'n03' is not in train")
+    assert val["readable"] == 2
+
+
+def test_tasks_and_splits_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    coco(root, [{"segmentation": [[0, 0, 4, 0, 4, 4]]}], sizes=((8, 12), (6, 5)))
+    assert next(iter(checked(root, "--task", "segmentation")["splits"]["train"]["classes"])) == "background"
+    assert checked(root, "--task", "multilabel")["splits"]["train"]["classes"]["person"] == {"images": 1}
+    assert checked(root)["splits"]["train"]["sizes"] == {
+        "height": [6, 7, 8],
+        "width": [5, 8, 12],
+        "distinct": 2,
+    }
+    for options, words in (
+        (("--split", "val"), "has no such split (here: train)"),
+        (("--split", "trian"), "unknown split"),
+        (("--task", "classification"), "does not serve it"),
+        (("--layout", "cocoo"), "unknown data.layout"),
+        (("--layout", "digits"), "is built in"),
+        (("--layout", "cityscapes"), "leftImg8bit/train: no such folder"),
+    ):
+        _refused(_archspace("data", "check", root, "--out", tmp_path / "no", *options), words)
+    _refused(_archspace("data", "check", tmp_path / "none"), "no such folder")
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_text_is_checked_and_people_can_read_it(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("a b [c]\n")
+    (tmp_path / "valid.txt").write_text("a z\n")
+    told = _archspace("data", "check", tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "val: 3 tokens in valid.txt, 33.33 % of them <unk>" in told.stdout
+    assert "no problems" in told.stdout
+
+
+def test_real_data_have_no_faults(shared: Path, tmp_path: Path) -> None:
+    told = _archspace(
+        "data", "check", shared / "data" / "bccd_voc", "--split", "val", "--json", "--out", tmp_path / "out"
+    )
+    assert told.returncode == 0, told.stderr
+    result = json.loads(told.stdout)["splits"]["val"]
+    assert (result["images"], result["boxes"], result["problems"]) == (87, 1138, 0)
+    assert {name: row["boxes"] for name, row in result["classes"].items()} == {
+        "Platelets": 83,
+        "RBC": 968,
+        "WBC": 87,
+    }

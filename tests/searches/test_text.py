@@ -1,0 +1,113 @@
+"""Text data sets: tokens as the corpora are counted, the vocabulary, splits and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archspace.errors import InputError
+from searches.tasks import text
+from searches.tasks.text import TextSplit, load_text, text_files
+
+pytestmark = pytest.mark.usefixtures("cache_folder")
+
+
+def words(split: TextSplit) -> list[str]:
+    return [split.vocabulary[i] for i in split.tokens]
+
+
+def write(root: Path, **files: str) -> Path:
+    root.mkdir(exist_ok=True, parents=True)
+    for name, content in files.items():
+        (root / name.replace("__", ".")).write_text(content, encoding="utf-8")
+    return root
+
+
+def test_words_line_ends_and_the_order_of_the_vocabulary(tmp_path: Path) -> None:
+    write(tmp_path, train__txt=" b a b \n\n c\u2028é <unk> \n", valid__txt="a zebra\n", test__txt="c")
+    train = load_text(tmp_path, "train")
+    assert train.vocabulary == ("<eos>", "b", "a", "c", "é", "<unk>")
+    assert words(train) == ["b", "a", "b", "<eos>", "<eos>", "c", "é", "<unk>", "<eos>"]
+    assert train.tokens.dtype == np.int64
+    assert train.name == "train.txt"
+    assert words(load_text(tmp_path, "val")) == ["a", "<unk>", "<eos>"]
+    assert words(load_text(tmp_path, "test")) == ["c", "<eos>"]
+    assert load_text(tmp_path, "val").vocabulary == train.vocabulary
+
+
+def test_unknown_is_added_where_train_has_none(tmp_path: Path) -> None:
+    write(tmp_path, train__txt="a a b\n", val__txt="c\n")
+    assert load_text(tmp_path, "train").vocabulary == ("a", "b", "<eos>", "<unk>")
+    assert words(load_text(tmp_path, "val")) == ["<unk>", "<eos>"]
+
+
+@pytest.mark.parametrize("pattern", ["wiki.{}.tokens", "ptb.{}.txt", "{}.txt", "{}.tokens"])
+def test_the_names_of_the_corpora(tmp_path: Path, pattern: str) -> None:
+    for split in ("train", "valid", "test"):
+        (tmp_path / pattern.format(split)).write_text(f"{split} x\n")
+    (tmp_path / "notes.txt").write_text("no split")
+    assert {split: path.name for split, path in text_files(tmp_path).items()} == {
+        "train": pattern.format("train"), "val": pattern.format("valid"), "test": pattern.format("test"),
+    }  # fmt: skip
+    assert words(load_text(tmp_path, "train")) == ["train", "x", "<eos>"]
+
+
+def test_one_file_is_divided_by_lines(tmp_path: Path) -> None:
+    path = tmp_path / "all.txt"
+    path.write_text("".join(f"w{i}\n" for i in range(20)))
+    parts = {split: load_text(path, split) for split in ("train", "val", "test")}
+    assert [len(part) // 2 for part in parts.values()] == [16, 2, 2]
+    assert words(parts["train"])[0] == "w0"
+    assert words(parts["test"]) == ["<unk>", "<eos>"] * 2
+    assert parts["val"].name == "all.txt, val"
+
+
+def test_a_missing_train_is_said_and_can_be_mapped(tmp_path: Path) -> None:
+    write(tmp_path, valid__txt="a b\n", test__txt="b c\n")
+    with pytest.raises(
+        InputError, match=r"no text file of split 'train'; the vocabulary .*\(splits here: val, test\)"
+    ):
+        load_text(tmp_path, "test")
+    mapped = {"train": "valid"}
+    assert words(load_text(tmp_path, "train", splits=mapped)) == ["a", "b", "<eos>"]
+    assert words(load_text(tmp_path, "test", splits=mapped)) == ["b", "<unk>", "<eos>"]
+    for wrong in ({"train": "dev"}, {"trian": "test"}, {"val": "train"}):
+        with pytest.raises(InputError, match=r"splits: .*maps one of train, val, test to a split"):
+            load_text(tmp_path, "test", splits=wrong)
+
+
+def test_what_is_wrong_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        load_text(tmp_path / "none", "train")
+    with pytest.raises(InputError, match="unknown split"):
+        load_text(tmp_path, "valid")
+    with pytest.raises(InputError, match="splits here: none"):
+        load_text(tmp_path, "train")
+    write(tmp_path, train__txt="\n\n")
+    with pytest.raises(InputError, match=r"train\.txt: holds no word"):
+        load_text(tmp_path, "train")
+    (tmp_path / "train.txt").write_bytes(b"abc \xff\n")
+    with pytest.raises(InputError, match=r"train\.txt: is not UTF-8 text: .* at byte 4"):
+        load_text(tmp_path, "train")
+
+
+def test_a_text_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, train__txt="a b\n")
+    load_text(tmp_path, "train")
+    with monkeypatch.context() as patch:
+        patch.setattr(text, "vocabulary_of", lambda words: pytest.fail("read again"))
+        assert words(load_text(tmp_path, "train")) == ["a", "b", "<eos>"]
+    write(tmp_path, train__txt="a b c\n")
+    assert words(load_text(tmp_path, "train")) == ["a", "b", "c", "<eos>"]
+
+
+def test_wikitext2_is_as_long_as_published(shared: Path) -> None:
+    """Merity et al. 2016, table 1: 217,646 tokens of validation and 245,569 of test."""
+    root = shared / "data" / "wikitext2"
+    val, test = (load_text(root, split, splits={"train": "valid"}) for split in ("val", "test"))
+    assert (len(val), len(test)) == (217_646, 245_569)
+    assert val.vocabulary == test.vocabulary
+    assert {"<unk>", "<eos>", "the"} <= set(val.vocabulary[:12])
+    assert val.tokens.max() == len(val.vocabulary) - 1
