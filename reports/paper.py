@@ -1,0 +1,152 @@
+"""The papers' tables beside our counts: which published costs our networks have, and which they contradict. No torch.
+
+Each row of ``published/*.csv`` has its source, whether it was quoted or read off a figure, and the preset that it is
+about (none where archspace has no such network, or the row does not say which size). Numbers stay text, as printed:
+their last digit says how exact they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+import pandas as pd
+
+from analysis.complexity import count
+from archspace.errors import InputError, SpecError
+from archspace.plan import Conv, Deconv, NormAct, placed_layers
+from archspace.presets import PRESETS
+from archspace.spec import ArchSpec
+from archspace.specs import parse_changes, parse_size
+
+TABLES = ("classification", "segmentation", "detection")
+CONTRADICTIONS = "contradictions"
+COST_COLUMNS = {"params_M": 1e6, "macs_M": 1e6, "macs_G": 1e9}
+"""Columns of costs and their unit."""
+
+
+def published(table: str) -> pd.DataFrame:
+    """A table of published numbers; every cell is text, empty where nothing is published.
+
+    Raises:
+        InputError: there is no such table, or a row has too many cells; the message names the file and the line.
+    """
+    path = files("reports") / "published" / f"{table}.csv"
+    if table not in (*TABLES, CONTRADICTIONS):
+        raise InputError(f"published: {table!r}: no such table; there are {', '.join(TABLES)}")
+    try:
+        with path.open(encoding="utf-8") as file:
+            return pd.read_csv(file, dtype=str, keep_default_na=False)
+    except pd.errors.ParserError as error:
+        raise InputError(f"{path}: {str(error).strip()}") from None
+
+
+def spec_of(row: pd.Series) -> ArchSpec | None:
+    """The network that a row is about, with the row's classes, at its input size where the network takes that.
+
+    ``None`` where archspace has no such network.
+
+    Raises:
+        InputError: the row names a preset that there is not.
+    """
+    if not row["preset"]:
+        return None
+    if row["preset"] not in PRESETS:
+        raise InputError(f"published: {row['preset']!r}: no such preset")
+    changes = parse_changes([row["changes"]]) if row.get("changes") else {}
+    if row.get("classes"):
+        changes["classes"] = int(row["classes"])
+    spec = PRESETS[row["preset"]].spec.replace(**changes)
+    try:
+        return spec.replace(input_size=parse_size(row["input_size"])) if row["input_size"] else spec
+    except SpecError:
+        return spec
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A published cost beside ours.
+
+    Attributes:
+        table, row: where it stands; rows from 0.
+        column: ``params_M``, ``macs_M`` or ``macs_G``.
+        published: as printed.
+        counted: ours in the column's unit, unrounded.
+    """
+
+    table: str
+    row: int
+    network: str
+    dataset: str
+    preset: str
+    input_size: str
+    column: str
+    published: str
+    counted: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether ours, rounded or cut off, gives the printed digits."""
+        return abs(float(self.published) - self.counted) < last_digit(self.published)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from others in the list of contradictions."""
+        return (self.table, self.preset, self.input_size, self.dataset, self.column, self.published)
+
+
+def last_digit(text: str) -> float:
+    """The value of one unit of the last printed digit.
+
+    >>> last_digit("28.37"), last_digit("284")
+    (0.01, 1.0)
+    """
+    return float(10.0 ** -len(text.partition(".")[2]))
+
+
+def comparisons(table: str) -> Iterator[Comparison]:
+    """Every published cost of a network that archspace has.
+
+    The column ``convention`` says what the source counts: ``conv`` (convolutions alone), ``edgenets`` (and half an
+    operation for each output with a bias), ``all`` (linear and transposed ones too), ``slim`` (``all``, and parameters
+    without those of batch norms). Rows with another counter have parameters compared alone.
+    """
+    for index, row in published(table).iterrows():
+        spec = spec_of(row)
+        if spec is None:
+            continue
+        cost = count(spec)
+        fits = not row["input_size"] or spec.input_size == parse_size(row["input_size"])
+        total = cost.total
+        counts = {
+            "conv": total.conv_macs, "edgenets": total.conv_macs + total.half_biases,
+            "all": cost.macs, "slim": cost.macs,
+        }  # fmt: skip
+        macs = counts.get(row["convention"]) if fits else None
+        params = cost.params - (norm_params(spec) if row["convention"] == "slim" else 0)
+        for column, unit in COST_COLUMNS.items():
+            text = row.get(column, "")
+            ours = params if column.startswith("params") else macs
+            if text and ours is not None:
+                yield Comparison(
+                    table, int(str(index)), row["network"], row["dataset"], row["preset"], row["input_size"], column,
+                    text, ours / unit,
+                )  # fmt: skip
+
+
+def norm_params(spec: ArchSpec) -> int:
+    """Scales and shifts of a network's batch norms."""
+    total = 0
+    for placed in placed_layers(spec.plan):
+        layer = placed.layer
+        if isinstance(layer, NormAct) and layer.norm is not None:
+            total += 2 * layer.channels
+        elif isinstance(layer, Conv | Deconv) and layer.norm is not None:
+            total += 2 * layer.out_channels
+    return total
+
+
+def contradictions() -> list[Comparison]:
+    """Published costs that ours contradict; ``published/contradictions.csv`` has the reason for each."""
+    return [one for table in TABLES for one in comparisons(table) if not one.agrees]
