@@ -118,7 +118,7 @@ def _members(archive: Path, folder: Path) -> Iterator[Member]:
     if begins_as_zip:
         yield from _zip_members(archive, folder)
     elif tarfile.is_tarfile(archive):
-        yield from _tar_members(archive, folder)
+        yield from _tar_members(archive)
     else:
         raise FetchError(f"{archive.name}: is neither a zip nor a tar file")
 
@@ -139,14 +139,10 @@ def _zip_members(archive: Path, folder: Path) -> Iterator[Member]:
                 yield Member(name, entry.file_size, lambda entry=entry: opened.open(entry))  # type: ignore[misc]
 
 
-def _tar_members(archive: Path, folder: Path) -> Iterator[Member]:
+def _tar_members(archive: Path) -> Iterator[Member]:
     with tarfile.open(archive) as opened:
         for entry in opened:
             name = _inside(entry.name, archive)
-            try:
-                tarfile.data_filter(entry, str(folder))
-            except tarfile.FilterError as error:
-                raise FetchError(f"{archive.name}: {name!r} is not unpacked: {error}") from None
             if not (entry.isreg() or entry.isdir()):
                 raise FetchError(f"{archive.name}: {name!r} is a link or device; not unpacked")
             if entry.isreg():
