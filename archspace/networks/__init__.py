@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from archspace.networks import (  # noqa: F401  (they enter their classes)
-    dicenet,
     eru,
     espnet,
     espnetv2,
     factorised,
-    mobile,
+    staged,
 )

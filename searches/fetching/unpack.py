@@ -23,7 +23,7 @@ from archspace.files import unwritable
 from searches.fetching.web import FetchError
 
 _BROKEN = (
-    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError,
+    tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError,
 )  # fmt: skip
 _CHUNK = 1 << 20
 

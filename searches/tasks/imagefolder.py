@@ -146,5 +146,5 @@ def _part(train: Source, *, held_out: bool) -> Source:
 def _read_member(archive: zipfile.ZipFile, member: str, name: str) -> bytes:
     try:
         return archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, EOFError) as error:
         raise InputError(f"{name}: cannot be read from the zip: {error}") from error

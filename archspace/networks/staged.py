@@ -1,4 +1,4 @@
-"""The encoder of DiCENet and ShuffleNetV2. Features: ``level1`` to ``level4`` (``level5`` for scores), ``last``."""
+"""Encoders of levels one after the other: DiCENet, ShuffleNets, MobileNets. Features: each level by name, ``last``."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class MaxPool(BlockModule):
 
 
 @MODULES.register("dicenet-level")
+@MODULES.register("mobile-level")
 class Level(BlockModule):
     """Downsample, then repeat the unit. (N, C, H, W) -> (N, C', H/2, W/2)."""
 
@@ -33,8 +34,9 @@ class Level(BlockModule):
 
 
 @MODULES.register("dicenet-encoder")
-class DicenetEncoder(BlockModule):
-    """A convolution, a pooling, levels of units; ShuffleNetV2 ends in ``expand``."""
+@MODULES.register("mobile-encoder")
+class StagedEncoder(BlockModule):
+    """A convolution, an optional pooling, levels of units; ShuffleNetV2 and MobileNetV2 end in ``expand``."""
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """(N, C, H, W) -> features by name."""
