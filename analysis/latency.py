@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from analysis.environment import cpu_model
 from analysis.records import Measurement
 from archspace.errors import FieldError
 
@@ -23,8 +22,6 @@ STABLE = 0.1
 WINDOW = 5
 MOST_WARMUPS = 4
 """Warm-up lasts at most this many times the runs asked for."""
-
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 def measure_latency(
@@ -82,16 +79,6 @@ def measure_latency(
         "load_average_before": load,
     }  # fmt: skip
     return Measurement("latency_ms", how["median"], "ms", "measured", how)
-
-
-def cpu_model() -> str:
-    """The processor's model name, without serial numbers."""
-    with contextlib.suppress(OSError):
-        for line in CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() in ("model name", "Model") and value.strip():
-                return value.strip()
-    return platform.processor() or platform.machine() or "unknown CPU"
 
 
 def _timed(network: Callable[[Tensor], object], x: Tensor) -> float:

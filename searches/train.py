@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from analysis.environment import environment
 from archspace.build import Network, build
 from archspace.checkpoint import WEIGHTS_FILE, save
 from archspace.errors import FieldError, InputError
@@ -220,6 +221,7 @@ def finish(
     result = {
         "run": str(folder), "network": network.spec.label, "arch_id": network.spec.arch_id,
         "images": len(task.val), "split": "val", "origin": "measured", **found.to_dict(),
+        "how": {"device": config.device, "threads": config.threads, "seed": config.seed, **environment()},
     }  # fmt: skip
     write_text(folder / METRICS_FILE, json.dumps(result, indent=2) + "\n")
     if as_json:

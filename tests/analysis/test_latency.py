@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.latency import cpu_model, measure_latency
+from analysis.environment import cpu_model
+from analysis.latency import measure_latency
 from analysis.records import Measurement
 from archspace.errors import InputError
 
