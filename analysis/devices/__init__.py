@@ -1,0 +1,1 @@
+"""Devices that networks are measured on: this machine's CPU, a CUDA GPU, a board over SSH."""

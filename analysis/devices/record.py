@@ -1,0 +1,155 @@
+"""One record for one measured network on one device: every number, how it was taken, and what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from analysis.records import Measurement, Origin
+from archspace.errors import InputError
+
+RECORD_FORMAT = 1
+
+TOTAL = "total"
+"""The key under which ``power_w`` has the sum of the rails that make up the whole device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Milliseconds of one run of a batch.
+
+    Attributes:
+        median, p5, p95, iqr: of the samples.
+        n: how many runs.
+        samples: each of them, in order.
+    """
+
+    median: float
+    p5: float
+    p95: float
+    iqr: float
+    n: int
+    samples: tuple[float, ...]
+
+    @classmethod
+    def of(cls, samples: list[float]) -> Latency:
+        """The spread of samples in milliseconds."""
+        p5, p25, median, p75, p95 = (float(v) for v in np.percentile(samples, (5, 25, 50, 75, 95)))
+        return cls(
+            median=median, p5=p5, p95=p95, iqr=p75 - p25, n=len(samples), samples=tuple(map(float, samples))
+        )
+
+    @property
+    def spread(self) -> float:
+        """Interquartile range as a share of the median."""
+        return self.iqr / self.median
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RailPower:
+    """Watts on a rail: before the load (``None`` if not taken), under load, and the difference."""
+
+    idle: float | None
+    busy: float
+
+    @property
+    def net(self) -> float | None:
+        """Under load, less idle."""
+        return None if self.idle is None else self.busy - self.idle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRecord:
+    """What measuring a network on a device came to.
+
+    Attributes:
+        label, arch_id: the network; ``arch_id`` is ``None`` for a foreign ONNX file.
+        device: as named by ``--device``.
+        runtime: name and version of what ran the network.
+        batch: inputs of a run.
+        latency_ms: of a run of the batch.
+        peak_memory_bytes: largest memory of the run, as ``how["memory_counts"]`` defines it.
+        power_w: by rail, and ``total``.
+        energy_mj: millijoules of one inference: mean power under load times the time of one inference in that
+            window; of the whole device, and net of idle.
+        missing: by quantity (``power_w``, ``energy_mj``, ``clocks``, ``temperature``), why it could not be read.
+        flags: why the record is unstable; empty for a stable one.
+        attempts: times the measurement was taken until it was stable, or given up.
+        how: device model, precision, input size, threads, affinity, clocks and power mode before and after,
+            temperature, warm-up, sampling period, filter, reference network, times of each attempt.
+        origin: ``measured``, or ``predicted`` for a record that a predictor made.
+    """
+
+    label: str
+    arch_id: str | None
+    device: str
+    runtime: str
+    batch: int
+    latency_ms: Latency
+    peak_memory_bytes: int | None = None
+    power_w: Mapping[str, RailPower] | None = None
+    energy_mj: float | None = None
+    energy_net_mj: float | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    attempts: int = 1
+    how: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = "measured"
+
+    @property
+    def stable(self) -> bool:
+        """Whether spread, clocks and reference kept their limits."""
+        return not self.flags
+
+    @property
+    def throughput(self) -> float:
+        """Inferences a second: batch / median latency."""
+        return 1e3 * self.batch / self.latency_ms.median
+
+    def measurements(self) -> dict[str, Measurement]:
+        """Latency, total power and energy as single numbers, those that were taken; the record rides along."""
+        values = {
+            "latency_ms": (self.latency_ms.median, "ms"),
+            "power_w": (self.power_w[TOTAL].busy, "W") if self.power_w else None,
+            "energy_mj": None if self.energy_mj is None else (self.energy_mj, "mJ"),
+        }
+        how = {"record": self.to_dict()}
+        return {
+            name: Measurement(name, found[0], found[1], self.origin, how)
+            for name, found in values.items()
+            if found is not None
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; derived numbers (throughput, net watts, stable) are there to be read."""
+        data = {name: getattr(self, name) for name in self.__slots__}
+        power = self.power_w and {
+            rail: {"idle": watts.idle, "busy": watts.busy, "net": watts.net}
+            for rail, watts in self.power_w.items()
+        }
+        latency = {**asdict(self.latency_ms), "samples": list(self.latency_ms.samples)}
+        return {
+            "format": RECORD_FORMAT, **data, "latency_ms": latency, "power_w": power, "throughput": self.throughput,
+            "missing": dict(self.missing), "flags": list(self.flags), "stable": self.stable, "how": dict(self.how),
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DeviceRecord:
+        """Inverse of :meth:`to_dict`.
+
+        Raises:
+            InputError: written by a newer archspace.
+        """
+        if data.get("format", RECORD_FORMAT) > RECORD_FORMAT:
+            raise InputError(f"record: format {data['format']}: written by a newer archspace")
+        fields = {name: data[name] for name in cls.__slots__ if name in data}
+        latency, power = dict(data["latency_ms"]), data.get("power_w")
+        fields["latency_ms"] = Latency(**{**latency, "samples": tuple(latency["samples"])})
+        fields["power_w"] = power and {
+            rail: RailPower(idle=watts["idle"], busy=watts["busy"]) for rail, watts in power.items()
+        }
+        fields["flags"] = tuple(data.get("flags", ()))
+        return cls(**fields)
