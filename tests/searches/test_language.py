@@ -23,12 +23,15 @@ from searches.evaluating import evaluate
 from searches.tasks.language import LEAST_STREAM, Language, streamed
 from searches.tasks.text import TextSplit, vocabulary_of
 from searches.train import train
+from searches.training.board import Board
 from searches.training.loop import fit
 from searches.training.ranging import RangeQuestion
 from searches.training.recipe import Recipe, Stage
 from searches.training.steps import Stepper
+from searches.training.watching import Watches
 from tests.searches.test_resume import CPU, KillAt, Killed, weights
 from tests.searches.test_task_commands import printed
+from tests.searches.test_watching import _events
 
 WORDS = ("a", "b", "c", "d", "e", "<eos>", "<unk>")
 SPEC: dict[str, Any] = {
@@ -231,6 +234,20 @@ def test_a_step_in_bfloat16_is_nearly_that_in_float32() -> None:
         assert low.dtype == torch.float32
         if full.norm() > 1e-3:
             assert F.cosine_similarity(low.flatten(), full.flatten(), dim=0) > 0.9
+
+
+def test_tensorboard_counts_tokens_and_has_no_pictures(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    task = Language(text(150), text(50))
+    with Watches(Board(tmp_path, task, CPU)) as watch:
+        recipe = Recipe(**{**LEARNS, "epochs": 1}, evaluate_every=1)
+        fit(fresh(), task, recipe, seed=0, device=CPU, watch=watch)
+    events = _events(tmp_path / "tensorboard")
+    assert {"train/tokens_per_second", "val/perplexity", "val/cross_entropy_bits"} <= set(
+        events.Tags()["scalars"]
+    )
+    assert [e.step for e in events.Scalars("train/loss")] == [32, 64, 96, 128]
+    assert not events.Tags()["images"]
 
 
 # ------------------------------------------------------------------------------ commands
