@@ -110,6 +110,10 @@ def front_table(front: pd.DataFrame, objectives: Sequence[Objective], *, title: 
         origins = sorted(set(front[f"{objective.name}_origin"].dropna()))
         table.add_column(f"{header}\n{', '.join(origins) or 'origin unknown'}", justify="right")
         texts.append(column)
+        if f"{objective.name}_again" in front:
+            header, column = scaled_column(objective, front[f"{objective.name}_again"].tolist())
+            table.add_column(f"{header}\nmeasured again", justify="right")
+            texts.append(column)
     for index, row in enumerate(front.to_dict("records")):
         network = row["given"] if isinstance(row["given"], str) else row.get("spec.network", "")
         width = row.get("spec.width")

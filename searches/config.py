@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from analysis.records import OBJECTIVES, RUN_FORMAT, objective
 from archspace.errors import FieldError, InputError, closest
@@ -82,12 +90,32 @@ class SamplerConfig(_Part):
         return {"nsgaii": "nsga2", "nsgaiii": "nsga3"}.get(plain, plain)
 
 
-class LatencyConfig(_Part):
-    """How latency is measured: batch 1, ``threads`` threads, ``warmup`` and counted ``runs``."""
+class MeasureConfig(_Part):
+    """What trained networks are measured on, and how; batch 1.
 
+    Attributes:
+        device: as of ``archspace measure --device``: ``cpu``, ``cuda``, ``ssh://user@host``.
+        runtime, precision: the device's usual runtime if left out.
+        threads, warmup, runs: of the timed runs.
+        idle_s, busy_s: seconds of the idle baseline and of the counted window; power is sampled where it is asked for.
+        spread, drift, attempts: what counts as stable, and how often an unstable measurement is repeated.
+        again: measure the final front once more, fresh, when the study is done.
+        wait_s: how long the study's end waits for a device that went away.
+    """
+
+    device: str = "cpu"
+    runtime: str | None = None
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
     threads: int = Field(1, ge=1)
     warmup: int = Field(5, ge=1)
     runs: int = Field(30, ge=5)
+    idle_s: float = Field(3.0, gt=0)
+    busy_s: float = Field(5.0, gt=0)
+    spread: float = Field(0.10, gt=0)
+    drift: float = Field(0.10, gt=0)
+    attempts: int = Field(2, ge=1)
+    again: bool = True
+    wait_s: float = Field(600.0, ge=0)
 
 
 class StudyConfig(_Part):
@@ -103,6 +131,7 @@ class StudyConfig(_Part):
         trials: how many sampled trials are to finish.
         seed: a trial's seed follows from it and the trial's number.
         device: where networks are trained.
+        measure: what they are measured on, and how (``latency`` in studies of an earlier archspace).
         threads: CPU threads of each worker; a study repeats on the same machine with the same number.
         workers: processes that share the study; with more than one, which trial knows of which depends on timing.
         storage: an Optuna storage URL (``postgresql+psycopg://...``, ``mysql://...``), or ``journal:///FILE`` for a
@@ -124,7 +153,7 @@ class StudyConfig(_Part):
     device: str = "cpu"
     threads: int = Field(1, ge=1)
     workers: int = Field(1, ge=1)
-    latency: LatencyConfig = LatencyConfig()
+    measure: MeasureConfig = Field(MeasureConfig(), validation_alias=AliasChoices("measure", "latency"))
     storage: str | None = None
 
     @field_validator("objectives")

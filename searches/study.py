@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
 import torch
 
-from analysis.records import Measurement, TrialRecord, objective
-from analysis.runs import STUDY_FILE
+from analysis.devices.base import DeviceAway
+from analysis.records import Measurement, TrialRecord
 from archspace.errors import FieldError, InputError, SpecError
-from archspace.files import write_text
 from archspace.preprocessing import Preprocessing
 from archspace.presets import PRESETS, preset
 from archspace.spec import ArchSpec
-from searches.config import StudyConfig, read_config
+from searches.config import StudyConfig
+from searches.measuring import Measurer, waits
 from searches.objective import Judge, broken, counted, now, violations
+from searches.opening import open_run, open_study
 from searches.progress import Progress
 from searches.samplers import derived_seed, make_sampler
 from searches.space import SearchSpace
@@ -34,9 +34,6 @@ from searches.training.steps import TrainingError
 from searches.trials import Claim, Trials
 
 log = logging.getLogger(__name__)
-
-FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage"})
-"""Fields that may differ when a study is resumed."""
 
 ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 """A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
@@ -70,58 +67,6 @@ def statistics(train: Split, most: int = 500) -> Preprocessing:
     mean = tuple(round(float(v), 4) for v in images.mean((0, 1, 2)))
     std = tuple(round(max(float(v), 1e-3), 4) for v in images.std((0, 1, 2)))
     return Preprocessing(channel_order=order, mean=mean, std=std)
-
-
-def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
-    """Makes the run folder, or checks that it holds this very study; returns the study to run.
-
-    Raises:
-        InputError: the folder holds another study, or is of a newer version.
-    """
-    path = folder / STUDY_FILE
-    if path.is_file():
-        held, new = _identity(read_config(str(path))), _identity(config)
-        for name, value in held.items():
-            if new[name] != value:
-                rule = (
-                    f"{folder} holds a study with another value; give another --out, or resume it as it was"
-                )
-                raise FieldError(name, new[name], rule, value)
-    elif folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder}: not empty and not a run folder; give another --out")
-    write_text(path, config.to_yaml())
-    return config
-
-
-def _identity(config: StudyConfig) -> dict[str, Any]:
-    """The fields that make a study this study, as plain data; where its data lie is not one of them."""
-    return config.model_dump(mode="json", exclude={**dict.fromkeys(FREE_TO_CHANGE, True), "data": {"root"}})
-
-
-def open_study(
-    storage: optuna.storages.BaseStorage, name: str, config: StudyConfig, sampler: optuna.samplers.BaseSampler
-) -> optuna.Study:
-    """The Optuna study called ``name``, created if the storage has none.
-
-    Raises:
-        FieldError: the storage has another study of that name.
-    """
-    directions = [objective(metric).direction for metric in config.objectives]
-    identity = json.dumps(_identity(config), sort_keys=True)
-    try:
-        study = optuna.create_study(
-            storage=storage, study_name=name, directions=directions, load_if_exists=True, sampler=sampler
-        )
-        held = study.user_attrs.get("identity")
-    except ValueError:
-        held = "other directions"
-    if held is None:
-        study.set_user_attr("identity", identity)
-    elif held != identity:
-        raise FieldError(
-            "name", config.name, "the storage holds another study of this name", f"{config.name}-2"
-        )
-    return study
 
 
 def check_device(name: str) -> None:
@@ -162,7 +107,9 @@ class Study:
             "input_size": list(config.data.input_size), "channels": config.data.channels,
         }  # fmt: skip
         space = SearchSpace(config.space, fixed)
-        space.check_buildable(config.seed)
+        example = space.example(config.seed)
+        measurer = Measurer.of(config)
+        measurer.check(example)
         config = open_run(config, folder)
         storage = open_storage(config, folder)
         sampler = make_sampler(config.sampler, space.distributions(), config.seed, config.workers > 1)
@@ -174,7 +121,7 @@ class Study:
         study = cls(
             config,
             folder,
-            Judge(config, task),
+            Judge(config, task, measurer),
             space,
             Trials(given, folder, "given-", wanted, wanted),
             sampled,
@@ -194,16 +141,39 @@ class Study:
             InputError: trial after trial fails, or the disk is full.
         """
         failures = 0
-        for trials in (self.given, self.sampled):
-            while (claim := trials.claim()) is not None:
+        for trials, claim in self._claims():
+            try:
                 record = self._run_one(trials, claim, progress)
-                trials.finish(claim, record, self.config.objectives)
-                progress.finished(record, self.records())
-                failures = failures + 1 if record.state == "failed" else 0
-                if failures >= MOST_FAILURES:
-                    raise InputError(
-                        f"{self.folder}: {failures} trials failed in a row; last: {record.reason}"
-                    )
+            except DeviceAway as away:
+                log.warning("trial %s: waits: %s", trials.label(claim.trial.number), away)
+                trials.leave(claim)
+                continue
+            trials.finish(claim, record, self.config.objectives)
+            progress.finished(record, self.records())
+            failures = failures + 1 if record.state == "failed" else 0
+            if failures >= MOST_FAILURES:
+                raise InputError(f"{self.folder}: {failures} trials failed in a row; last: {record.reason}")
+
+    def _claims(self) -> Iterator[tuple[Trials, Claim]]:
+        """Trials to run; those whose device was away come in the end, and the study waits for it then."""
+        both = (self.given, self.sampled)
+        for trials in both:
+            while (claim := trials.claim()) is not None:
+                yield trials, claim
+        pauses = iter(waits(self.config.measure.wait_s))
+        while held := [
+            (trials, claim) for trials in both if (claim := trials.claim(waiting=True)) is not None
+        ]:
+            number = len(self.records())
+            yield from held
+            if len(self.records()) > number:
+                pauses = iter(waits(self.config.measure.wait_s))
+                continue
+            pause = next(pauses, None)
+            if pause is None:
+                rule = "is away; its trials are trained and wait; when it is back, run the same command"
+                raise InputError(f"{self.config.measure.device}: {rule}")
+            time.sleep(pause)
 
     def _run_one(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord:
         """One trial's record; what is already known of the same network is not measured again."""
@@ -239,6 +209,8 @@ class Study:
         progress.started(label, spec, known, self.config.training.epochs)
         try:
             known |= self.judge.judge(spec, seed, trials.path(number), progress)
+        except DeviceAway:
+            raise
         except (TrainingError, RuntimeError, MemoryError) as error:
             log.exception("trial %s failed", label)
             return make(
