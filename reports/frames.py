@@ -31,8 +31,8 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Objective] | None = Non
 
     Columns: ``label, number, state, given, arch_id, unit`` (one name, or ``mixed`` when levels differ),
     ``on_front, rank, knee``; each objective and each further measurement as a raw value in its own unit with
-    ``<name>_origin`` beside it, and ``<name>_again`` where the finished front was measured anew; ``duplicate_of, reason, seed, started, finished``; the spec as
-    ``spec.<field>`` (a list as JSON text).
+    ``<name>_origin`` beside it, and ``<name>_again`` where the finished front was measured anew;
+    ``duplicate_of, reason, seed, started, finished``; the spec as ``spec.<field>`` (a list as JSON text).
 
     Front, ranks and knee are taken over the complete trials that have every chosen objective. A duplicate has
     the numbers of its original, so it shares its rank and ``on_front``; :func:`front_frame` lists it once.
