@@ -65,13 +65,14 @@ def stage_starts(rows: Sequence[EpochRow]) -> list[tuple[int, int]]:
     return [(after.stage, after.epoch) for before, after in pairwise(rows) if after.stage != before.stage]
 
 
-def curves_figure(rows: Sequence[EpochRow], *, title: str, metric: str) -> go.Figure:
-    """Loss, metric, learning rate and images a second over the epochs; dotted lines where a stage begins.
+def curves_figure(rows: Sequence[EpochRow], *, title: str, metric: str, counted: str = "images") -> go.Figure:
+    """Loss, metric, learning rate and speed over the epochs; dotted lines where a stage begins.
 
     Args:
         rows: at least one.
         title: first line.
         metric: name of the validation metric.
+        counted: what the run's speed is counted in.
     """
     epochs = [row.epoch for row in rows]
     judged = [row for row in rows if row.metric is not None]
@@ -79,7 +80,7 @@ def curves_figure(rows: Sequence[EpochRow], *, title: str, metric: str) -> go.Fi
         ("training loss", epochs, [row.loss for row in rows], BLUE),
         (f"validation {metric}", [row.epoch for row in judged], [row.metric for row in judged], VERMILLION),
         ("learning rate", epochs, [row.rate for row in rows], PURPLE),
-        ("images/s", epochs, [row.images_per_second for row in rows], GREEN),
+        (f"{counted}/s", epochs, [row.images_per_second for row in rows], GREEN),
     )
     figure = make_subplots(
         rows=len(lines),
@@ -89,9 +90,7 @@ def curves_figure(rows: Sequence[EpochRow], *, title: str, metric: str) -> go.Fi
         row_heights=[0.34, 0.34, 0.16, 0.16],
     )
     for i, (name, x, y, colour) in enumerate(lines, 1):
-        waits = (
-            [f"{100 * row.waiting:.1f} % waiting for data" for row in rows] if name == "images/s" else None
-        )
+        waits = [f"{100 * row.waiting:.1f} % waiting for data" for row in rows] if colour == GREEN else None
         figure.add_trace(
             go.Scatter(
                 x=x, y=y, name=name, mode="lines+markers", line={"color": colour, "width": 2}, marker={"size": 5},

@@ -6,18 +6,28 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from archspace.build import Network
+from archspace.checkpoint import describe
 from archspace.errors import FieldError, InputError
 from searches.checkpoints import load_checkpoint
+from searches.loading import layout_for
 from searches.study import check_device
+from searches.tasks.base import ImageTask, Task
 from searches.tasks.dataset import Split, load_split
-from searches.tasks.identify import identify
+from searches.tasks.identify import TEXT
+from searches.tasks.language import Language, described
 from searches.tasks.table import TASKS, make_task
+from searches.tasks.text import UNKNOWN, load_text
+from searches.training.config import TrainData
+
+MOST_UNKNOWN = 0.5
+"""Share of unknown words at which a text is not one for a language model."""
 
 
 def evaluate(
@@ -29,38 +39,69 @@ def evaluate(
         InputError: the checkpoint or the data cannot be used, or they do not fit each other.
     """
     check_device(device)
-    network = load_checkpoint(path)
-    spec, preprocessing = network.spec, network.preprocessing
-    if preprocessing is None:
-        raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")
-    layout = layout or (identify(root) if root is not None else None)
-    if layout is None:
-        raise FieldError("--data", None, "needs a folder, or --layout of built-in data", "--layout scenes")
-    split = load_split(
-        layout, split_name, root=root, input_size=spec.input_size, channels=spec.channels, task=spec.task
+    network, console = load_checkpoint(path), Console(stderr=True)
+    spec = network.spec
+    layout = layout_for(spec.task, TrainData(layout=layout, root=root))
+    made: tuple[Task, dict[str, Any]] = (
+        _text(path, network, root, split_name, console)
+        if layout == TEXT
+        else _images(path, network, layout, root, split_name)
     )
-    _check_classes(path, network, split)
+    task, about = made
     target = torch.device(device)
     network.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    console = Console(stderr=True)
-    bar = iter(track(range(len(split)), description="evaluating", console=console, transient=True))
-
-    def advance(images: int) -> None:
-        for _ in range(images):
-            next(bar, None)
-
-    task = make_task(spec.task, split, split, preprocessing)
-    found = task.evaluate(network, split, target, on_batch=advance)
-    next(bar, None)
+    columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        line = bar.add_task("", total=len(task.val))
+        found = task.evaluate(network, task.val, target, on_batch=lambda items: bar.advance(line, items))
     result = {
         "checkpoint": str(path), "network": spec.label, "arch_id": spec.arch_id, "task": spec.task,
-        "layout": layout, "split": split_name, "images": len(split), "input_size": list(spec.input_size),
+        "layout": layout, "split": split_name, task.counts: len(task.val), **about,
         "device": device, **found.to_dict(),
     }  # fmt: skip
     if as_json:
         print(json.dumps(result))  # noqa: T201
     else:
-        _print(result)
+        _print(result, task.counts)
+
+
+def _images(
+    path: Path, network: Network, layout: str, root: Path | None, split_name: str
+) -> tuple[ImageTask, dict[str, Any]]:
+    """The split at the size of the checkpoint's network, and what is to be said of it."""
+    spec, preprocessing = network.spec, network.preprocessing
+    if preprocessing is None:
+        raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")
+    split = load_split(
+        layout, split_name, root=root, input_size=spec.input_size, channels=spec.channels, task=spec.task
+    )
+    _check_classes(path, network, split)
+    return make_task(spec.task, split, split, preprocessing), {"input_size": list(spec.input_size)}
+
+
+def _text(
+    path: Path, network: Network, root: Path | None, split_name: str, console: Console
+) -> tuple[Language, dict[str, Any]]:
+    """The split in the words of the checkpoint, and what is to be said of it."""
+    if root is None:
+        raise FieldError("--data", None, "needs the folder of the text, or one text file")
+    notes = describe(path).notes
+    words = notes.get("classes")
+    if not isinstance(words, list) or len(words) != network.spec.classes or UNKNOWN not in words:
+        known = len(words) if isinstance(words, list) else "no"
+        rule = f"keeps {known} words, its network scores {network.spec.classes}"
+        raise InputError(f"{path}: {rule}; save it with its vocabulary as notes['classes']")
+    split = load_text(root, split_name, vocabulary=words)
+    unknown = np.count_nonzero(split.tokens == words.index(UNKNOWN)) / len(split)
+    if unknown > MOST_UNKNOWN:
+        rule = f"{100 * unknown:.0f} % of its words are not among the {len(words)} of {path}"
+        raise FieldError("--data", f"{root}, {split.name}", f"{rule}: they do not belong together")
+    if notes.get("trained_on") == described(split):
+        console.print(
+            f"{split.name} is the text that {path} was trained on; its perplexity says little",
+            markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+    return Language(split, split), {"file": split.name, "words": len(words)}
 
 
 def _check_classes(path: Path, network: Network, split: Split) -> None:
@@ -73,6 +114,7 @@ def _check_classes(path: Path, network: Network, split: Split) -> None:
 
 
 TITLES = {
+    "unknown_percent": "of the tokens are <unk>: words that the network does not tell apart",
     "accuracy": "top-1 accuracy",
     "miou": "mIoU, void ignored",
     "miou_void_as_error": "mIoU, void pixels counted as false positives (ESPNet authors' protocol)",
@@ -97,13 +139,21 @@ CLASS_TITLES = {
     "class_iou": "IoU (%)", "class_ap": "AP (%)", "class_ap_voc07": "AP, VOC 2007 (%)",
     "class_ap_voc12": "AP, VOC 2012 (%)",
 }  # fmt: skip
+BARE_TITLES = {
+    "perplexity": "perplexity, every token but the first",
+    "cross_entropy_bits": "bits a token (cross-entropy)",
+}
+"""Metrics that are no percentages."""
 
 
-def _print(result: dict[str, Any]) -> None:
+def _print(result: dict[str, Any], counted: str) -> None:
     console = Console(highlight=False)
     console.print(
-        f"{result['network']} on {result['images']} images of {result['layout']} {result['split']}, measured"
+        f"{result['network']} on {result[counted]} {counted} of {result['layout']} {result['split']}, measured"
     )
+    for name, title in BARE_TITLES.items():
+        if name in result:
+            console.print(f"{_shown(result[name]):>8}  {title}")
     for name, title in {"map": MAP_TITLES.get(result["task"], ""), **TITLES}.items():
         if name in result:
             console.print(f"{_shown(result[name]):>6} %  {title}")

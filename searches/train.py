@@ -13,21 +13,20 @@ from rich.console import Console
 
 from analysis.environment import environment
 from archspace.build import Network, build
-from archspace.checkpoint import WEIGHTS_FILE, save
+from archspace.checkpoint import WEIGHTS_FILE, describe, save
 from archspace.errors import FieldError, InputError
 from archspace.files import write_text
 from archspace.spec import ArchSpec
 from archspace.specs import read_spec
 from searches.checkpoints import load_checkpoint
+from searches.loading import load_task
 from searches.logs import log_to
-from searches.study import check_device, statistics
+from searches.study import check_device
 from searches.tasks.base import Evaluation, Task
-from searches.tasks.dataset import Split, load_split
-from searches.tasks.identify import identify
-from searches.tasks.table import TASKS, make_task
+from searches.tasks.language import Language
 from searches.training.board import Board, require_tensorboard
-from searches.training.config import TRAIN_FILE, TrainConfig, read_train
-from searches.training.loop import check_teachers, fit
+from searches.training.config import TRAIN_FILE, TrainConfig, read_train, train_recipes
+from searches.training.loop import fit
 from searches.training.ranging import FILES as RANGE_FILES
 from searches.training.ranging import RangeQuestion, answer
 from searches.training.watching import Recorder, Shown, Watches
@@ -45,7 +44,8 @@ def train(
     """Trains a network, or goes on with the run in a folder, and prints its metrics.
 
     Args:
-        what: a spec (preset, file, ``RUN:N``), a run folder, or a YAML file of a whole run.
+        what: a spec (preset, file, ``RUN:N``), a run folder, a YAML file of a whole run, or a built-in recipe that
+            names its network.
         recipe: a built-in training recipe or a YAML file; where ``what`` is a whole run it is left out.
         changes: values that replace the recipe's, by dotted field.
         size: (H, W) of the network's input and of the decoded images; the recipe's and the spec's if left out.
@@ -61,13 +61,11 @@ def train(
     if tensorboard:
         require_tensorboard()
     torch.set_num_threads(config.threads)
-    data, spec = load_data(config)
-    task = make_task(spec.task, data["train"], data["val"], statistics(data["train"]))
-    check_teachers(task, config.training)
+    task, spec = load_task(config)
     torch.manual_seed(config.seed)
     network = build(spec)
     if config.init is not None:
-        start_from(network, config.init)
+        start_from(network, config.init, task)
     console, device = Console(stderr=True), torch.device(config.device)
     if ranged is not None:
         answer(ranged, network, task, config, out or Path("runs") / f"{config.name}-range", console, as_json)
@@ -75,11 +73,11 @@ def train(
     folder = out or (Path(what) if Path(what, TRAIN_FILE).is_file() else Path("runs") / config.name)
     open_folder(folder, config, spec)
     log_to(folder, console=not console.is_terminal, name=LOG_FILE)
-    log.info("%s: %s (%s) on %d images", folder, spec.label, spec.arch_id, len(data["train"]))
-    recorder = Recorder(folder, spec.label, task.metric)
+    log.info("%s: %s (%s) on %d %s", folder, spec.label, spec.arch_id, len(task.train), task.counts)
+    recorder = Recorder(folder, spec.label, task)
     boards = [Board(folder, task, device)] if tensorboard else []
     stage = config.training.plan()[-1]
-    with Shown(config, task.metric, console) as shown, Watches(shown, recorder, *boards) as watch:
+    with Shown(config, task, console) as shown, Watches(shown, recorder, *boards) as watch:
         try:
             history = fit(
                 network, task, config.training, seed=config.seed, device=device, folder=folder, watch=watch
@@ -87,7 +85,7 @@ def train(
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace train {folder}", highlight=False)
             raise
-        found = task.evaluate(network, data["val"], device, size=stage.input_size)
+        found = task.evaluate(network, task.val, device, size=stage.input_size)
         if history and history[-1].value is None:
             watch.evaluated(network, found, sum(epoch.images for epoch in history), stage.input_size)
     recorder.finish()
@@ -114,9 +112,15 @@ def resolved(
             and "training:" in path.read_text(encoding="utf-8")
         ):
             return changed(read_train(what), changes)
+        if what in train_recipes() and not path.exists():
+            return changed(read_train(what), changes)
         raise FieldError("--recipe", None, "says how the network is trained", "scenes")
     config = read_train(recipe)
-    spec = read_spec(what, input_size=size)
+    spec = read_spec(what)
+    if size is not None and spec.task == "language":
+        rule = "is of images; a text is read in windows of training.window tokens"
+        raise FieldError("--input", size, rule, "leave it out")
+    spec = spec.replace(input_size=size) if size is not None else spec
     sizes = (
         {} if size is None else {"data.input_size": size, "training.input_size": None, "training.sizes": ()}
     )
@@ -140,44 +144,6 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
     return parse_train(data, "train")
 
 
-def load_data(config: TrainConfig) -> tuple[dict[str, Split], ArchSpec]:
-    """The splits, and the spec with the classes that they have and the size at which training ends.
-
-    Raises:
-        InputError: no spec, no data, or data that cannot be used.
-    """
-    if config.spec is None:
-        raise FieldError("spec", None, "a training run names its network", "espnetv2-0.5")
-    spec = read_spec(config.spec) if isinstance(config.spec, str) else ArchSpec.from_dict(config.spec)
-    data = config.data
-    layout = data.layout or (identify(data.root) if data.root is not None else None)
-    if layout is None:
-        raise FieldError("--data", None, "needs a folder, or --layout of built-in data", "--layout scenes")
-    splits = {
-        name: load_split(
-            layout, name, root=data.root, input_size=data.input_size or spec.input_size, channels=spec.channels,
-            task=spec.task, seed=data.seed,
-        ).head(count)
-        for name, count in (("train", data.train), ("val", data.val))
-    }  # fmt: skip
-    classes = len(splits["train"].classes)
-    fitting = TASKS[spec.task].outputs(classes)
-    if spec.classes not in fitting:
-        log.info(
-            "the data have %d classes: the network gets %d instead of %d", classes, fitting[0], spec.classes
-        )
-        spec = spec.replace(classes=fitting[0])
-    last = config.training.plan()[-1].input_size
-    if last not in (None, spec.input_size):
-        log.info(
-            "the last stage's images are %s: the network's too, not %s",
-            list(last or ()),
-            list(spec.input_size),
-        )
-        spec = spec.replace(input_size=last)
-    return splits, spec
-
-
 def open_folder(folder: Path, config: TrainConfig, spec: ArchSpec) -> None:
     """Makes the run folder; what it holds must be this run (the state says so), or no more than a range test.
 
@@ -191,11 +157,11 @@ def open_folder(folder: Path, config: TrainConfig, spec: ArchSpec) -> None:
     write_text(folder / TRAIN_FILE, resolved_spec.to_yaml())
 
 
-def start_from(network: Network, path: Path) -> None:
+def start_from(network: Network, path: Path, task: Task) -> None:
     """Puts the weights of a checkpoint into ``network``: the encoder must fit, the head is taken where it does.
 
     Raises:
-        InputError: the encoders differ.
+        InputError: the encoders differ, or two language models have different words.
     """
     other = load_checkpoint(path)
     try:
@@ -203,6 +169,8 @@ def start_from(network: Network, path: Path) -> None:
     except RuntimeError:
         rule = f"has the encoder of {other.spec.label}, not of {network.spec.label}"
         raise InputError(f"--init: {path}: {rule}") from None
+    if isinstance(task, Language) and describe(path).notes.get("classes") != list(task.classes):
+        raise InputError(f"--init: {path}: knows other words than the training text's")
     try:
         network.head.load_state_dict(other.head.state_dict())
         log.info("%s: encoder and head taken", path)
@@ -217,10 +185,12 @@ def finish(
 ) -> None:
     """Writes weights and metrics and prints what came out."""
     notes = {"classes": list(task.classes), "recipe": config.name, "seed": config.seed}
+    if isinstance(task, Language):
+        notes["trained_on"] = task.describe()
     save(network.eval(), folder / WEIGHTS_FILE, preprocessing=task.preprocessing, notes=notes)
     result = {
         "run": str(folder), "network": network.spec.label, "arch_id": network.spec.arch_id,
-        "images": len(task.val), "split": "val", "origin": "measured", **found.to_dict(),
+        task.counts: len(task.val), "split": "val", "origin": "measured", **found.to_dict(),
         "how": {"device": config.device, "threads": config.threads, "seed": config.seed, **environment()},
     }  # fmt: skip
     write_text(folder / METRICS_FILE, json.dumps(result, indent=2) + "\n")
@@ -229,6 +199,6 @@ def finish(
         return
     console = Console(highlight=False)
     console.print(
-        f"{network.spec.label}: {task.metric} {found.value:.2f} on {len(task.val)} validation images"
+        f"{network.spec.label}: {task.metric} {found.value:.2f} on {len(task.val)} validation {task.counts}"
     )
     console.print(f"weights: {folder / WEIGHTS_FILE}")

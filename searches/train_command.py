@@ -14,7 +14,8 @@ def train(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="SPEC", help="A preset, spec file or RUN:N; a run folder to go on with; a run's YAML."
+            metavar="SPEC",
+            help="A preset, spec file or RUN:N; a run folder to go on with; a run's YAML, or a recipe with a network.",
         ),
     ],
     recipe: Annotated[
@@ -28,7 +29,9 @@ def train(
         str | None, typer.Option(metavar="HxW", help="Size of the network's input and of the decoded images.")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Of every stage.", min=1)] = None,
-    batch: Annotated[int | None, typer.Option(help="Images a step, in every stage.", min=1)] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Images a step, or streams of a text; in every stage.", min=1)
+    ] = None,
     init: Annotated[Path | None, typer.Option(help="Checkpoint to start from.")] = None,
     seed: Annotated[int | None, typer.Option(help="Everything random follows from it.", min=0)] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,

@@ -26,9 +26,14 @@ def recur(steps: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor) -> tuple[
         weight: (4 H, H) W.
         hidden, cell: (N, H) h and c before the window.
 
+    Under autocast it runs in the weights' own precision: rounding would add up over the positions.
+
     Returns:
         (T, N, H) h at every position, and (N, H) c after the last.
     """
+    if torch.is_autocast_enabled(steps.device.type):
+        with torch.autocast(steps.device.type, enabled=False):
+            return recur(*(t.to(weight.dtype) for t in (steps, weight, hidden, cell)))
     if torch.is_grad_enabled():
         return _Recurrence.apply(steps, weight, hidden, cell)  # type: ignore[no-any-return, no-untyped-call]
     _, cells, hiddens = _forward(steps, weight, hidden, cell)

@@ -6,17 +6,19 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from archspace.errors import FieldError
 from archspace.preprocessing import Preprocessing
 from searches.tasks.augment import NONE, Augmentation, recoloured, resized, show, windows
 from searches.tasks.boxes import Boxes
 from searches.tasks.dataset import Split, Targets
+from searches.tasks.text import TextSplit
 from searches.training.recipe import Stage
 
 Size: TypeAlias = tuple[int, int]
@@ -38,6 +40,11 @@ class Raw:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    @property
+    def items(self) -> int:
+        """What the batch's mean loss is a mean over: images, or tokens."""
+        return self.inputs.size if self.inputs.ndim == 2 else len(self)
+
     def parts(self, count: int) -> list[Raw]:
         """The same batch in ``count`` parts of nearly equal length."""
         return [
@@ -48,7 +55,7 @@ class Raw:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """A batch as the network takes it, on its device: inputs (N, C, H, W), and a tensor or boxes as target."""
+    """A batch as the network takes it, on its device: inputs (N, C, H, W) or (N, T), and a tensor or boxes."""
 
     inputs: Tensor
     target: Any
@@ -87,21 +94,25 @@ class Task(ABC):
 
     Attributes:
         train, val: the splits.
-        preprocessing: from bytes to the network's input.
+        preprocessing: from bytes to the network's input; ``None`` where the data are no images.
         metric: name of the objective that :meth:`evaluate` yields.
         distils: whether a network can learn from a teacher's outputs.
+        counts: what the length of a split and the speed of training are counted in.
+        carries: whether the network carries a state from batch to batch.
     """
 
     metric: str
-    distils = True
-
-    def __init__(self, train: Split, val: Split, preprocessing: Preprocessing) -> None:
-        self.train, self.val, self.preprocessing = train, val, preprocessing
+    distils: ClassVar[bool] = True
+    counts: ClassVar[str] = "images"
+    carries: ClassVar[bool] = False
+    train: Split | TextSplit
+    val: Split | TextSplit
+    preprocessing: Preprocessing | None
 
     @property
+    @abstractmethod
     def classes(self) -> tuple[str, ...]:
         """Names of the classes."""
-        return self.train.classes
 
     @staticmethod
     def outputs(classes: int) -> tuple[int, ...]:
@@ -112,25 +123,81 @@ class Task(ABC):
         return (classes, classes + 1)
 
     @abstractmethod
+    def describe(self) -> str:
+        """The training data in a few words; of other data they differ."""
+
+    def check(self, stage: Stage) -> None:
+        """Refuses a stage that asks for what the task does not have.
+
+        Raises:
+            FieldError: it does.
+        """
+        if stage.teacher is not None and not self.distils:
+            rule = "distillation compares scores of one class; this task has none"
+            raise FieldError("training.teacher", stage.teacher, rule, "leave it out")
+
+    @abstractmethod
     def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
         """Mean loss of a batch, a scalar."""
 
     @abstractmethod
     def evaluate(
-        self, network: nn.Module, split: Split, device: torch.device, *,
-        size: Size | None = None, on_batch: Told = lambda images: None,
+        self, network: nn.Module, split: Any, device: torch.device, *,
+        size: Size | None = None, on_batch: Told = lambda items: None,
     ) -> Evaluation:  # fmt: skip
-        """The metrics over all of ``split`` with the network in eval mode, on inputs of ``size``."""
+        """The metrics over all of ``split`` with the network in eval mode, on inputs of ``size``.
 
-    def order(self, batch: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-        """Indices of one epoch's shuffled batches; a last batch of one image is left out, as norms need two."""
-        shuffled = rng.permutation(len(self.train))
-        batches = [np.sort(shuffled[start : start + batch]) for start in range(0, len(shuffled), batch)]
-        return batches[:-1] if len(batches) > 1 and len(batches[-1]) < 2 else batches
+        ``on_batch`` is told how much of the split a batch was.
+        """
+
+    @abstractmethod
+    def order(self, stage: Stage, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+        """One epoch's batches as indices, for :meth:`gather`; what is random in them comes from ``rng``."""
 
     def forward(self, network: nn.Module, inputs: Tensor, carry: Any) -> tuple[Any, Any]:
-        """The network's outputs, and what it carries to the next batch (a recurrent state; else ``None``)."""
+        """The network's outputs, and what it carries to the next batch; ``None`` at the start of an epoch."""
         return network(inputs), None
+
+    @abstractmethod
+    def size(self, stage: Stage) -> Size:
+        """(H, W) of what the network of a stage reads."""
+
+    @abstractmethod
+    def gather(self, index: NDArray[np.int64]) -> Raw:
+        """A training batch from memory or the cache; called ahead of time by another thread."""
+
+    @abstractmethod
+    def prepare(
+        self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device
+    ) -> Batch:
+        """The batch on the device as the network reads it, at ``size``."""
+
+
+class ImageTask(Task):
+    """A task on images."""
+
+    train: Split
+    val: Split
+    preprocessing: Preprocessing
+
+    def __init__(self, train: Split, val: Split, preprocessing: Preprocessing) -> None:
+        self.train, self.val, self.preprocessing = train, val, preprocessing
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.train.classes
+
+    def describe(self) -> str:
+        """How many images of which classes."""
+        return f"{len(self.train)} images of {', '.join(self.classes)}"
+
+    def order(self, stage: Stage, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+        """Indices of one epoch's shuffled batches; a last batch of one image is left out, as norms need two."""
+        shuffled = rng.permutation(len(self.train))
+        starts = range(0, len(shuffled), stage.batch)
+        batches = [np.sort(shuffled[start : start + stage.batch]) for start in starts]
+        return batches[:-1] if len(batches) > 1 and len(batches[-1]) < 2 else batches
 
     def size(self, stage: Stage) -> Size:
         """(H, W) at which the network of a stage reads images."""

@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from searches.tasks.base import Evaluation, Size, Task, Told
+from searches.tasks.base import Evaluation, ImageTask, Size, Told
 from searches.tasks.dataset import Split
 from searches.training.recipe import Stage
 
 TOP = 5
 
 
-class Classification(Task):
+class Classification(ImageTask):
     """Scores (N, classes), targets (N,)."""
 
     metric = "accuracy"

@@ -15,7 +15,7 @@ from archspace.detecting import Found, checked, detections
 from archspace.errors import FieldError, InputError
 from archspace.preprocessing import Preprocessing
 from searches.tasks.augment import Augmentation
-from searches.tasks.base import Batch, Evaluation, Raw, Size, Task, Told
+from searches.tasks.base import Batch, Evaluation, ImageTask, Raw, Size, Told
 from searches.tasks.boxes import Boxes
 from searches.tasks.dataset import Split
 from searches.tasks.matching import BACKGROUND, Matched, match, priors_on
@@ -25,7 +25,7 @@ NEGATIVES = 3
 """Priors on the background that learn, for each prior on an object: the worst (hard negative mining)."""
 
 
-class Detection(Task):
+class Detection(ImageTask):
     """Outputs (confidences (N, P, classes + 1), background first; locations (N, P, 4)), targets :class:`Boxes`.
 
     The priors are those of the batch's size (:mod:`archspace.priors`).

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from analysis.multilabel_metrics import multilabel_metrics
 from archspace.errors import FieldError, InputError
 from archspace.preprocessing import Preprocessing
-from searches.tasks.base import Evaluation, Size, Task, Told
+from searches.tasks.base import Evaluation, ImageTask, Size, Told
 from searches.tasks.dataset import VOID, Split
 from searches.training.recipe import Stage
 
@@ -30,7 +30,7 @@ def positive_weights(split: Split) -> Tensor:
     return torch.from_numpy(weights).float()
 
 
-class MultiLabel(Task):
+class MultiLabel(ImageTask):
     """Scores (N, classes) before the sigmoid, targets (N, classes) of 0, 1 and void (255: unknown)."""
 
     metric = "map"

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from analysis.metrics import Confusion, ConfusionCounter
-from searches.tasks.base import Evaluation, Size, Task, Told
+from searches.tasks.base import Evaluation, ImageTask, Size, Told
 from searches.tasks.dataset import VOID, Split
 from searches.tasks.scores import fitted, shrunk
 from searches.training.recipe import Stage
@@ -31,7 +31,7 @@ def class_weights(split: Split, c: float = 1.10) -> Tensor:
     return torch.from_numpy(1.0 / np.log(c + share)).float()
 
 
-class Segmentation(Task):
+class Segmentation(ImageTask):
     """Scores (N, classes, h, w) at any stride, targets (N, H, W)."""
 
     metric = "miou"

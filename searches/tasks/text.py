@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,18 @@ class TextSplit:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def head(self, n: int | None) -> TextSplit:
+        """The first ``n`` tokens; itself where ``n`` is None or not below the length.
+
+        Raises:
+            FieldError: ``n`` is below 2, of which one is predicted.
+        """
+        if n is None or n >= len(self):
+            return self
+        if n < 2:
+            raise FieldError("n", n, "a text has two tokens or more", 2)
+        return replace(self, tokens=np.array(self.tokens[:n]))
+
 
 def text_files(root: Path) -> dict[str, Path]:
     """Split -> the file that it is read from; empty where ``root`` is no text data set."""
@@ -66,7 +79,13 @@ def text_files(root: Path) -> dict[str, Path]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def load_text(root: Path, split: str, *, splits: Mapping[str, str] | None = None) -> TextSplit:
+def load_text(
+    root: Path,
+    split: str,
+    *,
+    splits: Mapping[str, str] | None = None,
+    vocabulary: Sequence[str] | None = None,
+) -> TextSplit:
     """One split as indices of words; the second time it comes from the cache.
 
     Args:
@@ -74,16 +93,17 @@ def load_text(root: Path, split: str, *, splits: Mapping[str, str] | None = None
         split: ``train``, ``val`` or ``test``.
         splits: split -> the one whose file is read in its place (``{"train": "valid"}`` where there is no train);
             a split that is not named keeps its own.
+        vocabulary: the words, ``<unk>`` among them; train's if left out.
 
     Raises:
         FieldError: an argument breaks a rule.
-        InputError: there is no file for the split or for train, or one cannot be read.
+        InputError: there is no file for the split or (without ``vocabulary``) for train, or one cannot be read.
     """
     if split not in SPLITS:
         raise FieldError("data.split", split, "unknown split", closest(str(split), list(SPLITS)))
     root = Path(root).expanduser().resolve()
     files = _mapped(root, splits or {})
-    for needed in ("train", split):
+    for needed in (split,) if vocabulary is not None else ("train", split):
         if needed not in files:
             there = ", ".join(files) or "none"
             more = "; the vocabulary comes from it" if needed == "train" else ""
@@ -93,19 +113,20 @@ def load_text(root: Path, split: str, *, splits: Mapping[str, str] | None = None
             raise InputError(
                 f"{root}: has no text file of split {needed!r}{more} (splits here: {there}){hint}"
             )
-    (source, path), (learnt, train) = files[split], files["train"]
+    source, path = files[split]
+    learnt, train = files["train"] if vocabulary is None else (source, path)
     part = _PARTS[source] if root.is_file() else (0.0, 1.0)
     learnt_part = _PARTS[learnt] if root.is_file() else (0.0, 1.0)
+    given = None if vocabulary is None else blake2b("\n".join(vocabulary).encode()).hexdigest()
     key = {
         "layout": "text", "split": split, "version": VERSION, "part": part, "learnt_part": learnt_part,
-        "sources": [stamp(file, file.parent) for file in (path, train)], "root": str(root),
+        "vocabulary": given, "sources": [stamp(file, file.parent) for file in (path, train)], "root": str(root),
     }  # fmt: skip
 
     @cache
     def made() -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        vocabulary = vocabulary_of(_words(train, learnt_part))
-        text = "\n".join(vocabulary).encode()
-        return _indices(_words(path, part), vocabulary), np.frombuffer(text, np.uint8)
+        words = vocabulary_of(_words(train, learnt_part)) if vocabulary is None else tuple(vocabulary)
+        return _indices(_words(path, part), words), np.frombuffer("\n".join(words).encode(), np.uint8)
 
     def lengths(_: int) -> tuple[NDArray[Any]]:
         return (np.array([len(array) for array in made()], np.int64),)

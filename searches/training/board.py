@@ -1,4 +1,4 @@
-"""A training run for TensorBoard: scalars by images seen, and pictures of a few validation images."""
+"""A training run for TensorBoard: scalars by images or tokens seen, and pictures of a few validation images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from searches.demo.detecting import Objects
 from searches.demo.drawing import Row, boxed, panel, rows_of, text_size, tinted
 from searches.demo.seeing import SIGHTS, Mask, Outcome, Ranking, Sight
 from searches.tasks.augment import NONE
-from searches.tasks.base import Evaluation, Raw, Size, Task, gathered
+from searches.tasks.base import Evaluation, ImageTask, Raw, Size, Task, gathered
 from searches.tasks.boxes import Boxes
 from searches.tasks.dataset import VOID
 from searches.training.loop import Epoch, Step, Watch
@@ -42,7 +42,7 @@ def require_tensorboard() -> None:
 
 
 class Board(Watch):
-    """Event files in ``FOLDER/tensorboard``; the axis of all is the number of images seen.
+    """Event files in ``FOLDER/tensorboard``; the axis of all is the number of images (tokens of a text) seen.
 
     A run that goes on hides what a killed one wrote beyond its last state.
     """
@@ -69,7 +69,7 @@ class Board(Watch):
         writer = self._writer(step.seen)
         writer.add_scalar("train/loss", step.loss, step.seen)
         writer.add_scalar("train/lr", step.rate, step.seen)
-        writer.add_scalar("train/images_per_second", step.images_per_second, step.seen)
+        writer.add_scalar(f"train/{self.task.counts}_per_second", step.images_per_second, step.seen)
 
     def evaluated(self, network: nn.Module, found: Evaluation, seen: int, size: Size | None) -> None:
         """All metrics, and what the network makes of a few validation images."""
@@ -103,7 +103,7 @@ def pictures(
     """
     bare_network: Any = getattr(network, "module", network)
     spec = bare_network.spec
-    if spec.task not in SIGHTS:
+    if spec.task not in SIGHTS or not isinstance(task, ImageTask):
         return
     raw = gathered(task.val, np.arange(min(PICTURES, len(task.val))))
     side = (raw.inputs.shape[1], raw.inputs.shape[2])

@@ -26,7 +26,9 @@ class TrainData(BaseModel):
         layout: seen from the folder if left out.
         root: the data set's folder.
         input_size: (H, W) at which images are decoded once and kept; the spec's if left out.
-        train, val: use so many images of the split; all of them if left out.
+        train, val: use so many images of the split, or so many tokens of a text; all of them if left out.
+        splits: of a text: split -> the one whose file is read in its place. ``{train: valid, val: test}`` learns
+            from the validation file and is judged on the test file, where there is no other.
         seed: of generated data.
     """
 
@@ -37,6 +39,7 @@ class TrainData(BaseModel):
     input_size: tuple[int, int] | None = None
     train: int | None = Field(None, ge=2)
     val: int | None = Field(None, ge=1)
+    splits: dict[str, str] = {}
     seed: int = Field(0, ge=0)
 
 

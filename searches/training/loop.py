@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from archspace.build import Network, build
-from archspace.errors import FieldError, InputError
+from archspace.errors import InputError
 from searches.tasks.base import Evaluation, Size, Task
 from searches.training.feeding import feed
 from searches.training.recipe import Recipe, Stage
@@ -39,8 +39,8 @@ class Step:
         epoch, step, steps: its epoch from 1 over all stages, its place in it from 1, and how many the epoch has.
         loss, rate: the batch's loss and its learning rate.
         stage: from 1.
-        seen: images that the run has learned from so far, those of earlier epochs among them.
-        images_per_second: of the epoch so far.
+        seen: images (tokens of a text) that the run has learned from so far, those of earlier epochs among them.
+        images_per_second: of the epoch so far; tokens of a text.
     """
 
     epoch: int
@@ -83,7 +83,8 @@ def fit(
 
     Raises:
         TrainingError: the loss is not finite; the message has the epoch, the step and the batch.
-        InputError: ``folder`` holds another run, the task takes no teacher, or two images do not fit into memory.
+        InputError: ``folder`` holds another run, the recipe asks for what the task does not have, or two images do
+            not fit into memory.
     """
     run = _Run(network, task, recipe, seed, device, folder, watch or Watch(), save_seconds)
     return run.all()
@@ -104,9 +105,9 @@ class _Run:
             device,
         )
         self.folder, self.watch, self.save_seconds = folder, watch, save_seconds
-        data = f"{len(task.train)} images of {', '.join(task.classes)}"
-        self.identity = Identity(network.spec.arch_id, recipe, seed, data)
-        check_teachers(task, recipe)
+        for stage in self.stages:
+            task.check(stage)
+        self.identity = Identity(network.spec.arch_id, recipe, seed, task.describe())
         self.place = Place()
         self.saved = time.monotonic()
 
@@ -139,7 +140,7 @@ class _Run:
         place, jobs = self.place, []
         for number, size in enumerate(stage.sizes or (self.task.size(stage),)):
             rng = np.random.default_rng([self.seed, place.stage, place.epoch, number])
-            jobs += [(index, size) for index in self.task.order(stage.batch, rng)]
+            jobs += [(index, size) for index in self.task.order(stage, rng)]
         return jobs
 
     def _epoch(self, stage: Stage, stepper: Stepper) -> None:
@@ -155,7 +156,7 @@ class _Run:
             where = f"epoch {number}, step {place.step}"
             loss = stepper.step(fed.raw, fed.size, rate, seed, where)
             now = time.perf_counter()
-            place.total, place.seen = place.total + loss * len(fed.raw), place.seen + len(fed.raw)
+            place.total, place.seen = place.total + loss * fed.raw.items, place.seen + fed.raw.items
             place.seconds, place.waited = place.seconds + now - before, place.waited + fed.waited
             place.step, before = place.step + 1, now
             speed = place.seen / max(place.seconds, 1e-9)
@@ -183,18 +184,6 @@ class _Run:
         self.saved = time.monotonic()
         if self.folder is not None:
             save_state(self.folder, self.identity, self.network.spec.to_dict(), self.place, stepper.state())
-
-
-def check_teachers(task: Task, recipe: Recipe) -> None:
-    """Refuses a recipe with a teacher for a task whose outputs none can teach.
-
-    Raises:
-        FieldError: it has one.
-    """
-    for stage in recipe.plan():
-        if stage.teacher is not None and not task.distils:
-            rule = "distillation compares scores of one class; this task has none"
-            raise FieldError("training.teacher", stage.teacher, rule, "leave it out")
 
 
 def encoder_alone(network: Network) -> Network:

@@ -119,7 +119,7 @@ def range_test(
 
     def jobs() -> Iterator[tuple[NDArray[np.int64], Size]]:
         for epoch in itertools.count():
-            order = task.order(stage.batch, np.random.default_rng([seed, 0, epoch, 0]))
+            order = task.order(stage, np.random.default_rng([seed, 0, epoch, 0]))
             first.append(len(order) + (first[-1] if first else 0))
             yield from ((index, size) for index in order)
 

@@ -27,7 +27,7 @@ class Epoch:
         rate: learning rate of its last step.
         value: the metric on the validation split, where it was evaluated.
         seconds: of training.
-        images: seen by the training.
+        images: seen by the training; tokens of a text.
         waiting: share of the seconds in which the step waited for data.
         stage: that it belongs to, from 1.
     """

@@ -106,7 +106,7 @@ class Stepper:
 
         Raises:
             TrainingError: the loss is not finite; the message has the step and the batch's names.
-            InputError: two images do not fit into memory.
+            InputError: two images do not fit into memory, or one window of a text.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["factor"]
@@ -123,10 +123,11 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        if self.carry is not None or len(raw) // (2 * self.parts) < LEAST_PART:
+        if self.task.carries or len(raw) // (2 * self.parts) < LEAST_PART:
             parts = f"{len(raw)} in {self.parts} parts"
+            smaller = "window" if self.task.carries else "input"
             raise InputError(
-                f"batch: {parts}: out of memory on {self.device} ({reason}); give a smaller input or batch"
+                f"batch: {parts}: out of memory on {self.device} ({reason}); give a smaller {smaller} or batch"
             )
         self.parts *= 2
         log.warning(

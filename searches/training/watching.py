@@ -15,7 +15,7 @@ from torch import nn
 
 from analysis.curves import HISTORY_FILE, curves_figure, read_history
 from analysis.images import write_html, write_png
-from searches.tasks.base import Evaluation, Size
+from searches.tasks.base import Evaluation, Size, Task
 from searches.training.config import TrainConfig
 from searches.training.history import write_history
 from searches.training.loop import Epoch, Step, Watch
@@ -67,8 +67,8 @@ class Watches(Watch):
 class Recorder(Watch):
     """``history.csv`` after every epoch, ``curves.html`` after every evaluation and in the end."""
 
-    def __init__(self, folder: Path, label: str, metric: str) -> None:
-        self.folder, self.label, self.metric = folder, label, metric
+    def __init__(self, folder: Path, label: str, task: Task) -> None:
+        self.folder, self.label, self.task = folder, label, task
         self.history: list[Epoch] = []
         self.value: float | None = None
 
@@ -101,18 +101,17 @@ class Recorder(Watch):
 
     def _figure(self) -> Any:
         rows = read_history(self.folder / HISTORY_FILE)
-        return curves_figure(rows, title=f"{self.label}: {len(rows)} epochs", metric=self.metric)
+        title = f"{self.label}: {len(rows)} epochs"
+        return curves_figure(rows, title=title, metric=self.task.metric, counted=self.task.counts)
 
 
 class Shown(Watch):
-    """A live line (loss, metric, images/s, time left) on a terminal, and a table of epochs there and in the log."""
+    """A live line (loss, metric, speed, time left) on a terminal, and a table of epochs there and in the log."""
 
-    HEADER = ("epoch", "stage", "loss", "metric", "lr", "images/s", "waiting")
-
-    def __init__(self, config: TrainConfig, metric: str, console: Console) -> None:
+    def __init__(self, config: TrainConfig, task: Task, console: Console) -> None:
         stages = config.training.plan()
         self.total, self.stages = sum(stage.epochs for stage in stages), len(stages)
-        self.metric, self.value, self.console = metric, "", console
+        self.metric, self.speed, self.value, self.console = task.metric, f"{task.counts}/s", "", console
         self.bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeRemainingColumn(),
             console=console, transient=True, disable=not console.is_terminal,
@@ -130,7 +129,7 @@ class Shown(Watch):
         """Starts the bar where the run stands; the head of the table."""
         self.bar.reset(self.line, completed=len(done))
         if len(done) < self.total:
-            self._row([self.metric if name == "metric" else name for name in self.HEADER])
+            self._row(["epoch", "stage", "loss", self.metric, "lr", self.speed, "waiting"])
 
     def step(self, step: Step) -> None:
         """Moves the bar."""
@@ -139,7 +138,7 @@ class Shown(Watch):
             self.line,
             completed=step.epoch - 1 + step.step / step.steps,
             description=f"epoch {step.epoch} of {self.total}{stage}",
-            note=f"loss {step.loss:.4f}{self.value}, {step.images_per_second:.1f} images/s",
+            note=f"loss {step.loss:.4f}{self.value}, {step.images_per_second:.1f} {self.speed}",
         )
 
     def epoch(self, epoch: Epoch) -> None:

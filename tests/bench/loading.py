@@ -132,7 +132,10 @@ def rounds(case: Case, root: Path, workers: int) -> tuple[Round, Round, float]:
 
     def ours() -> Iterator[tuple[Tensor, Tensor, float]]:
         rng = np.random.default_rng(0)
-        jobs = [(index, case.size) for index in task.order(case.batch, rng)]
+        jobs = [
+            (index, case.size)
+            for index in task.order(case.stage.model_copy(update={"batch": case.batch}), rng)
+        ]
         for fed in feed(task, jobs):
             begin = time.perf_counter()
             batch = task.prepare(fed.raw, fed.size, augmentation, rng, torch.device("cpu"))

@@ -78,6 +78,26 @@ def test_a_missing_train_is_said_and_can_be_mapped(tmp_path: Path) -> None:
             load_text(tmp_path, "test", splits=wrong)
 
 
+def test_a_given_vocabulary_takes_the_place_of_the_training_text(tmp_path: Path) -> None:
+    write(tmp_path, train__txt="x y\n", test__txt="b a z\n")
+    own = load_text(tmp_path, "test")
+    given = load_text(tmp_path, "test", vocabulary=["a", "<unk>", "<eos>", "b"])
+    assert words(own) == ["<unk>", "<unk>", "<unk>", "<eos>"]
+    assert words(given) == ["b", "a", "<unk>", "<eos>"]
+    assert given.tokens.tolist() == [3, 0, 1, 2]
+    (tmp_path / "train.txt").unlink()
+    assert words(load_text(tmp_path, "test", vocabulary=["<unk>", "z"])) == ["<unk>", "<unk>", "z", "<unk>"]
+
+
+def test_a_beginning_of_a_text(tmp_path: Path) -> None:
+    write(tmp_path, train__txt="a b c\n")
+    text = load_text(tmp_path, "train")
+    assert words(text.head(2)) == ["a", "b"] and text.head(4) is text.head(None) is text
+    assert text.head(2).vocabulary == text.vocabulary
+    with pytest.raises(InputError, match="nearest valid: 2"):
+        text.head(1)
+
+
 def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         load_text(tmp_path / "none", "train")

@@ -58,7 +58,7 @@ def test_steps_and_epochs_say_their_stage_and_the_images_seen() -> None:
 
 def test_the_recorder_of_a_killed_run_has_the_epochs_of_both(tmp_path: Path) -> None:
     def run(*more: Watch) -> None:
-        watch = Watches(Recorder(tmp_path, "net", "miou"), *more)
+        watch = Watches(Recorder(tmp_path, "net", task_of(SEGMENTER)), *more)
         fit(
             fresh(SEGMENTER),
             task_of(SEGMENTER),
@@ -84,7 +84,7 @@ def test_the_terminal_shows_a_table_and_a_live_line() -> None:
     text = StringIO()
     console = Console(file=text, force_terminal=True, width=150, color_system=None)
     config = TrainConfig.model_validate({"training": STAGES})
-    with Shown(config, "miou", console) as shown:
+    with Shown(config, task_of(SEGMENTER), console) as shown:
         fit(fresh(SEGMENTER), task_of(SEGMENTER), Recipe(**STAGES), seed=1, device=CPU, watch=shown)
         line = shown.bar.tasks[0]
         assert line.completed == 3 and line.description == "epoch 3 of 3, stage 2 of 2"

@@ -1,0 +1,93 @@
+"""The data of a training run as a task, with the spec that fits them."""
+
+from __future__ import annotations
+
+import logging
+
+from archspace.errors import FieldError
+from archspace.spec import ArchSpec
+from archspace.specs import read_spec
+from searches.study import statistics
+from searches.tasks.base import Task
+from searches.tasks.dataset import load_split
+from searches.tasks.identify import TEXT, identify
+from searches.tasks.language import Language
+from searches.tasks.table import TASKS, make_task
+from searches.tasks.text import load_text
+from searches.training.config import TrainConfig, TrainData
+
+log = logging.getLogger(__name__)
+
+
+def load_task(config: TrainConfig) -> tuple[Task, ArchSpec]:
+    """The task on the data, and the spec with the classes that they have and the size at which training ends.
+
+    Raises:
+        InputError: no spec, no data, data that cannot be used, or a recipe that asks for what the task does not have.
+    """
+    if config.spec is None:
+        raise FieldError("spec", None, "a training run names its network", "espnetv2-0.5")
+    spec = read_spec(config.spec) if isinstance(config.spec, str) else ArchSpec.from_dict(config.spec)
+    layout = layout_for(spec.task, config.data)
+    task = _language(config.data) if layout == TEXT else _images(config.data, spec, layout)
+    for stage in config.training.plan():
+        task.check(stage)
+    return task, _fitting(spec, task, config)
+
+
+def layout_for(task: str, data: TrainData) -> str:
+    """The layout of the data, which must be text for a language model and pictures for any other task.
+
+    Raises:
+        InputError: there are no data, or they are of the other kind.
+    """
+    layout = data.layout or (identify(data.root) if data.root is not None else None)
+    if layout is None:
+        near = "--data FOLDER" if task == "language" else "--layout scenes"
+        raise FieldError("--data", None, "needs a folder, or --layout of built-in data", near)
+    if (layout == TEXT) != (task == "language"):
+        rule = f"the data are {'text' if layout == TEXT else 'pictures'}, the network's task is {task}"
+        raise FieldError("data.layout", layout, rule, "a network of eru" if layout == TEXT else TEXT)
+    if data.splits and layout != TEXT:
+        raise FieldError(
+            "data.splits", data.splits, "is of texts; pictures are read as they lie", "leave it out"
+        )
+    return layout
+
+
+def _language(data: TrainData) -> Language:
+    if data.root is None:
+        raise FieldError("--data", None, "needs the folder of the text, or one text file")
+    train, val = (load_text(data.root, name, splits=data.splits) for name in ("train", "val"))
+    return Language(train.head(data.train), val.head(data.val))
+
+
+def _images(data: TrainData, spec: ArchSpec, layout: str) -> Task:
+    train, val = (
+        load_split(
+            layout, name, root=data.root, input_size=data.input_size or spec.input_size, channels=spec.channels,
+            task=spec.task, seed=data.seed,
+        ).head(count)
+        for name, count in (("train", data.train), ("val", data.val))
+    )  # fmt: skip
+    return make_task(spec.task, train, val, statistics(train))
+
+
+def _fitting(spec: ArchSpec, task: Task, config: TrainConfig) -> ArchSpec:
+    """The spec with as many classes as the data have and the input size of the last stage."""
+    classes = len(task.classes)
+    fitting = TASKS[spec.task].outputs(classes)
+    if spec.classes not in fitting:
+        log.info(
+            "the data have %d classes: the network gets %d instead of %d", classes, fitting[0], spec.classes
+        )
+        spec = spec.replace(classes=fitting[0])
+    last = config.training.plan()[-1].input_size
+    if last not in (None, spec.input_size):
+        log.info(
+            "the last stage's images are %s: the network's too, not %s",
+            list(last or ()),
+            list(spec.input_size),
+        )
+        spec = spec.replace(input_size=last)
+    return spec
