@@ -20,6 +20,7 @@ from pydantic import (
 
 from analysis.records import OBJECTIVES, RUN_FORMAT, objective
 from archspace.errors import FieldError, InputError, closest
+from searches.config_errors import first_error
 from searches.training.recipe import Recipe
 
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection"]
@@ -118,17 +119,39 @@ class MeasureConfig(_Part):
     wait_s: float = Field(600.0, ge=0)
 
 
+class Given(_Part):
+    """A network that a study is told to train.
+
+    Attributes:
+        name: for people, in tables and plots.
+        spec: a preset's name, a spec file, or fields of a spec.
+        training: fields of the study's recipe that differ for this network.
+        seed: of its training; derived from the study's seed if left out.
+    """
+
+    name: str = Field(min_length=1)
+    spec: str | dict[str, Any]
+    training: dict[str, Any] = {}
+    seed: int | None = Field(None, ge=0)
+
+    @property
+    def alike(self) -> bool:
+        """Whether it is trained as every other network of its study, so that one result may stand for two."""
+        return not self.training and self.seed is None
+
+
 class StudyConfig(_Part):
     """A study.
 
     Attributes:
         name: of the run folder and the Optuna study.
         task: ``classification``, ``multilabel``, ``segmentation`` or ``detection``.
-        space: spec fields; a plain value is fixed, a mapping with ``choices`` or ``low`` and ``high`` is free.
-        given: presets or spec files trained first, under the same recipe, as reference points.
+        space: spec fields; a plain value is fixed, a mapping with ``choices`` or ``low`` and ``high`` is free;
+            empty where no trial is sampled.
+        given: networks trained first: presets or spec files, under the same recipe, or :class:`Given`.
         objectives: one to three names; a direction belongs to each.
         constraints: bounds by name; counted ones are checked before any training.
-        trials: how many sampled trials are to finish.
+        trials: how many sampled trials are to finish; none for a comparison of the given networks.
         seed: a trial's seed follows from it and the trial's number.
         device: where networks are trained.
         measure: what they are measured on, and how (``latency`` in studies of an earlier archspace).
@@ -142,12 +165,12 @@ class StudyConfig(_Part):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     task: StudyTask
     data: DataConfig
-    space: dict[str, Any]
-    given: tuple[str, ...] = ()
+    space: dict[str, Any] = {}
+    given: tuple[str | Given, ...] = ()
     objectives: tuple[str, ...]
     constraints: dict[str, Bound] = {}
     sampler: SamplerConfig = SamplerConfig()
-    trials: int = Field(16, ge=1)
+    trials: int = Field(16, ge=0)
     seed: int = Field(0, ge=0)
     training: Recipe = Recipe()
     device: str = "cpu"
@@ -165,8 +188,28 @@ class StudyConfig(_Part):
             objective(name)
         return names
 
+    @field_validator("given")
+    @classmethod
+    def _given_fits(cls, given: tuple[str | Given, ...]) -> tuple[str | Given, ...]:
+        names = [one if isinstance(one, str) else one.name for one in given]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise FieldError("given", twice, "two networks of one name", f"{twice} 2")
+        return given
+
+    @property
+    def reference(self) -> tuple[Given, ...]:
+        """The given networks, each complete."""
+        return tuple(Given(name=one, spec=one) if isinstance(one, str) else one for one in self.given)
+
     @model_validator(mode="after")
     def _fits_task(self) -> StudyConfig:
+        if not self.trials and not self.given:
+            raise FieldError("trials", 0, "a study without sampled trials needs given networks", 16)
+        if self.trials and not self.space:
+            raise FieldError("space", None, "sampled trials need a space", {"network": "espnetv2"})
+        for one in self.reference:
+            self.recipe_of(one)
         metric = METRICS[self.task]
         wrong = set(METRICS.values()) - {metric}
         for name in self.objectives:
@@ -178,40 +221,22 @@ class StudyConfig(_Part):
                 raise FieldError("constraints", name, "unknown quantity", closest(name, known))
         return self
 
+    def recipe_of(self, given: Given) -> Recipe:
+        """The recipe that a given network is trained by.
+
+        Raises:
+            FieldError: it names a field that no recipe has.
+        """
+        known = list(Recipe.model_fields)
+        for name in given.training:
+            if name not in known:
+                where = f"given.{given.name}.training.{name}"
+                raise FieldError(where, given.training[name], "unknown field", closest(name, known))
+        return Recipe.model_validate({**self.training.model_dump(), **given.training})
+
     def to_yaml(self) -> str:
         """The resolved study as YAML."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
-
-
-def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
-    """The first thing wrong, as field, value, rule and nearest valid value."""
-    first = error.errors()[0]
-    cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return cause
-    field = ".".join(str(part) for part in first["loc"]) or "study"
-    nearest: object = first.get("ctx", {}).get("expected") or _bound(first.get("ctx", {}))
-    rule = first["msg"][0].lower() + first["msg"][1:]
-    if first["type"] == "extra_forbidden":
-        rule = "unknown field"
-        nearest = closest(str(first["loc"][-1]), _siblings(first["loc"], model))
-    elif first["type"] == "missing":
-        return InputError(f"{field}: missing: this field is needed")
-    return FieldError(field, first["input"], rule, nearest)
-
-
-def _bound(ctx: Mapping[str, Any]) -> object:
-    return next((ctx[key] for key in ("ge", "le") if key in ctx), None)
-
-
-def _siblings(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
-    """Known field names beside the one at ``loc``."""
-    for part in loc[:-1]:
-        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return list(Bound.model_fields)
-        model = annotation
-    return list(model.model_fields)
 
 
 def parse_config(data: object) -> StudyConfig:

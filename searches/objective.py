@@ -23,6 +23,7 @@ from searches.measuring import Measurer
 from searches.tasks.base import Task
 from searches.training.history import write_history
 from searches.training.loop import Watch, fit
+from searches.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,9 @@ class Judge:
     task: Task
     measurer: Measurer
 
-    def judge(self, spec: ArchSpec, seed: int, folder: Path, watch: Watch) -> dict[str, Measurement]:
+    def judge(
+        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, watch: Watch
+    ) -> dict[str, Measurement]:
         """Trains ``spec`` from scratch and measures it; weights, history and metric go to ``folder``.
 
         A trial that was trained before, but not measured because the device was away, is not trained again.
@@ -86,7 +89,7 @@ class Judge:
             TrainingError: the loss is not finite.
             DeviceAway: the device cannot be reached now.
         """
-        network, metric = self._trained(spec, folder) or self._train(spec, seed, folder, watch)
+        network, metric = self._trained(spec, folder) or self._train(spec, recipe, seed, folder, watch)
         return {self.task.metric: metric, **self.measurer.measured(network)}
 
     def _trained(self, spec: ArchSpec, folder: Path) -> tuple[Network, Measurement] | None:
@@ -100,16 +103,18 @@ class Judge:
             return None
         return (network, Measurement.from_dict(data["metric"])) if data["arch_id"] == spec.arch_id else None
 
-    def _train(self, spec: ArchSpec, seed: int, folder: Path, watch: Watch) -> tuple[Network, Measurement]:
+    def _train(
+        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, watch: Watch
+    ) -> tuple[Network, Measurement]:
         config, device = self.config, torch.device(self.config.device)
         torch.set_num_threads(config.threads)
         torch.manual_seed(seed)
         network = build(spec)
-        history = fit(network, self.task, config.training, seed=seed, device=device, watch=watch)
+        history = fit(network, self.task, recipe, seed=seed, device=device, watch=watch)
         found = self.task.evaluate(network, self.task.val, device)
         how = {
             "split": "val", "images": len(self.task.val), "layout": config.data.layout, "seed": seed,
-            "epochs": config.training.epochs, "device": config.device, "threads": config.threads,
+            "epochs": sum(stage.epochs for stage in recipe.plan()), "device": config.device, "threads": config.threads,
             **found.to_dict(), "torch": torch.__version__,
         }  # fmt: skip
         metric = Measurement(self.task.metric, found.value, "%", "measured", how)

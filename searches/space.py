@@ -62,6 +62,8 @@ class SearchSpace:
                 raise FieldError(where, value, "unknown field", closest(name, known))
             if not isinstance(value, Mapping):
                 self.fixed[name] = value
+        if not fields:  # of a study that samples nothing
+            return
         if "network" not in fields:
             raise FieldError("space.network", None, "a space names its network", "espnetv2")
         self._add_free("network", fields["network"])

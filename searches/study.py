@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -19,7 +20,7 @@ from archspace.errors import FieldError, InputError, SpecError
 from archspace.preprocessing import Preprocessing
 from archspace.presets import PRESETS, preset
 from archspace.spec import ArchSpec
-from searches.config import StudyConfig
+from searches.config import Given, StudyConfig
 from searches.measuring import Measurer, waits
 from searches.objective import Judge, broken, counted, now, violations
 from searches.opening import open_run, open_study
@@ -99,15 +100,15 @@ class Study:
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         check_device(config.device)
-        for name in config.given:
-            given_spec(name)
+        for one in config.reference:
+            given_spec(one.spec)
         task = load_task(config)
         fixed = {
             "task": config.task, "classes": task.outputs(len(task.classes))[0],
             "input_size": list(config.data.input_size), "channels": config.data.channels,
         }  # fmt: skip
         space = SearchSpace(config.space, fixed)
-        example = space.example(config.seed)
+        example = space.example(config.seed) if config.trials else fitted(config.reference[0], space.fixed)
         measurer = Measurer.of(config)
         measurer.check(example)
         config = open_run(config, folder)
@@ -179,13 +180,13 @@ class Study:
         """One trial's record; what is already known of the same network is not measured again."""
         number, started = claim.trial.number, now()
         label = trials.label(number)
-        seed = derived_seed(self.config.seed, label)
-        make = _recorder(
-            label, number, seed, started, self.config.given[number] if trials is self.given else None
-        )
-        if trials is self.given:
+        given = self.config.reference[number] if trials is self.given else None
+        seed = derived_seed(self.config.seed, label) if given is None or given.seed is None else given.seed
+        recipe = self.config.training if given is None else self.config.recipe_of(given)
+        make = _recorder(label, number, seed, started, given)
+        if given is not None:
             params: dict[str, object] = {}
-            spec = self._given(number)
+            spec = fitted(given, self.space.fixed)
         else:
             fields = self.space.suggest(claim.trial)
             params = dict(claim.trial.params)
@@ -199,16 +200,16 @@ class Study:
         reason = self._constrain(claim, known)
         if reason:
             return make(state="infeasible", measurements=known, reason=reason, **common)
-        twin = next((r for r in self.records() if r.arch_id == spec.arch_id and r.values), None)
+        twin = self._twin(spec) if given is None or given.alike else None
         if twin is not None:
             self._constrain(claim, twin.measurements)
             return make(
                 state=twin.state, values=dict(twin.values), measurements=twin.measurements, reason=twin.reason,
                 duplicate_of=twin.duplicate_of or twin.label, **common,
             )  # fmt: skip
-        progress.started(label, spec, known, self.config.training.epochs)
+        progress.started(label, spec, known, sum(stage.epochs for stage in recipe.plan()))
         try:
-            known |= self.judge.judge(spec, seed, trials.path(number), progress)
+            known |= self.judge.judge(spec, recipe, seed, trials.path(number), progress)
         except DeviceAway:
             raise
         except (TrainingError, RuntimeError, MemoryError) as error:
@@ -231,25 +232,35 @@ class Study:
                 claim.trial.set_constraint(rule, amount)
         return broken(amounts, known)
 
-    def _given(self, number: int) -> ArchSpec:
-        spec = given_spec(self.config.given[number])
-        fixed = self.space.fixed
-        return spec.replace(**{name: fixed[name] for name in ("task", "classes", "input_size", "channels")})
+    def _twin(self, spec: ArchSpec) -> TrialRecord | None:
+        """A trial of the same network, trained as all are, whose numbers hold for this one too."""
+        apart = {one.name for one in self.config.reference if not one.alike}
+        fits = (r for r in self.records() if r.arch_id == spec.arch_id and r.values and r.given not in apart)
+        return next(fits, None)
 
 
-def given_spec(name: str) -> ArchSpec:
-    """The spec of a preset or a spec file."""
+def fitted(given: Given, fixed: Mapping[str, Any]) -> ArchSpec:
+    """A given network for the study's task and data."""
+    spec = given_spec(given.spec)
+    return spec.replace(**{name: fixed[name] for name in ("task", "classes", "input_size", "channels")})
+
+
+def given_spec(name: str | Mapping[str, Any]) -> ArchSpec:
+    """The spec of a preset, a spec file or plain fields."""
+    if not isinstance(name, str):
+        return ArchSpec.from_dict(name)
     if name in PRESETS or not Path(name).suffix:
         return preset(name).spec
     return ArchSpec.read(Path(name))
 
 
 def _recorder(
-    label: str, number: int, seed: int, started: str, given: str | None
+    label: str, number: int, seed: int, started: str, given: Given | None
 ) -> Callable[..., TrialRecord]:
     def make(**fields: object) -> TrialRecord:
         return TrialRecord(
-            label=label, number=number, seed=seed, given=given, started=started, finished=now(), **fields  # type: ignore[arg-type]
+            label=label, number=number, seed=seed, given=None if given is None else given.name,
+            started=started, finished=now(), **fields  # type: ignore[arg-type]
         )  # fmt: skip
 
     return make
