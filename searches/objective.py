@@ -18,7 +18,8 @@ from archspace.checkpoint import WEIGHTS_FILE, load, save
 from archspace.errors import InputError
 from archspace.files import write_text
 from archspace.spec import ArchSpec
-from searches.config import Bound, StudyConfig
+from searches.config import StudyConfig
+from searches.config_parts import Bound
 from searches.measuring import Measurer
 from searches.tasks.base import Task
 from searches.training.history import write_history

@@ -20,7 +20,8 @@ from archspace.errors import FieldError, InputError, SpecError
 from archspace.preprocessing import Preprocessing
 from archspace.presets import PRESETS, preset
 from archspace.spec import ArchSpec
-from searches.config import Given, StudyConfig
+from searches.config import StudyConfig
+from searches.config_parts import Given
 from searches.measuring import Measurer, waits
 from searches.objective import Judge, broken, counted, now, violations
 from searches.opening import open_run, open_study
