@@ -115,8 +115,12 @@ def _governor(root: str) -> str:
     return ",".join(sorted({text(path) for path in _cores(root, "scaling_governor").values()}))
 
 
-def _gpu(root: str) -> Path:
-    """The folder of the GPU's clock."""
+def gpu_clock(root: str) -> Path:
+    """The folder of the GPU's clock.
+
+    Raises:
+        OSError: there is none.
+    """
     for folder in sorted(below(root, "sys/class/devfreq").glob("*")):
         try:
             if text(folder / "device/of_node/name") in GPU_NAMES:
@@ -130,15 +134,15 @@ def _gpu(root: str) -> Path:
 
 
 def _gpu_mhz(root: str) -> float:
-    return number(_gpu(root) / "cur_freq") / 1e6
+    return number(gpu_clock(root) / "cur_freq") / 1e6
 
 
 def _gpu_governor(root: str) -> str:
-    return text(_gpu(root) / "governor")
+    return text(gpu_clock(root) / "governor")
 
 
 def _gpu_load(root: str) -> float:
-    folder = _gpu(root)
+    folder = gpu_clock(root)
     for path in (folder / "device/load", folder.parent.parent / "load"):
         if path.exists():
             return number(path) / 10
