@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -107,8 +108,13 @@ class Sampler:
             self.stop()
 
 
+def _ended(status: int) -> str:
+    return "ended with status {}".format(status) if status >= 0 else "killed by signal {}".format(-status)
+
+
 def main(request: str) -> None:
     """The process: a line of JSON for the sensors, one for each sample, and one for how it ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     asked = json.loads(request)
     missing = {}
     if asked["cpu"] is not None:
@@ -133,12 +139,13 @@ def main(request: str) -> None:
 
 
 def _sample(sensors: List[Sensor], period_s: float) -> None:
-    """Samples until standard input ends, and once more then.
+    """Samples until standard input says or ends, or the parent dies, and once more then.
 
     Raises:
         OSError: a sensor could not be read several times in a row.
     """
     started, failed, ended = time.monotonic(), 0, False
+    parent = os.getppid()
     while True:
         before = time.monotonic()
         try:
@@ -160,7 +167,8 @@ def _sample(sensors: List[Sensor], period_s: float) -> None:
         now = time.monotonic()
         # The next multiple of the period: late samples do not push those after them.
         due = started + period_s * (1 + (now - started) // period_s)
-        ended = bool(select.select([sys.stdin], [], [], max(0.0, due - now))[0])
+        told = select.select([sys.stdin], [], [], max(0.0, due - now))[0]
+        ended = bool(told) or os.getppid() != parent
 
 
 def _tell(line: Dict[str, Any]) -> None:
