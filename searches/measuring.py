@@ -67,7 +67,7 @@ class Measurer:
             return
         quick = replace(self.settings, runs=5, warmup=1, attempts=1, idle_s=0.5, busy_s=1.0)
         try:
-            record = self.device.measure(_target(build(spec), spec), quick)
+            record = self.device.measure(Target.of(build(spec)), quick)
         except DeviceAway as away:
             log.warning("%s: not reached now (%s); trials will wait for it", self.device.name, away)
             return
@@ -93,7 +93,7 @@ class Measurer:
         with locked(
             cache_root() / FOLDER / f"{_digest(self.device.name)}.lock"
         ):  # one at a time on this machine
-            record = self.device.measure(_target(network, spec), self.settings)
+            record = self.device.measure(Target.of(network), self.settings)
         self._all_there(record)
         record = replace(
             record, how={**record.how, "measured_at": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -157,16 +157,6 @@ def patiently(
             log.warning("%s: away (%s); trying again in %.0f s", measurer.device.name, away, pause)
             time.sleep(pause)
     return measurer.measured(network, fresh=fresh)
-
-
-def _target(network: Network, spec: ArchSpec) -> Target:
-    return Target(
-        label=spec.label,
-        arch_id=spec.arch_id,
-        input_size=spec.input_size,
-        channels=spec.channels,
-        network=network,
-    )
 
 
 def _digest(text: str) -> str:

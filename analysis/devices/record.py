@@ -110,16 +110,20 @@ class DeviceRecord:
         return 1e3 * self.batch / self.latency_ms.median
 
     def measurements(self) -> dict[str, Measurement]:
-        """Latency, total power and energy as single numbers, those that were taken; the record rides along."""
+        """Latency, total power and energy as single numbers, those that were taken.
+
+        The whole record rides with the latency; the others name it.
+        """
         total = (self.power_w or {}).get(TOTAL)
         values = {
             "latency_ms": (self.latency_ms.median, "ms"),
             "power_w": None if total is None else (total.busy, "W"),
             "energy_mj": None if self.energy_mj is None else (self.energy_mj, "mJ"),
         }
-        how = {"record": self.to_dict()}
+        how = {"device": self.device, "runtime": self.runtime, "stable": self.stable}
+        whole = {**how, "record": self.to_dict()}
         return {
-            name: Measurement(name, found[0], found[1], self.origin, how)
+            name: Measurement(name, *found, self.origin, whole if name == "latency_ms" else how)
             for name, found in values.items()
             if found is not None
         }

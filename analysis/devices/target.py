@@ -37,6 +37,15 @@ class Target:
     network: Network | None = None
     onnx: Path | None = None
 
+    @classmethod
+    def of(cls, network: Network) -> Target:
+        """A network of ours, in eval mode from now on."""
+        spec = network.spec
+        return cls(
+            label=spec.label, arch_id=spec.arch_id, input_size=spec.input_size, channels=spec.channels,
+            network=network.eval(),
+        )  # fmt: skip
+
     def example(self, batch: int = 1) -> Tensor:
         """An input of random numbers, the same each time: (N, C, H, W), or tokens (N, T) for a language model."""
         import torch
@@ -127,10 +136,7 @@ def open_target(
     if not any((trained, task, classes, input_size)):
         weights = _trained_trial(text)
     network = build(spec) if weights is None else load(weights)
-    return Target(
-        label=spec.label, arch_id=spec.arch_id, input_size=spec.input_size, channels=spec.channels,
-        network=network.eval(),
-    )  # fmt: skip
+    return Target.of(network)
 
 
 def _trained_trial(text: str) -> Path | None:
