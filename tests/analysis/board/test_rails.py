@@ -43,7 +43,9 @@ def test_rails_are_found_by_name_and_read_in_watts(board: str, tmp_path: Path) -
         tree.set(rail, 1.9 + 0.19 * n)
     sensor = only(tmp_path)
     assert sensor.total == total
-    assert sensor.read() == pytest.approx({rail: 1.9 + 0.19 * n for n, rail in enumerate(tree.rails)}, rel=1e-9)
+    assert sensor.read() == pytest.approx(
+        {rail: 1.9 + 0.19 * n for n, rail in enumerate(tree.rails)}, rel=1e-9
+    )
     told = sensor.describe()
     assert {chip["i2c"]: {n: rail for rail, n in chip["channels"].items()} for chip in told["chips"]} == {
         address: {n: rail for n, rail in rails.items() if rail != "NC"} for address, rails in chips.items()
@@ -101,7 +103,9 @@ def test_a_chip_that_is_reached_through_two_paths_counts_once(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("mode", "settle_s", "said"), [(1, 1.7, "continuous"), (0, 0.0, "triggered"), (None, 1.7, "not told")]
 )
-def test_settling_follows_the_chips_mode(mode: int | None, settle_s: float, said: str, tmp_path: Path) -> None:
+def test_settling_follows_the_chips_mode(
+    mode: int | None, settle_s: float, said: str, tmp_path: Path
+) -> None:
     iio(tmp_path, TX2, mode=mode)
     sensor = only(tmp_path)
     assert sensor.settle_s == pytest.approx(settle_s)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def write(path: Path, said: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.parent / f".new-{path.name}"
     new.write_text(f"{said}\n", encoding="ascii")
-    os.replace(new, path)
+    new.replace(path)
 
 
 class Tree:
@@ -96,7 +95,9 @@ def hwmon(root: Path, chips: Chips, update_ms: float | None = 422) -> Tree:
     return tree
 
 
-def rapl(root: Path, zones: Mapping[str, str], range_uj: float = 262143328850, energy_uj: float = 1000) -> Path:
+def rapl(
+    root: Path, zones: Mapping[str, str], range_uj: float = 262143328850, energy_uj: float = 1000
+) -> Path:
     """Powercap zones by folder name and name; the folder that has them."""
     folder = root / "sys/class/powercap"
     for name, zone in zones.items():
