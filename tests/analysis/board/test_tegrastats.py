@@ -72,7 +72,7 @@ def test_a_program_that_ends_is_a_sensor_that_goes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("exit 1", "ended with status 1"), ("echo RAM 1/2MB; sleep 60", "printed no rails in 3 s")],
+    [("exit 1", "ended with status 1"), ("echo RAM 1/2MB; exec sleep 60", "printed no rails in 3 s")],
 )
 def test_a_program_that_tells_no_rails_is_missing(tmp_path: Path, script: str, said: str) -> None:
     path = program(tmp_path, f"exec sh -c '{script}'")
