@@ -134,7 +134,8 @@ class DeviceRecord:
         latency = {**asdict(self.latency_ms), "samples": list(self.latency_ms.samples)}
         return {
             "format": RECORD_FORMAT, **data, "latency_ms": latency, "power_w": power or None,
-            "throughput": self.throughput, "missing": dict(self.missing), "flags": list(self.flags), "stable": self.stable, "how": dict(self.how),
+            "throughput": self.throughput, "missing": dict(self.missing), "flags": list(self.flags),
+            "stable": self.stable, "how": dict(self.how),
         }  # fmt: skip
 
     @classmethod

@@ -222,7 +222,7 @@ def test_a_foreign_file_runs_with_its_own_batch_and_size(tmp_path: Path) -> None
     opened = open_target(str(path))
     record = LocalDevice("cpu").measure(opened, Settings(batch=2, runs=2, power=False, **CALM))
     assert record.runtime.startswith("onnxruntime")
-    with pytest.raises(FieldError, match="batch: 3: .* fixed batch; nearest valid: 2"):
+    with pytest.raises(FieldError, match=r"batch: 3: .* fixed batch; nearest valid: 2"):
         LocalDevice("cpu").measure(opened, Settings(batch=3, power=False))
     with pytest.raises(FieldError, match="torch does not run; nearest valid: onnxruntime"):
         LocalDevice("cpu").measure(opened, Settings(runtime="torch", batch=2))
