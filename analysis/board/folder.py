@@ -45,8 +45,10 @@ def board_lock() -> Optional[int]:
 
 def keep_alive_mark(folder: Path) -> int:
     """Takes the lock inside ``folder`` that says an agent lives there."""
-    handle = os.open(str(folder / ALIVE), os.O_RDWR | os.O_CREAT, 0o600)
+    new = folder / (ALIVE + ".new")
+    handle = os.open(str(new), os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
+    new.rename(folder / ALIVE)  # it appears locked: no other agent ever sees it free while this one lives
     return handle
 
 
