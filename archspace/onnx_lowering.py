@@ -71,9 +71,7 @@ def _lower(node: NodeProto, graph: GraphProto, current: int, opset: int) -> None
         value = onnx.helper.get_attribute_value(attribute)
         usual = onnx.helper.get_attribute_value(default) if default.name else None
         if value != usual and not _does_nothing(attribute.name, value, node, graph):
-            raise InputError(
-                f"onnx: operator set {opset} has no {attribute.name}={value} of {node.op_type}"
-            )
+            raise InputError(f"onnx: operator set {opset} has no {attribute.name}={value} of {node.op_type}")
         node.attribute.remove(attribute)
     if node.op_type == "Resize" and opset < 13:
         _fill_resize(node, graph)
@@ -97,7 +95,9 @@ def _constant(node: NodeProto, graph: GraphProto, name: str) -> list[int]:
     for other in graph.node:
         if other.op_type == "Constant" and name in other.output:
             return [int(value) for value in onnx.numpy_helper.to_array(other.attribute[0].t)]
-    raise InputError(f"onnx: {node.op_type} of an older operator set needs a fixed {name}, but it is computed")
+    raise InputError(
+        f"onnx: {node.op_type} of an older operator set needs a fixed {name}, but it is computed"
+    )
 
 
 def _fill_resize(node: NodeProto, graph: GraphProto) -> None:

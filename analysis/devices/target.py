@@ -69,7 +69,9 @@ class Target:
         assert self.network is not None
         spec = self.network.spec
         if spec.task == "language":
-            raise InputError(f"{self.label}: is recurrent, which has no ONNX form here; use runtime torch or compile")
+            raise InputError(
+                f"{self.label}: is recurrent, which has no ONNX form here; use runtime torch or compile"
+            )
         outputs = ("confidences", "locations") if spec.task == "detection" else (OUTPUT_NAME,)
         path = folder / f"{self.arch_id or 'network'}-b{batch}-opset{opset or 'latest'}.onnx"
         metadata = {"arch_id": spec.arch_id, "spec": spec.to_dict()}
