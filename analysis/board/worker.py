@@ -69,7 +69,7 @@ class Worker:
         try:
             idle = self._idle(settle_s) if sampler is not None else None
             load = Load(
-                runs=request["runs"], warmup=request["warmup"], settle_s=settle_s,
+                runs=request["runs"], warmup=request["warmup"], warm_s=request["warm_s"], settle_s=settle_s,
                 busy_s=request["busy_s"] if sampler is not None else 0.0, look=lambda: conditions(root),
             )  # fmt: skip
             timed = runner.run(load, self.told, self.left)

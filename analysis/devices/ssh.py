@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.board.frames import MODEL, REQUEST, RUN
+from analysis.board.running import WARM_S
 from analysis.board.sampling import Trace
 from analysis.devices import board_checks
 from analysis.devices.assemble import assemble, repeated
@@ -41,6 +42,7 @@ class SshDevice(Device):
         config: settings of OpenSSH instead of ``~/.ssh/config``; else those of ``ARCHSPACE_SSH_CONFIG``.
         timeout_s: longest time of one run on the board, the building of an engine included.
         wait_s: longest wait for others' measurements.
+        warm_s: fewest seconds of untimed runs, for the clocks to rise.
         trtexec: its path on the board, if it is in no usual place.
         root: before every path of the board's system; tests give a tree of files.
 
@@ -55,13 +57,14 @@ class SshDevice(Device):
         config: Path | None = None,
         timeout_s: float = TIMEOUT_S,
         wait_s: float = WAIT_S,
+        warm_s: float = WARM_S,
         trtexec: str | None = None,
         root: str = "/",
     ) -> None:
         self.name = name
         self.address = Address.parse(name)
         self._config = config_file(config)
-        self._timeout_s, self._wait_s = timeout_s, wait_s
+        self._timeout_s, self._wait_s, self._warm_s = timeout_s, wait_s, warm_s
         self._trtexec, self._root = trtexec, root
         self._board: dict[str, Any] | None = None
 
@@ -130,7 +133,8 @@ class SshDevice(Device):
             "precision": settings.precision, "batch": settings.batch, "threads": settings.threads,
             "warmup": settings.warmup, "runs": settings.runs, "idle_s": settings.idle_s,
             "busy_s": settings.busy_s, "period_s": settings.period_s, "power": settings.power,
-            "timeout_s": self._timeout_s, "wait_s": self._wait_s, "trtexec": self._trtexec, "root": self._root,
+            "timeout_s": self._timeout_s, "wait_s": self._wait_s, "warm_s": self._warm_s,
+            "trtexec": self._trtexec, "root": self._root,
         }  # fmt: skip
 
     def _runtime(self, board: Mapping[str, Any], settings: Settings) -> str:

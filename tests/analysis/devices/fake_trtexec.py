@@ -17,7 +17,17 @@ from pathlib import Path
 QUERY_MS, COMPUTE_MS, COPY_MS, FULL_WAIT_MS = 5.0, 4.5, 0.25, 3.0
 BANNERS = {"7.1": "", "8.2": " [TensorRT v8201]", "8.5": " [TensorRT v8501]", "10": " [TensorRT v100100]"}
 NAMED = {"8.2": "8.2.1", "8.5": "8.5.1", "10": "10.1.0"}
-OPTIONS = ["onnx", "saveEngine", "loadEngine", "fp16", "warmUp", "duration", "iterations", "avgRuns", "exportTimes"]
+OPTIONS = [
+    "onnx",
+    "saveEngine",
+    "loadEngine",
+    "fp16",
+    "warmUp",
+    "duration",
+    "iterations",
+    "avgRuns",
+    "exportTimes",
+]
 MORE = {
     "7.1": ["workspace"], "8.2": ["workspace", "noTF32"],
     "8.5": ["workspace", "memPoolSize", "noTF32"], "10": ["memPoolSize", "noTF32", "bf16"],

@@ -99,14 +99,31 @@ class Board:
             self._server.wait()
             self._server = None
 
+    def freeze(self) -> list[int]:
+        """Stops the connections without closing them, as an unplugged cable does; their processes."""
+        assert self._server is not None
+        held = descendants(self._server.pid, "sshd")
+        for child in held:
+            os.kill(child, signal.SIGSTOP)
+        return held
+
     def device(self, **more: object) -> SshDevice:
-        settings = {"config": self.config, "root": str(self.root), "timeout_s": 60.0, "wait_s": 60.0, **more}
+        settings = {
+            "config": self.config,
+            "root": str(self.root),
+            "timeout_s": 60.0,
+            "wait_s": 60.0,
+            "warm_s": 0.2,
+            **more,
+        }
         name = f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}"
         return SshDevice(name, **settings)  # type: ignore[arg-type]
 
     def trtexec(self, version: str, mode: str = "well") -> str:
         """A stand-in of that release."""
-        return str(script(self.programs / "trtexec", f'"{sys.executable}" "{STAND_IN}" {version} {mode} "$@"'))
+        return str(
+            script(self.programs / "trtexec", f'"{sys.executable}" "{STAND_IN}" {version} {mode} "$@"')
+        )
 
     def folders(self) -> list[Path]:
         """What agents have in the folder of temporary files."""

@@ -34,7 +34,9 @@ def tx2(root: Path) -> Path:
     """The files of a TX2 on L4T r32; the folder of the chip that has VDD_IN."""
     chip = root / "sys/bus/i2c/drivers/ina3221x/0-0041/iio:device1"
     write(chip / "running_mode", "0")
-    for number, (rail, milliwatts) in enumerate((("VDD_IN", 4000), ("VDD_SYS_CPU", 1000), ("VDD_SYS_DDR", 500))):
+    for number, (rail, milliwatts) in enumerate(
+        (("VDD_IN", 4000), ("VDD_SYS_CPU", 1000), ("VDD_SYS_DDR", 500))
+    ):
         write(chip / f"rail_name_{number}", rail)
         write(chip / f"in_power{number}_input", str(milliwatts))
     write(root / "proc/device-tree/model", "NVIDIA Jetson TX2 Developer Kit\0")
@@ -68,7 +70,10 @@ def test_onnxruntime_over_ssh_with_power_and_energy(board: Board, tiny: Target) 
     assert board.quiet()
 
 
-@pytest.mark.parametrize(("version", "shown"), [("7.1", "of unknown version"), ("8.2", "8.2.1"), ("8.5", "8.5.1"), ("10", "10.1.0")])
+@pytest.mark.parametrize(
+    ("version", "shown"),
+    [("7.1", "of unknown version"), ("8.2", "8.2.1"), ("8.5", "8.5.1"), ("10", "10.1.0")],
+)
 def test_trtexec_of_every_layout(board: Board, tiny: Target, version: str, shown: str) -> None:
     board.trtexec(version)
     record = board.device().measure(tiny, QUICK)
@@ -100,7 +105,7 @@ def test_trtexec_counts_power_while_the_engine_runs_and_no_longer(board: Board, 
             loaded.set()
             write(chip / "in_power0_input", "9000")
 
-    record = board.device().measure(tiny, WITH_POWER, load)
+    record = board.device(warm_s=2.0).measure(tiny, WITH_POWER, load)
     assert loaded.is_set() and record.power_w is not None and record.energy_net_mj is not None
     watts = record.power_w["total"]
     assert watts.idle == pytest.approx(4.0) and watts.busy == pytest.approx(9.0)
@@ -110,7 +115,9 @@ def test_trtexec_counts_power_while_the_engine_runs_and_no_longer(board: Board, 
 
 def test_a_network_that_tensorrt_refuses_is_named_by_its_first_error(board: Board, tiny: Target) -> None:
     board.trtexec("8.2", "fail")
-    with pytest.raises(BoardError, match=r"building the engine failed .*While parsing node number 3 \[MaxUnpool\]"):
+    with pytest.raises(
+        BoardError, match=r"building the engine failed .*While parsing node number 3 \[MaxUnpool\]"
+    ):
         board.device().measure(tiny, QUICK)
     assert board.quiet()
 
@@ -119,7 +126,7 @@ def test_a_sensor_that_vanishes_is_named_and_latency_stays(board: Board, tiny: T
     chip = tx2(board.root)
 
     def pull(what: str, share: float) -> None:
-        if what == "idle power" and share > 0:
+        if what == "idle power":
             (chip / "in_power0_input").unlink(missing_ok=True)
 
     record = board.device().measure(tiny, WITH_POWER, pull)
@@ -183,9 +190,7 @@ def test_key_names_what_changes_a_number(board: Board) -> None:
     board.trtexec("8.2")
     device = board.device()
     key = device.key(Settings(precision="float16"))
-    assert key == (
-        "NVIDIA Jetson TX2 Developer Kit; L4T R32.7.1; mode none; trtexec 8.2.1; float16; batch 1"
-    )
+    assert key == ("NVIDIA Jetson TX2 Developer Kit; L4T R32.7.1; mode none; trtexec 8.2.1; float16; batch 1")
     assert device.key(Settings(runtime="onnxruntime", threads=2)).endswith("threads 2")
     with pytest.raises(FieldError, match="a board runs tensorrt or onnxruntime"):
         device.key(Settings(runtime="openvino"))
