@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from analysis.board import facts, ortrun, trtexec
 from analysis.board.conditions import conditions
@@ -63,7 +63,10 @@ class Worker:
         runner = self._runner()
         runner.prepare(self.told, self.left)
         busy_cores = facts.busy_cores(root)
-        sampler = Sampler(root, request["period_s"]) if sensors else None
+        watcher, cores = share_cores(request["threads"])
+        sampler = Sampler(root, request["period_s"], watcher) if sensors else None
+        if sampler is not None and watcher is not None:
+            os.sched_setaffinity(0, cores)
         if sampler is not None:
             sampler.start()
         try:
@@ -89,7 +92,9 @@ class Worker:
                 "settle_s": max(0.0, settle_s - (timed.start - timed.load_start)),
             },
             "conditions_before": timed.before, "conditions_after": timed.after, "missing": missing,
-            "board": board, "how": timed.how, "peak_memory_bytes": timed.peak_memory_bytes, "error": None,
+            "board": board,
+            "how": dict(timed.how, affinity=None if sampler is None else {"sampler": watcher, "network": cores}),
+            "peak_memory_bytes": timed.peak_memory_bytes, "error": None,
         }  # fmt: skip
 
     def _power_missing(self, missing: Dict[str, str], trace: Any) -> Dict[str, str]:
@@ -120,6 +125,12 @@ class Worker:
             self.told("idle power", min(1.0, (time.monotonic() - begin) / (end - begin)))
             time.sleep(min(0.5, max(0.0, end - time.monotonic())))
         return start, end
+
+
+def share_cores(threads: int) -> Tuple[Optional[int], List[int]]:
+    """A core for the process that samples, if one is left over, and those for the network."""
+    cores = sorted(os.sched_getaffinity(0))
+    return (cores[-1], cores[:-1]) if len(cores) > threads else (None, cores)
 
 
 def main(folder: Path) -> int:
