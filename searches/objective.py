@@ -11,7 +11,9 @@ from pathlib import Path
 import torch
 
 from analysis.complexity import count
-from analysis.latency import measure_latency
+from analysis.devices.base import Settings
+from analysis.devices.local import LocalDevice
+from analysis.devices.target import Target
 from analysis.records import OBJECTIVES, Measurement
 from archspace.build import build
 from archspace.checkpoint import save
@@ -89,10 +91,17 @@ class Judge:
         }  # fmt: skip
         metric = Measurement(self.task.metric, found.value, "%", "measured", how)
         network.cpu().eval()
-        latency = measure_latency(
-            network, spec.input_size, spec.channels,
-            threads=config.latency.threads, warmup=config.latency.warmup, runs=config.latency.runs,
+        target = Target(
+            label=spec.label, arch_id=spec.arch_id, input_size=spec.input_size, channels=spec.channels,
+            network=network,
         )  # fmt: skip
+        settings = Settings(
+            threads=config.latency.threads,
+            warmup=config.latency.warmup,
+            runs=config.latency.runs,
+            power=False,
+        )
+        latency = LocalDevice("cpu").measure(target, settings).measurements()["latency_ms"]
         write_history(folder, history)
         save(network, folder / "weights.safetensors", preprocessing=self.task.preprocessing,
              notes={"classes": list(self.task.classes), "study": config.name, "seed": seed})  # fmt: skip

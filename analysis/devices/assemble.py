@@ -159,19 +159,22 @@ def _power(
     from analysis.board.energy import measured_power
 
     flags = [f"power: {trace.error}"] if trace.error else []
-    found = measured_power(trace, windows.get("idle"), windows["busy"], _settle(trace, windows))
+    idle, busy = (tuple(windows[name]) if windows.get(name) else None for name in ("idle", "busy"))
+    assert busy is not None
+    try:
+        found = measured_power(trace, idle, busy, _settle(trace, windows))
+    except ValueError as error:
+        missing["power_w"] = missing["energy_mj"] = str(error)
+        return None, None, None, flags
     power = {
         rail: RailPower(idle=watts["idle"], busy=watts["busy"])
         for rail, watts in found.items()
         if watts["busy"] is not None
     }
-    if not power:
-        missing["power_w"] = missing["energy_mj"] = trace.error or "no sample fell into the counted window"
-        return None, None, None, flags
     if TOTAL not in power:
         missing["energy_mj"] = "none of the rails read feeds the whole device"
         return power, None, None, flags
-    start, end = windows["busy"]
+    start, end = busy
     inferences = windows["runs_in_busy"] * settings.batch
     if not inferences:
         missing["energy_mj"] = "no run ended in the counted window"
@@ -184,8 +187,7 @@ def _power(
 
 
 def _settle(trace: Trace, windows: Mapping[str, Any]) -> float:
-    asked = (float(sensor.get("settle_s", 0.0)) for sensor in trace.sensors)
-    return float(windows["settle_s"]) if "settle_s" in windows else max(asked, default=0.0)
+    return float(windows.get("settle_s", trace.settle_s))
 
 
 def _sampled(trace: Trace, windows: Mapping[str, Any], settings: Settings) -> dict[str, Any]:

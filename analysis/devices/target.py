@@ -53,7 +53,7 @@ class Target:
         """The network as an ONNX file of fixed shapes, batch norms folded; a foreign file is itself, if it fits.
 
         Args:
-            folder: where a file is written, if one must be.
+            folder: of this target alone; where a file is written, if one must be and is not there yet.
             batch: inputs of a run.
             opset: the latest operator set that the reader knows; TensorRT 8.2 needs 13 or less.
 
@@ -74,6 +74,8 @@ class Target:
             )
         outputs = ("confidences", "locations") if spec.task == "detection" else (OUTPUT_NAME,)
         path = folder / f"{self.arch_id or 'network'}-b{batch}-opset{opset or 'latest'}.onnx"
+        if path.exists():
+            return path
         metadata = {"arch_id": spec.arch_id, "spec": spec.to_dict()}
         network = deployed(self.network).cpu().float()
         write_onnx(network, self.example(batch), path, metadata, opset=opset, outputs=outputs)
