@@ -70,5 +70,6 @@ def number(path: Path) -> float:
 def why(error: OSError) -> str:
     """One line for a file that could not be read: ``permission denied: /sys/...``."""
     said = error.strerror or str(error) or type(error).__name__
-    said = said[:1].lower() + said[1:]
+    if said[1:2].islower():
+        said = said[0].lower() + said[1:]
     return said if error.filename is None else "{}: {}".format(said, error.filename)

@@ -1,5 +1,6 @@
 """The state of the machine that a measurement is taken in: clocks, power mode, temperature, load."""
 
+import errno
 import re
 import subprocess
 from pathlib import Path
@@ -65,14 +66,14 @@ def _l4t(root: str) -> str:
     said = text(path)
     found = re.search(r"R(\d+).*?REVISION: ([\d.]+)", said)
     if not found:
-        raise OSError(5, "no release in it", str(path))
+        raise OSError(errno.EIO, "no release in it", str(path))
     return "R{}.{}".format(*found.groups())
 
 
 def _power_mode(root: str) -> str:
     program = below(root, "usr/sbin/nvpmodel")
     if not program.exists():
-        raise OSError(2, "no such file", str(program))
+        raise OSError(errno.ENOENT, "no such file", str(program))
     try:
         done = subprocess.run(
             [str(program), "-q"],
@@ -82,12 +83,12 @@ def _power_mode(root: str) -> str:
             timeout=NVPMODEL_S,
         )
     except subprocess.TimeoutExpired:
-        raise OSError(110, "no answer in {:g} s".format(NVPMODEL_S), str(program)) from None
+        raise OSError(errno.ETIMEDOUT, "no answer in {:g} s".format(NVPMODEL_S), str(program)) from None
     said = done.stdout.decode("utf-8", "replace")
     found = re.search(r"NV Power Mode:\s*(\S+)", said)
     if not found:
         complaint = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise OSError(5, complaint[-1] if complaint else "names no power mode", str(program))
+        raise OSError(errno.EIO, complaint[-1] if complaint else "names no power mode", str(program))
     return found.group(1)
 
 
@@ -96,7 +97,7 @@ def _cores(root: str, name: str) -> Dict[str, Path]:
     folder = below(root, "sys/devices/system/cpu")
     found = {path.parts[-3]: path for path in folder.glob("cpu[0-9]*/cpufreq/" + name)}
     if not found:
-        raise OSError(2, "no such file", str(folder / "cpu*/cpufreq" / name))
+        raise OSError(errno.ENOENT, "no such file", str(folder / "cpu*/cpufreq" / name))
     return {core: found[core] for core in sorted(found, key=lambda core: int(core[3:]))}
 
 
@@ -130,7 +131,7 @@ def gpu_clock(root: str) -> Path:
     for pattern in GPU_FOLDERS:
         for folder in sorted(Path(root).glob(pattern)):
             return folder
-    raise OSError(2, "no clock of a Jetson's GPU", str(below(root, "sys/class/devfreq")))
+    raise OSError(errno.ENOENT, "no clock of a Jetson's GPU", str(below(root, "sys/class/devfreq")))
 
 
 def _gpu_mhz(root: str) -> float:
@@ -146,7 +147,7 @@ def _gpu_load(root: str) -> float:
     for path in (folder / "device/load", folder.parent.parent / "load"):
         if path.exists():
             return number(path) / 10
-    raise OSError(2, "no such file", str(folder / "device/load"))
+    raise OSError(errno.ENOENT, "no such file", str(folder / "device/load"))
 
 
 def _emc_mhz(root: str) -> float:

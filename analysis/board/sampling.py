@@ -1,5 +1,6 @@
 """Sampling power in a process of its own, at a steady period on the clock that all processes share."""
 
+import contextlib
 import json
 import os
 import select
@@ -82,18 +83,23 @@ class Sampler:
         process = self._process
         assert process is not None and process.stdin is not None, "not started"
         early = process.poll() is not None
+        hung = False
+        with contextlib.suppress(BrokenPipeError):
+            # Closing alone does not tell it: a process forked meanwhile would hold the other end open.
+            os.write(process.stdin.fileno(), b"stop\n")
         process.stdin.close()
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:
+            hung = True
             process.kill()
             process.wait()
         trace = _trace(_contents(self._out), self.request["period_s"])
-        if trace.error is None and (early or process.returncode != 0):
+        if hung:
+            trace.error = "sampler: a sensor gave no answer in {:g} s".format(STOP_S)
+        elif trace.error is None and (early or process.returncode != 0):
             lines = _contents(self._said).strip().splitlines()
-            trace.error = "sampler: " + (
-                lines[-1] if lines else "ended with status {}".format(process.returncode)
-            )
+            trace.error = "sampler: " + (lines[-1] if lines else _ended(process.returncode))
         os.close(self._out)
         os.close(self._said)
         self._process = None

@@ -105,6 +105,7 @@ class Tegrastats(Sensor):
             if rails:
                 self._latest = (time.monotonic(), {rail: mw / 1e3 for rail, mw in rails.items()})
                 self._first.set()
+        self._process.wait()  # the end of its output comes a moment before its status
         self._first.set()
 
     def read(self) -> Dict[str, float]:

@@ -87,9 +87,7 @@ def test_trtexec_of_every_layout(board: Board, tiny: Target, version: str, shown
     assert board.quiet()
 
 
-def test_a_trtexec_without_times_of_queries_gives_its_median_and_says_so(
-    board: Board, tiny: Target
-) -> None:
+def test_a_trtexec_without_times_of_queries_gives_its_median_and_says_so(board: Board, tiny: Target) -> None:
     board.trtexec("7.1", "notimes")
     record = board.device().measure(tiny, QUICK)
     assert record.latency_ms.samples == (pytest.approx(5.01),)
