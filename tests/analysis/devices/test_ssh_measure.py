@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -211,3 +215,23 @@ def test_doctor_says_what_the_board_can_do_and_what_is_missing(board: Board) -> 
 def test_float16_without_trtexec_is_refused(board: Board, tiny: Target) -> None:
     with pytest.raises(BoardError, match="precision float16"):
         board.device().measure(tiny, Settings(power=False, precision="float16"))
+
+
+def archspace(board: Board, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "ARCHSPACE_SSH_CONFIG": str(board.config)}
+    command = [sys.executable, "-m", "archspace", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_command_measures_on_a_board_and_says_in_one_line_that_it_is_away(
+    board: Board, tiny: Target
+) -> None:
+    device = board.device().name
+    options = ("--device", device, "--runs", "5", "--no-power", "--attempts", "1", "--json")
+    done = archspace(board, "measure", str(tiny.onnx), *options)
+    report = json.loads(done.stdout)
+    assert report["device"] == device and report["runtime"].startswith("onnxruntime")
+    board.stop()
+    away = archspace(board, "measure", str(tiny.onnx), *options)
+    assert away.returncode == 2 and away.stdout == ""
+    assert away.stderr.strip().splitlines()[-1].endswith(": the connection is refused")

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -151,9 +153,7 @@ def test_a_hung_trtexec_is_killed_at_its_limit(board: Board, tiny: Target) -> No
     assert time.monotonic() - begin < 10 and board.quiet()
 
 
-def test_a_hung_trtexec_with_children_goes_with_its_group(
-    board: Board, tiny: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hung_trtexec_with_children_goes_with_its_group(board: Board, tiny: Target) -> None:
     # A shell in between keeps trtexec's output open, so that killing the shell alone would wait for ever.
     path = Path(board.trtexec("8.2", "hang"))
     path.write_text(path.read_text().replace("exec ", "") + "true\n")
@@ -231,21 +231,19 @@ def test_a_disk_without_room_for_the_agent_is_told(board: Board) -> None:
     one_line(full.value)
 
 
-class mounted:
-    """A small disk as the board's folder of temporary files."""
-
-    def __init__(self, board: Board, size: str) -> None:
-        self.where, self.size = board.temporary, size
-
-    def __enter__(self) -> None:
-        command = ["mount", "-t", "tmpfs", "-o", f"size={self.size}", "none", str(self.where)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"mounting is not permitted: {done.stderr.strip()}")
-
-    def __exit__(self, *_: object) -> None:
-        assert list(self.where.iterdir()) == [] or not any(self.where.glob("archspace-*/"))
-        subprocess.run(["umount", "-l", str(self.where)], check=True)
+@contextmanager
+def mounted(board: Board, size: str) -> Iterator[None]:
+    """A small disk as the board's folder of temporary files; nothing of ours may be left on it."""
+    where = board.temporary
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(where)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"mounting is not permitted: {done.stderr.strip()}")
+    try:
+        yield
+        assert board.quiet()
+    finally:
+        subprocess.run(["umount", "-l", str(where)], check=True)
 
 
 def test_a_search_waits_for_a_board_that_comes_back(board: Board, tiny: Target) -> None:
