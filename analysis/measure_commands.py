@@ -190,7 +190,10 @@ def _progress() -> Iterator[Told]:
 
     from analysis.devices.base import DeviceAway
 
-    with Progress(console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(
+        console=console, auto_refresh=False, transient=True, disable=not console.is_interactive
+    ) as progress:
         bar = progress.add_task("measuring", total=1.0)
         drawn = 0.0
 

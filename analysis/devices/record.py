@@ -127,14 +127,14 @@ class DeviceRecord:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; derived numbers (throughput, net watts, stable) are there to be read."""
         data = {name: getattr(self, name) for name in self.__slots__}
-        power = self.power_w and {
+        power = {
             rail: {"idle": watts.idle, "busy": watts.busy, "net": watts.net}
-            for rail, watts in self.power_w.items()
+            for rail, watts in (self.power_w or {}).items()
         }
         latency = {**asdict(self.latency_ms), "samples": list(self.latency_ms.samples)}
         return {
-            "format": RECORD_FORMAT, **data, "latency_ms": latency, "power_w": power, "throughput": self.throughput,
-            "missing": dict(self.missing), "flags": list(self.flags), "stable": self.stable, "how": dict(self.how),
+            "format": RECORD_FORMAT, **data, "latency_ms": latency, "power_w": power or None,
+            "throughput": self.throughput, "missing": dict(self.missing), "flags": list(self.flags), "stable": self.stable, "how": dict(self.how),
         }  # fmt: skip
 
     @classmethod

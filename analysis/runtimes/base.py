@@ -121,6 +121,8 @@ def difference(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
     if [one.shape for one in ours] != [one.shape for one in theirs]:
         return float("inf")
     for one, other in zip(ours, theirs, strict=True):
+        if not one.size:
+            continue
         scale = max(float(abs(one).max()), 1e-12)
         share = float(abs(one - other).max()) / scale
         worst = share if not share <= worst else worst
