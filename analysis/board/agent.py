@@ -9,7 +9,6 @@ both leave behind when the power fails, the next agent removes.
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, List, Optional
 
 from analysis.board import worker
-from analysis.board.folder import board_lock, free_bytes, keep_alive_mark, sweep
+from analysis.board.folder import board_lock, free_bytes, keep_alive_mark, remove, sweep
 from analysis.board.frames import (
     BEAT,
     BEAT_S,
@@ -90,7 +89,7 @@ class Agent:
         self._stop()
         self._receiver.close()
         self._unlock()
-        shutil.rmtree(str(self.folder), ignore_errors=True)
+        remove(self.folder)
 
     def _turn(self) -> None:
         out = self._worker.stdout if self._worker is not None else None

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import threading
 import time
@@ -11,6 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from analysis.board import facts, ortrun, trtexec
 from analysis.board.conditions import conditions
+from analysis.board.folder import remove
 from analysis.board.frames import MODEL, REQUEST
 from analysis.board.running import Load, RunError
 from analysis.board.sampling import Sampler
@@ -155,5 +155,9 @@ def _end_with_agent(folder: Path) -> None:
     """Standard input ends when the agent dies: nobody is left then to clean up but us."""
     while os.read(0, 1):
         pass
-    shutil.rmtree(str(folder), ignore_errors=True)
-    os.killpg(0, signal.SIGKILL)
+    group = os.getpgid(0)
+    if os.fork() == 0:
+        os.setsid()  # out of the group that is killed, us included; then nobody writes into the folder any more
+        os.killpg(group, signal.SIGKILL)
+        remove(folder)
+        os._exit(0)
