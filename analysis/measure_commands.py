@@ -105,7 +105,7 @@ def measure(
         return
     records = []
     for network in networks:
-        with _progress() as told:
+        with _progress() as told, _reached():
             records.append(opened.measure(network, settings, told))
     reports = [_with_reason(record) for record in records]
     _finish(reports[0] if len(reports) == 1 else {"records": reports}, out, as_json)
@@ -169,6 +169,17 @@ def _finish(report: Mapping[str, Any], out: Path | None, as_json: bool) -> None:
 
 def _print(report: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(report, indent=2, allow_nan=False))
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """A board that is away is one line for the user, as any other reason why there is no number."""
+    from analysis.devices.base import DeviceAway
+
+    try:
+        yield
+    except DeviceAway as away:
+        raise InputError(str(away)) from away
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from analysis.records import TrialRecord
 from analysis.runs import RECORD_FILE, TRIALS_FOLDER, write_record
-from searches.locks import Held, locked, try_lock
+from archspace.locks import Held, locked, try_lock
 
 log = logging.getLogger(__name__)
 

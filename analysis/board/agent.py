@@ -9,7 +9,6 @@ both leave behind when the power fails, the next agent removes.
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, List, Optional
 
 from analysis.board import worker
-from analysis.board.folder import board_lock, free_bytes, keep_alive_mark, sweep
+from analysis.board.folder import board_lock, free_bytes, keep_alive_mark, remove, sweep
 from analysis.board.frames import (
     BEAT,
     BEAT_S,
@@ -62,10 +61,11 @@ class Agent:
         self._receiver = Receiver(self._open)
         self._worker: "Optional[subprocess.Popen[bytes]]" = None
         self._tail = b""
-        self._answered = False
+        self._answer = b""
         self._deadline = 0.0
         self._lock: Optional[int] = None
         self._lock_until = 0.0
+        self._silence_s = SILENCE_S
         self._heard = self._told = time.monotonic()
 
     def serve(self) -> None:
@@ -89,7 +89,7 @@ class Agent:
         self._stop()
         self._receiver.close()
         self._unlock()
-        shutil.rmtree(str(self.folder), ignore_errors=True)
+        remove(self.folder)
 
     def _turn(self) -> None:
         out = self._worker.stdout if self._worker is not None else None
@@ -103,7 +103,7 @@ class Agent:
             self._take(data)
         if out is not None and out.fileno() in ready:
             self._forward(os.read(out.fileno(), 1 << 18))
-        if now - self._heard > SILENCE_S:
+        if now - self._heard > self._silence_s:
             raise Ended("the link is silent")
         if self._lock_until:
             self._try_lock(now)
@@ -143,11 +143,14 @@ class Agent:
     def _begin(self) -> None:
         self.request = json.loads((self.folder / REQUEST).read_text(encoding="utf-8"))
         assert self.request is not None
+        self._silence_s = self.request.get("silence_s", SILENCE_S)
         if self.request["mode"] == "doctor":
             say({"ready": 1})
             return
         self._lock_until = time.monotonic() + self.request["wait_s"]
         self._try_lock(time.monotonic())
+        if self._lock is None:
+            say({"beat": 1, "waiting": True})
 
     def _try_lock(self, now: float) -> None:
         self._lock = self._lock if self._lock is not None else board_lock()
@@ -172,7 +175,7 @@ class Agent:
                 [sys.executable, sys.argv[0], "work", str(self.folder)], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, stderr=log, cwd=str(self.folder), env=environment, start_new_session=True,
             )  # fmt: skip
-        self._tail, self._answered = b"", False
+        self._tail = self._answer = b""
         self._deadline = time.monotonic() + (self.request or {})["timeout_s"] + GRACE_S
 
     def _forward(self, data: bytes) -> None:
@@ -182,12 +185,16 @@ class Agent:
         lines = (self._tail + data).split(b"\n")
         self._tail = lines.pop()
         for line in lines:
-            self._answered = self._answered or line.startswith((b'{"result"', b'{"error"'))
-            write(MARK.encode("ascii") + line + b"\n")
+            if line.startswith((b'{"result"', b'{"error"')):
+                self._answer = line  # passed on when the worker has ended: the next run may come at once
+            else:
+                write(MARK.encode("ascii") + line + b"\n")
 
     def _finish(self) -> None:
         code = self._stop(GRACE_S)
-        if not self._answered:
+        if self._answer:
+            write(MARK.encode("ascii") + self._answer + b"\n")
+        else:
             say({"error": self._why(code), "kind": "killed"})
 
     def _why(self, code: int) -> str:

@@ -11,6 +11,7 @@ from typing import List, Optional
 PREFIX = "archspace-"
 ALIVE = "alive"
 LOCK = "archspace-board.lock"
+REMOVE_S = 2.0
 ABANDONED_S = 600.0
 """Age of a folder without a mark of life from which its agent counts as dead before it could leave one."""
 
@@ -19,6 +20,14 @@ def free_bytes(folder: Path) -> int:
     """Bytes that this user can still write there."""
     found = os.statvfs(str(folder))
     return found.f_bavail * found.f_frsize
+
+
+def remove(folder: Path) -> None:
+    """Removes the folder, again while a process that was just killed still writes into it."""
+    end = time.monotonic() + REMOVE_S
+    while folder.exists() and time.monotonic() < end:
+        shutil.rmtree(str(folder), ignore_errors=True)
+        time.sleep(0.01)
 
 
 def board_lock() -> Optional[int]:
@@ -45,8 +54,10 @@ def board_lock() -> Optional[int]:
 
 def keep_alive_mark(folder: Path) -> int:
     """Takes the lock inside ``folder`` that says an agent lives there."""
-    handle = os.open(str(folder / ALIVE), os.O_RDWR | os.O_CREAT, 0o600)
+    new = folder / (ALIVE + ".new")
+    handle = os.open(str(new), os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
+    new.rename(folder / ALIVE)  # it appears locked: no other agent ever sees it free while this one lives
     return handle
 
 
@@ -57,7 +68,7 @@ def sweep(but: Path) -> List[Path]:
         try:
             ours = path.lstat().st_uid == os.getuid() and path.is_dir() and not path.is_symlink()
             if ours and path != but and _abandoned(path):
-                shutil.rmtree(str(path), ignore_errors=True)
+                remove(path)
                 gone.append(path)
         except OSError:  # removed meanwhile by another
             continue

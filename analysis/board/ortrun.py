@@ -102,7 +102,7 @@ class Runner:
         begin = time.monotonic()
         done = 0
         said = begin
-        while done < load.warmup or time.monotonic() - begin < load.settle_s:
+        while done < load.warmup or time.monotonic() - begin < max(load.warm_s, load.settle_s):
             self._once()
             done += 1
             said = _now_and_then(told, "warm-up", done / float(max(1, load.warmup)), said)

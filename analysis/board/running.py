@@ -4,6 +4,8 @@ from typing import Any, Callable, Dict, List, Optional
 
 Told = Callable[[str, float], None]
 Left = Callable[[], float]
+WARM_S = 2.0
+"""What trtexec on a Jetson takes for its clocks to rise."""
 
 
 class RunError(Exception):
@@ -27,13 +29,21 @@ class Load:
         settle_s: seconds of load before power counts.
         busy_s: fewest seconds of load in which power counts; 0 where no power is sampled.
         look: reads the conditions (clocks, temperature); called under load before and after the timed runs.
+        warm_s: fewest seconds of untimed runs, for the clocks to rise.
     """
 
     def __init__(
-        self, runs: int, warmup: int, settle_s: float, busy_s: float, look: Callable[[], Dict[str, Any]]
+        self,
+        runs: int,
+        warmup: int,
+        settle_s: float,
+        busy_s: float,
+        look: Callable[[], Dict[str, Any]],
+        warm_s: float = WARM_S,
     ) -> None:
         self.runs = runs
         self.warmup = warmup
+        self.warm_s = warm_s
         self.settle_s = settle_s
         self.busy_s = busy_s
         self.look = look

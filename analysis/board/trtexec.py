@@ -25,7 +25,6 @@ PLACES = ("usr/src/tensorrt/bin/trtexec", "usr/local/tensorrt/bin/trtexec", "usr
 HELP_S = 60.0
 WORKSPACE_MIB = 1024
 """The default of 16 MiB before 8.4 is too little; NVIDIA's own TX2 benchmark uses 512 to 1024."""
-WARM_S = 2.0
 LEAST_WITHOUT_POWER_S = 1.0
 LIBRARY = re.compile(r"libnvinfer\.so\.(\d+)\.(\d+)\.(\d+)")
 
@@ -97,10 +96,12 @@ def build_command(tool: Tool, model: str, engine: str, precision: str) -> List[s
     return [*command, "--warmUp=0", "--duration=0", "--iterations=1"]
 
 
-def run_command(tool: Tool, engine: str, times: str, duration_s: float, runs: int) -> List[str]:
+def run_command(
+    tool: Tool, engine: str, times: str, warm_s: float, duration_s: float, runs: int
+) -> List[str]:
     """Runs an engine back to back for ``duration_s`` and at least ``runs`` times; times of single queries to a file."""
     return [
-        tool.path, "--loadEngine=" + engine, "--warmUp=%d" % (1000 * WARM_S),
+        tool.path, "--loadEngine=" + engine, "--warmUp=%d" % (1000 * warm_s),
         "--duration=%d" % -(-duration_s // 1), "--iterations=%d" % runs, "--avgRuns=1",
         "--exportTimes=" + times,
     ]  # fmt: skip
@@ -190,36 +191,36 @@ class Runner:
             RunError: trtexec failed or hung.
         """
         duration = max(
-            LEAST_WITHOUT_POWER_S, load.busy_s + max(0.0, load.settle_s - WARM_S) if load.busy_s else 0
+            LEAST_WITHOUT_POWER_S, load.busy_s + max(0.0, load.settle_s - load.warm_s) if load.busy_s else 0
         )
         times = self._engine + ".times.json"
         looker = _Looker(load, duration, told)
         begin = time.monotonic()
         try:
-            command = run_command(self._tool, self._engine, times, duration, load.runs)
+            command = run_command(self._tool, self._engine, times, load.warm_s, duration, load.runs)
             lines = execute(command, "timing the engine", left, looker.on_line)
         finally:
             looker.stop()
         ended = time.monotonic()
-        timed = self._timed(lines, times, begin, ended)
+        timed = self._timed(lines, times, load.warm_s, begin, ended)
         timed.before, timed.after = looker.before, looker.after
         timed.peak_memory_bytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
         return timed
 
-    def _timed(self, lines: List[Line], times: str, begin: float, ended: float) -> Timed:
+    def _timed(self, lines: List[Line], times: str, warm_s: float, begin: float, ended: float) -> Timed:
         started = [index for index, (_, text) in enumerate(lines) if text.startswith(STARTED)]
         after = lines[started[0] + 1 :] if started else []
         load_start = lines[started[0]][0] if started else begin
         end = after[0][0] if after else ended
         summary = read_summary(lines)
         if Path(times).is_file():
-            queries, wall_ms = query_times(times, self._tool.numbers, 1000 * WARM_S)
+            queries, wall_ms = query_times(times, self._tool.numbers, 1000 * warm_s)
             samples, wall_s, runs = [query["latencyMs"] for query in queries], wall_ms / 1e3, len(queries)
         else:
             samples = single_runs(lines) or [summary[name] for name in ("latency_ms",) if name in summary]
             if not samples:
                 raise RunError("trtexec: its output has no latency")
-            wall_s = summary.get("wall_s", end - load_start - WARM_S)
+            wall_s = summary.get("wall_s", end - load_start - warm_s)
             runs = round(summary.get("rate", 1e3 / samples[0]) * wall_s)
         start = max(begin, end - wall_s)
         timed = Timed(samples, min(load_start, start), start, end, runs)
@@ -235,7 +236,7 @@ class _Looker:
         self.before: Dict[str, Any] = {}
         self.after: Dict[str, Any] = {}
         self._look, self._told = load.look, told
-        self._seconds = WARM_S + duration_s
+        self._warm_s, self._seconds = load.warm_s, load.warm_s + duration_s
         self._over = threading.Event()
         self._thread: Optional[threading.Thread] = None
 
@@ -248,7 +249,7 @@ class _Looker:
 
     def _watch(self) -> None:
         begin = time.monotonic()
-        self._over.wait(0.5 * WARM_S)
+        self._over.wait(0.5 * self._warm_s)
         self.before = self._look()
         while not self._over.wait(0.5):
             share = (time.monotonic() - begin) / self._seconds

@@ -2,15 +2,15 @@
 
 import json
 import os
-import shutil
 import signal
 import threading
 import time
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from analysis.board import facts, ortrun, trtexec
 from analysis.board.conditions import conditions
+from analysis.board.folder import remove
 from analysis.board.frames import MODEL, REQUEST
 from analysis.board.running import Load, RunError
 from analysis.board.sampling import Sampler
@@ -63,13 +63,16 @@ class Worker:
         runner = self._runner()
         runner.prepare(self.told, self.left)
         busy_cores = facts.busy_cores(root)
-        sampler = Sampler(root, request["period_s"]) if sensors else None
+        watcher, cores = share_cores(request["threads"])
+        sampler = Sampler(root, request["period_s"], watcher) if sensors else None
+        if sampler is not None and watcher is not None:
+            os.sched_setaffinity(0, cores)
         if sampler is not None:
             sampler.start()
         try:
             idle = self._idle(settle_s) if sampler is not None else None
             load = Load(
-                runs=request["runs"], warmup=request["warmup"], settle_s=settle_s,
+                runs=request["runs"], warmup=request["warmup"], warm_s=request["warm_s"], settle_s=settle_s,
                 busy_s=request["busy_s"] if sampler is not None else 0.0, look=lambda: conditions(root),
             )  # fmt: skip
             timed = runner.run(load, self.told, self.left)
@@ -89,7 +92,9 @@ class Worker:
                 "settle_s": max(0.0, settle_s - (timed.start - timed.load_start)),
             },
             "conditions_before": timed.before, "conditions_after": timed.after, "missing": missing,
-            "board": board, "how": timed.how, "peak_memory_bytes": timed.peak_memory_bytes, "error": None,
+            "board": board,
+            "how": dict(timed.how, affinity=None if sampler is None else {"sampler": watcher, "network": cores}),
+            "peak_memory_bytes": timed.peak_memory_bytes, "error": None,
         }  # fmt: skip
 
     def _power_missing(self, missing: Dict[str, str], trace: Any) -> Dict[str, str]:
@@ -122,6 +127,12 @@ class Worker:
         return start, end
 
 
+def share_cores(threads: int) -> Tuple[Optional[int], List[int]]:
+    """A core for the process that samples, if one is left over, and those for the network."""
+    cores = sorted(os.sched_getaffinity(0))
+    return (cores[-1], cores[:-1]) if len(cores) > threads else (None, cores)
+
+
 def main(folder: Path) -> int:
     """Answers the request in ``folder`` on standard output; ends with the agent."""
     out = os.dup(1)
@@ -144,5 +155,9 @@ def _end_with_agent(folder: Path) -> None:
     """Standard input ends when the agent dies: nobody is left then to clean up but us."""
     while os.read(0, 1):
         pass
-    shutil.rmtree(str(folder), ignore_errors=True)
-    os.killpg(0, signal.SIGKILL)
+    group = os.getpgid(0)
+    if os.fork() == 0:
+        os.setsid()  # out of the group that is killed, us included; then nobody writes into the folder any more
+        os.killpg(group, signal.SIGKILL)
+        remove(folder)
+        os._exit(0)
