@@ -17,11 +17,10 @@ from analysis.devices.target import Target
 from analysis.records import ON_DEVICE, Measurement
 from archspace.build import Network, build
 from archspace.errors import FieldError
-from archspace.files import write_text
+from archspace.files import cache_root, write_text
+from archspace.locks import locked
 from archspace.spec import ArchSpec
 from searches.config import StudyConfig
-from searches.locks import locked
-from searches.tasks.cache import cache_root
 
 log = logging.getLogger(__name__)
 
