@@ -35,6 +35,9 @@ NOISE = 0.04
 PER_LAYER = 2e5
 """MACs in the time of which a layer could be called without doing anything; for ranking candidates only."""
 
+MOST_KNOWN = 200
+"""A space that gives only known networks so many times in a row has no other."""
+
 CHECK_SEED = 1_000_003
 QUIET = 10
 """Percentile of the reference's medians that is its time on a quiet machine."""
@@ -87,13 +90,16 @@ def calibrate(
 def _held_out(space: Mapping[str, Any], seed: int, count: int) -> dict[str, ArchSpec]:
     """Networks to check on by ``arch_id``: the first different ones of their own seed."""
     found: dict[str, ArchSpec] = {}
-    for spec in islice(random_specs(space, seed + CHECK_SEED), 20 * count):
+    known = 0
+    for spec in random_specs(space, seed + CHECK_SEED):
+        known = known + 1 if spec.arch_id in found else 0
         found.setdefault(spec.arch_id, spec)
         if len(found) == count:
             return found
-    raise FieldError(
-        "check", count, f"the space has about {len(found)} networks; too few", max(2, len(found) // 2)
-    )
+        if known > MOST_KNOWN:
+            break
+    rule = f"the space has about {len(found)} networks, and some are to be fitted on"
+    raise FieldError("check", count, rule, max(2, len(found) // 2))
 
 
 def _time_pieces(
@@ -125,13 +131,14 @@ def _time_pieces(
 def _teaching(specs: Iterator[ArchSpec], taken: set[str], met: Mapping[str, int]) -> Iterator[ArchSpec]:
     """Of every few new random networks the one whose time is least known; ends when none is new."""
     while True:
-        drawn = {spec.arch_id: spec for spec in islice(specs, CANDIDATES)}
-        tries = 0
-        while not (new := [spec for name, spec in drawn.items() if name not in taken]):
-            if (tries := tries + 1) > 50:
-                return
+        for _ in range(MOST_KNOWN // CANDIDATES):
             drawn = {spec.arch_id: spec for spec in islice(specs, CANDIDATES)}
-        yield max(new, key=lambda spec: doubt(pieces_of(spec), met))
+            new = [spec for name, spec in drawn.items() if name not in taken]
+            if new:
+                yield max(new, key=lambda spec: doubt(pieces_of(spec), met))
+                break
+        else:
+            return
 
 
 def doubt(pieces: tuple[Piece, ...], met: Mapping[str, int]) -> float:

@@ -199,17 +199,22 @@ def fit(observed: Sequence[Observed]) -> tuple[Layerwise, Layerwise]:
             times[piece.key].append(network.pieces[piece.path])
             pieces[piece.key] = piece
     table = {key: float(np.median(found)) for key, found in times.items()}
-    sums = [sum(table[p.key] for p in pieces_of(network.spec)) for network in observed]
-    scale = float(np.median([network.total / total for network, total in zip(observed, sums, strict=True)]))
-    met = {
-        kind: _met(p for p in pieces.values() if p.kind == kind) for kind in {p.kind for p in pieces.values()}
-    }
-    regressor, unseen = _fit_regressor([pieces[key] for key in table], np.array(list(table.values())))
+    often = np.array([len(found) for found in times.values()], float)
+    regressor, unseen = _fit_regressor(list(pieces.values()), np.array(list(table.values())), often)
+    kinds = {piece.kind for piece in pieces.values()}
     fitted = Layerwise(
-        table=table, regressor=regressor, met=met, scale=scale,
-        operators=frozenset(name for p in pieces.values() for _, name in p.operators),
+        table=table, regressor=regressor, scale=_scale(observed, table),
+        met={kind: _met(piece for piece in pieces.values() if piece.kind == kind) for kind in kinds},
+        operators=frozenset(name for piece in pieces.values() for _, name in piece.operators),
     )  # fmt: skip
-    return fitted, replace(fitted, table=dict(zip(table, map(float, unseen), strict=True)))
+    blind = dict(zip(table, map(float, unseen), strict=True))
+    return fitted, replace(fitted, table=blind, scale=_scale(observed, blind))
+
+
+def _scale(observed: Sequence[Observed], table: Mapping[str, float]) -> float:
+    """Whole runs over sums of pieces, the median."""
+    sums = [sum(table[piece.key] for piece in pieces_of(network.spec)) for network in observed]
+    return float(np.median([network.total / total for network, total in zip(observed, sums, strict=True)]))
 
 
 def _met(pieces: Iterable[Piece]) -> Met:
@@ -220,8 +225,11 @@ def _met(pieces: Iterable[Piece]) -> Met:
     )  # fmt: skip
 
 
-def _fit_regressor(pieces: list[Piece], times: Array) -> tuple[Regressor, Array]:
-    """Fitted on every configuration; and each one's time by a regressor of which it was left out."""
+def _fit_regressor(pieces: list[Piece], times: Array, often: Array) -> tuple[Regressor, Array]:
+    """Fitted on every configuration; and each one's time by a regressor of which it was left out.
+
+    ``often`` is in how many timed networks each one was.
+    """
     if len(pieces) < FEWEST_KEYS:
         raise InputError(f"predictor: {len(pieces)} configurations were met; needs at least {FEWEST_KEYS}")
     kinds = tuple(sorted({piece.kind for piece in pieces}))
@@ -233,7 +241,7 @@ def _fit_regressor(pieces: list[Piece], times: Array) -> tuple[Regressor, Array]
         unseen[fold == out] = _regressor(inside, times[fold != out], kinds, 0.0)(outside)
     true = np.maximum(times, FLOOR)
     # Fitted to logarithms it is right in the middle but low in sum; a network's time is a sum.
-    bias = float(true.sum() / unseen.sum())
+    bias = float(often @ true / (often @ unseen))
     unseen *= bias
     # Weighted by time: an error of half of a piece that takes a thousandth of a run does not count.
     error = float(np.sqrt(np.average(((unseen - true) / true) ** 2, weights=true)))

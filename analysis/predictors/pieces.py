@@ -178,7 +178,7 @@ def _piece(
             if layer.groups == 1:
                 least = min(least or layer.out_channels, layer.out_channels, layer.in_channels)
     numbers["in_elements"] = channels[0] * prod(size)
-    numbers["out_elements"] = channels[1] * prod(layers[-1][3])
+    numbers["out_elements"] = channels[1] * prod(layers[-1][3] if layers else map_size(size, stride))
     shape = (*size, *channels, stride, dilation, least, *switches)
     return Piece(
         path=path, kind=kind, key=_hash(kind, size, _same(alone)), size=size, channels=channels,
