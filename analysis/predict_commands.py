@@ -189,6 +189,8 @@ def _print_calibration(made: Calibration, path: Path) -> None:
     )
     _print_error("held-out networks", made.error)
     _print_error("the same, nothing looked up", made.blind_error)
+    if made.wall_error is not None:
+        _print_error("those with uninterrupted runs, on the wall", made.wall_error)
     typer.echo(
         f"standard error of a held-out network's own time: {100 * on['measured_error']:.1f} % (median)"
     )

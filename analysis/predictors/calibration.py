@@ -175,6 +175,14 @@ def _line(role: str, spec: ArchSpec, timed: Timed, seconds: float) -> dict[str, 
     }  # fmt: skip
 
 
+def _wall_error(rows: list[dict[str, Any]]) -> dict[str, float | int] | None:
+    """Of predictions beside the wall's times of uninterrupted runs, which a busy machine leaves to few networks."""
+    found = [row for row in rows if row["wall_ms"] is not None]
+    if len(found) < 2:
+        return None
+    return scores([row["wall_ms"] for row in found], [row["predicted_ms"] for row in found])
+
+
 def _record(
     journal: Journal, fitted: Layerwise, blind: Layerwise, held_out: set[str], head: Mapping[str, Any]
 ) -> Calibration:
@@ -203,6 +211,7 @@ def _record(
         reference_ms=reference,
         error={**scores(true, [row["predicted_ms"] for row in rows]), "refused": refused},
         blind_error=scores(true, [row["blind_ms"] for row in rows]),
+        wall_error=_wall_error(rows),
         fitted_on={
             "networks": len(fits), "configurations": len(fitted.table), "seed": head["seed"],
             "minutes": sum(line["seconds"] for line in fits) / 60, "space": head["space"],

@@ -42,6 +42,8 @@ class Calibration:
         reference_ms: milliseconds of the reference network on the quiet machine.
         error: on whole held-out networks (:func:`analysis.predictors.scores.scores`); ``refused`` of them.
         blind_error: the same with every piece's time from a regressor that was not fitted on that piece.
+        wall_error: of the same predictions, beside wall latencies of those networks with enough uninterrupted runs;
+            ``None`` where fewer than two had them.
         fitted_on: how many networks and configurations, minutes, space, seed, load of the machine.
         rows: each held-out network: measured and predicted.
         environment: :func:`analysis.environment.environment` of the calibration.
@@ -53,6 +55,7 @@ class Calibration:
     reference_ms: float
     error: Mapping[str, Any]
     blind_error: Mapping[str, Any]
+    wall_error: Mapping[str, Any] | None
     fitted_on: Mapping[str, Any]
     rows: tuple[Mapping[str, Any], ...] = field(default=())
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -86,7 +89,8 @@ class Calibration:
         return {
             "format": FORMAT, "predictor": NAME, "quantity": QUANTITY, "device": dict(self.device),
             "calibrated": self.calibrated, "reference_ms": self.reference_ms, "error": dict(self.error),
-            "blind_error": dict(self.blind_error), "fitted_on": dict(self.fitted_on),
+            "blind_error": dict(self.blind_error),
+            "wall_error": None if self.wall_error is None else dict(self.wall_error), "fitted_on": dict(self.fitted_on),
             "environment": dict(self.environment),
         }  # fmt: skip
 
@@ -114,7 +118,16 @@ class Calibration:
             raise InputError(f"{path}: no layer-wise predictor; make one with: archspace calibrate")
         if data.get("format") != FORMAT:
             raise InputError(f"{path}: format {data.get('format')}: written by a newer archspace")
-        kept = ("device", "calibrated", "reference_ms", "error", "blind_error", "fitted_on", "environment")
+        kept = (
+            "device",
+            "calibrated",
+            "reference_ms",
+            "error",
+            "blind_error",
+            "wall_error",
+            "fitted_on",
+            "environment",
+        )
         try:
             return cls(
                 predictor=Layerwise.from_dict(data["model"]), rows=tuple(data["rows"]),

@@ -33,6 +33,12 @@ def true_time(piece: Piece) -> float:
     return calls + ragged * (dense + 4 * narrow) / 4e7 + moved / 2e7
 
 
+WALL = 1.02
+"""On the wall a run is this much longer."""
+
+REFERENCE_MS = 2.0
+
+
 class KnownDevice:
     """Times with a little noise; a network's is the sum of its pieces'."""
 
@@ -58,7 +64,14 @@ class KnownDevice:
 
     def _whole(self, spec: ArchSpec, pieces: dict[str, float]) -> Timed:
         total = self._noisy(sum(true_time(p) for p in pieces_of(spec)))
-        return Timed(total=total, pieces=pieces, reference_ms=2.0, error=self.noise, runs=20, wall_ms=None)
+        return Timed(
+            total=total,
+            pieces=pieces,
+            reference_ms=REFERENCE_MS,
+            error=self.noise,
+            runs=20,
+            wall_ms=WALL * REFERENCE_MS * total,
+        )
 
 
 def observed(device: KnownDevice, specs: list[ArchSpec]) -> list[Observed]:

@@ -16,7 +16,7 @@ from analysis.predictors.timing import CpuTimer
 from archspace.__main__ import make_app
 from archspace.errors import FieldError, InputError
 from archspace.spec import ArchSpec
-from tests.analysis.predictors.devices import KnownDevice
+from tests.analysis.predictors.devices import WALL, KnownDevice
 
 SPACE = {
     "task": "segmentation", "classes": 8, "input_size": [32, 32], "network": "espnet-c", "fusion": "hff",
@@ -59,6 +59,8 @@ def test_a_calibration_is_checked_on_networks_that_it_was_not_fitted_on(tmp_path
     assert roles["fit"] and not roles["fit"] & roles["check"]
     assert len(device.timed) == len(set(device.timed)) == len(lines(out)) - 1
     assert made.error["hit_5"] == 1.0 and made.error["refused"] == 0
+    assert made.wall_error is not None and made.wall_error["networks"] == 10
+    assert made.wall_error["median_ratio"] == pytest.approx(made.error["median_ratio"] / WALL)
     assert any("held-out" in news[0] for news in told) and all(0 <= news[1] <= 1 for news in told)
 
 
