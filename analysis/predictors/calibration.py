@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -207,7 +206,7 @@ def _record(
     true = [row["measured_ms"] for row in rows]
     loads = [line["load"] for line in journal.lines if line["load"] is not None]
     return Calibration(
-        device=head["device"], calibrated=datetime.now(UTC).isoformat(timespec="seconds"), predictor=fitted,
+        device=head["device"], calibrated=journal.last().isoformat(timespec="seconds"), predictor=fitted,
         reference_ms=reference,
         error={**scores(true, [row["predicted_ms"] for row in rows]), "refused": refused},
         blind_error=scores(true, [row["blind_ms"] for row in rows]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,10 @@ class Journal:
     def of(self, role: str) -> list[dict[str, Any]]:
         """Lines of one role: ``fit`` or ``check``."""
         return [line for line in self.lines if line["role"] == role]
+
+    def last(self) -> datetime:
+        """When the last network was timed, in UTC."""
+        return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
 
     def observed(self) -> Iterator[Observed]:
         """The networks to fit on."""

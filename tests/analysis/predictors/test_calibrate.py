@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -92,9 +93,15 @@ def test_a_killed_calibration_goes_on_from_its_journal(known: Path, cut: int) ->
 
 
 def test_minutes_count_over_interruptions(known: Path) -> None:
+    before = Calibration.read(known)
+    os.utime(known.with_suffix(".jsonl"), (1e9, 1e9))
     again = KnownDevice()
-    finish(again, known, minutes=1e-6)
+    made = finish(again, known, minutes=1e-6)
     assert again.timed == []
+    assert made.error == before.error and made.predictor == before.predictor
+    assert made.calibrated == "2001-09-09T01:46:40+00:00", (
+        "when it was measured, not when it was fitted again"
+    )
 
 
 def test_the_journal_of_another_calibration_is_refused(known: Path) -> None:
