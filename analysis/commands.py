@@ -35,9 +35,10 @@ def register(app: typer.Typer) -> None:
     app.command("measure", epilog="Example: archspace measure espnetv2-1.0 --device cpu --threads 1")(measure)
     app.command("presets", epilog="Example: archspace presets --json")(presets)
     app.command("units", epilog="Example: archspace units")(units)
-    from analysis import field_commands, predict_tx2
+    from analysis import field_commands, layers_command, predict_tx2
 
     field_commands.register(app)
+    layers_command.register(app)
     predict_tx2.register(app)
 
 

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from analysis.predictors.roofline import Kernel, Kind, convolution_kind, is_fused
 from archspace.build import Network, assembled
 from archspace.spec import ArchSpec
+from archspace.units.base import LayerModule
 
 OPERATIONS = {
     "convolution": "conv", "native_batch_norm": "norm", "_native_batch_norm_legit_no_training": "norm",
@@ -99,10 +100,13 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 @contextmanager
 def _paths(network: nn.Module, path: list[str]) -> Iterator[None]:
-    """Keeps in ``path`` the dotted names of the modules that are running, the innermost last."""
+    """Keeps in ``path`` the dotted names of the modules that are running, the innermost last; layers are whole."""
     handles = []
     try:
+        inner = {id(part) for layer in network.modules() if isinstance(layer, LayerModule) for part in layer}
         for name, module in network.named_modules():
+            if id(module) in inner:
+                continue
             handles.append(module.register_forward_pre_hook(lambda *_, name=name: path.append(name)))
             handles.append(module.register_forward_hook(lambda *_: (path.pop(), None)[1]))
         yield
