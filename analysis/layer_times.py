@@ -23,6 +23,9 @@ from archspace.units.base import BlockModule, LayerModule
 
 By: TypeAlias = Literal["unit", "layer"]
 FLOAT32_BYTES = 4
+BUSY = 0.9
+"""A machine that gives less than this share of its time to the runs is too busy for their times to be trusted."""
+
 ROOF_SIDE, ROOF_BYTES, ROOF_RUNS = 768, 1 << 26, 7
 """Side of the matrices and bytes of the array with which the machine's roofs are measured, and how often."""
 
@@ -38,10 +41,12 @@ class LayerTimes:
         layers: in the order in which they first run: ``name``, ``operation``, ``macs``, ``bytes`` (read and written by
             its operations), ``ms``.
         whole_ms: of runs without any clock inside, taken in turn with the others.
+        cpu_share: of the whole's time, how much this machine's CPU gave to it; other processes had the rest.
     """
 
     layers: list[dict[str, Any]]
     whole_ms: float
+    cpu_share: float
 
     @property
     def sum_ms(self) -> float:
@@ -108,7 +113,7 @@ def layer_times(
     before, modes = torch.get_num_threads(), [(module, module.training) for module in network.modules()]
     parts = timed_parts(network, by)
     clocked: list[tuple[float, dict[str, int]]] = []
-    whole: list[float] = []
+    whole: list[tuple[float, float]] = []
     try:
         network.eval()
         torch.set_num_threads(threads)
@@ -118,8 +123,8 @@ def layer_times(
                 network(x)
             for index in range(runs):
                 with _clocks(parts) as spent:
-                    clocked.append((_run_ms(network, x), spent))
-                whole.append(_run_ms(network, x))
+                    clocked.append((_run(network, x)[0], spent))
+                whole.append(_run(network, x))
                 if after_run is not None:
                     after_run(index + 1)
     finally:
@@ -136,13 +141,18 @@ def layer_times(
         }
         for name in quick[0]
     ]  # fmt: skip
-    return LayerTimes(layers=layers, whole_ms=float(np.median(sorted(whole)[:half])))
+    kept = np.array(sorted(whole)[:half])
+    return LayerTimes(
+        layers=layers, whole_ms=float(np.median(kept[:, 0])), cpu_share=float(np.median(kept[:, 1]))
+    )
 
 
-def _run_ms(network: Network, x: Tensor) -> float:
-    start = time.perf_counter_ns()
+def _run(network: Network, x: Tensor) -> tuple[float, float]:
+    """Milliseconds of a run, and the share of them that the calling thread was on a CPU."""
+    start, on_cpu = time.perf_counter_ns(), time.thread_time_ns()
     network(x)
-    return (time.perf_counter_ns() - start) / 1e6
+    spent = time.perf_counter_ns() - start
+    return spent / 1e6, (time.thread_time_ns() - on_cpu) / spent
 
 
 def layers_report(network: Network, times: LayerTimes, by: By, threads: int, runs: int) -> dict[str, Any]:
@@ -152,10 +162,19 @@ def layers_report(network: Network, times: LayerTimes, by: By, threads: int, run
     return {
         "layers_format": 1, "label": network.spec.label, "arch_id": network.spec.arch_id,
         "input_size": list(network.spec.input_size), "origin": "measured", "device": device, "by": by,
-        "threads": threads, "runs": runs, "precision": "float32", "batch": 1, "error_percent": None,
-        "peak_flops": peak, "bandwidth": bandwidth, "roofs": "measured", "whole_ms": times.whole_ms,
-        "sum_ms": times.sum_ms, "gap_percent": times.gap_percent, "layers": times.layers,
+        "threads": threads, "runs": runs, "precision": "float32", "batch": 1,
+        "peak_flops": peak, "bandwidth": bandwidth, "roofs": "measured",
+        "whole_ms": times.whole_ms, "cpu_share": times.cpu_share,
+        "sum_ms": times.sum_ms, "gap_percent": times.gap_percent,
+        "flags": busy_flags(times), "layers": times.layers,
     }  # fmt: skip
+
+
+def busy_flags(times: LayerTimes) -> list[str]:
+    """Why the times are not to be trusted; empty if they are."""
+    if times.cpu_share >= BUSY:
+        return []
+    return [f"unstable: other processes had {1 - times.cpu_share:.0%} of the time of the runs"]
 
 
 def measured_roofs(threads: int) -> tuple[float, float]:

@@ -92,6 +92,8 @@ def print_layers(report: Mapping[str, Any]) -> None:
         f"off (what runs between the {report['by']}s is in none of them; the clocks take time too). "
         f"Medians of the quickest half of {report['runs']} runs."
     )
+    for flag in report["flags"]:
+        console.print(flag, style="bold")
     console.print(
         f"Measured roofs: {report['peak_flops'] / 1e9:.0f} GFLOP/s, {report['bandwidth'] / 1e9:.1f} GB/s."
     )

@@ -72,7 +72,7 @@ def gpu_clock(record: DeviceRecord) -> float | None:
 
 
 def network_of(record: DeviceRecord) -> str:
-    """The paper's network that a record is of: measured on a TX2 at the paper's input size; else label, device and size."""
+    """The paper's network that a record is of, if taken on a TX2 at the paper's size; else label, device and size."""
     word = record.label.split()[0].lower()
     size = tuple(record.how.get("input_size") or ())
     model = str((record.how.get("before") or {}).get("model", ""))
@@ -100,7 +100,10 @@ def clocks_figure(records: Sequence[DeviceRecord] = ()) -> go.Figure:
         figure.add_scatter(
             x=group["clock_mhz"], y=group["value"], mode="lines+markers", col=1 if quantity == "fps" else 2, row=1,
             line={"color": colour, "width": 1.8, "dash": dash}, showlegend=False, legendgroup=str(network),
-            marker={"symbol": symbol, "size": 11 if symbol == "star" else 9, "color": colour, "line": {"color": colour, "width": 1.6}},
+            marker={
+                "symbol": symbol, "size": 11 if symbol == "star" else 9, "color": colour,
+                "line": {"color": colour, "width": 1.6},
+            },
             hovertext=[
                 f"{html.escape(str(network))}, {row.clock_mhz:g} MHz: {row.value:.2f}<br>{html.escape(str(row.how))}"
                 for row in group.itertuples()

@@ -28,8 +28,8 @@ def layer_bars(file: LayerFile, most: int = MOST_BARS) -> pd.DataFrame:
         names = [".".join(path[:depth]) for path in paths]
         if len(set(names)) <= most:
             break
-    bars = layers.assign(name=names).groupby("name", as_index=False, sort=False)
-    bars = bars.agg(kind=("kind", _one_kind), ms=("ms", "sum"))
+    joined = layers.assign(name=names).groupby("name", as_index=False, sort=False)
+    bars: pd.DataFrame = joined.agg(kind=("kind", _one_kind), ms=("ms", "sum"))
     gap = file.data["whole_ms"] - file.layers["ms"].sum()
     if gap > 1e-9 * file.data["whole_ms"]:
         bars = pd.concat(
@@ -74,8 +74,9 @@ def layers_figure(file: LayerFile) -> go.Figure:
     gap = data["sum_ms"] / data["whole_ms"] - 1
     if abs(gap) > 1e-9:
         words.append(f"the sum of the parts is {100 * gap:+.1f} % off the whole")
-    if data.get("error_percent") is not None:
-        words.append(f"predicted, mean error {data['error_percent']:.0f} %")
+    words += data.get("flags", [])
+    if data.get("error"):
+        words.append(str(data["error"]))
     dress(figure, f"Time within {data['label']} at {height} x {width}", "; ".join(words))
     figure.update_layout(margin={"l": 20, "r": 200, "t": 95, "b": 70}, bargap=0.25, barmode="overlay")
     figure.update_yaxes(automargin=True)

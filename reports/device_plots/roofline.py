@@ -59,8 +59,8 @@ def roofline_figure(file: LayerFile) -> go.Figure:
     along = [low, ridge, high]
     figure = go.Figure()
     figure.add_scatter(
-        x=along, y=[roof(file, each) for each in along], mode="lines", line={"color": INK, "width": 2}, hoverinfo="skip",
-        name=f"roof ({html.escape(data['roofs'])})",
+        x=along, y=[roof(file, each) for each in along], mode="lines", hoverinfo="skip",
+        line={"color": INK, "width": 2}, name=f"roof ({html.escape(data['roofs'])})",
     )  # fmt: skip
     for (colour, symbol), (kind, group) in zip(
         _looks(points), points.groupby("kind", sort=False), strict=True
@@ -96,8 +96,9 @@ def roofline_figure(file: LayerFile) -> go.Figure:
     _roof_words(figure, data, ridge, low, high)
     rest = 100 * (1 - points["share"].sum())
     words = [str(data["device"]), f"{rest:.0f} % of the time is in parts without MACs, not shown"]
-    if data.get("error_percent") is not None:
-        words.append(f"predicted, mean error {data['error_percent']:.0f} % on networks not fitted on")
+    words += data.get("flags", [])
+    if data.get("error"):
+        words.append(str(data["error"]))
     dress(figure, f"Roofline of {data['label']}", "; ".join(words))
     figure.update_layout(margin={"l": 90, "r": 230, "t": 95, "b": 75}, legend={"itemsizing": "constant"})
     return figure
