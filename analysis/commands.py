@@ -31,11 +31,10 @@ def register(app: typer.Typer) -> None:
     app.command("cost", epilog="Example: archspace cost espnetv2-1.0 --set width=0.5")(cost)
     app.command("presets", epilog="Example: archspace presets --json")(presets)
     app.command("units", epilog="Example: archspace units")(units)
-    from analysis import field_commands, measure_commands, predict_commands
+    from analysis import field_commands, layers_command, measure_commands, predict_commands, predict_tx2
 
-    field_commands.register(app)
-    measure_commands.register(app)
-    predict_commands.register(app)
+    for commands in (field_commands, measure_commands, layers_command, predict_commands, predict_tx2):
+        commands.register(app)
 
 
 def cost(

@@ -22,6 +22,9 @@ _OPTION = "--objectives"
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the door's application."""
     app.command("pareto")(pareto)
+    from reports import device_commands
+
+    device_commands.register(app)
 
 
 def pareto(
