@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import yaml
 
@@ -103,7 +103,7 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Found
         "width": f"{width:g}" if isinstance(width, int | float) else "",
     }  # fmt: skip
     values = {n: Cell(v, "unknown") for n, v in trial.values.items()}
-    values |= {n: Cell(m.value, m.origin) for n, m in trial.measurements.items()}
+    values |= {n: Cell(m.value, _origin(m.origin)) for n, m in trial.measurements.items()}
     source = f"run {path.name}, seed {study.config.get('seed', 'not recorded')}"
     yield Found(
         task=str(study.config.get("task", spec.get("task", ""))), group=str(data.get("layout") or ""), texts=texts,
@@ -135,7 +135,7 @@ def _device(path: Path, data: Mapping[str, Any], name: str | None = None) -> Fou
     }  # fmt: skip
     notes = tuple(f"unstable: {flag}" for flag in record.flags)
     notes += tuple(f"{quantity}: {why}" for quantity, why in record.missing.items())
-    values = {n: Cell(v, record.origin) for n, v in measured.items()}
+    values = {n: Cell(v, _origin(record.origin)) for n, v in measured.items()}
     device = str(how.get("model") or record.device)
     return Found(task=EDGE, group=device, texts=texts, values=values, source=f"{path.name}", notes=notes)
 
@@ -149,7 +149,7 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> Found:
     task = task or ("detection" if "map_50" in data else None)
     if task is None or "network" not in data:
         raise InputError(f"{path}: neither metrics of 'train' or 'evaluate --json', nor a record of a device")
-    origin = cast(Origin, data.get("origin", "measured"))
+    origin = _origin(data.get("origin", "measured"))
     numbers = {n: v for n, v in data.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     values = {n: Cell(float(v), origin) for n, v in numbers.items()}
     values |= {
@@ -169,6 +169,11 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> Found:
         task=str(task), group=str(layout), texts=texts, values=values, source=f"{place}{images}",
         root=str(held.get("root") or ""),
     )  # fmt: skip
+
+
+def _origin(word: object) -> Origin:
+    """An origin that a file states; a word that is none says nothing."""
+    return cast(Origin, word) if word in get_args(Origin) else "unknown"
 
 
 def _counts(path: Path, spec: Mapping[str, Any] | None) -> dict[str, Cell]:

@@ -40,7 +40,7 @@ def contradiction_table(found: Sequence[Comparison], compared: int) -> Table:
         published = float(one.published)
         cells = (
             Cell(published * unit, "published", f"{one.published} {letter}"),
-            Cell(one.counted * unit, "counted", f"{one.counted:.5g} {letter}"),
+            Cell(round(one.counted * unit, 1), "counted", f"{one.counted:.5g} {letter}"),
             Cell(100 * (published / one.counted - 1), "counted"),
         )
         labels = (one.preset, one.table, one.dataset, one.input_size, quantity)
