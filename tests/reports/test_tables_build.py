@@ -99,6 +99,7 @@ class TestPublished:
         listed = published("contradictions")
         assert len(tables[-1].rows) == len(listed) and set(TABLES) == {task.source for task in TASKS.values()}
         assert {row.notes[0] for row in tables[-1].rows} == set(listed["reason"])
+        assert {row.cells[0].origin for row in tables[-1].rows} == {"published", "read-off-figure"}
         assert "were compared" in tables[-1].notes[0]
 
 
@@ -198,7 +199,7 @@ class TestFiles:
         file = write_json(
             tmp_path / "e.json",
             {"checkpoint": "c", "network": "espnetv2", "task": "classification", "layout": "imagefolder",
-             "split": "val", "images": 5, "input_size": [224, 224], "device": "cpu", "accuracy": 71.0, "top5_accuracy": 90.0},
+             "split": "val", "images": 5, "input_size": [224, 224], "accuracy": 71.0, "top5_accuracy": 90.0},
         )  # fmt: skip
         (table,) = build_tables("classification", dataset="imagenet", extra=[file])
         row = row_of(table, "espnetv2", "224x224")
