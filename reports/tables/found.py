@@ -104,14 +104,15 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Found
     }  # fmt: skip
     values = {n: Cell(v, "unknown") for n, v in trial.values.items()}
     values |= {n: Cell(m.value, _origin(m.origin)) for n, m in trial.measurements.items()}
-    source = f"run {path.name}, seed {study.config.get('seed', 'not recorded')}"
+    how = trial.measurements["latency_ms"].how if "latency_ms" in trial.measurements else {}
+    record = how.get("record")
+    device = record.get("device") if isinstance(record, Mapping) else how.get("device")
+    on = f", latency on {device}" if device else ""
+    source = f"run {path.name}, seed {study.config.get('seed', 'not recorded')}{on}"
     yield Found(
         task=str(study.config.get("task", spec.get("task", ""))), group=str(data.get("layout") or ""), texts=texts,
         values=values, source=source, root=str(data.get("root") or ""),
     )  # fmt: skip
-    record = (trial.measurements["latency_ms"].how if "latency_ms" in trial.measurements else {}).get(
-        "record"
-    )
     if isinstance(record, Mapping):
         yield _device(path, record, name=texts["network"])
 
@@ -157,7 +158,7 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> Found:
     }
     values |= _counts(path, spec)
     held = config.get("data") or {}
-    layout = data.get("layout") or held.get("layout") or ""
+    layout = data.get("layout") or held.get("layout") or Path(str(held.get("root") or "")).name
     size = data.get("input_size") or (spec or {}).get("input_size") or ()
     texts = {
         "network": str(data["network"]), "split": str(data.get("split", "")), "input_size": "x".join(map(str, size)),

@@ -205,6 +205,16 @@ class TestFiles:
         row = row_of(table, "espnetv2", "224x224")
         assert value(table, row, "top5_accuracy") == 90.0 and row.cells[-1].origin == "measured"
 
+    def test_a_training_run_whose_layout_was_seen_from_the_folder(self, tmp_path: Path) -> None:
+        write_json(tmp_path / "t" / "metrics.json", {"network": "n", "split": "val", "accuracy": 63.9})
+        (tmp_path / "t" / "train.yaml").write_text(
+            "data: {layout: null, root: /data/cifar10}\n", encoding="utf-8"
+        )
+        assert (
+            build_tables("classification", extra=[tmp_path / "t"])[-1].title
+            == "Image classification: cifar10"
+        )
+
     def test_an_origin_that_is_none_is_marked_as_unknown(self, tmp_path: Path) -> None:
         data = {"network": "n", "task": "segmentation", "layout": "x", "miou": 5.0, "origin": "guess"}
         table = build_tables("segmentation", extra=[write_json(tmp_path / "m.json", data)])[-1]
@@ -254,6 +264,8 @@ class TestFiles:
         measured = {"latency_ms": Measurement("latency_ms", 20.0, "ms", "measured", how)}
         run = camvid_run(tmp_path / "r", trial("0", 0, {"miou": 5.0, "macs": 1.0}, measurements=measured))
         table = build_tables("edge-device", extra=[run])[-1]
+        task = build_tables("segmentation", dataset="camvid", extra=[run])[0]
+        assert "latency on ssh:board" in task.rows[-1].notes[0]
         assert table.title == "Speed and power: Board 7" and table.rows[0].labels[0] == "espnetv2 esp (r:0)"
 
     @pytest.mark.parametrize(
