@@ -44,4 +44,4 @@ def multilabel_metrics(logits: Tensor, target: Tensor, classes: Sequence[str], v
 def _average_precision(logits: Tensor, target: Tensor) -> float:
     """In percent, by the order of the logits: probabilities near 1 are equal where their logits are not."""
     rank = torch.unique(logits, return_inverse=True)[1].double()
-    return float(100 * binary_average_precision(rank / (rank.max() + 1), target.long()))
+    return 100 * min(1.0, float(binary_average_precision(rank / (rank.max() + 1), target.long())))

@@ -38,10 +38,15 @@ OBJECTIVES: Mapping[str, Objective] = {
         Objective("macs", "MACs", "minimize", "Multiply-accumulate operations"),
         Objective("params", "parameters", "minimize", "Parameters"),
         Objective("latency_ms", "ms", "minimize", "Latency, batch 1"),
+        Objective("power_w", "W", "minimize", "Power under load"),
+        Objective("energy_mj", "mJ", "minimize", "Energy of an inference"),
         Objective("memory", "bytes", "minimize", "Activation memory, float32"),
     )
 }
 """Every objective a study may name. ``macs`` counts convolution, transposed convolution and linear layers."""
+
+ON_DEVICE = ("latency_ms", "power_w", "energy_mj")
+"""Objectives that a device is measured for."""
 
 
 def objective(name: str) -> Objective:
@@ -99,6 +104,7 @@ class TrialRecord:
         params: what the sampler suggested.
         duplicate_of: label of the trial that answered for the same ``arch_id``, if any.
         reason: why it is infeasible or failed.
+        again: measured anew after the study ended, by name; kept in a file of its own, as the trial itself is over.
         started, finished: ISO 8601 times in UTC.
     """
 
@@ -114,12 +120,13 @@ class TrialRecord:
     params: Mapping[str, Any] = field(default_factory=dict)
     duplicate_of: str | None = None
     reason: str | None = None
+    again: Mapping[str, Measurement] = field(default_factory=dict)
     started: str | None = None
     finished: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; a value that is not finite becomes ``None``."""
-        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__ if name != "again"}
         for name in ("spec", "params"):
             data[name] = None if data[name] is None else dict(data[name])
         data["values"] = {k: v if math.isfinite(v) else None for k, v in self.values.items()}

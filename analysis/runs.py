@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 
-from analysis.records import RUN_FORMAT, StudyRecord, TrialRecord, TrialState, objective
+from analysis.records import RUN_FORMAT, Measurement, StudyRecord, TrialRecord, TrialState, objective
 from archspace.errors import InputError
 from archspace.files import write_text
 
 STUDY_FILE = "study.yaml"
 TRIALS_FOLDER = "trials"
 RECORD_FILE = "record.json"
+AGAIN_FILE = "again.json"
 
 
 def read_run(folder: Path) -> StudyRecord:
@@ -56,9 +58,27 @@ def read_record(path: Path) -> TrialRecord:
         data = json.loads(path.read_text(encoding="utf-8"))
         trial = TrialRecord.from_dict(data)
         _check_record(trial)
+        trial = replace(trial, again=read_again(path.parent))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path}: broken trial record: {_one_line(error)}") from error
     return trial
+
+
+def read_again(folder: Path) -> dict[str, Measurement]:
+    """What was measured anew of the trial in ``folder``, by name; empty if nothing was."""
+    path = folder / AGAIN_FILE
+    if not path.is_file():
+        return {}
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return {name: Measurement.from_dict(found) for name, found in data.items()}
+
+
+def write_again(folder: Path, label: str, found: Mapping[str, Measurement]) -> None:
+    """Keeps what was measured anew of a trial of the run in ``folder``."""
+    data = {name: _plain(one.to_dict()) for name, one in found.items()}
+    write_text(
+        folder / TRIALS_FOLDER / label / AGAIN_FILE, json.dumps(data, indent=1, allow_nan=False) + "\n"
+    )
 
 
 def write_record(folder: Path, record: TrialRecord) -> Path:

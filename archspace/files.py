@@ -11,6 +11,13 @@ from pathlib import Path
 
 from archspace.errors import InputError
 
+CACHE_VARIABLE = "ARCHSPACE_CACHE"
+
+
+def cache_root() -> Path:
+    """The cache's folder: ``$ARCHSPACE_CACHE``, or ``~/.cache/archspace``."""
+    return Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/archspace").expanduser().absolute()
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -117,6 +117,10 @@ def perceived(colours: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.cbrt(seen @ _CONES.T) @ _OKLAB.T  # type: ignore[no-any-return]
 
 
+LEAST_APART = 24
+"""RGB distance of a further colour from each of Okabe and Ito's."""
+
+
 @lru_cache(maxsize=8)
 def palette(count: int) -> tuple[Colour, ...]:
     """``count`` colours, as far from each other as can be for common, red-blind and green-blind eyes.
@@ -127,6 +131,8 @@ def palette(count: int) -> tuple[Colour, ...]:
     steps = np.arange(0, 256, 51)
     grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
     grid = grid[(grid.sum(1) > 120) & (grid.sum(1) < 700)]  # neither black nor white: these are ink and paper
+    apart = np.linalg.norm(grid[:, None] - np.array(OKABE_ITO)[None], axis=-1).min(1)
+    grid = grid[apart >= LEAST_APART]
     chosen = list(OKABE_ITO)
     places, known = perceived(grid.astype(float)), perceived(np.array(chosen, float))
     nearest = np.linalg.norm(places[:, :, None] - known[:, None], axis=-1).min((0, 2))

@@ -31,8 +31,8 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Objective] | None = Non
 
     Columns: ``label, number, state, given, arch_id, unit`` (one name, or ``mixed`` when levels differ),
     ``on_front, rank, knee``; each objective and each further measurement as a raw value in its own unit with
-    ``<name>_origin`` beside it; ``duplicate_of, reason, seed, started, finished``; the spec as
-    ``spec.<field>`` (a list as JSON text).
+    ``<name>_origin`` beside it, and ``<name>_again`` where the finished front was measured anew;
+    ``duplicate_of, reason, seed, started, finished``; the spec as ``spec.<field>`` (a list as JSON text).
 
     Front, ranks and knee are taken over the complete trials that have every chosen objective. A duplicate has
     the numbers of its original, so it shares its rank and ``on_front``; :func:`front_frame` lists it once.
@@ -49,7 +49,8 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Objective] | None = Non
         frame[name] = pd.to_numeric(frame[name])
     _mark_front(frame, chosen)
     specs = [column for column in frame.columns if column.startswith("spec.")]
-    numbers = [column for name in names for column in (name, f"{name}_origin")]
+    numbers = [column for name in names for column in (name, f"{name}_origin", f"{name}_again")]
+    numbers = [column for column in numbers if column in frame]
     return frame[[*_LEADING, *numbers, *_TRAILING, *specs]]
 
 
@@ -152,6 +153,8 @@ def _row(trial: TrialRecord, names: Sequence[str]) -> dict[str, Any]:
             value = measurement.value
         row[name] = np.nan if value is None else value
         row[f"{name}_origin"] = measurement.origin if measurement is not None else None
+        if name in trial.again:
+            row[f"{name}_again"] = trial.again[name].value
     return row | _flat(trial.spec or {}, "spec.")
 
 

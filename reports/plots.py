@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import pandas as pd
@@ -11,10 +10,10 @@ import plotly.graph_objects as go
 from analysis.images import write_html, write_png
 from analysis.records import Objective
 from reports.axes import axis_order
+from reports.dress import dress
 from reports.layers import MARGIN, Limits, plane_layers
 from reports.plane import pareto_plane
 from reports.scenes import pareto_scene
-from reports.style import FONT, INK, MUTED, PAPER
 
 __all__ = ["pareto_figure", "write_html", "write_png"]
 
@@ -55,15 +54,5 @@ def pareto_figure(
         figure.update_layout(margin={**MARGIN, "l": 40, "b": 40})
     else:
         figure = pareto_plane(plane_layers(drawn, axis_order(objectives), known, constraints or {}))
-    figure.update_layout(
-        title={
-            "text": f"<b>{html.escape(title)}</b>",
-            "subtitle": {"text": html.escape(subtitle), "font": {"size": 13, "color": MUTED}},
-            "x": 0.012, "xanchor": "left", "y": 0.965, "yanchor": "top", "font": {"size": 20},
-        },
-        font={"family": FONT, "size": 13, "color": INK},
-        paper_bgcolor=PAPER, plot_bgcolor=PAPER,
-        legend={"x": 1.015, "y": 1, "xanchor": "left", "tracegroupgap": 3, "itemsizing": "trace"},
-        hoverlabel={"align": "left", "bgcolor": PAPER, "font": {"family": FONT, "size": 12, "color": INK}},
-    )  # fmt: skip
+    dress(figure, title, subtitle)
     return figure

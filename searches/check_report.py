@@ -15,6 +15,7 @@ from rich.table import Table
 from archspace.errors import FieldError, InputError, closest
 from archspace.files import write_text
 from searches.checking import Checked, check_split, checked_task, in_two, served
+from searches.fetching.hint import fetch_hint
 from searches.tasks.dataset import SPLITS, layouts
 from searches.tasks.identify import TEXT, identify
 from searches.tasks.sheet import write_sheet
@@ -36,7 +37,7 @@ def check(
     if split is not None and split not in SPLITS:
         raise FieldError("--split", split, "unknown split", closest(split, list(SPLITS)))
     if not root.exists():
-        raise FieldError("PATH", str(root), "no such folder")
+        raise FieldError("PATH", str(root), f"no such folder{fetch_hint()}")
     layout = layout or identify(root)
     if layout == TEXT:
         result = check_text(root, split)

@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from analysis.records import OBJECTIVES, RUN_FORMAT, objective
 from archspace.errors import FieldError, InputError, closest
+from searches.config_errors import first_error
+from searches.config_parts import Bound, DataConfig, Given, MeasureConfig, Part, SamplerConfig
 from searches.training.recipe import Recipe
 
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection"]
@@ -27,82 +35,21 @@ COUNTED = ("macs", "params", "memory")
 """Objectives known before any training."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataConfig(_Part):
-    """Which data, at which size.
-
-    Attributes:
-        layout: ``scenes`` and ``digits`` are built in; the others (``imagefolder``, ``segnet``, ...) read ``root``.
-        root: the data set's folder.
-        input_size: (H, W) in pixels to which every image is resized.
-        channels: 1 (grey) or 3 (RGB).
-        train, val: use so many images of the split; all of them if left out.
-        seed: of generated data.
-    """
-
-    layout: str
-    root: Path | None = None
-    input_size: tuple[int, int]
-    channels: Literal[1, 3] = 3
-    train: int | None = Field(None, ge=2)
-    val: int | None = Field(None, ge=1)
-    seed: int = Field(0, ge=0)
-
-
-class Bound(_Part):
-    """A constraint: at most ``max``, at least ``min``, or both."""
-
-    max: float | None = None
-    min: float | None = None
-
-    @model_validator(mode="after")
-    def _some(self) -> Bound:
-        if self.max is None and self.min is None:
-            raise ValueError("needs max or min")
-        return self
-
-
-class SamplerConfig(_Part):
-    """Which Optuna sampler; ``startup`` random trials come first, ``population`` is NSGA's."""
-
-    name: Literal["tpe", "nsga2", "nsga3", "gp", "random"] = "tpe"
-    startup: int = Field(8, ge=1)
-    population: int = Field(12, ge=2)
-
-    @field_validator("name", mode="before")
-    @classmethod
-    def _spelling(cls, name: object) -> object:
-        """``NSGA-II`` and ``nsga2`` are one sampler."""
-        if not isinstance(name, str):
-            return name
-        plain = name.lower().replace("-", "").replace("_", "")
-        return {"nsgaii": "nsga2", "nsgaiii": "nsga3"}.get(plain, plain)
-
-
-class LatencyConfig(_Part):
-    """How latency is measured: batch 1, ``threads`` threads, ``warmup`` and counted ``runs``."""
-
-    threads: int = Field(1, ge=1)
-    warmup: int = Field(5, ge=1)
-    runs: int = Field(30, ge=5)
-
-
-class StudyConfig(_Part):
+class StudyConfig(Part):
     """A study.
 
     Attributes:
         name: of the run folder and the Optuna study.
         task: ``classification``, ``multilabel``, ``segmentation`` or ``detection``.
-        space: spec fields; a plain value is fixed, a mapping with ``choices`` or ``low`` and ``high`` is free.
-        given: presets or spec files trained first, under the same recipe, as reference points.
+        space: spec fields; a plain value is fixed, a mapping with ``choices`` or ``low`` and ``high`` is free;
+            empty where no trial is sampled.
+        given: networks trained first: presets or spec files, under the same recipe, or :class:`Given`.
         objectives: one to three names; a direction belongs to each.
         constraints: bounds by name; counted ones are checked before any training.
-        trials: how many sampled trials are to finish.
+        trials: how many sampled trials are to finish; none for a comparison of the given networks.
         seed: a trial's seed follows from it and the trial's number.
         device: where networks are trained.
+        measure: what they are measured on, and how (``latency`` in studies of an earlier archspace).
         threads: CPU threads of each worker; a study repeats on the same machine with the same number.
         workers: processes that share the study; with more than one, which trial knows of which depends on timing.
         storage: an Optuna storage URL (``postgresql+psycopg://...``, ``mysql://...``), or ``journal:///FILE`` for a
@@ -113,18 +60,18 @@ class StudyConfig(_Part):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     task: StudyTask
     data: DataConfig
-    space: dict[str, Any]
-    given: tuple[str, ...] = ()
+    space: dict[str, Any] = Field(default_factory=dict)
+    given: tuple[str | Given, ...] = ()
     objectives: tuple[str, ...]
-    constraints: dict[str, Bound] = {}
+    constraints: dict[str, Bound] = Field(default_factory=dict)
     sampler: SamplerConfig = SamplerConfig()
-    trials: int = Field(16, ge=1)
+    trials: int = Field(16, ge=0)
     seed: int = Field(0, ge=0)
     training: Recipe = Recipe()
     device: str = "cpu"
     threads: int = Field(1, ge=1)
     workers: int = Field(1, ge=1)
-    latency: LatencyConfig = LatencyConfig()
+    measure: MeasureConfig = Field(MeasureConfig(), validation_alias=AliasChoices("measure", "latency"))
     storage: str | None = None
 
     @field_validator("objectives")
@@ -136,8 +83,28 @@ class StudyConfig(_Part):
             objective(name)
         return names
 
+    @field_validator("given")
+    @classmethod
+    def _given_fits(cls, given: tuple[str | Given, ...]) -> tuple[str | Given, ...]:
+        names = [one if isinstance(one, str) else one.name for one in given]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise FieldError("given", twice, "two networks of one name", f"{twice} 2")
+        return given
+
+    @property
+    def reference(self) -> tuple[Given, ...]:
+        """The given networks, each complete."""
+        return tuple(Given(name=one, spec=one) if isinstance(one, str) else one for one in self.given)
+
     @model_validator(mode="after")
     def _fits_task(self) -> StudyConfig:
+        if not self.trials and not self.given:
+            raise FieldError("trials", 0, "a study without sampled trials needs given networks", 16)
+        if self.trials and not self.space:
+            raise FieldError("space", None, "sampled trials need a space", {"network": "espnetv2"})
+        for one in self.reference:
+            self.recipe_of(one)
         metric = METRICS[self.task]
         wrong = set(METRICS.values()) - {metric}
         for name in self.objectives:
@@ -149,40 +116,22 @@ class StudyConfig(_Part):
                 raise FieldError("constraints", name, "unknown quantity", closest(name, known))
         return self
 
+    def recipe_of(self, given: Given) -> Recipe:
+        """The recipe that a given network is trained by.
+
+        Raises:
+            FieldError: it names a field that no recipe has.
+        """
+        known = list(Recipe.model_fields)
+        for name in given.training:
+            if name not in known:
+                where = f"given.{given.name}.training.{name}"
+                raise FieldError(where, given.training[name], "unknown field", closest(name, known))
+        return Recipe.model_validate({**self.training.model_dump(), **given.training})
+
     def to_yaml(self) -> str:
         """The resolved study as YAML."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
-
-
-def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
-    """The first thing wrong, as field, value, rule and nearest valid value."""
-    first = error.errors()[0]
-    cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return cause
-    field = ".".join(str(part) for part in first["loc"]) or "study"
-    nearest: object = first.get("ctx", {}).get("expected") or _bound(first.get("ctx", {}))
-    rule = first["msg"][0].lower() + first["msg"][1:]
-    if first["type"] == "extra_forbidden":
-        rule = "unknown field"
-        nearest = closest(str(first["loc"][-1]), _siblings(first["loc"], model))
-    elif first["type"] == "missing":
-        return InputError(f"{field}: missing: this field is needed")
-    return FieldError(field, first["input"], rule, nearest)
-
-
-def _bound(ctx: Mapping[str, Any]) -> object:
-    return next((ctx[key] for key in ("ge", "le") if key in ctx), None)
-
-
-def _siblings(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
-    """Known field names beside the one at ``loc``."""
-    for part in loc[:-1]:
-        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return list(Bound.model_fields)
-        model = annotation
-    return list(model.model_fields)
 
 
 def parse_config(data: object) -> StudyConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,17 +12,24 @@ from pathlib import Path
 import torch
 
 from analysis.complexity import count
-from analysis.latency import measure_latency
 from analysis.records import OBJECTIVES, Measurement
-from archspace.build import build
-from archspace.checkpoint import save
+from archspace.build import Network, build
+from archspace.checkpoint import WEIGHTS_FILE, load, save
+from archspace.errors import InputError
+from archspace.files import write_text
 from archspace.spec import ArchSpec
-from searches.config import Bound, StudyConfig
+from searches.config import StudyConfig
+from searches.config_parts import Bound
+from searches.measuring import Measurer
 from searches.tasks.base import Task
 from searches.training.history import write_history
 from searches.training.loop import Watch, fit
+from searches.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
+
+TRAINED_FILE = "trained.json"
+"""The metric of a trial that was trained, beside its weights."""
 
 COUNTER = {"counter": "archspace plan", "counts": "convolution, transposed convolution and linear layers"}
 
@@ -69,31 +77,52 @@ class Judge:
 
     config: StudyConfig
     task: Task
+    measurer: Measurer
 
-    def judge(self, spec: ArchSpec, seed: int, folder: Path, watch: Watch) -> dict[str, Measurement]:
-        """Trains ``spec`` from scratch and measures it; weights and history go to ``folder``.
+    def judge(
+        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, watch: Watch
+    ) -> dict[str, Measurement]:
+        """Trains ``spec`` from scratch and measures it; weights, history and metric go to ``folder``.
+
+        A trial that was trained before, but not measured because the device was away, is not trained again.
 
         Raises:
             TrainingError: the loss is not finite.
+            DeviceAway: the device cannot be reached now.
         """
+        network, metric = self._trained(spec, folder) or self._train(spec, recipe, seed, folder, watch)
+        return {self.task.metric: metric, **self.measurer.measured(network)}
+
+    def _trained(self, spec: ArchSpec, folder: Path) -> tuple[Network, Measurement] | None:
+        """The network and its metric as an earlier process left them in ``folder``."""
+        if not (folder / TRAINED_FILE).is_file():
+            return None
+        data = json.loads((folder / TRAINED_FILE).read_text(encoding="utf-8"))
+        try:
+            network = load(folder / WEIGHTS_FILE)
+        except InputError:
+            return None
+        return (network, Measurement.from_dict(data["metric"])) if data["arch_id"] == spec.arch_id else None
+
+    def _train(
+        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, watch: Watch
+    ) -> tuple[Network, Measurement]:
         config, device = self.config, torch.device(self.config.device)
         torch.set_num_threads(config.threads)
         torch.manual_seed(seed)
         network = build(spec)
-        history = fit(network, self.task, config.training, seed=seed, device=device, watch=watch)
+        history = fit(network, self.task, recipe, seed=seed, device=device, watch=watch)
         found = self.task.evaluate(network, self.task.val, device)
         how = {
             "split": "val", "images": len(self.task.val), "layout": config.data.layout, "seed": seed,
-            "epochs": config.training.epochs, "device": config.device, "threads": config.threads,
+            "epochs": sum(stage.epochs for stage in recipe.plan()), "device": config.device, "threads": config.threads,
             **found.to_dict(), "torch": torch.__version__,
         }  # fmt: skip
         metric = Measurement(self.task.metric, found.value, "%", "measured", how)
         network.cpu().eval()
-        latency = measure_latency(
-            network, spec.input_size, spec.channels,
-            threads=config.latency.threads, warmup=config.latency.warmup, runs=config.latency.runs,
-        )  # fmt: skip
         write_history(folder, history)
-        save(network, folder / "weights.safetensors", preprocessing=self.task.preprocessing,
+        save(network, folder / WEIGHTS_FILE, preprocessing=self.task.preprocessing,
              notes={"classes": list(self.task.classes), "study": config.name, "seed": seed})  # fmt: skip
-        return {self.task.metric: metric, "latency_ms": latency}
+        trained = {"arch_id": spec.arch_id, "metric": metric.to_dict()}
+        write_text(folder / TRAINED_FILE, json.dumps(trained) + "\n")
+        return network, metric

@@ -11,13 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from analysis.pareto import minimised, non_dominated
-from analysis.records import TrialRecord, objective
-from analysis.runs import STUDY_FILE, read_run
+from analysis.records import ON_DEVICE, TrialRecord, objective
+from analysis.runs import STUDY_FILE, TRIALS_FOLDER, read_again, read_run
 from archspace.errors import FieldError, InputError
 from searches.config import StudyConfig, read_config
 from searches.exporting import export_card, pick_trial, real_images, weights_of
@@ -44,6 +42,7 @@ def run_study(source: str, changes: Mapping[str, Any], out: Path | None, as_json
 
 
 def _run(config: StudyConfig, folder: Path, as_json: bool) -> None:
+    from searches.front import measure_again
     from searches.study import Study
     from searches.workers import extra_workers
 
@@ -57,6 +56,7 @@ def _run(config: StudyConfig, folder: Path, as_json: bool) -> None:
     try:
         with extra_workers(config, folder), progress:
             study.run(progress)
+        measure_again(study)
     except KeyboardInterrupt:
         console.print(f"stopped; to go on: archspace search {folder}", highlight=False)
         raise
@@ -91,30 +91,37 @@ def full_disk_told(folder: Path) -> Iterator[None]:
         raise
 
 
-def front_of(config: StudyConfig, records: list[TrialRecord]) -> list[TrialRecord]:
-    """Feasible trained trials that no other beats, by the last objective."""
-    trials = [r for r in records if r.state == "complete" and r.duplicate_of is None]
-    if not trials:
-        return []
-    names = config.objectives
-    directions = [objective(name).direction for name in names]
-    points = minimised(np.array([[t.values[n] for n in names] for t in trials]), directions)
-    front = [trials[i] for i in np.flatnonzero(non_dominated(points))]
-    return sorted(front, key=lambda t: t.values[names[-1]])
-
-
 def _summary(config: StudyConfig, folder: Path, records: list[TrialRecord], as_json: bool) -> None:
+    from searches.front import front_of
+
     front = front_of(config, records)
+    again = {r.label: read_again(folder / TRIALS_FOLDER / r.label) for r in front}
+    names = [n for n in ON_DEVICE if any(n in found for found in again.values())]
     states = {state: sum(r.state == state for r in records) for state in ("complete", "infeasible", "failed")}
     if as_json:
-        rows = [{"trial": r.label, "arch_id": r.arch_id, **r.values} for r in front]
+        rows = [
+            {
+                "trial": r.label,
+                "arch_id": r.arch_id,
+                **r.values,
+                "again": {n: one.value for n, one in again[r.label].items()},
+            }
+            for r in front
+        ]
         print(json.dumps({"run": str(folder), "trials": states, "front": rows}))  # noqa: T201
         return
     table = Table(
-        "trial", "network", *(objective(n).label for n in config.objectives), title=f"front of {config.name}"
+        "trial",
+        "network",
+        *(objective(n).label for n in config.objectives),
+        *(f"{objective(n).label}, again" for n in names),
+        title=f"front of {config.name}",
     )
     for record in front:
-        table.add_row(record.label, _label(record), *(short(record.values[n]) for n in config.objectives))
+        anew = [short(again[record.label][n].value) if n in again[record.label] else "" for n in names]
+        table.add_row(
+            record.label, _label(record), *(short(record.values[n]) for n in config.objectives), *anew
+        )
     console = Console()
     console.print(table)
     told = ", ".join(f"{count} {state}" for state, count in states.items() if count)

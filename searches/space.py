@@ -62,6 +62,8 @@ class SearchSpace:
                 raise FieldError(where, value, "unknown field", closest(name, known))
             if not isinstance(value, Mapping):
                 self.fixed[name] = value
+        if not fields:  # of a study that samples nothing
+            return
         if "network" not in fields:
             raise FieldError("space.network", None, "a space names its network", "espnetv2")
         self._add_free("network", fields["network"])
@@ -142,8 +144,8 @@ class SearchSpace:
                 fields[name] = drawn[name]
         return fields
 
-    def check_buildable(self, seed: int) -> None:
-        """Refuses a space in which no network can be built, before any trial.
+    def example(self, seed: int) -> ArchSpec:
+        """A random network of the space; a space in which none can be built is refused so before any trial.
 
         Raises:
             SpecError: what kept the first of :data:`TRIES` random networks from being built, if none could be.
@@ -153,8 +155,7 @@ class SearchSpace:
         first: SpecError | None = None
         for _ in range(TRIES):
             try:
-                self.spec(self.suggest(study.ask()))
-                return
+                return self.spec(self.suggest(study.ask()))
             except SpecError as error:
                 first = first or error
         assert first is not None

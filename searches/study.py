@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,17 @@ import numpy as np
 import optuna
 import torch
 
-from analysis.records import Measurement, TrialRecord, objective
-from analysis.runs import STUDY_FILE
+from analysis.devices.base import DeviceAway
+from analysis.records import Measurement, TrialRecord
 from archspace.errors import FieldError, InputError, SpecError
-from archspace.files import write_text
 from archspace.preprocessing import Preprocessing
 from archspace.presets import PRESETS, preset
 from archspace.spec import ArchSpec
-from searches.config import StudyConfig, read_config
+from searches.config import StudyConfig
+from searches.config_parts import Given
+from searches.measuring import Measurer, waits
 from searches.objective import Judge, broken, counted, now, violations
+from searches.opening import open_run, open_study
 from searches.progress import Progress
 from searches.samplers import derived_seed, make_sampler
 from searches.space import SearchSpace
@@ -34,9 +36,6 @@ from searches.training.steps import TrainingError
 from searches.trials import Claim, Trials
 
 log = logging.getLogger(__name__)
-
-FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage"})
-"""Fields that may differ when a study is resumed."""
 
 ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 """A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
@@ -72,58 +71,6 @@ def statistics(train: Split, most: int = 500) -> Preprocessing:
     return Preprocessing(channel_order=order, mean=mean, std=std)
 
 
-def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
-    """Makes the run folder, or checks that it holds this very study; returns the study to run.
-
-    Raises:
-        InputError: the folder holds another study, or is of a newer version.
-    """
-    path = folder / STUDY_FILE
-    if path.is_file():
-        held, new = _identity(read_config(str(path))), _identity(config)
-        for name, value in held.items():
-            if new[name] != value:
-                rule = (
-                    f"{folder} holds a study with another value; give another --out, or resume it as it was"
-                )
-                raise FieldError(name, new[name], rule, value)
-    elif folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder}: not empty and not a run folder; give another --out")
-    write_text(path, config.to_yaml())
-    return config
-
-
-def _identity(config: StudyConfig) -> dict[str, Any]:
-    """The fields that make a study this study, as plain data; where its data lie is not one of them."""
-    return config.model_dump(mode="json", exclude={**dict.fromkeys(FREE_TO_CHANGE, True), "data": {"root"}})
-
-
-def open_study(
-    storage: optuna.storages.BaseStorage, name: str, config: StudyConfig, sampler: optuna.samplers.BaseSampler
-) -> optuna.Study:
-    """The Optuna study called ``name``, created if the storage has none.
-
-    Raises:
-        FieldError: the storage has another study of that name.
-    """
-    directions = [objective(metric).direction for metric in config.objectives]
-    identity = json.dumps(_identity(config), sort_keys=True)
-    try:
-        study = optuna.create_study(
-            storage=storage, study_name=name, directions=directions, load_if_exists=True, sampler=sampler
-        )
-        held = study.user_attrs.get("identity")
-    except ValueError:
-        held = "other directions"
-    if held is None:
-        study.set_user_attr("identity", identity)
-    elif held != identity:
-        raise FieldError(
-            "name", config.name, "the storage holds another study of this name", f"{config.name}-2"
-        )
-    return study
-
-
 def check_device(name: str) -> None:
     """Refuses a device that this machine does not have."""
     try:
@@ -154,15 +101,17 @@ class Study:
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         check_device(config.device)
-        for name in config.given:
-            given_spec(name)
+        for one in config.reference:
+            given_spec(one.spec)
         task = load_task(config)
         fixed = {
             "task": config.task, "classes": task.outputs(len(task.classes))[0],
             "input_size": list(config.data.input_size), "channels": config.data.channels,
         }  # fmt: skip
         space = SearchSpace(config.space, fixed)
-        space.check_buildable(config.seed)
+        example = space.example(config.seed) if config.trials else fitted(config.reference[0], space.fixed)
+        measurer = Measurer.of(config)
+        measurer.check(example)
         config = open_run(config, folder)
         storage = open_storage(config, folder)
         sampler = make_sampler(config.sampler, space.distributions(), config.seed, config.workers > 1)
@@ -174,7 +123,7 @@ class Study:
         study = cls(
             config,
             folder,
-            Judge(config, task),
+            Judge(config, task, measurer),
             space,
             Trials(given, folder, "given-", wanted, wanted),
             sampled,
@@ -194,28 +143,51 @@ class Study:
             InputError: trial after trial fails, or the disk is full.
         """
         failures = 0
-        for trials in (self.given, self.sampled):
-            while (claim := trials.claim()) is not None:
+        for trials, claim in self._claims():
+            try:
                 record = self._run_one(trials, claim, progress)
-                trials.finish(claim, record, self.config.objectives)
-                progress.finished(record, self.records())
-                failures = failures + 1 if record.state == "failed" else 0
-                if failures >= MOST_FAILURES:
-                    raise InputError(
-                        f"{self.folder}: {failures} trials failed in a row; last: {record.reason}"
-                    )
+            except DeviceAway as away:
+                log.warning("trial %s: waits: %s", trials.label(claim.trial.number), away)
+                trials.leave(claim)
+                continue
+            trials.finish(claim, record, self.config.objectives)
+            progress.finished(record, self.records())
+            failures = failures + 1 if record.state == "failed" else 0
+            if failures >= MOST_FAILURES:
+                raise InputError(f"{self.folder}: {failures} trials failed in a row; last: {record.reason}")
+
+    def _claims(self) -> Iterator[tuple[Trials, Claim]]:
+        """Trials to run; those whose device was away come in the end, and the study waits for it then."""
+        both = (self.given, self.sampled)
+        for trials in both:
+            while (claim := trials.claim()) is not None:
+                yield trials, claim
+        pauses = iter(waits(self.config.measure.wait_s))
+        while held := [
+            (trials, claim) for trials in both if (claim := trials.claim(waiting=True)) is not None
+        ]:
+            number = len(self.records())
+            yield from held
+            if len(self.records()) > number:
+                pauses = iter(waits(self.config.measure.wait_s))
+                continue
+            pause = next(pauses, None)
+            if pause is None:
+                rule = "is away; its trials are trained and wait; when it is back, run the same command"
+                raise InputError(f"{self.config.measure.device}: {rule}")
+            time.sleep(pause)
 
     def _run_one(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord:
         """One trial's record; what is already known of the same network is not measured again."""
         number, started = claim.trial.number, now()
         label = trials.label(number)
-        seed = derived_seed(self.config.seed, label)
-        make = _recorder(
-            label, number, seed, started, self.config.given[number] if trials is self.given else None
-        )
-        if trials is self.given:
+        given = self.config.reference[number] if trials is self.given else None
+        seed = derived_seed(self.config.seed, label) if given is None or given.seed is None else given.seed
+        recipe = self.config.training if given is None else self.config.recipe_of(given)
+        make = _recorder(label, number, seed, started, given)
+        if given is not None:
             params: dict[str, object] = {}
-            spec = self._given(number)
+            spec = fitted(given, self.space.fixed)
         else:
             fields = self.space.suggest(claim.trial)
             params = dict(claim.trial.params)
@@ -229,16 +201,18 @@ class Study:
         reason = self._constrain(claim, known)
         if reason:
             return make(state="infeasible", measurements=known, reason=reason, **common)
-        twin = next((r for r in self.records() if r.arch_id == spec.arch_id and r.values), None)
+        twin = self._twin(spec) if given is None or given.alike else None
         if twin is not None:
             self._constrain(claim, twin.measurements)
             return make(
                 state=twin.state, values=dict(twin.values), measurements=twin.measurements, reason=twin.reason,
                 duplicate_of=twin.duplicate_of or twin.label, **common,
             )  # fmt: skip
-        progress.started(label, spec, known, self.config.training.epochs)
+        progress.started(label, spec, known, sum(stage.epochs for stage in recipe.plan()))
         try:
-            known |= self.judge.judge(spec, seed, trials.path(number), progress)
+            known |= self.judge.judge(spec, recipe, seed, trials.path(number), progress)
+        except DeviceAway:
+            raise
         except (TrainingError, RuntimeError, MemoryError) as error:
             log.exception("trial %s failed", label)
             return make(
@@ -259,25 +233,35 @@ class Study:
                 claim.trial.set_constraint(rule, amount)
         return broken(amounts, known)
 
-    def _given(self, number: int) -> ArchSpec:
-        spec = given_spec(self.config.given[number])
-        fixed = self.space.fixed
-        return spec.replace(**{name: fixed[name] for name in ("task", "classes", "input_size", "channels")})
+    def _twin(self, spec: ArchSpec) -> TrialRecord | None:
+        """A trial of the same network, trained as all are, whose numbers hold for this one too."""
+        apart = {one.name for one in self.config.reference if not one.alike}
+        fits = (r for r in self.records() if r.arch_id == spec.arch_id and r.values and r.given not in apart)
+        return next(fits, None)
 
 
-def given_spec(name: str) -> ArchSpec:
-    """The spec of a preset or a spec file."""
+def fitted(given: Given, fixed: Mapping[str, Any]) -> ArchSpec:
+    """A given network for the study's task and data."""
+    spec = given_spec(given.spec)
+    return spec.replace(**{name: fixed[name] for name in ("task", "classes", "input_size", "channels")})
+
+
+def given_spec(name: str | Mapping[str, Any]) -> ArchSpec:
+    """The spec of a preset, a spec file or plain fields."""
+    if not isinstance(name, str):
+        return ArchSpec.from_dict(name)
     if name in PRESETS or not Path(name).suffix:
         return preset(name).spec
     return ArchSpec.read(Path(name))
 
 
 def _recorder(
-    label: str, number: int, seed: int, started: str, given: str | None
+    label: str, number: int, seed: int, started: str, given: Given | None
 ) -> Callable[..., TrialRecord]:
     def make(**fields: object) -> TrialRecord:
         return TrialRecord(
-            label=label, number=number, seed=seed, given=given, started=started, finished=now(), **fields  # type: ignore[arg-type]
+            label=label, number=number, seed=seed, given=None if given is None else given.name,
+            started=started, finished=now(), **fields  # type: ignore[arg-type]
         )  # fmt: skip
 
     return make

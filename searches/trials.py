@@ -13,11 +13,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from analysis.records import TrialRecord
 from analysis.runs import RECORD_FILE, TRIALS_FOLDER, write_record
-from searches.locks import Held, locked, try_lock
+from archspace.locks import Held, locked, try_lock
 
 log = logging.getLogger(__name__)
 
 RECORD_ATTR = "record"
+AWAY_ATTR = "away"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 STATES = {"complete": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -53,19 +54,28 @@ class Trials:
         """Folder of trial ``number``."""
         return self.folder / TRIALS_FOLDER / self.label(number)
 
-    def claim(self) -> Claim | None:
-        """A trial to run: one that a dead process left, else a new one; ``None`` when there is nothing to do."""
+    def claim(self, *, waiting: bool = False) -> Claim | None:
+        """A trial to run: one that a dead process left, else a new one; ``None`` when there is nothing to do.
+
+        Args:
+            waiting: take one that waits for its device instead (:meth:`leave`); no other.
+        """
         with locked(self.folder / "study.lock"):
             trials = self.study.get_trials(deepcopy=False)
             running = 0
             for frozen in trials:
                 if frozen.state != TrialState.RUNNING:
                     continue
+                if (AWAY_ATTR in frozen.user_attrs) != waiting:
+                    running += 1
+                    continue
                 lock = self._lock(frozen.number)
                 if lock is not None:
                     log.info("trial %s: taken up again", self.label(frozen.number))
                     return Claim(optuna.Trial(self.study, frozen._trial_id), lock)
                 running += 1
+            if waiting:
+                return None
             complete = sum(frozen.state == TrialState.COMPLETE for frozen in trials)
             if complete + running >= self.target or len(trials) >= self.bound:
                 return None
@@ -76,6 +86,11 @@ class Trials:
 
     def _lock(self, number: int) -> Held | None:
         return try_lock(self.path(number) / "lock")
+
+    def leave(self, claim: Claim) -> None:
+        """Leaves a trial running whose device is away; it is claimed again as ``waiting``."""
+        claim.trial.set_user_attr(AWAY_ATTR, True)
+        claim.lock.release()
 
     def finish(self, claim: Claim, record: TrialRecord, objectives: tuple[str, ...]) -> None:
         """Enters the record in the storage, then ends the trial, then writes ``record.json``."""

@@ -161,7 +161,7 @@ def below(package: str) -> list[str]:
     [
         "archspace", "archspace.spec", "archspace.presets", "archspace.errors", "archspace.resolve",
         "archspace.labels", "analysis.records", "analysis.pareto", "analysis.runs", "analysis.complexity",
-        "analysis.curves", "analysis.images",
+        "analysis.curves", "analysis.images", "analysis.predictors.record", "analysis.predictors.spaces",
     ],
 )  # fmt: skip
 def test_data_about_networks_needs_no_torch(name: str) -> None:

@@ -72,7 +72,7 @@ class DeviceRecord:
         batch: inputs of a run.
         latency_ms: of a run of the batch.
         peak_memory_bytes: largest memory of the run, as ``how["memory_counts"]`` defines it.
-        power_w: by rail, and ``total``.
+        power_w: by rail, and ``total`` where the rails read feed the whole device.
         energy_mj: millijoules of one inference: mean power under load times the time of one inference in that
             window; of the whole device, and net of idle.
         missing: by quantity (``power_w``, ``energy_mj``, ``clocks``, ``temperature``), why it could not be read.
@@ -110,15 +110,20 @@ class DeviceRecord:
         return 1e3 * self.batch / self.latency_ms.median
 
     def measurements(self) -> dict[str, Measurement]:
-        """Latency, total power and energy as single numbers, those that were taken; the record rides along."""
+        """Latency, total power and energy as single numbers, those that were taken.
+
+        The whole record rides with the latency; the others name it.
+        """
+        total = (self.power_w or {}).get(TOTAL)
         values = {
             "latency_ms": (self.latency_ms.median, "ms"),
-            "power_w": (self.power_w[TOTAL].busy, "W") if self.power_w else None,
+            "power_w": None if total is None else (total.busy, "W"),
             "energy_mj": None if self.energy_mj is None else (self.energy_mj, "mJ"),
         }
-        how = {"record": self.to_dict()}
+        how = {"device": self.device, "runtime": self.runtime, "stable": self.stable}
+        whole = {**how, "record": self.to_dict()}
         return {
-            name: Measurement(name, found[0], found[1], self.origin, how)
+            name: Measurement(name, *found, self.origin, whole if name == "latency_ms" else how)
             for name, found in values.items()
             if found is not None
         }
@@ -126,14 +131,15 @@ class DeviceRecord:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; derived numbers (throughput, net watts, stable) are there to be read."""
         data = {name: getattr(self, name) for name in self.__slots__}
-        power = self.power_w and {
+        power = {
             rail: {"idle": watts.idle, "busy": watts.busy, "net": watts.net}
-            for rail, watts in self.power_w.items()
+            for rail, watts in (self.power_w or {}).items()
         }
         latency = {**asdict(self.latency_ms), "samples": list(self.latency_ms.samples)}
         return {
-            "format": RECORD_FORMAT, **data, "latency_ms": latency, "power_w": power, "throughput": self.throughput,
-            "missing": dict(self.missing), "flags": list(self.flags), "stable": self.stable, "how": dict(self.how),
+            "format": RECORD_FORMAT, **data, "latency_ms": latency, "power_w": power or None,
+            "throughput": self.throughput, "missing": dict(self.missing), "flags": list(self.flags),
+            "stable": self.stable, "how": dict(self.how),
         }  # fmt: skip
 
     @classmethod
@@ -149,7 +155,7 @@ class DeviceRecord:
         latency, power = dict(data["latency_ms"]), data.get("power_w")
         fields["latency_ms"] = Latency(**{**latency, "samples": tuple(latency["samples"])})
         fields["power_w"] = power and {
-            rail: RailPower(idle=watts["idle"], busy=watts["busy"]) for rail, watts in power.items()
+            rail: RailPower(idle=found["idle"], busy=found["busy"]) for rail, found in power.items()
         }
         fields["flags"] = tuple(data.get("flags", ()))
         return cls(**fields)

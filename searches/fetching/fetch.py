@@ -15,13 +15,13 @@ from rich.filesize import decimal
 
 from archspace.errors import InputError
 from archspace.files import unwritable
+from archspace.locks import try_lock
 from searches.fetching.bars import Bars
 from searches.fetching.catalogue import DataSet, RemoteFile, host_of
 from searches.fetching.download import Download, Policy
 from searches.fetching.place import Place
 from searches.fetching.unpack import unpack
 from searches.fetching.web import Web
-from searches.locks import try_lock
 
 NO_CHECKSUM = "no published checksum: size and archive integrity are checked"
 

@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspace.errors import InputError
+from archspace.files import CACHE_VARIABLE, cache_root
 
 FORMAT_VERSION = 1
-VARIABLE = "ARCHSPACE_CACHE"
 STALE_SECONDS = 24 * 3600.0
 _WINDOW = 256
 _PREFIX = ".writing-"
@@ -44,11 +44,6 @@ class Item(NamedTuple):
 Fill = Callable[[int], Sequence[NDArray[Any]]]
 Stamp = tuple[str, int, int]
 T = TypeVar("T")
-
-
-def cache_root() -> Path:
-    """The cache's folder: ``$ARCHSPACE_CACHE``, or ``~/.cache/archspace``."""
-    return Path(os.environ.get(VARIABLE) or "~/.cache/archspace").expanduser().absolute()
 
 
 def stamp(path: Path, root: Path) -> Stamp:
@@ -98,7 +93,7 @@ def cached(
     log.info("decoded %s: %d items in %.1f s", label, count, time.perf_counter() - start)
     found = _open(folder, count, arrays)
     if found is None:
-        raise InputError(f"{VARIABLE}: {folder}: what was just written cannot be read back")
+        raise InputError(f"{CACHE_VARIABLE}: {folder}: what was just written cannot be read back")
     return found
 
 
@@ -183,11 +178,11 @@ def _remove_stale(parent: Path) -> None:
 
 
 def _explain(error: OSError, count: int, arrays: Mapping[str, Item]) -> str:
-    place = f"{VARIABLE}: {cache_root()}"
+    place = f"{CACHE_VARIABLE}: {cache_root()}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         megabytes = _megabytes(count, arrays.values())
-        return f"{place}: no space left for {megabytes:.1f} MB; free some or set {VARIABLE}"
-    return f"{place}: cannot be written: {error.strerror or error}; set {VARIABLE} to a folder that can"
+        return f"{place}: no space left for {megabytes:.1f} MB; free some or set {CACHE_VARIABLE}"
+    return f"{place}: cannot be written: {error.strerror or error}; set {CACHE_VARIABLE} to a folder that can"
 
 
 def _megabytes(count: int, items: Iterable[Item]) -> float:

@@ -21,7 +21,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archspace.errors import FieldError, InputError
-from searches.config import first_error
+from searches.config_errors import first_error
 from searches.tasks.dataset import SPLITS, VOID, Request
 from searches.tasks.images import is_image_name, list_images
 from searches.tasks.listing import Listing, Told

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archspace.errors import FieldError, InputError, closest
-from searches.config import first_error
+from searches.config_errors import first_error
 from searches.training.recipe import Recipe
 
 TRAIN_FILE = "train.yaml"

@@ -23,7 +23,7 @@ def test_colours_are_distinct_and_a_longer_series_begins_with_a_shorter(count: i
     assert len({tuple(colour) for colour in colours.tolist()}) == count
     np.testing.assert_array_equal(class_colours([f"class {i}" for i in range(200)])[:count], colours)
     away = np.linalg.norm(colours[:, None].astype(float) - colours[None], axis=2)
-    assert away[~np.eye(count, dtype=bool)].min() > 12
+    assert away[~np.eye(count, dtype=bool)].min() > 15
     assert np.linalg.norm(colours.astype(float), axis=1).min() > 15  # none is as dark as void
 
 

@@ -24,7 +24,7 @@ TINY: dict[str, Any] = {
     "seed": 3,
     "training": {"epochs": 1, "batch": 32, "flip": False},
     "threads": 1,
-    "latency": {"runs": 5, "warmup": 1},
+    "measure": {"runs": 5, "warmup": 1},
 }
 
 

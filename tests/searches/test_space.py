@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from archspace.errors import FieldError
-from searches.config import SamplerConfig
+from searches.config_parts import SamplerConfig
 from searches.samplers import derived_seed, make_sampler
 from searches.space import SearchSpace
 

@@ -88,5 +88,5 @@ def test_a_space_that_holds_no_network_is_refused_before_any_trial() -> None:
     fixed = {"task": "classification", "classes": 10, "input_size": [8, 8], "channels": 1}
     space = {"network": "espnetv2", "unit": "eesp", "branches": 3, "width": {"choices": [0.5, 1.0]}}
     with pytest.raises(InputError, match=r"branches.*3.*divide.*nearest valid: [24]"):
-        SearchSpace(space, fixed).check_buildable(0)
-    SearchSpace({**space, "branches": {"choices": [3, 4]}}, fixed).check_buildable(0)
+        SearchSpace(space, fixed).example(0)
+    SearchSpace({**space, "branches": {"choices": [3, 4]}}, fixed).example(0)

@@ -1,0 +1,99 @@
+"""Command ``layers``: where a network's time goes on this machine's CPU."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to ``app``."""
+    app.command("layers", epilog="Example: archspace layers espnetv2-1.0 --by unit --out layers.json")(layers)
+
+
+def layers(
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPEC", help="A preset, a YAML or JSON file, an export, a checkpoint, or RUN:N."
+        ),
+    ],
+    by: Annotated[str, typer.Option("--by", help="unit or layer.")] = "unit",
+    threads: Annotated[int, typer.Option("--threads", metavar="N", help="Threads in an operator.")] = 1,
+    runs: Annotated[int, typer.Option("--runs", metavar="N", help="Timed runs.")] = 30,
+    classes: Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")] = None,
+    input_size: Annotated[
+        str | None, typer.Option("--input", metavar="HxW", help="Height and width in pixels.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.json", help="Write the times for plot-device.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Time of each unit or layer on this machine's CPU, with MACs and bytes, and how far the sum is from the whole."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from analysis.layer_times import layer_times, layers_report
+    from archspace.build import build
+    from archspace.files import write_text
+    from archspace.specs import parse_size, read_spec
+
+    size = None if input_size is None else parse_size(input_size)
+    network = build(read_spec(spec, classes=classes, input_size=size))
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"timing every {by}", total=runs)
+        times = layer_times(
+            network, by=by, threads=threads, runs=runs,  # type: ignore[arg-type]
+            after_run=lambda done: progress.update(task, completed=done),
+        )  # fmt: skip
+    report = layers_report(network, times, by, threads, runs)  # type: ignore[arg-type]
+    text = json.dumps(report, indent=1, allow_nan=False)
+    if out is not None:
+        write_text(out, text)
+    if as_json:
+        typer.echo(text)
+        return
+    print_layers(report)
+
+
+def print_layers(report: Mapping[str, Any]) -> None:
+    """The table for people, rounded."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from analysis.rendering import scaled
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 160)
+    height, width = report["input_size"]
+    console.print(escape(f"{report['label']} at {height}x{width} on {report['device']}"), style="bold")
+    table = Table(header_style="bold")
+    for name in (report["by"], "operation"):
+        table.add_column(name)
+    for name in ("MACs", "MB moved", "ms", "of the sum", "GFLOP/s"):
+        table.add_column(name, justify="right")
+    for layer in report["layers"]:
+        rate = 2e-6 * layer["macs"] / layer["ms"] if layer["ms"] else 0.0
+        table.add_row(
+            escape(layer["name"]), layer["operation"], scaled(layer["macs"]) if layer["macs"] else "-",
+            f"{layer['bytes'] / 1e6:.2f}", f"{layer['ms']:.3f}", f"{100 * layer['ms'] / report['sum_ms']:.1f} %",
+            f"{rate:.1f}" if layer["macs"] else "-",
+        )  # fmt: skip
+    console.print(table)
+    console.print(
+        f"Sum {report['sum_ms']:.2f} ms, whole {report['whole_ms']:.2f} ms: the sum is {report['gap_percent']:+.1f} % "
+        f"off (what runs between the {report['by']}s is in none of them; the clocks take time too). "
+        f"Medians of the quickest half of {report['runs']} runs."
+    )
+    for flag in report["flags"]:
+        console.print(flag, style="bold")
+    console.print(
+        f"Measured roofs: {report['peak_flops'] / 1e9:.0f} GFLOP/s, {report['bandwidth'] / 1e9:.1f} GB/s."
+    )

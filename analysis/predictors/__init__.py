@@ -1,0 +1,1 @@
+"""Predictors of latency and energy that state their error."""

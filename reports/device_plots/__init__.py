@@ -1,0 +1,1 @@
+"""Figures of measured and predicted devices: power, latency, roofline, clocks, layers. No torch."""

@@ -1,0 +1,100 @@
+"""Histograms of latency, record above record on one axis, with median, 5 % and 95 %."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from analysis.devices.record import DeviceRecord
+from reports.dress import AXIS, dress
+from reports.style import INK, MUTED, OKABE_ITO
+
+COLOURS = tuple(OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky", "vermillion"))
+BINS = 60
+FAR = 1.5
+"""An axis ends at this many times the largest 95 % point at most; how many runs lie beyond is said."""
+
+
+def latency_bins(records: Sequence[DeviceRecord]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Counts and marks of the histograms.
+
+    Returns:
+        ``record`` (its number), ``ms`` (a bin's middle), ``width``, ``runs``; and by record ``median``, ``p5``,
+        ``p95``, ``n``, ``beyond`` (runs above the axis), ``label``, ``flags``.
+    """
+    low = min(min(record.latency_ms.samples) for record in records)
+    top = max(max(record.latency_ms.samples) for record in records)
+    high = min(top, FAR * max(record.latency_ms.p95 for record in records))
+    edges = np.linspace(low, high if high > low else low * 1.01, BINS + 1)
+    bins, marks = [], []
+    for number, record in enumerate(records):
+        latency = record.latency_ms
+        runs, _ = np.histogram(latency.samples, edges)
+        middles = (edges[:-1] + edges[1:]) / 2
+        bins.append(pd.DataFrame({"record": number, "ms": middles, "width": np.diff(edges), "runs": runs}))
+        marks.append(
+            {
+                "record": number, "median": latency.median, "p5": latency.p5, "p95": latency.p95, "n": latency.n,
+                "beyond": int(np.sum(np.asarray(latency.samples) > edges[-1])),
+                "label": f"{record.label}, {record.device}, {record.runtime}, batch {record.batch}",
+                "flags": "; ".join(record.flags), "origin": record.origin,
+            }
+        )  # fmt: skip
+    return pd.concat(bins, ignore_index=True), pd.DataFrame(marks)
+
+
+def latency_figure(records: Sequence[DeviceRecord]) -> go.Figure:
+    """One histogram a record; the band is from 5 % to 95 %, the line the median; unstable records say so."""
+    bins, marks = latency_bins(records)
+    rows = len(records)
+    figure = make_subplots(
+        rows=rows, shared_xaxes=True, vertical_spacing=min(0.12, 0.36 / rows), subplot_titles=["-"] * rows
+    )
+    for mark in marks.itertuples():
+        number, row = int(str(mark.record)), int(str(mark.record)) + 1
+        group = bins[bins["record"] == number]
+        colour = COLOURS[number % len(COLOURS)]
+        predicted = mark.origin == "predicted"
+        figure.add_bar(
+            x=group["ms"], y=group["runs"], width=group["width"], name=html.escape(str(mark.label)), row=row,
+            col=1, showlegend=False, hovertemplate="%{y} runs near %{x:.2f} ms<extra></extra>",
+            marker={
+                "color": "white" if predicted else colour, "line": {"color": colour, "width": 1.2 if predicted else 0.3}
+            },
+        )  # fmt: skip
+        figure.add_vrect(
+            x0=mark.p5,
+            x1=mark.p95,
+            fillcolor=colour,
+            opacity=0.13,
+            line_width=0,
+            layer="below",
+            row=row,
+            col=1,
+        )
+        figure.add_vline(x=mark.median, line={"color": INK, "width": 1.8}, row=row, col=1)
+        figure.layout.annotations[number].update(
+            text=_words(mark), x=0, xanchor="left", align="left", font={"size": 13, "color": INK}
+        )
+    figure.update_xaxes(**AXIS)
+    figure.update_xaxes(title="Latency of one run (ms)", row=rows, col=1)
+    figure.update_yaxes(**AXIS, title="runs")
+    dress(figure, "Latency", "band: 5 % to 95 % of the runs; line: median")
+    figure.update_layout(margin={"l": 80, "r": 40, "t": 115, "b": 70}, bargap=0)
+    return figure
+
+
+def _words(mark: object) -> str:
+    get = mark.__getattribute__
+    text = f"<b>{html.escape(get('label'))}</b> ({get('origin')})   median {get('median'):.2f} ms, "
+    text += f"5 % {get('p5'):.2f}, 95 % {get('p95'):.2f}, {get('n')} runs"
+    if get("beyond"):
+        text += f", {get('beyond')} beyond the axis"
+    if get("flags"):
+        text += f'<br><span style="color:{MUTED}">unstable: {html.escape(get("flags"))}</span>'
+    return text

@@ -1,0 +1,122 @@
+"""The roofline of a device with a network's layers on it: operations a byte against operations a second."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from archspace.errors import InputError
+from reports.device_plots.reading import LayerFile
+from reports.dress import AXIS, dress
+from reports.style import INK, MUTED, OKABE_ITO, compact, log_ticks
+
+LOOKS = tuple(
+    (OKABE_ITO[colour], symbol)
+    for colour, symbol in (
+        ("blue", "circle"), ("orange", "square"), ("green", "triangle-up"), ("purple", "diamond"),
+        ("vermillion", "triangle-down"), ("sky", "pentagon"), ("black", "cross"), ("yellow", "hexagon2"),
+    )
+)  # fmt: skip
+SMALLEST, LARGEST = 7.0, 34.0
+
+
+def roofline_points(file: LayerFile) -> pd.DataFrame:
+    """Layers that do MACs: ``intensity`` in operations a byte, ``attained`` a second, ``share`` of the time.
+
+    Raises:
+        InputError: no layer has MACs, bytes and a time.
+    """
+    layers = file.layers
+    kept = layers[(layers["macs"] > 0) & (layers["bytes"] > 0) & (layers["ms"] > 0)]
+    if kept.empty:
+        raise InputError(
+            f"{file.data['label']}: no layer has MACs, bytes and a time: there is no roofline to draw"
+        )
+    return kept.assign(
+        intensity=2 * kept["macs"] / kept["bytes"], attained=2e3 * kept["macs"] / kept["ms"],
+        share=kept["ms"] / layers["ms"].sum(),
+    )  # fmt: skip
+
+
+def roof(file: LayerFile, intensity: float) -> float:
+    """Operations a second that the device could attain at an intensity."""
+    return float(min(file.data["peak_flops"], intensity * file.data["bandwidth"]))
+
+
+def roofline_figure(file: LayerFile) -> go.Figure:
+    """Each layer as a mark, its area its share of the time; hollow marks are predicted."""
+    data, points = file.data, roofline_points(file)
+    predicted = data["origin"] == "predicted"
+    ridge = data["peak_flops"] / data["bandwidth"]
+    low = min(points["intensity"].min(), ridge) / 2
+    high = max(points["intensity"].max(), ridge) * 3
+    along = [low, ridge, high]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=along, y=[roof(file, each) for each in along], mode="lines", hoverinfo="skip",
+        line={"color": INK, "width": 2}, name=f"roof ({html.escape(data['roofs'])})",
+    )  # fmt: skip
+    for (colour, symbol), (kind, group) in zip(
+        _looks(points), points.groupby("kind", sort=False), strict=True
+    ):
+        texts = [
+            f"{html.escape(row['name'])}<br>{row['ms']:.3f} ms, {100 * row['share']:.1f} % of the time, "
+            f"{row['macs']:,} MACs"
+            for row in group.to_dict("records")
+        ]
+        figure.add_scatter(
+            x=group["intensity"], y=group["attained"], mode="markers", hovertext=texts, hoverinfo="text",
+            name=html.escape(str(kind)),
+            marker={
+                "color": colour, "symbol": f"{symbol}-open" if predicted else symbol, "opacity": 0.8,
+                "size": np.clip(90 * np.sqrt(group["share"]), SMALLEST, LARGEST),
+                "line": {"color": colour if predicted else "white", "width": 1.6 if predicted else 0.8},
+            },
+        )  # fmt: skip
+    bottom, top = points["attained"].min() / 2, max(data["peak_flops"], points["attained"].max()) * 2
+    for axis, ends, suffix in (
+        (figure.update_xaxes, (low, high), ""),
+        (figure.update_yaxes, (bottom, top), ""),
+    ):
+        ticks = log_ticks(*ends)
+        axis(
+            **AXIS, type="log", range=[math.log10(end) for end in ends], tickvals=ticks,
+            ticktext=[compact(tick) + suffix for tick in ticks],
+        )  # fmt: skip
+    figure.update_xaxes(
+        title="Arithmetic intensity (operations a byte read or written, caches left out, log scale)"
+    )
+    figure.update_yaxes(title=f"Attained (operations a second, {data['origin']}, log scale)")
+    _roof_words(figure, data, ridge, low, high)
+    rest = 100 * (1 - points["share"].sum())
+    words = [str(data["device"]), f"{rest:.0f} % of the time is in parts without MACs, not shown"]
+    words += data.get("flags", [])
+    if data.get("error"):
+        words.append(str(data["error"]))
+    dress(figure, f"Roofline of {data['label']}", "; ".join(words))
+    figure.update_layout(margin={"l": 90, "r": 230, "t": 95, "b": 75}, legend={"itemsizing": "constant"})
+    return figure
+
+
+def _looks(points: pd.DataFrame) -> list[tuple[str, str]]:
+    return [LOOKS[number % len(LOOKS)] for number in range(points["kind"].nunique())]
+
+
+def _roof_words(figure: go.Figure, data: Mapping[str, Any], ridge: float, low: float, high: float) -> None:
+    """What the two roofs are, written along them."""
+    flat, slope = data["peak_flops"], data["bandwidth"]
+    figure.add_annotation(
+        x=math.log10(high), y=math.log10(flat), text=f"{flat / 1e9:.0f} GFLOP/s", showarrow=False,
+        xanchor="right", yanchor="bottom", font={"size": 12, "color": MUTED},
+    )  # fmt: skip
+    x = math.sqrt(low * ridge)
+    figure.add_annotation(
+        x=math.log10(x), y=math.log10(x * slope), text=f"{slope / 1e9:.1f} GB/s", showarrow=False,
+        xanchor="right", yanchor="bottom", font={"size": 12, "color": MUTED},
+    )  # fmt: skip

@@ -1,0 +1,30 @@
+"""What every figure wears: title, fonts, paper, legend."""
+
+from __future__ import annotations
+
+import html
+
+import plotly.graph_objects as go
+
+from reports.style import FONT, GRID, INK, MUTED, PAPER
+
+AXIS = {
+    "gridcolor": GRID, "zeroline": False, "linecolor": MUTED, "showline": True, "ticks": "outside",
+    "tickcolor": MUTED,
+}  # fmt: skip
+"""Looks of a plane's axis."""
+
+
+def dress(figure: go.Figure, title: str, subtitle: str = "") -> None:
+    """Give ``figure`` the one look of all reports, a bold title and a smaller line below it."""
+    figure.update_layout(
+        title={
+            "text": f"<b>{html.escape(title)}</b>",
+            "subtitle": {"text": html.escape(subtitle), "font": {"size": 13, "color": MUTED}},
+            "x": 0.012, "xanchor": "left", "y": 0.965, "yanchor": "top", "font": {"size": 20},
+        },
+        font={"family": FONT, "size": 13, "color": INK},
+        paper_bgcolor=PAPER, plot_bgcolor=PAPER,
+        legend={"x": 1.015, "y": 1, "xanchor": "left", "tracegroupgap": 3, "itemsizing": "trace"},
+        hoverlabel={"align": "left", "bgcolor": PAPER, "font": {"family": FONT, "size": 12, "color": INK}},
+    )  # fmt: skip

@@ -1,0 +1,41 @@
+"""What a YAML file has wrong, in one line: field, value, rule, nearest valid value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from archspace.errors import FieldError, InputError, closest
+
+
+def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
+    """The first thing wrong, as field, value, rule and nearest valid value."""
+    first = error.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return cause
+    field = ".".join(str(part) for part in first["loc"]) or "study"
+    nearest: object = first.get("ctx", {}).get("expected") or _bound(first.get("ctx", {}))
+    rule = first["msg"][0].lower() + first["msg"][1:]
+    if first["type"] == "extra_forbidden":
+        rule = "unknown field"
+        nearest = closest(str(first["loc"][-1]), _siblings(first["loc"], model))
+    elif first["type"] == "missing":
+        return InputError(f"{field}: missing: this field is needed")
+    return FieldError(field, first["input"], rule, nearest)
+
+
+def _bound(ctx: Mapping[str, Any]) -> object:
+    return next((ctx[key] for key in ("ge", "le") if key in ctx), None)
+
+
+def _siblings(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+    """Known field names beside the one at ``loc``."""
+    for part in loc[:-1]:
+        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return ["max", "min"]
+        model = annotation
+    return list(model.model_fields)

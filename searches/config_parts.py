@@ -1,0 +1,114 @@
+"""The parts of a StudyConfig: data, bounds, sampler, measuring, given networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+
+class Part(BaseModel):
+    """A mapping of fields; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(Part):
+    """Which data, at which size.
+
+    Attributes:
+        layout: ``scenes`` and ``digits`` are built in; the others (``imagefolder``, ``segnet``, ...) read ``root``.
+        root: the data set's folder.
+        input_size: (H, W) in pixels to which every image is resized.
+        channels: 1 (grey) or 3 (RGB).
+        train, val: use so many images of the split; all of them if left out.
+        seed: of generated data.
+    """
+
+    layout: str
+    root: Path | None = None
+    input_size: tuple[int, int]
+    channels: Literal[1, 3] = 3
+    train: int | None = Field(None, ge=2)
+    val: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0)
+
+
+class Bound(Part):
+    """A constraint: at most ``max``, at least ``min``, or both."""
+
+    max: float | None = None
+    min: float | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Bound:
+        if self.max is None and self.min is None:
+            raise ValueError("needs max or min")
+        return self
+
+
+class SamplerConfig(Part):
+    """Which Optuna sampler; ``startup`` random trials come first, ``population`` is NSGA's."""
+
+    name: Literal["tpe", "nsga2", "nsga3", "gp", "random"] = "tpe"
+    startup: int = Field(8, ge=1)
+    population: int = Field(12, ge=2)
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _spelling(cls, name: object) -> object:
+        """``NSGA-II`` and ``nsga2`` are one sampler."""
+        if not isinstance(name, str):
+            return name
+        plain = name.lower().replace("-", "").replace("_", "")
+        return {"nsgaii": "nsga2", "nsgaiii": "nsga3"}.get(plain, plain)
+
+
+class MeasureConfig(Part):
+    """What trained networks are measured on, and how; batch 1.
+
+    Attributes:
+        device: as of ``archspace measure --device``: ``cpu``, ``cuda``, ``ssh://user@host``.
+        runtime, precision: the device's usual runtime if left out.
+        threads, warmup, runs: of the timed runs.
+        idle_s, busy_s: seconds of the idle baseline and of the counted window; power is sampled where it is asked for.
+        spread, drift, attempts: what counts as stable, and how often an unstable measurement is repeated.
+        again: measure the final front once more, fresh, when the study is done.
+        wait_s: how long the study's end waits for a device that went away.
+    """
+
+    device: str = "cpu"
+    runtime: str | None = None
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    threads: int = Field(1, ge=1)
+    warmup: int = Field(5, ge=1)
+    runs: int = Field(30, ge=5)
+    idle_s: float = Field(3.0, gt=0)
+    busy_s: float = Field(5.0, gt=0)
+    spread: float = Field(0.10, gt=0)
+    drift: float = Field(0.10, gt=0)
+    attempts: int = Field(2, ge=1)
+    again: bool = True
+    wait_s: float = Field(600.0, ge=0)
+
+
+class Given(Part):
+    """A network that a study is told to train.
+
+    Attributes:
+        name: for people, in tables and plots.
+        spec: a preset's name, a spec file, or fields of a spec.
+        training: fields of the study's recipe that differ for this network.
+        seed: of its training; derived from the study's seed if left out.
+    """
+
+    name: str = Field(min_length=1)
+    spec: str | dict[str, Any]
+    training: dict[str, Any] = {}
+    seed: int | None = Field(None, ge=0)
+
+    @property
+    def alike(self) -> bool:
+        """Whether it is trained as every other network of its study, so that one result may stand for two."""
+        return not self.training and self.seed is None

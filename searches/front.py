@@ -1,0 +1,59 @@
+"""The front of a study: who is on it, and its numbers measured once more when the study is done."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from analysis.devices.base import DeviceAway
+from analysis.pareto import minimised, non_dominated
+from analysis.records import TrialRecord, objective
+from analysis.runs import TRIALS_FOLDER, read_again, write_again
+from archspace.build import build
+from archspace.spec import ArchSpec
+from searches.config import StudyConfig
+from searches.measuring import patiently
+from searches.study import Study
+
+log = logging.getLogger(__name__)
+
+
+def front_of(config: StudyConfig, records: list[TrialRecord]) -> list[TrialRecord]:
+    """Feasible trained trials that no other beats, by the last objective."""
+    trials = [r for r in records if r.state == "complete" and r.duplicate_of is None]
+    if not trials:
+        return []
+    names = config.objectives
+    directions = [objective(name).direction for name in names]
+    points = minimised(np.array([[t.values[n] for n in names] for t in trials]), directions)
+    front = [trials[i] for i in np.flatnonzero(non_dominated(points))]
+    return sorted(front, key=lambda t: t.values[names[-1]])
+
+
+def measure_again(study: Study) -> None:
+    """Measures every network of the front anew, one after the other, and keeps it beside the trial's own numbers.
+
+    A search looks at many networks and keeps the quickest it saw, so the numbers of its front are on the lucky side;
+    fresh ones, taken when nothing else of the study runs, are not. What was done is not done twice, and a device
+    that is away is waited for as the study says.
+    """
+    measurer, config = study.judge.measurer, study.config
+    if not (config.measure.again and measurer.wanted):
+        return
+    for record in front_of(config, study.records()):
+        if read_again(study.folder / TRIALS_FOLDER / record.label):
+            continue
+        network = build(ArchSpec.from_dict(record.spec or {})).eval()
+        try:
+            found = patiently(measurer, network, config.measure.wait_s, fresh=True)
+        except DeviceAway as away:
+            log.warning("%s: the front is not measured again: %s", config.measure.device, away)
+            return
+        write_again(study.folder, record.label, found)
+        told = ", ".join(
+            f"{n} {record.measurements[n].value:.4g} -> {one.value:.4g}"
+            for n, one in found.items()
+            if n in record.measurements
+        )
+        log.info("trial %s measured again: %s", record.label, told)

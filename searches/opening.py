@@ -1,0 +1,70 @@
+"""The run folder and the Optuna study of a StudyConfig: made, or checked to be this very study's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from analysis.records import objective
+from analysis.runs import STUDY_FILE
+from archspace.errors import FieldError, InputError
+from archspace.files import write_text
+from searches.config import StudyConfig, read_config
+
+FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage"})
+"""Fields that may differ when a study is resumed."""
+
+
+def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
+    """Makes the run folder, or checks that it holds this very study; returns the study to run.
+
+    Raises:
+        InputError: the folder holds another study, or is of a newer version.
+    """
+    path = folder / STUDY_FILE
+    if path.is_file():
+        held, new = _identity(read_config(str(path))), _identity(config)
+        for name, value in held.items():
+            if new[name] != value:
+                rule = (
+                    f"{folder} holds a study with another value; give another --out, or resume it as it was"
+                )
+                raise FieldError(name, new[name], rule, value)
+    elif folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: not empty and not a run folder; give another --out")
+    write_text(path, config.to_yaml())
+    return config
+
+
+def _identity(config: StudyConfig) -> dict[str, Any]:
+    """The fields that make a study this study, as plain data; where its data lie is not one of them."""
+    return config.model_dump(mode="json", exclude={**dict.fromkeys(FREE_TO_CHANGE, True), "data": {"root"}})
+
+
+def open_study(
+    storage: optuna.storages.BaseStorage, name: str, config: StudyConfig, sampler: optuna.samplers.BaseSampler
+) -> optuna.Study:
+    """The Optuna study called ``name``, created if the storage has none.
+
+    Raises:
+        FieldError: the storage has another study of that name.
+    """
+    directions = [objective(metric).direction for metric in config.objectives]
+    identity = json.dumps(_identity(config), sort_keys=True)
+    try:
+        study = optuna.create_study(
+            storage=storage, study_name=name, directions=directions, load_if_exists=True, sampler=sampler
+        )
+        held = study.user_attrs.get("identity")
+    except ValueError:
+        held = "other directions"
+    if held is None:
+        study.set_user_attr("identity", identity)
+    elif held != identity:
+        raise FieldError(
+            "name", config.name, "the storage holds another study of this name", f"{config.name}-2"
+        )
+    return study

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from analysis.complexity import count
+from analysis.layer_times import BUSY, LayerTimes, busy_flags, layer_times, timed_parts
+from analysis.layers_command import register
+from archspace.build import build
+from archspace.errors import FieldError
+from archspace.spec import ArchSpec
+
+SPEC = ArchSpec("espnetv2", classes=10, input_size=(64, 64))
+
+
+@pytest.mark.parametrize("by", ["unit", "layer"])
+def test_parts_hold_every_mac_and_none_is_within_another(by: str) -> None:
+    network = build(SPEC)
+    found = layer_times(network, by=by, warmup=1, runs=2)  # type: ignore[arg-type]
+    assert sum(layer["macs"] for layer in found.layers) == count(SPEC).macs
+    assert all(layer["ms"] > 0 and layer["bytes"] > 0 for layer in found.layers)
+    names = list(timed_parts(network, by))  # type: ignore[arg-type]
+    assert not [(a, b) for a in names for b in names if b.startswith(f"{a}.")]
+    assert found.gap_percent == pytest.approx(100 * (found.sum_ms / found.whole_ms - 1))
+
+
+def test_time_goes_where_the_work_is() -> None:
+    """A part that is made to take long is seen, and the others are not blamed."""
+    network = build(SPEC)
+    slow = network.get_submodule("encoder.level3.units.0")
+    plain = slow.forward
+
+    def dawdle(x: torch.Tensor) -> torch.Tensor:
+        a = torch.ones(300, 300)
+        for _ in range(20):
+            a @ a
+        return plain(x)
+
+    slow.forward = dawdle  # type: ignore[method-assign]
+    found = layer_times(network, warmup=1, runs=4)
+    longest = max(found.layers, key=lambda layer: layer["ms"])
+    assert longest["name"] == "encoder.level3.units.0"
+
+
+def test_mode_threads_and_hooks_are_restored() -> None:
+    network = build(SPEC).train()
+    before = torch.get_num_threads()
+    layer_times(network, warmup=0, runs=1, threads=before + 1)
+    assert network.training and torch.get_num_threads() == before
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+
+
+def test_a_busy_machine_is_told() -> None:
+    assert busy_flags(LayerTimes(layers=[], whole_ms=1.0, cpu_share=BUSY)) == []
+    assert "60%" in busy_flags(LayerTimes(layers=[], whole_ms=1.0, cpu_share=0.4))[0]
+
+
+@pytest.mark.parametrize(("name", "value"), [("runs", 0), ("threads", 0), ("by", "level")])
+def test_bad_input(name: str, value: object) -> None:
+    with pytest.raises(FieldError, match=name):
+        layer_times(build(SPEC), **{name: value})  # type: ignore[arg-type]
+
+
+def test_command(tmp_path: Path) -> None:
+    app = typer.Typer()
+    register(app)
+    out = tmp_path / "layers.json"
+    arguments = ["espnetv2-0.5", "--input", "64x64", "--runs", "2", "--out", str(out)]
+    told = CliRunner().invoke(app, arguments)
+    assert told.exit_code == 0, told.exception
+    assert (
+        "off (what runs between the units is in none of them" in told.stdout
+        and "Measured roofs" in told.stdout
+    )
+    data = json.loads(out.read_text())
+    assert data["origin"] == "measured" and data["peak_flops"] > 1e8 and data["bandwidth"] > 1e7
