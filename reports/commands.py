@@ -1,4 +1,4 @@
-"""Commands that show a study: ``archspace pareto``. Heavy imports wait until a command runs."""
+"""Commands that show a study: ``archspace pareto`` and ``archspace report``. Heavy imports wait until a command runs."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _OPTION = "--objectives"
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the door's application."""
     app.command("pareto")(pareto)
+    app.command("report", epilog="Example: archspace report runs/camvid-units --figures svg")(report)
 
 
 def pareto(
@@ -57,6 +58,25 @@ def pareto(
     Console().print(front_table(front, chosen, title=f"Pareto front of {study.name}"))
     for path in files.values():
         typer.echo(str(path))
+
+
+def report(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run folders; several become one.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE|DIR", help="Where to write; RUN/report if left out.")
+    ] = None,
+    figures: Annotated[
+        str | None,
+        typer.Option(metavar="A[,B]", help="Write each figure too: png, svg, pdf or html.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """One self-contained HTML page of a study: what was asked and found, the front, the chosen network."""
+    from reports.page.command import write_report
+
+    write_report(runs, out, as_json, figures)
 
 
 def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Objective, ...]:
