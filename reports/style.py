@@ -102,6 +102,11 @@ def si_number(value: float, unit: str = "") -> str:
     return f"{digits} {suffix}"
 
 
+def si_count(value: float) -> str:
+    """A count without its unit, for a cell whose header names it: ``"12.3 M"``."""
+    return si_number(value, "MACs").removesuffix("MACs").strip()
+
+
 def column_scale(objective: Objective, values: Iterable[float]) -> tuple[str, float, int]:
     """How a whole column is read: a header with the unit, what its values are divided by, and decimals."""
     sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]

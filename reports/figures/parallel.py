@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,14 +51,16 @@ def coordinates(frame: pd.DataFrame, objectives: Sequence[Objective]) -> list[Co
 
 def _field(name: str, entries: Sequence[object]) -> Coordinate:
     """A field: its values as steps; a list becomes the sum of its numbers, or its words as one."""
-    values = [_value(entry) for entry in entries]
+    lists = [_list(entry) for entry in entries]
+    uniform = all(len(set(found)) <= 1 for found in lists if found is not None)
+    values = [_value(entry, uniform) for entry in entries]
     numbers = [value for value in values if isinstance(value, float)]
     if numbers and all(isinstance(value, float) or value is None for value in values):
         low, high = min(numbers), max(numbers)
         span = high - low or 1.0
         places = [math.nan if value is None else (float(value) - low) / span for value in values]
         ticks = [(0.0, f"{low:g}"), (0.5, f"{(low + high) / 2:.3g}"), (1.0, f"{high:g}")]
-        title = f"{name} (sum)" if any(str(entry).startswith("[") for entry in entries) else name
+        title = f"{name} (sum)" if not uniform else name
         return Coordinate(name=title, ticks=tuple(ticks), places=tuple(places))
     words = sorted({str(value) for value in values})
     step = {word: (place + 0.5) / len(words) for place, word in enumerate(words)}
@@ -68,14 +71,21 @@ def _field(name: str, entries: Sequence[object]) -> Coordinate:
     )  # fmt: skip
 
 
-def _value(entry: object) -> float | str | None:
+def _list(entry: object) -> list[Any] | None:
     if isinstance(entry, str) and entry.startswith("["):
         entry = json.loads(entry)
-    if isinstance(entry, list | tuple):
-        if all(isinstance(one, int | float) and not isinstance(one, bool) for one in entry):
-            return float(sum(entry))
-        distinct = {str(one) for one in entry}
-        return distinct.pop() if len(distinct) == 1 else ", ".join("–" if one is None else str(one) for one in entry)
+    return list(entry) if isinstance(entry, list | tuple) else None
+
+
+def _value(entry: object, uniform: bool) -> float | str | None:
+    """A number or a word; of a list the one that all levels share (``uniform``), or the sum, or the words joined."""
+    found = _list(entry)
+    if found is not None and uniform:
+        entry = found[0] if found else None
+    elif found is not None:
+        if all(isinstance(one, int | float) and not isinstance(one, bool) for one in found):
+            return float(sum(found))
+        return ", ".join(dict.fromkeys("–" if one is None else str(one) for one in found))
     if isinstance(entry, bool | np.bool_):
         return "yes" if entry else "no"
     if isinstance(entry, int | float | np.number):
@@ -99,7 +109,7 @@ def _number(objective: Objective, values: np.ndarray) -> Coordinate:
     if objective.direction == "minimize":
         places, ticks = 1 - places, [(1 - place, value) for place, value in ticks]
     texts = tuple((place, si_number(value, objective.unit)) for place, value in ticks)
-    return Coordinate(name=objective.title, ticks=texts, places=tuple(np.where(np.isfinite(places), places, np.nan).tolist()))
+    return Coordinate(name=objective.name, ticks=texts, places=tuple(np.where(np.isfinite(places), places, np.nan).tolist()))
 
 
 def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: str) -> go.Figure:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from string import Template
 
-import pandas as pd
-
 from reports.frames import study_caption
+from reports.page.beside import badge, beside_html
 from reports.page.content import Chosen, Content, Number
 from reports.page.data import embedded, page_data
 from reports.page.drawing import layer_table, ribbon, ribbon_svg
@@ -19,7 +18,6 @@ from reports.page.words import asked, found, state_of
 from reports.style import si_number
 
 SCRIPTS = ("base.js", "marks.js", "scatter.js", "table.js", "charts.js", "start.js")
-PRESETS_SHOWN = 30
 
 
 def page_html(content: Content) -> str:
@@ -38,7 +36,7 @@ def page_html(content: Content) -> str:
         "asked": _facts(asked(content)),
         "front_title": "The front" if len(content.objectives) > 1 else "The ranking",
         "chosen": _chosen(content.chosen),
-        "published": _published(content),
+        "published": beside_html(content),
         "commands": _commands(content.commands),
         "made_with": _facts(content.made_with) or '<p class="note">No trial recorded versions.</p>',
         "style": style,
@@ -110,76 +108,10 @@ def _number_table(numbers: Sequence[Number]) -> str:
         again = f", again {si_number(one.again, one.unit)}" if one.again is not None else ""
         rows.append(
             f'<tr><td>{html.escape(one.title)}</td><td class="n">{html.escape(si_number(one.value, one.unit) + again)}</td>'
-            f'<td><span class="origin {html.escape(one.origin.split()[0])}">{html.escape(one.origin)}</span></td>'
-            f'<td class="how">{html.escape(one.how)}</td></tr>'
+            f'<td>{badge(one.origin)}</td><td class="how">{html.escape(one.how)}</td></tr>'
         )
     head = '<tr><th>number</th><th class="n">value</th><th>origin</th><th>how it was taken</th></tr>'
     return f"<div class=\"wide\"><table class=\"numbers\"><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
-
-
-def _published(content: Content) -> str:
-    """The chosen network among the published presets that cost about as much, all counted at this study's input."""
-    references, chosen = content.references, content.chosen
-    if references.empty or chosen is None:
-        return '<p class="note">There is nothing to compare: no trial has a spec that presets could be counted for.</p>'
-    ours = {one.name: one for one in chosen.numbers}
-    known = references[references["published"].notna()]
-    nearest = known.assign(far=_distance(known, ours["macs"].value) if "macs" in ours else 0.0)
-    shown = nearest.nsmallest(PRESETS_SHOWN, "far", keep="first")
-    rows = [
-        (float(row["macs"]), False, _reference_cells(row)) for row in shown.to_dict("records")
-    ]  # fmt: skip
-    rows.append((ours["macs"].value if "macs" in ours else 0.0, True, _own_cells(chosen, ours, content)))
-    rows.sort(key=lambda row: row[0])
-    body = "".join(
-        f"<tr{' class=own' if own else ''}>" + "".join(f"<td{kind}>{cell}</td>" for cell, kind in cells) + "</tr>"
-        for _, own, cells in rows
-    )
-    head = (
-        '<tr><th>network</th><th class="n">MACs<br><small>counted here</small></th>'
-        '<th class="n">parameters<br><small>counted here</small></th><th>result</th><th>of</th><th>source</th></tr>'
-    )
-    left = len(references) - len(shown)
-    more = f" {left} further presets cost less or more, or have no published result." if left > 0 else ""
-    return (
-        '<p class="note">Costs of presets are counted at this study\'s input, classes and task. Their results are '
-        "<b>published</b> for other data, inputs and budgets of training: read them as what is known of the network, "
-        f"not as a rival's score.{more}</p>"
-        f'<div class="wide"><table class="published"><thead>{head}</thead><tbody>{body}</tbody></table></div>'
-    )
-
-
-def _distance(references: pd.DataFrame, macs: float) -> pd.Series[float]:
-    """How many times more or less than ``macs``."""
-    ratio = references["macs"] / max(macs, 1.0)
-    return ratio.where(ratio >= 1, 1 / ratio)
-
-
-def _reference_cells(row: dict[object, object]) -> list[tuple[str, str]]:
-    texts = [str(row["name"]), si_number(float(str(row["macs"]))), si_number(float(str(row["params"])))]
-    rest = [f"{row['published']}", str(row["dataset"] or ""), str(row["source"] or "")]
-    name, macs, params = (html.escape(text) for text in texts)
-    result, dataset, source = (html.escape(text) for text in rest)
-    badge = '<span class="origin published">published</span> '
-    return [(name, ""), (macs, ' class="n"'), (params, ' class="n"'), (badge + result, ""), (dataset, ""), (source, ' class="how"')]
-
-
-def _own_cells(chosen: Chosen, ours: dict[str, Number], content: Content) -> list[tuple[str, str]]:
-    quality = content.quality
-    costs = [si_number(ours[name].value) if name in ours else "" for name in ("macs", "params")]
-    result = ""
-    if quality is not None and quality.name in ours:
-        one = ours[quality.name]
-        origin = html.escape(one.origin)
-        result = (
-            f'<span class="origin {origin.split()[0]}">{origin}</span> '
-            f"{html.escape(one.name)} {html.escape(si_number(one.value, one.unit))}"
-        )
-    data = str((content.study.config.get("data") or {}).get("layout") or "")
-    return [
-        (f"trial {html.escape(chosen.label)}", ""), (html.escape(costs[0]), ' class="n"'),
-        (html.escape(costs[1]), ' class="n"'), (result, ""), (html.escape(data), ""), ("this study", ' class="how"'),
-    ]  # fmt: skip
 
 
 def _commands(commands: Sequence[tuple[str, str]]) -> str:

@@ -14,6 +14,12 @@ from reports.frames import front_frame
 from reports.page.content import Content
 from reports.style import si_number
 
+_SHORT = {
+    "accuracy": "top-1 accuracy", "miou": "mIoU", "map": "mean average precision", "macs": "MACs",
+    "params": "parameters", "latency_ms": "latency", "power_w": "power", "energy_mj": "energy",
+    "memory": "activation memory",
+}  # fmt: skip
+
 LATE = 0.2
 """The front still grew if it gained in this last share of the trials."""
 
@@ -23,7 +29,7 @@ def asked(content: Content) -> list[tuple[str, str]]:
     config = content.study.config
     data = config.get("data") or {}
     size = " × ".join(str(side) for side in data.get("input_size") or ())
-    goals = [f"{_way(o)} {o.title} ({o.unit})" for o in content.objectives]
+    goals = [f"{_way(o)} {short(o)}" for o in content.objectives]
     limits = [_limit(name, bounds) for name, bounds in (config.get("constraints") or {}).items()]
     space = config.get("space") or {}
     free = [f"{field}: {_choices(value)}" for field, value in space.items() if isinstance(value, Mapping)]
@@ -57,6 +63,11 @@ def found(content: Content) -> list[str]:
     return [*sentences, *(f"Mind that {note}." for note in content.merged.notes)]
 
 
+def short(one: Objective) -> str:
+    """An objective's name inside a sentence."""
+    return _SHORT.get(one.name, one.title)
+
+
 def state_of(content: Content) -> str | None:
     """That the study is not over, if it is not."""
     wanted = content.study.config.get("trials")
@@ -82,14 +93,15 @@ def _ended(content: Content) -> str:
     frame = content.frame
     states = frame["state"].value_counts()
     copies = int(frame["duplicate_of"].notna().sum())
-    words = {"complete": "completed", "infeasible": "were ruled out by a limit before training", "failed": "failed"}
+    words = {"complete": "completed", "infeasible": "ruled out by a limit before training", "failed": "failed"}
     parts = [f"{states[state]} {word}" for state, word in words.items() if state in states]
-    text = f"Of {_many(len(frame), 'trial')}, {_joined(parts)}."
+    every = "The one trial" if len(frame) == 1 else f"All {len(frame):,} trials"
+    text = f"{every} {parts[0].split(' ', 1)[1]}." if len(parts) == 1 else f"Of {len(frame):,} trials, {_joined(parts)}."
     return text + (f" {_many(copies, 'trial')} repeated an earlier network and took its numbers." if copies else "")
 
 
 def _front(content: Content, front: pd.DataFrame) -> list[str]:
-    names = _joined([o.title for o in content.objectives])
+    names = _joined([short(o) for o in content.objectives])
     sentences = [
         f"{_many(len(front), 'network')} {'is' if len(front) == 1 else 'are'} on the Pareto front of {names}: "
         "no other trial is at least as good in all of them and better in one."
@@ -120,7 +132,7 @@ def _against_best(content: Content, knee: Mapping[Any, Any]) -> str:
     times = float(best[cost.name] / knee[cost.name])
     return (
         f" That is {_points(lost, quality)} below the best ({si_number(best[quality.name], quality.unit)}, trial "
-        f"{best['label']}), which takes {times:.3g} times the {cost.unit if cost.name == 'macs' else cost.name}."
+        f"{best['label']}), which takes {times:.3g} times the {short(cost)}."
     )
 
 
@@ -130,7 +142,7 @@ def _ranking(content: Content) -> list[str]:
     best = done.iloc[0]
     middle = float(done[one.name].median())
     return [
-        f"The study has one objective, so its trials are ranked by {one.title}: the best is trial {best['label']} "
+        f"The study has one objective, so its trials are ranked by {short(one)}: the best is trial {best['label']} "
         f"({best['unit']}) with {si_number(float(best[one.name]), one.unit)}; the median of {_many(len(done), 'trial')} "
         f"is {si_number(middle, one.unit)}."
     ]
@@ -153,9 +165,9 @@ def _against_given(content: Content) -> list[str]:
         best = rivals.loc[rivals[quality.name].idxmax()].to_dict()
         gain = float(best[quality.name] - given[quality.name])
         way = "above" if gain >= 0 else "below"
-        bound = f" with no more {cost.title.lower()}" if cost else ""
+        bound = f" that takes no more {short(cost)}" if cost else ""
         sentences.append(
-            f"The best found network{bound} than the given {given['given']} is trial {best['label']}, "
+            f"The best network found{bound} than the given {given['given']} is trial {best['label']}, "
             f"{_points(abs(gain), quality)} {way} it ({si_number(best[quality.name], quality.unit)} against "
             f"{si_number(given[quality.name], quality.unit)})."
         )

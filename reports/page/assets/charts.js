@@ -1,6 +1,5 @@
 "use strict";
 // The small charts, from infos computed in Python: bars, steps, curves, intervals; and lines through the fields.
-const W = 520;
 
 function emptyNote(text) {
   return make("p", { class: "note" }, text);
@@ -9,12 +8,13 @@ function svgText(x, y, text, attributes = {}) {
   return makeSvg("text", { x, y, ...attributes }, text);
 }
 /** Axes of a small chart: returns the svg and functions from data to places. */
-function frame(height, xs, ys, titles, room = { left: 58, bottom: 42 }) {
-  const svg = makeSvg("svg", { class: "chart", viewBox: `0 0 ${W} ${height}`, role: "img", "aria-label": titles.join(" over ") });
+function frame(holder, height, xs, ys, titles, room = { left: 58, bottom: 42 }) {
+  const W = Math.max(300, Math.min(720, holder.clientWidth || 520));
+  const svg = makeSvg("svg", { class: "chart", width: W, height, viewBox: `0 0 ${W} ${height}`, role: "img", "aria-label": titles.join(" over ") });
   const box = { left: room.left, right: W - 16, top: 12, bottom: height - room.bottom };
   const x = (value) => box.left + xs.at(value) * (box.right - box.left);
   const y = (value) => box.bottom - ys.at(value) * (box.bottom - box.top);
-  for (const tick of ticksBetween(xs.low, xs.high, false, 6)) {
+  for (const tick of ticksBetween(xs.low, xs.high, false, W < 420 ? 4 : 6)) {
     if (tick < xs.low) continue;
     svg.append(makeSvg("line", { class: "grid", x1: x(tick), x2: x(tick), y1: box.top, y2: box.bottom }));
     svg.append(svgText(x(tick), box.bottom + 16, shortNumber(tick, false), { class: "tick", "text-anchor": "middle" }));
@@ -39,7 +39,7 @@ function drawWeights() {
     title.append(make("small", {}, ` R² ${one.explained} on unseen networks, ${one.networks} networks`));
     const height = 46 + 24 * one.fields.length;
     const high = Math.max(...one.fields.map((field) => field[3]), 0.01);
-    const { svg, x } = frame(height, plainScale(0, high * 1.05), plainScale(0, 1), ["", "loss of R²"], { left: 150, bottom: 38 });
+    const { svg, x } = frame(holder, height, plainScale(0, high * 1.05), plainScale(0, 1), ["", "loss of R²"], { left: 150, bottom: 38 });
     one.fields.forEach(([name, mean, low, top], i) => {
       const y = 16 + 24 * i;
       svg.append(
@@ -58,7 +58,7 @@ function drawProgress() {
   if (!one) return holder.replaceChildren(emptyNote("No trial has every objective."));
   const xs = plainScale(0, Math.max(one.total, 1));
   const top = Math.max(...one.shares) * 108 || 1;
-  const { svg, x, y } = frame(270, xs, plainScale(0, top), ["hypervolume (% of the box)", "trials ended"]);
+  const { svg, x, y } = frame(holder, 270, xs, plainScale(0, top), ["hypervolume (% of the box)", "trials ended"]);
   let path = `M${x(0)} ${y(0)}`;
   one.trials.forEach((trial, i) => (path += `H${x(trial)}V${y(100 * one.shares[i])}`));
   svg.append(makeSvg("path", { class: "step", d: `${path}H${x(one.total)}` }));
@@ -76,7 +76,7 @@ function drawCurves() {
   const colours = theme();
   const xs = plainScale(1, Math.max(2, ...lines.flatMap((line) => line[3])));
   const ys = scaleOf(lines.flatMap((line) => line[4]), false);
-  const { svg, x, y } = frame(270, xs, ys, [judged ? `validation ${metric}` : "training loss", "epoch"]);
+  const { svg, x, y } = frame(holder, 270, xs, ys, [judged ? `validation ${metric}` : "training loss", "epoch"]);
   for (const [label, unit, front, epochs, values] of [...lines].sort((a, b) => a[2] - b[2])) {
     const points = epochs.map((epoch, i) => [x(epoch), y(values[i])]).filter((point) => point.every(Number.isFinite));
     const colour = colourOf(unit, colours);
@@ -96,13 +96,14 @@ function drawSpreads() {
   if (!found.length) return holder.replaceChildren(emptyNote("No network was trained with more than one seed, so the spread between seeds is not known."));
   const colours = theme();
   const xs = scaleOf(found.flatMap((one) => [...one.values, one.low, one.high]), false);
-  const { svg, x } = frame(46 + 24 * found.length, xs, plainScale(0, 1), ["", DATA.spread_of], { left: 170, bottom: 38 });
+  const { svg, x } = frame(holder, 46 + 24 * found.length, xs, plainScale(0, 1), ["", DATA.spread_of], { left: 170, bottom: 38 });
   found.forEach((one, i) => {
     const y = 22 + 24 * i;
     svg.append(svgText(162, y + 4, one.name, { class: "name", "text-anchor": "end" }));
     svg.append(makeSvg("path", { class: "whisker", d: `M${x(one.low)} ${y}H${x(one.high)}M${x(one.low)} ${y - 5}v10M${x(one.high)} ${y - 5}v10M${x(one.mean)} ${y - 8}v16` }));
     for (const value of one.values) svg.append(markSvg(symbolOf(one.unit), x(value), y, 4, colourOf(one.unit, colours), { stroke: colours.ink, "stroke-width": 0.6, opacity: 0.85 }));
   });
+  byId("note-spreads").textContent = "Marks: seeds; line: 95 % interval of the mean (Student's t).";
   return holder.replaceChildren(svg);
 }
 

@@ -213,13 +213,17 @@ class Scatter {
       const text = labelOf(row);
       const width = pen.measureText(text).width;
       const [x, y] = this.places.get(row);
-      const spots = [[x + 11, y], [x - 11 - width, y], [x + 6, y - 14], [x - width - 6, y - 14], [x + 6, y + 14], [x - width - 6, y + 14]];
+      const spots = [[x - width - 7, y - 13], [x - 13 - width, y], [x + 7, y + 13], [x + 13, y], [x + 7, y - 13], [x - width - 7, y + 13]];
       for (const [left, middle] of spots) {
         const area = [left - 1, middle - 6, left + width + 1, middle + 6];
         const inside = area[0] > this.box.left && area[2] < this.box.right && area[1] > this.box.top && area[3] < this.box.bottom;
         const free = taken.every((one) => one[4] === row || one[0] > area[2] || one[2] < area[0] || one[1] > area[3] || one[3] < area[1]);
         if (!inside || !free) continue;
         taken.push([...area, -1]);
+        pen.strokeStyle = colours.paper;
+        pen.lineWidth = 3;
+        pen.lineJoin = "round";
+        pen.strokeText(text, left, middle);
         pen.fillStyle = colours.ink;
         pen.fillText(text, left, middle);
         break;

@@ -53,7 +53,7 @@ startTable();
 startFront();
 startCopying();
 const later = [drawWeights, drawProgress, drawCurves, drawSpreads, startPairs, drawParallel];
-listeners.paint.push(drawCurves, drawSpreads, drawParallel);
+listeners.paint.push(drawWeights, drawProgress, drawCurves, drawSpreads, drawParallel);
 listeners.selection.push(drawParallel);
 (function next() {
   const draw = later.shift();

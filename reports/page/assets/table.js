@@ -1,6 +1,6 @@
 "use strict";
 // The table of trials: sorted by a click on a header, filtered by words and comparisons, paged, linked with the plot.
-const PAGE = 50;
+const PAGE = 20;
 const TABLE_COLUMNS = DATA.columns.filter((column) => column.key !== "reason" || column.words.length);
 const SEARCHED = DATA.columns.filter((column) => column.kind === "text");
 const TITLES = new Map(TABLE_COLUMNS.map((column) => [column.key, column.key.replace("spec.", "")]));
@@ -127,14 +127,11 @@ function followSelection() {
 }
 
 function details() {
-  const rows = [...selected].slice(0, 4);
+  const rows = selected.size ? [...selected].slice(0, 4) : DATA.knee === null ? [] : [DATA.knee];
   const box = byId("detail");
-  if (!rows.length) {
-    box.replaceChildren(make("p", { class: "hint" }, "Select a trial to see its numbers and fields here."));
-    return;
-  }
+  const hint = selected.size ? [] : [make("p", { class: "hint" }, rows.length ? "The chosen network; select a trial to see it here." : "Select a trial to see its numbers and fields here.")];
   const more = selected.size > rows.length ? [make("p", { class: "hint" }, `and ${selected.size - rows.length} more: see “selected only” below`)] : [];
-  box.replaceChildren(...rows.map((row) => {
+  box.replaceChildren(...hint, ...rows.map((row) => {
     const list = make("dl", { class: "facts" });
     for (const column of DATA.columns) {
       if (column.key === "label") continue;
