@@ -1,8 +1,8 @@
 """Which fields of the networks mattered for a number: permutation importance of a random forest, with its doubt.
 
-What it is: a forest learns the number from the fields on four fifths of the networks. On the fifth it has not seen,
-one field at a time is shuffled; what the forest's R² loses by that is the field's importance. Each fifth takes its turn,
-so every figure has a spread. It says what the number was *predicted from*, not what caused it: fields that vary together
+What it is: a forest learns the number from the fields on four fifths of the networks. On the fifth it has not seen, one
+field at a time is shuffled; what the forest's R² loses by that is the field's importance. Each fifth takes its turn, so
+every figure has a spread. It says what the number was *predicted from*, not what caused it: fields that vary together
 share their importance.
 """
 
@@ -79,7 +79,7 @@ def importance(
     numbers = numbers[kept]
     if np.ptp(numbers) == 0:
         return Importance(name=name, networks=len(kept), reason="every network has the same value")
-    blocks = {field: _columns([column[i] for i in kept]) for field, column in fields.items()}
+    blocks = {field: _columns([column[int(i)] for i in kept]) for field, column in fields.items()}
     blocks = {field: block for field, block in blocks.items() if block.shape[1]}
     if not blocks:
         return Importance(name=name, networks=len(kept), reason="no field varies")

@@ -1,4 +1,4 @@
-"""Commands that show a study: ``archspace pareto`` and ``archspace report``. Heavy imports wait until a command runs."""
+"""Commands that show a study: ``archspace pareto`` and ``archspace report``. Heavy imports come when one runs."""
 
 from __future__ import annotations
 
@@ -62,14 +62,17 @@ def pareto(
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Run folders; several become one.", show_default=False)
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run folders; several become one.", show_default=False),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE|DIR", help="Where to write; RUN/report if left out.")
     ] = None,
     figures: Annotated[
         str | None,
-        typer.Option(metavar="A[,B]", help="Write each figure too: png, svg, pdf or html.", show_default=False),
+        typer.Option(
+            metavar="A[,B]", help="Write each figure too: png, svg, pdf or html.", show_default=False
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:

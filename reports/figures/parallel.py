@@ -109,7 +109,9 @@ def _number(objective: Objective, values: np.ndarray) -> Coordinate:
     if objective.direction == "minimize":
         places, ticks = 1 - places, [(1 - place, value) for place, value in ticks]
     texts = tuple((place, si_number(value, objective.unit)) for place, value in ticks)
-    return Coordinate(name=objective.name, ticks=texts, places=tuple(np.where(np.isfinite(places), places, np.nan).tolist()))
+    return Coordinate(
+        name=objective.name, ticks=texts, places=tuple(np.where(np.isfinite(places), places, np.nan).tolist())
+    )
 
 
 def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: str) -> go.Figure:
@@ -134,7 +136,9 @@ def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: s
                 )
             )  # fmt: skip
     for index, axis in enumerate(axes):
-        figure.add_shape(type="line", x0=index, x1=index, y0=0, y1=1, line={"color": INK, "width": 1}, layer="below")
+        figure.add_shape(
+            type="line", x0=index, x1=index, y0=0, y1=1, line={"color": INK, "width": 1}, layer="below"
+        )
         figure.add_annotation(
             x=index, y=1.06, text=f"<b>{html.escape(axis.name)}</b>", showarrow=False, yanchor="bottom",
             font={"size": 12, "color": INK},

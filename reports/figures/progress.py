@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from analysis.pareto import hypervolume, minimised
+from analysis.pareto import Floats, hypervolume, minimised
 from analysis.records import Objective
 from reports.figures.looks import dressed
 from reports.style import OKABE_ITO, si_number
@@ -65,7 +65,7 @@ def progress(frame: pd.DataFrame, objectives: Sequence[Objective]) -> Progress |
     values = ordered[[o.name for o in objectives]].to_numpy(dtype=float).copy()
     values[(ordered["state"] != "complete").to_numpy()] = np.nan
     points = minimised(values, [o.direction for o in objectives])
-    usable = np.isfinite(points).all(axis=1)
+    usable = np.asarray(np.isfinite(points).all(axis=1), dtype=bool)
     if not usable.any():
         return None
     best, worst = points[usable].min(axis=0), points[usable].max(axis=0)
@@ -74,7 +74,9 @@ def progress(frame: pd.DataFrame, objectives: Sequence[Objective]) -> Progress |
     scaled = (points - best) / (corner - best)
     moves = _moves(scaled, usable)
     most = STEPS.get(len(objectives), FEW)
-    chosen = moves if len(moves) <= most else sorted({moves[int(i)] for i in np.linspace(0, len(moves) - 1, most)})
+    chosen = (
+        moves if len(moves) <= most else sorted({moves[int(i)] for i in np.linspace(0, len(moves) - 1, most)})
+    )
     ones = np.ones(len(objectives))
     shares = tuple(hypervolume(scaled[: end + 1][usable[: end + 1]], ones) for end in chosen)
     signs = [1.0 if o.direction == "minimize" else -1.0 for o in objectives]
@@ -86,7 +88,7 @@ def progress(frame: pd.DataFrame, objectives: Sequence[Objective]) -> Progress |
     )  # fmt: skip
 
 
-def _moves(points: NDArray[np.float64], usable: NDArray[np.bool_]) -> list[int]:
+def _moves(points: Floats, usable: NDArray[np.bool_]) -> list[int]:
     """Rows that joined the front when they came."""
     front = np.empty((0, points.shape[1]))
     moves = []
@@ -112,4 +114,6 @@ def progress_figure(found: Progress, *, title: str) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title="trials ended", rangemode="tozero")
     figure.update_yaxes(title="hypervolume (% of the box)", rangemode="tozero")
-    return dressed(figure, title, f"reference point: {found.reference_text}; the box ends at each objective's best")
+    return dressed(
+        figure, title, f"reference point: {found.reference_text}; the box ends at each objective's best"
+    )

@@ -46,25 +46,31 @@ class Spread:
         return float(np.std(self.values, ddof=1))
 
 
-def seed_spreads(frame: pd.DataFrame, objective: Objective) -> list[Spread]:
+def seed_spreads(
+    frame: pd.DataFrame, objective: Objective, trainings: Sequence[str] | None = None
+) -> list[Spread]:
     """Every network that was trained with two seeds or more, best mean first.
 
     Args:
         frame: a :func:`reports.frames.trial_frame`.
         objective: what is spread.
+        trainings: for each row the name of how it was trained, where that differs: only equal ones are put together.
     """
     from scipy.stats import t
 
+    frame = frame.assign(training=trainings if trainings is not None else "")
     done = frame[
         (frame["state"] == "complete") & np.isfinite(frame[objective.name]) & frame["duplicate_of"].isna()
     ]
-    done = done.dropna(subset=["arch_id", "seed"]).drop_duplicates(["arch_id", "seed"])
+    done = done.dropna(subset=["arch_id", "seed"]).drop_duplicates(["arch_id", "seed", "training"])
     found = []
-    for arch_id, rows in done.groupby("arch_id", sort=False):
+    for (arch_id, _), rows in done.groupby(["arch_id", "training"], sort=False):
         values = rows[objective.name].to_numpy(dtype=float)
         if len(values) < 2:
             continue
-        reach = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
+        reach = (
+            float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
+        )
         mean, first = float(values.mean()), rows.iloc[0]
         found.append(
             Spread(

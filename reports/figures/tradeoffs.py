@@ -55,7 +55,7 @@ def pairs(frame: pd.DataFrame, quality: Objective, references: pd.DataFrame) -> 
             continue
         front = non_dominated(minimised(values, [cost.direction, quality.direction]))
         near = reachable(references, frame, cost)
-        costs = [*values[:, 0], *(near[cost.name] if cost.name in near else [])]
+        costs = [*values[:, 0], *near.get(cost.name, [])]
         axes = [
             make_axis(one, numbers, frame[f"{one.name}_origin"], margins=(0.06, 0.08))
             for one, numbers in ((cost, costs), (quality, values[:, 1]))
@@ -118,4 +118,6 @@ def tradeoffs_figure(
     if len(references):
         marks[PRESETS] = {"marker": {**DIAMOND, "symbol": "line-ns-open"}}
     figure.add_traces(legend_traces(go.Scatter, frame[complete], marks))
-    return dressed(figure, title, "every complete trial; the line joins what no other trial beats in both numbers")
+    return dressed(
+        figure, title, "every complete trial; the line joins what no other trial beats in both numbers"
+    )

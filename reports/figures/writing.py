@@ -67,9 +67,15 @@ def study_figures(content: Content) -> Iterator[tuple[str, go.Figure]]:
         yield "progress", progress_figure(content.progress, title=f"Growth of the front of {name}")
     titles = [one.title for one in objectives]
     yield "importance", importance_figure(content.weights, titles, title=f"What mattered in {name}")
-    yield "tradeoffs", tradeoffs_figure(
-        frame, content.pairs, content.references, title=f"{quality.title} against each cost in {name}"
+    yield (
+        "tradeoffs",
+        tradeoffs_figure(
+            frame, content.pairs, content.references, title=f"{quality.title} against each cost in {name}"
+        ),
     )
     yield "parallel", parallel_figure(frame, content.coordinates, title=f"Every trial of {name}")
-    yield "learning", curves_of_trials_figure(content.curves, quality.title, title=f"Learning curves of {name}")
+    yield (
+        "learning",
+        curves_of_trials_figure(content.curves, quality.title, title=f"Learning curves of {name}"),
+    )
     yield "seeds", seeds_figure(content.spreads, quality, title=f"Spread between seeds in {name}")

@@ -1,4 +1,4 @@
-"""The chosen network beside published ones: presets that cost about as much, and what papers report for the same data."""
+"""The chosen network beside published ones: presets of about its cost, and what papers report for the same data."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _presets(content: Content, references: pd.DataFrame, chosen: Chosen) -> str:
     left = len(references) - len(shown)
     more = f" {left} further presets cost much less or more, or have no published result." if left > 0 else ""
     return (
-        "<p class=\"note\">Costs of presets are counted at this study's input, classes and task. Their results are "
+        '<p class="note">Costs of presets are counted at this study\'s input, classes and task. Their results are '
         "<b>published</b> for other data, inputs and budgets of training: they say what is known of a network, and "
         f"are no rival scores.{more}</p>{_table(heads, rows)}"
     )
@@ -139,13 +139,17 @@ def _table(heads: Sequence[str], rows: Sequence[tuple[float, bool, Cells]]) -> s
     """A table whose own rows stand out; ``heads`` are HTML."""
     numeric = [kind for _, kind in rows[0][2]] if rows else [""] * len(heads)
     head = "".join(
-        f"<th{kind if kind == NUMBER else ''}>{title}</th>" for title, kind in zip(heads, numeric, strict=True)
+        f"<th{kind if kind == NUMBER else ''}>{title}</th>"
+        for title, kind in zip(heads, numeric, strict=True)
     )
     body = "".join(
-        f"<tr{' class=own' if own else ''}>" + "".join(f"<td{kind}>{cell}</td>" for cell, kind in cells) + "</tr>"
+        f"<tr{' class=own' if own else ''}>"
+        + "".join(f"<td{kind}>{cell}</td>" for cell, kind in cells)
+        + "</tr>"
         for _, own, cells in rows
     )
-    return f'<div class="wide"><table class="published"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f'<table class="published"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="wide">{table}</div>'
 
 
 def _text(value: object) -> str:

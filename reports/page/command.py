@@ -42,7 +42,8 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
         status.update("computing the page")
         content = content_of(merged)
         write_text(path, page_html(content))
-        written, notes = {"report": path}, []
+        written = {"report": path}
+        notes: list[str] = []
         if formats:
             from reports.figures.writing import write_figures
 
@@ -59,7 +60,9 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
     result = {
         "study": content.study.name,
         "runs": {name: str(folder) for name, folder in merged.runs.items()},
-        "objectives": [{"name": o.name, "unit": o.unit, "direction": o.direction} for o in content.objectives],
+        "objectives": [
+            {"name": o.name, "unit": o.unit, "direction": o.direction} for o in content.objectives
+        ],
         "trials": {str(state): int(count) for state, count in frame["state"].value_counts().items()},
         "front": frame.loc[frame["on_front"] & frame["duplicate_of"].isna(), "label"].tolist(),
         "chosen": content.chosen.label if content.chosen else None,

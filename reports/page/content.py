@@ -117,11 +117,16 @@ def content_of(merged: Merged) -> Content:
         weights=tuple(field_importance(frame, one) for one in study.objectives),
         coordinates=tuple(coordinates(frame, study.objectives)),
         curves=learning_curves(frame, merged.folders),
-        spreads=tuple(seed_spreads(frame, quality or study.objectives[0])),
+        spreads=tuple(seed_spreads(frame, quality or study.objectives[0], _trainings(merged, frame))),
         pairs=tuple(pairs(frame, quality, references)) if quality else (),
         commands=tuple(_commands(merged, chosen)),
         made_with=tuple(versions(study).items()),
     )  # fmt: skip
+
+
+def _trainings(merged: Merged, frame: pd.DataFrame) -> list[str] | None:
+    """The run of each row where runs differ, so that results of different trainings are not one spread."""
+    return [str(merged.folders[label].parents[1]) for label in frame["label"]] if merged.notes else None
 
 
 def numbers_known(frame: pd.DataFrame) -> list[str]:

@@ -13,13 +13,23 @@ import pandas as pd
 from analysis.importance import Importance
 from analysis.records import Objective
 from reports.axes import LOG_RATIO
+from reports.figures.seeds import Spread
 from reports.figures.tradeoffs import Pair
 from reports.frames import COUNTED
 from reports.page.content import Content
 from reports.style import column_scale, unit_style
 
 _TEXTS = (("label", "trial"), ("network", "network"), ("unit", "unit"), ("state", "state"))
-_SPEC_SHOWN = ("width", "branches", "alphas", "receptive_field", "fusion", "reinforcement", "activation", "decoder")
+_SPEC_SHOWN = (
+    "width",
+    "branches",
+    "alphas",
+    "receptive_field",
+    "fusion",
+    "reinforcement",
+    "activation",
+    "decoder",
+)
 
 
 def page_data(content: Content) -> dict[str, Any]:
@@ -35,20 +45,14 @@ def page_data(content: Content) -> dict[str, Any]:
         "looks": {unit: [(look := unit_style(unit)).colour, look.symbol] for unit in units},
         "axes": _first_axes(content),
         "progress": _progress(content),
-        "weights": [_weights(one, objective) for one, objective in zip(content.weights, content.objectives, strict=True)],
+        "weights": [
+            _weights(*pair) for pair in zip(content.weights, content.objectives, strict=True)
+        ],
         "parallel": [
             {"name": one.name, "ticks": one.ticks, "places": _numbers(one.places, 3)} for one in content.coordinates
         ],
-        "curves": {
-            "judged": content.curves.judged, "total": content.curves.total,
-            "metric": (content.quality or content.objectives[0]).title,
-            "lines": [[one.label, one.unit, one.on_front, one.epochs, _numbers(one.values, 5)] for one in content.curves.curves],
-        },
-        "spreads": [
-            {"name": f"{one.unit} · {one.name}", "unit": one.unit, "values": _numbers(one.values), "low": _number(one.low),
-             "high": _number(one.high), "mean": _number(one.mean)}
-            for one in content.spreads[:30]
-        ],
+        "curves": _curves(content),
+        "spreads": [_spread(one) for one in content.spreads[:30]],
         "spread_of": (content.quality or content.objectives[0]).label,
         "pairs": [_pair(one, content.references) for one in content.pairs],
     }  # fmt: skip
@@ -74,7 +78,9 @@ def _spec_columns(frame: pd.DataFrame) -> list[dict[str, Any]]:
     for name in _SPEC_SHOWN:
         column = frame.get(f"spec.{name}")
         if column is not None and column.astype(str).nunique() > 1:
-            columns.append(_coded(f"spec.{name}", name.replace("_", " "), [_short(entry) for entry in column]))
+            columns.append(
+                _coded(f"spec.{name}", name.replace("_", " "), [_short(entry) for entry in column])
+            )
     return columns
 
 
@@ -104,7 +110,8 @@ def _number_column(frame: pd.DataFrame, one: Objective, content: Content) -> dic
     header, factor, digits = column_scale(one, finite.tolist())
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     column = {
-        "key": one.name, "title": header, "label": one.label if one.unit else one.name, "kind": "number",
+        "key": one.name, "title": header, "scaled": header.removeprefix(one.name).strip(" ()"),
+        "label": one.label if one.unit else one.name, "kind": "number",
         "factor": factor, "digits": digits, "unit": one.unit, "better": one.direction,
         "objective": one in content.objectives, "si": one.name in COUNTED,
         "log": one.name in COUNTED and low > 0 and high > LOG_RATIO * low,
@@ -129,8 +136,23 @@ def _progress(content: Content) -> dict[str, Any] | None:
     if one is None:
         return None
     return {
-        "trials": one.trials, "shares": _numbers(one.shares, 5), "total": one.total, "reference": one.reference_text
+        "trials": one.trials,
+        "shares": _numbers(one.shares, 5),
+        "total": one.total,
+        "reference": one.reference_text,
     }
+
+
+def _curves(content: Content) -> dict[str, Any]:
+    found = content.curves
+    lines = [[one.label, one.unit, one.on_front, one.epochs, _numbers(one.values, 5)] for one in found.curves]
+    metric = (content.quality or content.objectives[0]).title
+    return {"judged": found.judged, "total": found.total, "metric": metric, "lines": lines}
+
+
+def _spread(one: Spread) -> dict[str, Any]:
+    ends = {"low": _number(one.low), "high": _number(one.high), "mean": _number(one.mean)}
+    return {"name": f"{one.unit} · {one.name}", "unit": one.unit, "values": _numbers(one.values), **ends}
 
 
 def _weights(one: Importance, objective: Objective) -> dict[str, Any]:
@@ -147,7 +169,9 @@ def _weights(one: Importance, objective: Objective) -> dict[str, Any]:
 def _pair(one: Pair, references: pd.DataFrame) -> dict[str, Any]:
     presets: list[list[Any]] = []
     if one.cost.name in references:
-        near = references[(references[one.cost.name] >= one.x.low) & (references[one.cost.name] <= one.x.high)]
+        near = references[
+            (references[one.cost.name] >= one.x.low) & (references[one.cost.name] <= one.x.high)
+        ]
         presets = [[str(r["name"]), _number(r[one.cost.name])] for r in near.to_dict("records")]
     return {
         "x": one.cost.name, "y": one.quality.name, "front": np.flatnonzero(one.front).tolist(), "presets": presets,

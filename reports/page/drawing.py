@@ -88,7 +88,9 @@ def ribbon_svg(found: Ribbon) -> str:
             f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{_WIDTH}" height="{box.height:.1f}" rx="4"/>'
         )
         if box.row.repeats > 1:
-            parts.append(f'<text class="times" x="{middle:.1f}" y="{centre + 4:.1f}">×{box.row.repeats}</text>')
+            parts.append(
+                f'<text class="times" x="{middle:.1f}" y="{centre + 4:.1f}">×{box.row.repeats}</text>'
+            )
         parts.append("</g>")
     return "".join([*parts, "</svg>"])
 
@@ -109,13 +111,15 @@ def layer_table(rows: Sequence[Row]) -> str:
         bodies.append(
             f'<tbody><tr class="level"><th colspan="7" scope="rowgroup">{html.escape(name)}</th></tr>{lines}</tbody>'
         )
-    return f"<table class=\"layers\"><thead><tr>{head}</tr></thead>{''.join(bodies)}</table>"
+    return f'<table class="layers"><thead><tr>{head}</tr></thead>{"".join(bodies)}</table>'
 
 
 def _line(row: Row, total: int) -> str:
     share = row.macs / total
     times = f" <b>×{row.repeats}</b>" if row.repeats > 1 else ""
-    rates = f"{row.branches or ''}{'; ' if row.branches and row.dilations else ''}" + ", ".join(map(str, row.dilations))
+    rates = f"{row.branches or ''}{'; ' if row.branches and row.dilations else ''}" + ", ".join(
+        map(str, row.dilations)
+    )
     seen = "" if row.receptive_field is None else str(row.receptive_field)
     bar = (
         f'<svg class="bar" width="70" height="8" viewBox="0 0 70 8" aria-hidden="true">'
@@ -124,7 +128,9 @@ def _line(row: Row, total: int) -> str:
     cells = (f"{row.channels} × {_size(row)}", rates, seen, si_count(row.params), si_count(row.macs))
     numbers = "".join(f'<td class="n">{html.escape(cell)}</td>' for cell in cells)
     dead = ' class="dead"' if row.dead else ""
-    return f"<tr{dead}><td>{html.escape(row.layer)}{times}</td>{numbers}<td>{bar} {100 * share:.0f} %</td></tr>"
+    return (
+        f"<tr{dead}><td>{html.escape(row.layer)}{times}</td>{numbers}<td>{bar} {100 * share:.0f} %</td></tr>"
+    )
 
 
 def _spoken(row: Row) -> str:

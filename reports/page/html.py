@@ -69,7 +69,9 @@ def _tiles(content: Content) -> str:
             for one in content.chosen.numbers
             if one.name in goals
         ][:3]
-    cells = "".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in tiles)
+    cells = "".join(
+        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>" for name, value in tiles
+    )
     return f'<dl class="tiles">{cells}</dl>'
 
 
@@ -106,17 +108,18 @@ def _number_table(numbers: Sequence[Number]) -> str:
     rows = []
     for one in numbers:
         again = f", again {si_number(one.again, one.unit)}" if one.again is not None else ""
+        value = html.escape(si_number(one.value, one.unit) + again)
         rows.append(
-            f'<tr><td>{html.escape(one.title)}</td><td class="n">{html.escape(si_number(one.value, one.unit) + again)}</td>'
+            f'<tr><td>{html.escape(one.title)}</td><td class="n">{value}</td>'
             f'<td>{badge(one.origin)}</td><td class="how">{html.escape(one.how)}</td></tr>'
         )
     head = '<tr><th>number</th><th class="n">value</th><th>origin</th><th>how it was taken</th></tr>'
-    return f"<div class=\"wide\"><table class=\"numbers\"><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+    return f'<div class="wide"><table class="numbers"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
 def _commands(commands: Sequence[tuple[str, str]]) -> str:
     rows = "".join(
-        f'<li><span>{html.escape(name)}</span><pre><code>{html.escape(command)}</code></pre>'
+        f"<li><span>{html.escape(name)}</span><pre><code>{html.escape(command)}</code></pre>"
         '<button type="button" class="copy">copy</button></li>'
         for name, command in commands
     )

@@ -34,7 +34,11 @@ def asked(content: Content) -> list[tuple[str, str]]:
     space = config.get("space") or {}
     free = [f"{field}: {_choices(value)}" for field, value in space.items() if isinstance(value, Mapping)]
     training = config.get("training") or {}
-    budget = [f"{training[key]} {word}" for key, word in (("epochs", "epochs"), ("batch", "a batch")) if training.get(key)]
+    budget = [
+        f"{training[key]} {word}"
+        for key, word in (("epochs", "epochs"), ("batch", "a batch"))
+        if training.get(key)
+    ]
     sampler = config.get("sampler")
     facts = [
         ("Goal", "; ".join(goals)),
@@ -93,11 +97,21 @@ def _ended(content: Content) -> str:
     frame = content.frame
     states = frame["state"].value_counts()
     copies = int(frame["duplicate_of"].notna().sum())
-    words = {"complete": "completed", "infeasible": "ruled out by a limit before training", "failed": "failed"}
+    words = {
+        "complete": "completed",
+        "infeasible": "ruled out by a limit before training",
+        "failed": "failed",
+    }
     parts = [f"{states[state]} {word}" for state, word in words.items() if state in states]
     every = "The one trial" if len(frame) == 1 else f"All {len(frame):,} trials"
-    text = f"{every} {parts[0].split(' ', 1)[1]}." if len(parts) == 1 else f"Of {len(frame):,} trials, {_joined(parts)}."
-    return text + (f" {_many(copies, 'trial')} repeated an earlier network and took its numbers." if copies else "")
+    text = (
+        f"{every} {parts[0].split(' ', 1)[1]}."
+        if len(parts) == 1
+        else f"Of {len(frame):,} trials, {_joined(parts)}."
+    )
+    return text + (
+        f" {_many(copies, 'trial')} repeated an earlier network and took its numbers." if copies else ""
+    )
 
 
 def _front(content: Content, front: pd.DataFrame) -> list[str]:
@@ -124,7 +138,7 @@ def _against_best(content: Content, knee: Mapping[Any, Any]) -> str:
     if quality is None or quality not in content.objectives or not costs:
         return ""
     done = content.frame[content.frame["on_front"]]
-    best = done.loc[done[quality.name].idxmax()].to_dict()
+    best = done.sort_values(quality.name, ascending=False, kind="stable").iloc[0].to_dict()
     cost = costs[0]
     if best["label"] == knee["label"] or not knee[cost.name]:
         return " It is also the best in quality."
@@ -143,8 +157,8 @@ def _ranking(content: Content) -> list[str]:
     middle = float(done[one.name].median())
     return [
         f"The study has one objective, so its trials are ranked by {short(one)}: the best is trial {best['label']} "
-        f"({best['unit']}) with {si_number(float(best[one.name]), one.unit)}; the median of {_many(len(done), 'trial')} "
-        f"is {si_number(middle, one.unit)}."
+        f"({best['unit']}) with {si_number(float(best[one.name]), one.unit)}; "
+        f"the median of {_many(len(done), 'trial')} is {si_number(middle, one.unit)}."
     ]
 
 
@@ -162,7 +176,7 @@ def _against_given(content: Content) -> list[str]:
             rivals = rivals[rivals[cost.name] <= given[cost.name]]
         if rivals.empty:
             continue
-        best = rivals.loc[rivals[quality.name].idxmax()].to_dict()
+        best = rivals.sort_values(quality.name, ascending=False, kind="stable").iloc[0].to_dict()
         gain = float(best[quality.name] - given[quality.name])
         way = "above" if gain >= 0 else "below"
         bound = f" that takes no more {short(cost)}" if cost else ""
@@ -224,7 +238,10 @@ def _limit(name: str, bounds: object) -> str:
 
 def _choices(value: Mapping[str, Any]) -> str:
     if isinstance(value.get("choices"), list):
-        return ", ".join(str(one) for one in value["choices"])
+        return ", ".join(
+            {True: "yes", False: "no"}.get(one, str(one)) if isinstance(one, bool) else str(one)
+            for one in value["choices"]
+        )
     text = f"{value.get('low')} to {value.get('high')}"
     text += f" by {value['step']}" if value.get("step") else ""
     return text + (" a level" if value.get("per_level") else "")

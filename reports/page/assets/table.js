@@ -64,8 +64,9 @@ function sorted(rows) {
 function headers() {
   const line = make("tr");
   for (const column of TABLE_COLUMNS) {
-    const button = make("button", { type: "button" }, column.title);
-    const origins = column.kind === "number" ? column.origins.words.join(", ") : "";
+    const number = column.kind === "number";
+    const button = make("button", { type: "button" }, number ? column.key : column.title);
+    const origins = number ? [column.scaled, ...column.origins.words].filter(Boolean).join(" · ") : "";
     const cell = make("th", { scope: "col", class: column.kind === "number" ? "n" : "", "data-key": column.key }, button);
     if (origins) cell.append(make("small", {}, origins));
     button.addEventListener("click", () => {
