@@ -9,6 +9,7 @@ function legend() {
   byId("plot-legend").replaceChildren(...entries);
 }
 
+let plotOfFront = null;
 function startFront() {
   const [first, second] = DATA.axes;
   const order = { key: "order", kind: "number", label: "place in the study", title: "place", better: "minimize", values: Array.from({ length: ROWS }, (_, i) => i + 1), origins: { words: [], codes: new Array(ROWS).fill(-1) } };
@@ -24,8 +25,8 @@ function startFront() {
     const own = goals.length >= 2 && goals.includes(keys[0]) && goals.includes(keys[1]) && keys[0] !== keys[1];
     return { x: find(keys[0]), y: find(keys[1]), front: own ? DATA.front : null, tip: byId("tip") };
   };
-  const plot = new Scatter(byId("plot"), options());
-  for (const id of ["axis-x", "axis-y"]) byId(id).addEventListener("input", () => plot.set(options()));
+  plotOfFront = new Scatter(byId("plot"), options());
+  for (const id of ["axis-x", "axis-y"]) byId(id).addEventListener("input", () => plotOfFront.set(options()));
   legend();
   listeners.paint.push(legend);
 }
