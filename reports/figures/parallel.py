@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 
 from analysis.records import Objective
 from reports.figures.looks import dressed, remark
-from reports.legend import by_unit
+from reports.legend import by_unit, legend_traces
 from reports.style import INK, MUTED, si_number, unit_style
 
 MOST_FIELDS = 8
@@ -128,13 +128,16 @@ def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: s
             # One trace a unit: lines end with a gap.
             x = [value for _ in range(len(group)) for value in across]
             y = [value for row in places[group["place"]] for value in (*row.tolist(), None)]
-            line = {"color": unit_style(unit).colour, "width": 2.6 if front else 1.0}
+            look = unit_style(unit)
             figure.add_trace(
                 go.Scatter(
-                    x=x, y=y, mode="lines", line=line, opacity=1.0 if front else 0.3, name=unit, legendgroup=unit,
-                    showlegend=not any(trace.name == unit for trace in figure.data), hoverinfo="skip",
+                    x=x, y=y, mode="lines+markers" if front else "lines", opacity=1.0 if front else 0.3,
+                    line={"color": look.colour, "width": 2.6 if front else 1.0}, hoverinfo="skip",
+                    marker={"symbol": look.symbol, "size": 8, "line": {"color": INK, "width": 0.7}},
+                    legendgroup=unit, showlegend=False,
                 )
             )  # fmt: skip
+    figure.add_traces(legend_traces(go.Scatter, rows, {}))
     for index, axis in enumerate(axes):
         figure.add_shape(
             type="line", x0=index, x1=index, y0=0, y1=1, line={"color": INK, "width": 1}, layer="below"

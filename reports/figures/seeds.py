@@ -63,11 +63,10 @@ def seed_spreads(
         (frame["state"] == "complete") & np.isfinite(frame[objective.name]) & frame["duplicate_of"].isna()
     ]
     done = done.dropna(subset=["arch_id", "seed"]).drop_duplicates(["arch_id", "seed", "training"])
+    done = done[done.duplicated(["arch_id", "training"], keep=False)]
     found = []
     for (arch_id, _), rows in done.groupby(["arch_id", "training"], sort=False):
         values = rows[objective.name].to_numpy(dtype=float)
-        if len(values) < 2:
-            continue
         reach = (
             float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
         )

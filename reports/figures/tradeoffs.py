@@ -116,7 +116,7 @@ def tradeoffs_figure(
         figure.update_yaxes(**pair.y.layout(), title=pair.y.title, **place)
     marks = {"Pareto front of the pair": {"line": FRONT_LINE}}
     if len(references):
-        marks[PRESETS] = {"marker": {**DIAMOND, "symbol": "line-ns-open"}}
+        marks[PRESETS] = {"marker": {**DIAMOND, "symbol": "line-ns-open", "color": INK}}
     figure.add_traces(legend_traces(go.Scatter, frame[complete], marks))
     return dressed(
         figure, title, "every complete trial; the line joins what no other trial beats in both numbers"

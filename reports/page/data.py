@@ -40,6 +40,7 @@ def page_data(content: Content) -> dict[str, Any]:
         "columns": [*_text_columns(frame), *(_number_column(frame, one, content) for one in content.numbers),
                     *_spec_columns(frame), _coded("reason", "reason", frame["reason"].tolist())],
         "front": np.flatnonzero(frame["on_front"] & frame["duplicate_of"].isna()).tolist(),
+        "given": np.flatnonzero(frame["given"].notna()).tolist(),
         "ranks": [None if pd.isna(rank) else int(rank) for rank in frame["rank"]],
         "knee": next(iter(np.flatnonzero(frame["knee"]).tolist()), None),
         "looks": {unit: [(look := unit_style(unit)).colour, look.symbol] for unit in units},

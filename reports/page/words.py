@@ -170,7 +170,8 @@ def _against_given(content: Content) -> list[str]:
     cost = next((o for o in content.objectives if o.direction == "minimize"), None)
     done = frame[(frame["state"] == "complete") & np.isfinite(frame[quality.name])]
     sentences = []
-    for given in done[done["given"].notna()].to_dict("records"):
+    named = done[done["given"].notna()].sort_values(quality.name, ascending=False, kind="stable")
+    for given in named.drop_duplicates("given").to_dict("records"):
         rivals = done[done["given"].isna()]
         if cost is not None:
             rivals = rivals[rivals[cost.name] <= given[cost.name]]

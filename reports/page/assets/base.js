@@ -5,6 +5,7 @@ const COLUMNS = new Map(DATA.columns.map((column) => [column.key, column]));
 const NUMBERS = DATA.columns.filter((column) => column.kind === "number");
 const ROWS = DATA.ranks.length;
 const FRONT = new Set(DATA.front);
+const GIVEN = new Set(DATA.given);
 const byId = (id) => document.getElementById(id);
 
 function textOf(column, row) {

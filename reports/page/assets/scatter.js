@@ -135,7 +135,6 @@ class Scatter {
   }
 
   drawMarks(pen, rows, colours, radius, alpha, edged) {
-    const given = COLUMNS.get("label");
     pen.globalAlpha = alpha;
     pen.lineWidth = 0.8;
     pen.strokeStyle = colours.ink;
@@ -143,7 +142,7 @@ class Scatter {
       const [x, y] = this.places.get(row);
       const unit = unitOf(row);
       const predicted = this.predicted(row);
-      traceMark(pen, textOf(given, row).includes("given-") ? "star" : symbolOf(unit), x, y, radius);
+      traceMark(pen, GIVEN.has(row) ? "star" : symbolOf(unit), x, y, radius);
       pen.fillStyle = predicted ? colours.paper : colourOf(unit, colours);
       pen.fill();
       if (predicted) {
