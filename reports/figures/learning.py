@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import plotly.graph_objects as go
 from analysis.curves import HISTORY_FILE, read_history
 from archspace.errors import InputError
 from reports.figures.looks import dressed, remark
-from reports.style import UNIT_STYLES, unit_style
+from reports.legend import legend_traces
+from reports.style import unit_style
 
 log = logging.getLogger(__name__)
 
@@ -80,26 +82,20 @@ def curves_of_trials_figure(found: Curves, metric: str, *, title: str) -> go.Fig
     figure = go.Figure()
     if not found.curves:
         return remark(dressed(figure, title), NO_CURVES)
-    legend: set[str] = set()
     for curve in sorted(found.curves, key=lambda one: one.on_front):
         look = unit_style(curve.unit)
         figure.add_trace(
             go.Scatter(
-                x=curve.epochs, y=curve.values, mode="lines+markers", name=curve.unit, legendgroup=curve.unit,
-                showlegend=curve.unit not in legend, opacity=1.0 if curve.on_front else 0.45,
+                x=curve.epochs, y=curve.values, mode="lines+markers", legendgroup=curve.unit,
+                showlegend=False, opacity=1.0 if curve.on_front else 0.45,
                 line={"color": look.colour, "width": 2.6 if curve.on_front else 1.2},
                 marker={"symbol": look.symbol, "size": 7 if curve.on_front else 5},
-                hovertemplate=f"trial {curve.label}: epoch %{{x}}, %{{y:.4g}}<extra></extra>",
-                legendrank=_rank(curve.unit),
+                hovertemplate=f"trial {html.escape(curve.label)}: epoch %{{x}}, %{{y:.4g}}<extra></extra>",
             )
         )  # fmt: skip
-        legend.add(curve.unit)
+    units = pd.DataFrame({"unit": [curve.unit for curve in found.curves]})
+    figure.add_traces(legend_traces(go.Scatter, units, {}))
     figure.update_xaxes(title="epoch")
     figure.update_yaxes(title=f"validation {metric}" if found.judged else "training loss")
     note = f"{len(found.curves)} of {found.total} trials; thick: on the front"
     return dressed(figure, title, note)
-
-
-def _rank(unit: str) -> int:
-    order: Sequence[str] = list(UNIT_STYLES)
-    return 1 + (order.index(unit) if unit in order else len(order))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,11 @@ from analysis.pareto import minimised, non_dominated
 from analysis.records import OBJECTIVES, Objective
 from reports.axes import Axis, make_axis, reachable
 from reports.figures.looks import dressed, remark
-from reports.legend import DIAMOND, FRONT_LINE, by_unit, legend_traces
+from reports.legend import DIAMOND, FRONT_LINE, HOLLOW, by_unit, legend_traces, predicted
 from reports.style import INK, dark_edge, unit_style
 
 COSTS = ("macs", "params", "latency_ms", "energy_mj")
+MOST_TICKS = 5
 PRESETS = "published presets (cost alone)"
 
 
@@ -88,13 +90,15 @@ def tradeoffs_figure(
         )  # fmt: skip
         for unit, group in by_unit(frame[complete].assign(best=front[complete])):
             look = unit_style(unit)
+            open_ones = predicted(group, [pair.cost, pair.quality])
             figure.add_trace(
                 go.Scatter(
                     x=group[pair.cost.name], y=group[pair.quality.name], mode="markers", legendgroup=unit,
                     name=unit, showlegend=False, text=group["label"],
                     hovertemplate="trial %{text}: %{x:.4s}, %{y:.4g}<extra></extra>",
                     marker={
-                        "color": look.colour, "symbol": look.symbol, "size": np.where(group["best"], 11, 7),
+                        "color": look.colour, "symbol": np.where(open_ones, f"{look.symbol}-open", look.symbol),
+                        "size": np.where(group["best"], 11, 7),
                         "opacity": np.where(group["best"], 1.0, 0.5),
                         "line": {"color": dark_edge(look.colour), "width": np.where(group["best"], 1.4, 0.5)},
                     },
@@ -112,12 +116,23 @@ def tradeoffs_figure(
                 ),
                 **place,
             )  # fmt: skip
-        figure.update_xaxes(**pair.x.layout(), title=pair.x.title, **place)
-        figure.update_yaxes(**pair.y.layout(), title=pair.y.title, **place)
+        small = {"size": 12}
+        figure.update_xaxes(**_thinned(pair.x), title={"text": pair.x.title, "font": small}, **place)
+        figure.update_yaxes(**_thinned(pair.y), title={"text": pair.y.title, "font": small}, **place)
     marks = {"Pareto front of the pair": {"line": FRONT_LINE}}
+    if any(predicted(frame[complete], [pair.cost, pair.quality]).any() for pair in found):
+        marks["predicted (hollow)"] = {"marker": HOLLOW}
     if len(references):
         marks[PRESETS] = {"marker": {**DIAMOND, "symbol": "line-ns-open", "color": INK}}
     figure.add_traces(legend_traces(go.Scatter, frame[complete], marks))
     return dressed(
         figure, title, "every complete trial; the line joins what no other trial beats in both numbers"
     )
+
+
+def _thinned(axis: Axis) -> dict[str, Any]:
+    """The axis' layout with half its ticks where a small panel has no room for all."""
+    layout = axis.layout()
+    if len(layout.get("tickvals", ())) > MOST_TICKS:
+        layout |= {key: layout[key][::2] for key in ("tickvals", "ticktext")}
+    return layout

@@ -64,7 +64,7 @@ def ribbon(rows: Sequence[Row], input_size: Sequence[int]) -> Ribbon:
             x += _STEP
         last = members[-1]
         levels.append(Level(name, start, x - _STEP + _WIDTH, f"{last.channels} × {_size(last)}"))
-        x = max(x + _GAP, start + 84)
+        x = max(x + _GAP, start + 10 + 6.4 * len(levels[-1].note))
     return Ribbon(tuple(boxes), tuple(levels), x, _TOP + _TALLEST + 30)
 
 
