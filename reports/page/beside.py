@@ -71,10 +71,16 @@ def _distance(references: pd.DataFrame, macs: float) -> pd.Series[float]:
 def _preset_cells(row: dict[object, object]) -> Cells:
     result = f"{badge('published')} {html.escape(str(row['published']))}"
     return [
-        (html.escape(str(row["name"])), ""), (si_count(float(str(row["macs"]))), NUMBER),
+        (html.escape(_names(str(row["name"]))), ""), (si_count(float(str(row["macs"]))), NUMBER),
         (si_count(float(str(row["params"]))), NUMBER), (result, ""), (_text(row["dataset"]), ""),
         (_text(row["source"]), ' class="how"'),
     ]  # fmt: skip
+
+
+def _names(joined: str) -> str:
+    """The first two names of a network that several presets become, and how many there are besides."""
+    names = joined.split(", ")
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
 
 
 def _own_cells(content: Content, chosen: Chosen, ours: dict[str, Number]) -> Cells:
