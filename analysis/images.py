@@ -1,4 +1,4 @@
-"""Write Plotly figures: one self-contained HTML file, or a PNG through a Chromium that is on the machine."""
+"""Write Plotly figures: one self-contained HTML file, or PNG, SVG, PDF through a Chromium that is on the machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from archspace.files import replacing, write_text
 log = logging.getLogger(__name__)
 
 PNG_SIZE = (1200, 750)
-"""Width and height of a PNG in CSS pixels; it has twice as many of its own."""
+"""Width and height of a picture in CSS pixels; a PNG has twice as many of its own."""
 
 _BROWSERS = (
     "chromium",
@@ -37,7 +37,7 @@ _RENDER = """
 import json, sys
 import kaleido
 path, width, height, seconds = sys.argv[1], *map(int, sys.argv[2:])
-opts = {"format": "png", "width": width, "height": height, "scale": 2}
+opts = {"format": path.rpartition(".")[2], "width": width, "height": height, "scale": 2 if path.endswith("png") else 1}
 kaleido.write_fig_sync(json.load(sys.stdin), path, opts=opts, kopts={"mathjax": False, "timeout": seconds})
 """
 
@@ -50,15 +50,23 @@ def write_html(figure: go.Figure, path: Path) -> None:
 
 
 def write_png(figure: go.Figure, path: Path, *, time_limit: float = 90.0) -> str | None:
-    """Write the figure as a PNG of 1200 x 750 CSS pixels at double density, whole or not at all.
+    """Write the figure as a PNG of 1200 x 750 CSS pixels at double density: :func:`write_picture` of a ``.png``."""
+    return write_picture(figure, path, time_limit=time_limit)
+
+
+def write_picture(
+    figure: go.Figure, path: Path, *, size: tuple[int, int] = PNG_SIZE, time_limit: float = 90.0
+) -> str | None:
+    """Write the figure as PNG (at double density), SVG or PDF by the path's suffix, whole or not at all.
 
     Args:
         figure: what to draw.
-        path: the PNG.
+        path: ends in ``.png``, ``.svg`` or ``.pdf``.
+        size: width and height in CSS pixels.
         time_limit: seconds after which the browser is ended.
 
     Returns:
-        ``None`` when the PNG is written, else one line on why not and what to do, for the caller to show.
+        ``None`` when it is written, else one line on why not and what to do, for the caller to show.
     """
     browser = find_browser()
     if browser is None:
@@ -67,9 +75,9 @@ def write_png(figure: go.Figure, path: Path, *, time_limit: float = 90.0) -> str
         return _not_written(path, f"{reason}: {_ADVICE}")
     # A browser that is ended leaves its profile behind: it gets a folder of its own.
     with tempfile.TemporaryDirectory(prefix="archspace-png-", ignore_cleanup_errors=True) as scratch:
-        drawn = Path(scratch) / "figure.png"
+        drawn = Path(scratch) / f"figure{path.suffix.lower()}"
         env = {**os.environ, "BROWSER_PATH": browser, "TMPDIR": scratch}
-        problem = _render(figure.to_json(), drawn, env, time_limit)
+        problem = _render(figure.to_json(), drawn, size, env, time_limit)
         if problem is None and not drawn.is_file():
             problem = "the browser wrote nothing"
         if problem is not None:
@@ -87,11 +95,13 @@ def find_browser() -> str | None:
     return next((found for name in _BROWSERS if (found := shutil.which(name))), None)
 
 
-def _render(figure: str, path: Path, env: dict[str, str], time_limit: float) -> str | None:
+def _render(
+    figure: str, path: Path, size: tuple[int, int], env: dict[str, str], time_limit: float
+) -> str | None:
     """Draw in a process of its own; what went wrong, if anything."""
-    size = [str(side) for side in PNG_SIZE]
+    sides = [str(side) for side in size]
     process = subprocess.Popen(
-        [sys.executable, "-c", _RENDER, str(path), *size, str(max(1, int(time_limit)))],
+        [sys.executable, "-c", _RENDER, str(path), *sides, str(max(1, int(time_limit)))],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

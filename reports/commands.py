@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
     device_commands.register(app)
     app.command("tables", epilog=_TABLES_EXAMPLE)(tables)
-    app.command("report", epilog="Example: archspace report --paper --out runs/paper")(report)
+    app.command("report", epilog="Example: archspace report runs/camvid-units --figures svg")(report)
 
 
 def pareto(

@@ -15,6 +15,7 @@ from analysis.pareto import UNRANKED, knee, minimised, ranks
 from analysis.records import Objective, StudyRecord, TrialRecord
 from archspace.errors import SpecError
 from archspace.files import write_text
+from reports.style import si_count
 
 log = logging.getLogger(__name__)
 
@@ -223,7 +224,11 @@ def _count_presets(study: StudyRecord, like: Mapping[str, Any]) -> dict[str, dic
 def _published(numbers: Mapping[str, Any]) -> str | None:
     """Published numbers as text, without the dataset."""
     known = {key: value for key, value in numbers.items() if value is not None and key != "dataset"}
-    texts = [
-        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in known.items()
-    ]
-    return ", ".join(texts) or None
+    return ", ".join(f"{key} {_brief(key, value)}" for key, value in known.items()) or None
+
+
+def _brief(key: str, value: object) -> str:
+    """A published number with a letter for its size where it counts something."""
+    if isinstance(value, int | float) and key in ("params", "macs", "conv_macs"):
+        return si_count(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

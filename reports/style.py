@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis.records import Objective
@@ -102,16 +102,27 @@ def si_number(value: float, unit: str = "") -> str:
     return f"{digits} {suffix}"
 
 
-def scaled_column(objective: Objective, values: Sequence[float]) -> tuple[str, list[str]]:
-    """A header with the unit, and the values rounded in that unit: one SI prefix for the whole column."""
+def si_count(value: float) -> str:
+    """A count without its unit, for a cell whose header names it: ``"12.3 M"``."""
+    return si_number(value, "MACs").removesuffix("MACs").strip()
+
+
+def column_scale(objective: Objective, values: Iterable[float]) -> tuple[str, float, int]:
+    """How a whole column is read: a header with the unit, what its values are divided by, and decimals."""
     sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]
     least = min(sizes, default=0.0)
     factor, letter = si_prefix(least) if objective.unit in _PREFIXED else (1.0, "")
     unit = f"{letter}B" if objective.unit == "bytes" else f"{letter} {objective.unit}".strip()
     digits = 0 if factor == 1 and objective.unit in _PREFIXED else 2 if least < 10 * factor else 1
     digits = 2 if objective.unit == "%" else digits
+    return f"{objective.name} ({unit})", factor, digits
+
+
+def scaled_column(objective: Objective, values: Sequence[float]) -> tuple[str, list[str]]:
+    """A header with the unit, and the values rounded in that unit: one SI prefix for the whole column."""
+    header, factor, digits = column_scale(objective, values)
     texts = [f"{value / factor:.{digits}f}" if math.isfinite(value) else "unknown" for value in values]
-    return f"{objective.name} ({unit})", texts
+    return header, texts
 
 
 def compact(value: float) -> str:

@@ -1,0 +1,157 @@
+"""Parallel coordinates: every trial as a line through its fields and its numbers."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis.records import Objective
+from reports.figures.looks import dressed, remark
+from reports.legend import by_unit, legend_traces
+from reports.style import INK, MUTED, si_number, unit_style
+
+MOST_FIELDS = 8
+_FIELDS = ("unit", "width", "branches", "alphas", "network", "fusion", "reinforcement", "activation")
+"""Fields in the order of their place; others that vary follow."""
+_LEFT_OUT = ("version", "task", "classes", "channels", "input_size")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coordinate:
+    """One axis.
+
+    Attributes:
+        name: as titled.
+        ticks: (place from 0 to 1, text).
+        places: of every row of the frame, from 0 to 1; NaN where it has none.
+    """
+
+    name: str
+    ticks: tuple[tuple[float, str], ...]
+    places: tuple[float, ...]
+
+
+def coordinates(frame: pd.DataFrame, objectives: Sequence[Objective]) -> list[Coordinate]:
+    """The fields that vary among the trials of ``frame``, then the objectives, best at the top."""
+    fields = [column.removeprefix("spec.") for column in frame.columns if column.startswith("spec.")]
+    known = [field for field in _FIELDS if field in fields]
+    order = [*known, *(field for field in fields if field not in (*known, *_LEFT_OUT))]
+    varying = [name for name in order if frame[f"spec.{name}"].astype(str).nunique() > 1][:MOST_FIELDS]
+    axes = [_field(name, frame["unit" if name == "unit" else f"spec.{name}"].tolist()) for name in varying]
+    return [*axes, *(_number(one, frame[one.name].to_numpy(dtype=float)) for one in objectives)]
+
+
+def _field(name: str, entries: Sequence[object]) -> Coordinate:
+    """A field: its values as steps; a list becomes the sum of its numbers, or its words as one."""
+    lists = [_list(entry) for entry in entries]
+    uniform = all(len(set(found)) <= 1 for found in lists if found is not None)
+    values = [_value(entry, uniform) for entry in entries]
+    numbers = [value for value in values if isinstance(value, float)]
+    if numbers and all(isinstance(value, float) or value is None for value in values):
+        low, high = min(numbers), max(numbers)
+        span = high - low or 1.0
+        places = [math.nan if value is None else (float(value) - low) / span for value in values]
+        ticks = [(0.0, f"{low:g}"), (0.5, f"{(low + high) / 2:.3g}"), (1.0, f"{high:g}")]
+        title = f"{name} (sum)" if not uniform else name
+        return Coordinate(name=title, ticks=tuple(ticks), places=tuple(places))
+    words = sorted({str(value) for value in values})
+    step = {word: (place + 0.5) / len(words) for place, word in enumerate(words)}
+    shown = words if len(words) <= 12 else words[:: math.ceil(len(words) / 12)]
+    return Coordinate(
+        name=name, ticks=tuple((step[word], _short(word)) for word in shown),
+        places=tuple(step[str(value)] for value in values),
+    )  # fmt: skip
+
+
+def _list(entry: object) -> list[Any] | None:
+    if isinstance(entry, str) and entry.startswith("["):
+        entry = json.loads(entry)
+    return list(entry) if isinstance(entry, list | tuple) else None
+
+
+def _value(entry: object, uniform: bool) -> float | str | None:
+    """A number or a word; of a list the one that all levels share (``uniform``), or the sum, or the words joined."""
+    found = _list(entry)
+    if found is not None and uniform:
+        entry = found[0] if found else None
+    elif found is not None:
+        if all(isinstance(one, int | float) and not isinstance(one, bool) for one in found):
+            return float(sum(found))
+        return ", ".join(dict.fromkeys("–" if one is None else str(one) for one in found))
+    if isinstance(entry, bool | np.bool_):
+        return "yes" if entry else "no"
+    if isinstance(entry, int | float | np.number):
+        return None if math.isnan(float(entry)) else float(entry)
+    return "–" if entry is None else str(entry)
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= 16 else word[:15] + "…"
+
+
+def _number(objective: Objective, values: np.ndarray) -> Coordinate:
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    log = low > 0 and high > 8 * low
+    scaled = np.log(np.where(values > 0, values, np.nan)) if log else values
+    ends = (math.log(low), math.log(high)) if log else (low, high)
+    places = (scaled - ends[0]) / ((ends[1] - ends[0]) or 1.0)
+    middle = math.exp(sum(ends) / 2) if log else sum(ends) / 2
+    ticks = [(0.0, low), (0.5, middle), (1.0, high)]
+    if objective.direction == "minimize":
+        places, ticks = 1 - places, [(1 - place, value) for place, value in ticks]
+    texts = tuple((place, si_number(value, objective.unit)) for place, value in ticks)
+    return Coordinate(
+        name=objective.name, ticks=texts, places=tuple(np.where(np.isfinite(places), places, np.nan).tolist())
+    )
+
+
+def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: str) -> go.Figure:
+    """The complete trials as lines in their unit's colour, those of the front thick and on top."""
+    figure = go.Figure()
+    if len(axes) < 2:
+        return remark(dressed(figure, title), "fewer than two fields and numbers vary")
+    places = np.array([axis.places for axis in axes]).T
+    rows = frame.assign(place=np.arange(len(frame)))
+    rows = rows[rows["state"] == "complete"]
+    across = [*range(len(axes)), None]
+    for front in (False, True):
+        for unit, group in by_unit(rows[rows["on_front"] == front]):
+            # One trace a unit: lines end with a gap.
+            x = [value for _ in range(len(group)) for value in across]
+            y = [value for row in places[group["place"]] for value in (*row.tolist(), None)]
+            look = unit_style(unit)
+            figure.add_trace(
+                go.Scatter(
+                    x=x, y=y, mode="lines+markers" if front else "lines", opacity=1.0 if front else 0.3,
+                    line={"color": look.colour, "width": 2.6 if front else 1.0}, hoverinfo="skip",
+                    marker={"symbol": look.symbol, "size": 8, "line": {"color": INK, "width": 0.7}},
+                    legendgroup=unit, showlegend=False,
+                )
+            )  # fmt: skip
+    figure.add_traces(legend_traces(go.Scatter, rows, {}))
+    for index, axis in enumerate(axes):
+        figure.add_shape(
+            type="line", x0=index, x1=index, y0=0, y1=1, line={"color": INK, "width": 1}, layer="below"
+        )
+        figure.add_annotation(
+            x=index, y=1.06, text=f"<b>{html.escape(axis.name)}</b>", showarrow=False, yanchor="bottom",
+            font={"size": 12, "color": INK},
+        )  # fmt: skip
+        for place, text in axis.ticks:
+            figure.add_annotation(
+                x=index, y=place, text=html.escape(text), showarrow=False, xanchor="left", xshift=4,
+                font={"size": 11, "color": MUTED}, bgcolor="rgba(255,255,255,0.8)",
+            )  # fmt: skip
+    figure = dressed(figure, title, "complete trials; thick: on the front; the better end of a number is up")
+    figure.update_xaxes(visible=False, range=[-0.25, len(axes) - 0.4])
+    figure.update_yaxes(visible=False, range=[-0.06, 1.16])
+    return figure

@@ -1,0 +1,119 @@
+"""The hypervolume of a study's front over its trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from analysis.pareto import Floats, hypervolume, minimised
+from analysis.records import Objective
+from reports.figures.looks import dressed
+from reports.style import OKABE_ITO, si_number
+
+MARGIN = 0.1
+"""The reference point lies this share of the range beyond the worst value of each objective."""
+STEPS = {1: 400, 2: 200}
+"""At how many improvements of the front, at most, the volume is computed, by number of objectives; else ``FEW``."""
+FEW = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How the front grew.
+
+    Attributes:
+        trials: for each step, how many trials had ended.
+        shares: hypervolume after it, as a share of the box between the best value of each objective and the reference.
+        total: trials that ended in all; the last step's share holds up to there.
+        reference: by objective, in its own unit.
+        units: unit of each objective of ``reference``.
+        improvements: trials that moved the front; more than ``trials`` has steps where those were thinned.
+        last: number of ended trials at the last improvement.
+    """
+
+    trials: tuple[int, ...]
+    shares: tuple[float, ...]
+    total: int
+    reference: Mapping[str, float]
+    units: Mapping[str, str]
+    improvements: int
+    last: int
+
+    @property
+    def reference_text(self) -> str:
+        """The reference point in words."""
+        return ", ".join(
+            f"{name} {si_number(value, self.units[name])}" for name, value in self.reference.items()
+        )
+
+
+def progress(frame: pd.DataFrame, objectives: Sequence[Objective]) -> Progress | None:
+    """The growth of the front over the trials, in the order in which they ended (else of their rows).
+
+    ``None`` where no complete trial has every objective.
+
+    Args:
+        frame: a :func:`reports.frames.trial_frame`.
+        objectives: one or more.
+    """
+    ordered = frame.sort_values("finished", kind="stable", na_position="last")
+    values = ordered[[o.name for o in objectives]].to_numpy(dtype=float).copy()
+    values[(ordered["state"] != "complete").to_numpy()] = np.nan
+    points = minimised(values, [o.direction for o in objectives])
+    usable = np.asarray(np.isfinite(points).all(axis=1), dtype=bool)
+    if not usable.any():
+        return None
+    best, worst = points[usable].min(axis=0), points[usable].max(axis=0)
+    span = np.where(worst > best, worst - best, np.maximum(np.abs(worst), 1.0))
+    corner = worst + MARGIN * span
+    scaled = (points - best) / (corner - best)
+    moves = _moves(scaled, usable)
+    most = STEPS.get(len(objectives), FEW)
+    chosen = (
+        moves if len(moves) <= most else sorted({moves[int(i)] for i in np.linspace(0, len(moves) - 1, most)})
+    )
+    ones = np.ones(len(objectives))
+    shares = tuple(hypervolume(scaled[: end + 1][usable[: end + 1]], ones) for end in chosen)
+    signs = [1.0 if o.direction == "minimize" else -1.0 for o in objectives]
+    return Progress(
+        trials=tuple(end + 1 for end in chosen), shares=shares, total=len(points), improvements=len(moves),
+        last=moves[-1] + 1,
+        reference={o.name: float(s * c) for o, s, c in zip(objectives, signs, corner, strict=True)},
+        units={o.name: o.unit for o in objectives},
+    )  # fmt: skip
+
+
+def _moves(points: Floats, usable: NDArray[np.bool_]) -> list[int]:
+    """Rows that joined the front when they came."""
+    front = np.empty((0, points.shape[1]))
+    moves = []
+    for index in np.flatnonzero(usable):
+        point = points[index]
+        if (front <= point).all(axis=1).any():
+            continue
+        front = np.vstack([front[~(point <= front).all(axis=1)], point])
+        moves.append(int(index))
+    return moves
+
+
+def progress_figure(found: Progress, *, title: str) -> go.Figure:
+    """Hypervolume over the trials as a step line; the reference point stands in the subtitle."""
+    trials, shares = [*found.trials, found.total], [*found.shares, found.shares[-1]]
+    figure = go.Figure(
+        go.Scatter(
+            x=trials, y=[100 * share for share in shares], mode="lines+markers",
+            line={"shape": "hv", "color": OKABE_ITO["blue"], "width": 2.4},
+            marker={"size": [6] * len(found.trials) + [0.1]},
+            hovertemplate="%{x} trials: %{y:.2f} %<extra></extra>", showlegend=False,
+        )
+    )  # fmt: skip
+    figure.update_xaxes(title="trials ended", rangemode="tozero")
+    figure.update_yaxes(title="hypervolume (% of the box)", rangemode="tozero")
+    return dressed(
+        figure, title, f"reference point: {found.reference_text}; the box ends at each objective's best"
+    )

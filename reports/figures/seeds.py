@@ -1,0 +1,114 @@
+"""How far the same network comes out apart when it is trained with several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis.records import Objective
+from reports.figures.looks import dressed, remark
+from reports.style import INK, si_number, unit_style
+
+LEVEL = 0.95
+NO_SEEDS = "no network was trained with more than one seed, so the spread between seeds is not known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """One network's result over its seeds.
+
+    Attributes:
+        name: label of its first trial.
+        unit: of the network.
+        values: one a seed.
+        low, high: Student's t interval of the mean at 95 %.
+    """
+
+    name: str
+    arch_id: str
+    unit: str
+    values: tuple[float, ...]
+    low: float
+    high: float
+
+    @property
+    def mean(self) -> float:
+        """Of the seeds."""
+        return float(np.mean(self.values))
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation over the seeds (n - 1)."""
+        return float(np.std(self.values, ddof=1))
+
+
+def seed_spreads(
+    frame: pd.DataFrame, objective: Objective, trainings: Sequence[str] | None = None
+) -> list[Spread]:
+    """Every network that was trained with two seeds or more, best mean first.
+
+    Args:
+        frame: a :func:`reports.frames.trial_frame`.
+        objective: what is spread.
+        trainings: for each row the name of how it was trained, where that differs: only equal ones are put together.
+    """
+    from scipy.stats import t
+
+    frame = frame.assign(training=trainings if trainings is not None else "")
+    done = frame[
+        (frame["state"] == "complete") & np.isfinite(frame[objective.name]) & frame["duplicate_of"].isna()
+    ]
+    done = done.dropna(subset=["arch_id", "seed"]).drop_duplicates(["arch_id", "seed", "training"])
+    done = done[done.duplicated(["arch_id", "training"], keep=False)]
+    found = []
+    for (arch_id, _), rows in done.groupby(["arch_id", "training"], sort=False):
+        values = rows[objective.name].to_numpy(dtype=float)
+        reach = (
+            float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
+        )
+        mean, first = float(values.mean()), rows.iloc[0]
+        found.append(
+            Spread(
+                name=str(first["label"]), arch_id=str(arch_id), unit=str(first["unit"]), low=mean - reach,
+                high=mean + reach, values=tuple(values.tolist()),
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda one: one.mean, reverse=objective.direction == "maximize")
+
+
+def seeds_figure(found: Sequence[Spread], objective: Objective, *, title: str) -> go.Figure:
+    """Each network's seeds as marks and the mean's interval as a line; at most thirty networks."""
+    figure = go.Figure()
+    if not found:
+        return remark(dressed(figure, title), NO_SEEDS)
+    shown = list(found[:30])[::-1]
+    for row, one in enumerate(shown):
+        look = unit_style(one.unit)
+        figure.add_trace(
+            go.Scatter(
+                x=one.values, y=[row] * len(one.values), mode="markers", showlegend=False,
+                marker={"color": look.colour, "symbol": look.symbol, "size": 8, "opacity": 0.75},
+                hovertemplate="%{x}<extra>" + one.unit + "</extra>",
+            )
+        )  # fmt: skip
+    error = {
+        "array": [one.high - one.mean for one in shown], "arrayminus": [one.mean - one.low for one in shown],
+        "symmetric": False, "color": INK, "thickness": 1.4, "width": 6,
+    }  # fmt: skip
+    figure.add_trace(
+        go.Scatter(
+            x=[one.mean for one in shown], y=list(range(len(shown))), mode="markers", error_x=error,
+            showlegend=False, marker={"symbol": "line-ns-open", "size": 14, "color": INK, "line": {"width": 2}},
+            hovertext=[f"mean {si_number(one.mean, objective.unit)}, n {len(one.values)}" for one in shown],
+            hoverinfo="text",
+        )
+    )  # fmt: skip
+    names = [f"{one.unit} · trial {one.name}" for one in shown]
+    figure.update_yaxes(tickvals=list(range(len(shown))), ticktext=names, range=[-0.6, len(shown) - 0.4])
+    figure.update_xaxes(title=objective.label)
+    figure = dressed(figure, title, "marks: seeds; line: 95 % interval of the mean (Student's t)")
+    return figure.update_layout(margin={"l": 190})

@@ -1,0 +1,138 @@
+"""A study's quality against each of its costs, with the front of each pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from analysis.pareto import minimised, non_dominated
+from analysis.records import OBJECTIVES, Objective
+from reports.axes import Axis, make_axis, reachable
+from reports.figures.looks import dressed, remark
+from reports.legend import DIAMOND, FRONT_LINE, HOLLOW, by_unit, legend_traces, predicted
+from reports.style import INK, dark_edge, unit_style
+
+COSTS = ("macs", "params", "latency_ms", "energy_mj")
+MOST_TICKS = 5
+PRESETS = "published presets (cost alone)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Quality against one cost: ``front`` marks the rows of the frame that no other beats in both."""
+
+    cost: Objective
+    quality: Objective
+    front: tuple[bool, ...]
+    x: Axis
+    y: Axis
+
+
+def quality_of(objectives: Sequence[Objective]) -> Objective | None:
+    """The first objective to maximise."""
+    return next((one for one in objectives if one.direction == "maximize"), None)
+
+
+def pairs(frame: pd.DataFrame, quality: Objective, references: pd.DataFrame) -> list[Pair]:
+    """Each cost that the complete trials have, with the front of quality against it.
+
+    Args:
+        frame: a :func:`reports.frames.trial_frame`.
+        quality: what is better when larger.
+        references: a :func:`reports.frames.preset_references`.
+    """
+    found = []
+    complete = (frame["state"] == "complete").to_numpy()
+    for cost in (OBJECTIVES[name] for name in COSTS if name in frame):
+        values = frame[[cost.name, quality.name]].to_numpy(dtype=float).copy()
+        values[~complete] = np.nan
+        values[~np.isfinite(values).all(axis=1)] = np.nan
+        if np.isnan(values).all():
+            continue
+        front = non_dominated(minimised(values, [cost.direction, quality.direction]))
+        near = reachable(references, frame, cost)
+        costs = [*values[:, 0], *near.get(cost.name, [])]
+        axes = [
+            make_axis(one, numbers, frame[f"{one.name}_origin"], margins=(0.06, 0.08))
+            for one, numbers in ((cost, costs), (quality, values[:, 1]))
+        ]
+        found.append(Pair(cost=cost, quality=quality, front=tuple(front.tolist()), x=axes[0], y=axes[1]))
+    return found
+
+
+def tradeoffs_figure(
+    frame: pd.DataFrame, found: Sequence[Pair], references: pd.DataFrame, *, title: str
+) -> go.Figure:
+    """One panel a cost, two beside each other: trials by unit, the pair's front, published presets as ticks below."""
+    if not found:
+        return remark(dressed(go.Figure(), title), "no complete trial has both a quality and a cost")
+    columns = min(2, len(found))
+    figure = make_subplots(
+        rows=-(-len(found) // columns), cols=columns, horizontal_spacing=0.1, vertical_spacing=0.16
+    )
+    complete = frame["state"] == "complete"
+    for index, pair in enumerate(found):
+        place = {"row": index // columns + 1, "col": index % columns + 1}
+        front = np.array(pair.front)
+        line = frame[front].sort_values(pair.cost.name)
+        figure.add_trace(
+            go.Scatter(
+                x=line[pair.cost.name], y=line[pair.quality.name], mode="lines", showlegend=False,
+                hoverinfo="skip", line={**FRONT_LINE, "shape": "hv"},
+            ),
+            **place,
+        )  # fmt: skip
+        for unit, group in by_unit(frame[complete].assign(best=front[complete])):
+            look = unit_style(unit)
+            open_ones = predicted(group, [pair.cost, pair.quality])
+            figure.add_trace(
+                go.Scatter(
+                    x=group[pair.cost.name], y=group[pair.quality.name], mode="markers", legendgroup=unit,
+                    name=unit, showlegend=False, text=group["label"],
+                    hovertemplate="trial %{text}: %{x:.4s}, %{y:.4g}<extra></extra>",
+                    marker={
+                        "color": look.colour, "symbol": np.where(open_ones, f"{look.symbol}-open", look.symbol),
+                        "size": np.where(group["best"], 11, 7),
+                        "opacity": np.where(group["best"], 1.0, 0.5),
+                        "line": {"color": dark_edge(look.colour), "width": np.where(group["best"], 1.4, 0.5)},
+                    },
+                ),
+                **place,
+            )  # fmt: skip
+        near = reachable(references, frame, pair.cost)
+        if len(near):
+            figure.add_trace(
+                go.Scatter(
+                    x=near[pair.cost.name], y=[pair.y.low] * len(near), mode="markers", showlegend=False,
+                    legendgroup=PRESETS, text=near["name"], hovertemplate="%{text}: %{x:.4s}<extra></extra>",
+                    marker={"symbol": "line-ns-open", "size": 12, "color": INK, "line": {"width": 1.4}},
+                    cliponaxis=False,
+                ),
+                **place,
+            )  # fmt: skip
+        small = {"size": 12}
+        figure.update_xaxes(**_thinned(pair.x), title={"text": pair.x.title, "font": small}, **place)
+        figure.update_yaxes(**_thinned(pair.y), title={"text": pair.y.title, "font": small}, **place)
+    marks = {"Pareto front of the pair": {"line": FRONT_LINE}}
+    if any(predicted(frame[complete], [pair.cost, pair.quality]).any() for pair in found):
+        marks["predicted (hollow)"] = {"marker": HOLLOW}
+    if len(references):
+        marks[PRESETS] = {"marker": {**DIAMOND, "symbol": "line-ns-open", "color": INK}}
+    figure.add_traces(legend_traces(go.Scatter, frame[complete], marks))
+    return dressed(
+        figure, title, "every complete trial; the line joins what no other trial beats in both numbers"
+    )
+
+
+def _thinned(axis: Axis) -> dict[str, Any]:
+    """The axis' layout with half its ticks where a small panel has no room for all."""
+    layout = axis.layout()
+    if len(layout.get("tickvals", ())) > MOST_TICKS:
+        layout |= {key: layout[key][::2] for key in ("tickvals", "ticktext")}
+    return layout

@@ -1,0 +1,67 @@
+"""Field importance as bars with their doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from analysis.importance import Importance, importance
+from analysis.records import Objective
+from reports.figures.looks import dressed, remark
+from reports.style import INK, OKABE_ITO
+
+_NOT_SEARCHED = ("spec.version", "spec.task", "spec.classes")
+SHOWN = 12
+HOW = "loss of R² on unseen networks when the field is shuffled; line: 95 % over five folds; random forest"
+
+
+def field_importance(frame: pd.DataFrame, objective: Objective) -> Importance:
+    """What mattered for an objective over the complete, distinct networks of a :func:`reports.frames.trial_frame`.
+
+    Networks trained with several seeds count once, with their mean.
+    """
+    done = frame[(frame["state"] == "complete") & frame["arch_id"].notna() & frame[objective.name].notna()]
+    means = done.groupby("arch_id", sort=False)[objective.name].mean()
+    first = done.drop_duplicates("arch_id").set_index("arch_id").loc[means.index]
+    fields = [c for c in frame.columns if c.startswith("spec.") and c not in _NOT_SEARCHED]
+    columns = {column.removeprefix("spec."): first[column].tolist() for column in fields}
+    return importance(objective.name, columns, means.tolist())
+
+
+def importance_figure(found: Sequence[Importance], titles: Sequence[str], *, title: str) -> go.Figure:
+    """Bars of each number's heaviest fields; a line where nothing can be said.
+
+    Args:
+        found: one or more, drawn beside each other in the same order of fields.
+        titles: of the numbers.
+        title: first line.
+    """
+    figure = go.Figure()
+    known = [(one, name) for one, name in zip(found, titles, strict=True) if one.fields]
+    if not known:
+        return remark(dressed(figure, title), "; ".join(dict.fromkeys(one.reason or "" for one in found)))
+    order = [weight.field for weight in known[0][0].fields][:SHOWN][::-1]
+    colours = [OKABE_ITO[name] for name in ("blue", "orange", "green", "purple")]
+    patterns = ["", "/", ".", "x"]
+    for index, (one, name) in enumerate(known):
+        by_field = {weight.field: weight for weight in one.fields}
+        rows = [by_field[field] for field in order if field in by_field]
+        means = [row.mean for row in rows]
+        figure.add_trace(
+            go.Bar(
+                y=[row.field for row in rows], x=means, orientation="h",
+                name=f"{name} (R² {one.explained:.2f}, {one.networks} networks)",
+                marker={"color": colours[index % 4], "pattern": {"shape": patterns[index % 4]}},
+                error_x={
+                    "array": [row.high - row.mean for row in rows], "arrayminus": [row.mean - row.low for row in rows],
+                    "symmetric": False, "color": INK, "thickness": 1.2,
+                },
+            )
+        )  # fmt: skip
+    figure.update_xaxes(title="importance (loss of R²)", rangemode="tozero")
+    figure = dressed(figure, title, HOW)
+    return figure.update_layout(
+        margin={"l": 170, "t": 132}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+    )

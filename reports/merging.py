@@ -1,0 +1,110 @@
+"""Several run folders as one study: the same objectives, task and data, or refused with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from analysis.records import StudyRecord, TrialRecord
+from analysis.runs import TRIALS_FOLDER, read_run
+from archspace.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """One study out of one or more run folders.
+
+    Attributes:
+        study: its labels are ``NAME/label`` where there are several runs.
+        folders: the folder of each trial by label.
+        runs: the run folders by the name that labels begin with.
+        notes: what differs between the runs and is to be told.
+    """
+
+    study: StudyRecord
+    folders: Mapping[str, Path]
+    runs: Mapping[str, Path]
+    notes: tuple[str, ...] = ()
+
+
+def merge_runs(folders: Sequence[Path]) -> Merged:
+    """Read one or more run folders as one study.
+
+    Raises:
+        InputError: a folder is no readable run (:func:`analysis.runs.read_run`) or given twice, or two runs have other
+            objectives, another task or other data; the message names both and the difference.
+    """
+    places = [folder.resolve() for folder in folders]
+    for place, folder in zip(places, folders, strict=True):
+        if places.count(place) > 1:
+            raise InputError(f"{folder}: the same run folder is given twice")
+    studies = [read_run(folder) for folder in folders]
+    for folder, study in zip(folders[1:], studies[1:], strict=True):
+        _check_alike(folders[0], studies[0], folder, study)
+    names = _names(folders, studies)
+    runs = dict(zip(names, folders, strict=True))
+    if len(studies) == 1:
+        found = {trial.label: folders[0] / TRIALS_FOLDER / trial.label for trial in studies[0].trials}
+        return Merged(study=studies[0], folders=found, runs=runs)
+    trials: list[TrialRecord] = []
+    found = {}
+    for name, folder, study in zip(names, folders, studies, strict=True):
+        for trial in study.trials:
+            original = None if trial.duplicate_of is None else f"{name}/{trial.duplicate_of}"
+            trials.append(replace(trial, label=f"{name}/{trial.label}", duplicate_of=original))
+            found[trials[-1].label] = folder / TRIALS_FOLDER / trial.label
+    merged = replace(studies[0], name=" + ".join(names), trials=tuple(trials))
+    return Merged(study=merged, folders=found, runs=runs, notes=tuple(_differences(names, studies)))
+
+
+def _names(folders: Sequence[Path], studies: Sequence[StudyRecord]) -> list[str]:
+    """A name of its own for each run: the study's, else with the folder's, else with a number."""
+    names = [study.name for study in studies]
+    if len(set(names)) < len(names):
+        names = [folder.resolve().name for folder in folders]
+    if len(set(names)) < len(names):
+        names = [f"{name}-{place}" for place, name in enumerate(names, start=1)]
+    return names
+
+
+def _check_alike(first: Path, a: StudyRecord, second: Path, b: StudyRecord) -> None:
+    """Refuse runs whose numbers do not mean the same."""
+    sides = [{o.name for o in study.objectives} for study in (a, b)]
+    if sides[0] != sides[1]:
+        _refuse(first, second, "objectives", *(", ".join(sorted(side)) for side in sides))
+    if a.config.get("task") != b.config.get("task"):
+        _refuse(first, second, "task", a.config.get("task"), b.config.get("task"))
+    data = [_data(study.config) for study in (a, b)]
+    for key in sorted(data[0].keys() | data[1].keys()):
+        if data[0].get(key) != data[1].get(key):
+            _refuse(first, second, f"data.{key}", data[0].get(key), data[1].get(key))
+
+
+def _refuse(first: Path, second: Path, field: str, there: object, here: object) -> None:
+    raise InputError(f"{second}: cannot be merged with {first}: {field}: {here} here, {there} there")
+
+
+def _data(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of a study without where its files lay."""
+    return {key: value for key, value in (config.get("data") or {}).items() if key != "root"}
+
+
+def _differences(names: Sequence[str], studies: Sequence[StudyRecord]) -> list[str]:
+    """Settings of training, measuring and limits that differ, a line each."""
+    lines = []
+    for part in ("training", "latency", "measure", "constraints", "device"):
+        flat = [_flat(study.config.get(part), part) for study in studies]
+        for key in dict.fromkeys(key for one in flat for key in one):
+            values = [one.get(key) for one in flat]
+            if any(value != values[0] for value in values):
+                told = "; ".join(f"{name}: {value}" for name, value in zip(names, values, strict=True))
+                lines.append(f"the runs differ in {key} ({told})")
+    return lines
+
+
+def _flat(value: object, name: str) -> dict[str, object]:
+    if not isinstance(value, Mapping):
+        return {name: value}
+    return {key: one for part, inner in value.items() for key, one in _flat(inner, f"{name}.{part}").items()}

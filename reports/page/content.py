@@ -1,0 +1,208 @@
+"""What the page of a study says, as typed data: computed here, only rendered elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.importance import Importance
+from analysis.records import OBJECTIVES, Objective, StudyRecord, TrialRecord
+from analysis.runs import STUDY_FILE
+from analysis.show import Row, rows
+from archspace.errors import InputError
+from archspace.spec import ArchSpec
+from reports.figures.learning import Curves, learning_curves
+from reports.figures.parallel import Coordinate, coordinates
+from reports.figures.progress import Progress, progress
+from reports.figures.seeds import Spread, seed_spreads
+from reports.figures.tradeoffs import Pair, pairs, quality_of
+from reports.figures.weights import field_importance
+from reports.frames import preset_references, trial_frame
+from reports.merging import Merged
+from reports.page.origins import how_taken, versions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A number of the chosen network: raw, with origin, how it was taken, and what a second measurement said."""
+
+    name: str
+    title: str
+    value: float
+    unit: str
+    origin: str
+    how: str
+    again: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The network that the page draws: the knee of the front, or the best where there is one objective.
+
+    Attributes:
+        label: of its trial.
+        word: ``knee`` or ``best``.
+        layers: the lines of ``archspace show``; empty where ``unseen`` says why.
+    """
+
+    label: str
+    word: str
+    name: str
+    given: str | None
+    arch_id: str | None
+    numbers: tuple[Number, ...]
+    layers: tuple[Row, ...]
+    input_size: tuple[int, ...]
+    unseen: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Everything on the page.
+
+    Attributes:
+        frame: of :func:`reports.frames.trial_frame`.
+        numbers: the objectives and further numbers that trials have, as columns of ``frame``.
+        quality: the objective that comparisons are about, if one is to be maximised.
+        commands: (what for, command).
+        made_with: versions and the like as recorded, (name, value).
+    """
+
+    merged: Merged
+    frame: pd.DataFrame
+    numbers: tuple[Objective, ...]
+    quality: Objective | None
+    chosen: Chosen | None
+    references: pd.DataFrame
+    progress: Progress | None
+    weights: tuple[Importance, ...]
+    coordinates: tuple[Coordinate, ...]
+    curves: Curves
+    spreads: tuple[Spread, ...]
+    pairs: tuple[Pair, ...]
+    commands: tuple[tuple[str, str], ...]
+    made_with: tuple[tuple[str, str], ...]
+
+    @property
+    def study(self) -> StudyRecord:
+        """The study as read."""
+        return self.merged.study
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """The study's."""
+        return self.merged.study.objectives
+
+
+def content_of(merged: Merged) -> Content:
+    """Compute the page of a study; nothing is rendered.
+
+    Works for a study of any number of objectives, with failed trials alone, and for one that is still running.
+    """
+    study = merged.study
+    frame = trial_frame(study)
+    numbers = _numbers(frame, study.objectives)
+    quality = quality_of(study.objectives) or quality_of(numbers)
+    references = preset_references(study)
+    chosen = _chosen(merged, frame)
+    return Content(
+        merged=merged, frame=frame, numbers=numbers, quality=quality,
+        chosen=chosen,
+        references=references,
+        progress=progress(frame, study.objectives),
+        weights=tuple(field_importance(frame, one) for one in study.objectives),
+        coordinates=tuple(coordinates(frame, study.objectives)),
+        curves=learning_curves(frame, merged.folders),
+        spreads=tuple(seed_spreads(frame, quality or study.objectives[0], _trainings(merged, frame))),
+        pairs=tuple(pairs(frame, quality, references)) if quality else (),
+        commands=tuple(_commands(merged, chosen)),
+        made_with=tuple(versions(study).items()),
+    )  # fmt: skip
+
+
+def _trainings(merged: Merged, frame: pd.DataFrame) -> list[str] | None:
+    """The run of each row where runs differ, so that results of different trainings are not one spread."""
+    return [str(merged.folders[label].parents[1]) for label in frame["label"]] if merged.notes else None
+
+
+def numbers_known(frame: pd.DataFrame) -> list[str]:
+    """Names of the columns that hold numbers of trials with an origin."""
+    return [column.removesuffix("_origin") for column in frame.columns if column.endswith("_origin")]
+
+
+def _numbers(frame: pd.DataFrame, objectives: Sequence[Objective]) -> tuple[Objective, ...]:
+    """The objectives, then what else is known of some trial; a number of no known kind has no unit."""
+    names = dict.fromkeys([*(o.name for o in objectives), *numbers_known(frame)])
+    found = (OBJECTIVES.get(name) or Objective(name, "", "minimize", name) for name in names)
+    return tuple(one for one in found if one in objectives or np.isfinite(frame[one.name]).any())
+
+
+def _chosen(merged: Merged, frame: pd.DataFrame) -> Chosen | None:
+    """The trial that the frame marks as knee."""
+    labels = frame.loc[frame["knee"], "label"].tolist()
+    if not labels:
+        return None
+    trial = next(one for one in merged.study.trials if one.label == labels[0])
+    spec, layers, unseen = _drawn(trial)
+    return Chosen(
+        label=trial.label, word="knee" if len(merged.study.objectives) > 1 else "best",
+        name=spec.label if spec else str((trial.spec or {}).get("network", "unknown network")),
+        given=trial.given, arch_id=trial.arch_id, numbers=tuple(_number(trial, name) for name in _all_names(trial)),
+        layers=layers, input_size=spec.input_size if spec else (), unseen=unseen,
+    )  # fmt: skip
+
+
+def _drawn(trial: TrialRecord) -> tuple[ArchSpec | None, tuple[Row, ...], str | None]:
+    """The network's spec and lines, or why they cannot be shown."""
+    if trial.spec is None:
+        return None, (), "the trial's record holds no spec"
+    try:
+        spec = ArchSpec.from_dict(trial.spec)
+        return spec, tuple(rows(spec)), None
+    except InputError as error:
+        return None, (), f"this archspace cannot plan its spec: {error}"
+
+
+def _all_names(trial: TrialRecord) -> list[str]:
+    return list(dict.fromkeys([*trial.values, *trial.measurements]))
+
+
+def _number(trial: TrialRecord, name: str) -> Number:
+    taken = trial.measurements.get(name)
+    known = OBJECTIVES.get(name)
+    again = trial.again.get(name)
+    value = trial.values.get(name, taken.value if taken else float("nan"))
+    return Number(
+        name=name, title=known.title if known else name, value=float(value),
+        unit=known.unit if known else (taken.unit if taken else ""),
+        origin=taken.origin if taken else "origin unknown", how=how_taken(taken) if taken else "",
+        again=None if again is None else again.value,
+    )  # fmt: skip
+
+
+def _commands(merged: Merged, chosen: Chosen | None) -> list[tuple[str, str]]:
+    """How to do it again and go on, for people who copy a line into a terminal."""
+    found = []
+    data = " --data DATA" if (merged.study.config.get("data") or {}).get("root") is not None else ""
+    for name, run in merged.runs.items():
+        folder, copy = shlex.quote(str(run)), shlex.quote(f"{run}-again")
+        study, at = shlex.quote(str(run / STUDY_FILE)), f" ({name})" if len(merged.runs) > 1 else ""
+        found += [
+            (f"Search again{at}", f"archspace search {study}{data} --out {copy}"),
+            (f"Go on with the study{at}", f"archspace search {folder}{data}"),
+            (f"The front as table and plot{at}", f"archspace pareto {folder}"),
+        ]
+    if chosen is not None:
+        run = merged.folders[chosen.label].parents[1]
+        label = merged.folders[chosen.label].name
+        one, trial = shlex.quote(str(run)), shlex.quote(f"{run}:{label}")
+        found += [
+            ("Export the chosen network", f"archspace export {one} --pick {shlex.quote(label)}"),
+            ("Its layers", f"archspace show {trial}"),
+        ]
+    every = " ".join(shlex.quote(str(run)) for run in merged.runs.values())
+    return [*found, ("This page again", f"archspace report {every}")]

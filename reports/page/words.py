@@ -1,0 +1,266 @@
+"""What a study asked and found, in plain sentences with their numbers. Plain text: whoever renders it escapes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.records import Objective
+from reports.figures.seeds import NO_SEEDS
+from reports.frames import front_frame
+from reports.page.content import Content
+from reports.style import si_number
+
+_SHORT = {
+    "accuracy": "top-1 accuracy", "miou": "mIoU", "map": "mean average precision", "macs": "MACs",
+    "params": "parameters", "latency_ms": "latency", "power_w": "power", "energy_mj": "energy",
+    "memory": "activation memory",
+}  # fmt: skip
+
+LATE = 0.2
+"""The front still grew if it gained in this last share of the trials."""
+
+
+def asked(content: Content) -> list[tuple[str, str]]:
+    """What was asked: (name, value), in the order of a study file."""
+    config = content.study.config
+    data = config.get("data") or {}
+    size = " × ".join(str(side) for side in data.get("input_size") or ())
+    goals = [f"{_way(o)} {short(o)}" for o in content.objectives]
+    limits = [_limit(name, bounds) for name, bounds in (config.get("constraints") or {}).items()]
+    space = config.get("space") or {}
+    free = [f"{field}: {_choices(value)}" for field, value in space.items() if isinstance(value, Mapping)]
+    training = config.get("training") or {}
+    budget = [
+        f"{training[key]} {word}"
+        for key, word in (("epochs", "epochs"), ("batch", "a batch"))
+        if training.get(key)
+    ]
+    sampler = config.get("sampler")
+    facts = [
+        ("Goal", "; ".join(goals)),
+        ("Task and data", ", ".join(str(v) for v in (config.get("task"), data.get("layout"), size) if v)),
+        ("Limits", "; ".join(filter(None, limits))),
+        ("Free fields", "; ".join(free)),
+        ("Given networks", ", ".join(_given(config.get("given")))),
+        ("Training of a trial", ", ".join(budget)),
+        ("Sampler", str(sampler.get("name", "")) if isinstance(sampler, Mapping) else str(sampler or "")),
+        ("Trials, seed", ", ".join(str(config[key]) for key in ("trials", "seed") if config.get(key) is not None)),
+        ("Notes", str(config.get("notes") or "")),
+    ]  # fmt: skip
+    return [(name, value) for name, value in facts if value]
+
+
+def found(content: Content) -> list[str]:
+    """What was found: sentences, the most important first."""
+    sentences = [_ended(content)]
+    front = front_frame(content.frame, content.objectives)
+    if front.empty:
+        return [*sentences, *_reasons(content.frame), *content.merged.notes]
+    sentences += _front(content, front) if len(content.objectives) > 1 else _ranking(content)
+    sentences += _against_given(content)
+    sentences += _growth(content)
+    sentences += _doubt(content)
+    return [*sentences, *(f"Mind that {note}." for note in content.merged.notes)]
+
+
+def short(one: Objective) -> str:
+    """An objective's name inside a sentence."""
+    return _SHORT.get(one.name, one.title)
+
+
+def state_of(content: Content) -> str | None:
+    """That the study is not over, if it is not."""
+    wanted = content.study.config.get("trials")
+    sampled = int(content.frame["given"].isna().sum())
+    if not isinstance(wanted, int) or len(content.merged.runs) > 1 or sampled >= wanted:
+        return None
+    return f"The study is not over: {sampled} of {wanted} trials have ended."
+
+
+def values_text(row: Mapping[Any, Any], objectives: tuple[Objective, ...]) -> str:
+    """Every objective of a trial: ``61.24 %, 12.3 M MACs``, with what a second measurement said."""
+    texts = []
+    for one in objectives:
+        text = si_number(float(row[one.name]), one.unit)
+        again = row.get(f"{one.name}_again")
+        if again is not None and np.isfinite(again):
+            text += f" (again {si_number(float(again), one.unit)})"
+        texts.append(text)
+    return ", ".join(texts)
+
+
+def _ended(content: Content) -> str:
+    frame = content.frame
+    states = frame["state"].value_counts()
+    copies = int(frame["duplicate_of"].notna().sum())
+    words = {
+        "complete": "completed",
+        "infeasible": "ruled out by a limit before training",
+        "failed": "failed",
+    }
+    parts = [f"{states[state]} {word}" for state, word in words.items() if state in states]
+    every = "The one trial" if len(frame) == 1 else f"All {len(frame):,} trials"
+    text = (
+        f"{every} {parts[0].split(' ', 1)[1]}."
+        if len(parts) == 1
+        else f"Of {len(frame):,} trials, {_joined(parts)}."
+    )
+    return text + (
+        f" {_many(copies, 'trial')} repeated an earlier network and took its numbers." if copies else ""
+    )
+
+
+def _front(content: Content, front: pd.DataFrame) -> list[str]:
+    names = _joined([short(o) for o in content.objectives])
+    sentences = [
+        f"{_many(len(front), 'network')} {'is' if len(front) == 1 else 'are'} on the Pareto front of {names}: "
+        "no other trial is at least as good in all of them and better in one."
+    ]
+    if len(front) > 1:
+        ends = [values_text(row, content.objectives) for row in front.iloc[[0, -1]].to_dict("records")]
+        sentences.append(f"The front reaches from {ends[0]} to {ends[1]}.")
+    knee = content.frame[content.frame["knee"]].iloc[0].to_dict()
+    sentences.append(
+        f"At its knee, where more of one costs most of another, is trial {knee['label']} ({knee['unit']}): "
+        f"{values_text(knee, content.objectives)}.{_against_best(content, knee)}"
+    )
+    return sentences
+
+
+def _against_best(content: Content, knee: Mapping[Any, Any]) -> str:
+    """What the knee gives up against the best in quality, and what it saves."""
+    quality = content.quality
+    costs = [o for o in content.objectives if o.direction == "minimize"]
+    if quality is None or quality not in content.objectives or not costs:
+        return ""
+    done = content.frame[content.frame["on_front"]]
+    best = done.sort_values(quality.name, ascending=False, kind="stable").iloc[0].to_dict()
+    cost = costs[0]
+    if best["label"] == knee["label"] or not knee[cost.name]:
+        return " It is also the best in quality."
+    lost = float(best[quality.name] - knee[quality.name])
+    times = float(best[cost.name] / knee[cost.name])
+    return (
+        f" That is {_points(lost, quality)} below the best ({si_number(best[quality.name], quality.unit)}, trial "
+        f"{best['label']}), which takes {times:.3g} times the {short(cost)}."
+    )
+
+
+def _ranking(content: Content) -> list[str]:
+    one = content.objectives[0]
+    done = content.frame[content.frame["rank"].notna()].sort_values("rank")
+    best = done.iloc[0]
+    middle = float(done[one.name].median())
+    return [
+        f"The study has one objective, so its trials are ranked by {short(one)}: the best is trial {best['label']} "
+        f"({best['unit']}) with {si_number(float(best[one.name]), one.unit)}; "
+        f"the median of {_many(len(done), 'trial')} is {si_number(middle, one.unit)}."
+    ]
+
+
+def _against_given(content: Content) -> list[str]:
+    """The best sampled network against each given one in quality, at no more of the first cost."""
+    quality, frame = content.quality, content.frame
+    if quality is None:
+        return []
+    cost = next((o for o in content.objectives if o.direction == "minimize"), None)
+    done = frame[(frame["state"] == "complete") & np.isfinite(frame[quality.name])]
+    sentences = []
+    named = done[done["given"].notna()].sort_values(quality.name, ascending=False, kind="stable")
+    for given in named.drop_duplicates("given").to_dict("records"):
+        rivals = done[done["given"].isna()]
+        if cost is not None:
+            rivals = rivals[rivals[cost.name] <= given[cost.name]]
+        if rivals.empty:
+            continue
+        best = rivals.sort_values(quality.name, ascending=False, kind="stable").iloc[0].to_dict()
+        gain = float(best[quality.name] - given[quality.name])
+        way = "above" if gain >= 0 else "below"
+        bound = f" that takes no more {short(cost)}" if cost else ""
+        sentences.append(
+            f"The best network found{bound} than the given {given['given']} is trial {best['label']}, "
+            f"{_points(abs(gain), quality)} {way} it ({si_number(best[quality.name], quality.unit)} against "
+            f"{si_number(given[quality.name], quality.unit)})."
+        )
+    return sentences[:4]
+
+
+def _growth(content: Content) -> list[str]:
+    grown = content.progress
+    if grown is None or grown.total < 5:
+        return []
+    text = f"The front moved last with trial {grown.last} of {grown.total} to end"
+    if grown.last > (1 - LATE) * grown.total:
+        return [f"{text}: it was still growing, so more trials may find better networks."]
+    return [f"{text}, so it has stood still for {_many(grown.total - grown.last, 'trial')}."]
+
+
+def _doubt(content: Content) -> list[str]:
+    quality = content.quality or content.objectives[0]
+    if not content.spreads:
+        return [f"How sure: {NO_SEEDS}; small differences may be chance."]
+    widest = max(one.deviation for one in content.spreads)
+    return [
+        f"How sure: {_many(len(content.spreads), 'network')} trained with several seeds vary by a standard deviation "
+        f"of up to {_points(widest, quality)}; smaller differences may be chance."
+    ]
+
+
+def _reasons(frame: pd.DataFrame) -> list[str]:
+    """Why trials ended without a result, the most frequent reason first."""
+    lines = ["No trial has every objective, so there is no front and no network to choose."]
+    for reason, count in frame["reason"].dropna().astype(str).value_counts().head(5).items():
+        lines.append(f"{_many(int(count), 'trial')}: {reason}")
+    return lines
+
+
+def _way(one: Objective) -> str:
+    return "largest" if one.direction == "maximize" else "least"
+
+
+def _limit(name: str, bounds: object) -> str:
+    from analysis.records import OBJECTIVES
+
+    unit = OBJECTIVES[name].unit if name in OBJECTIVES else ""
+    if not isinstance(bounds, Mapping):
+        return ""
+    words = {"max": "at most", "min": "at least"}
+    parts = [
+        f"{words[key]} {si_number(float(value), unit)}"
+        for key, value in bounds.items()
+        if key in words and isinstance(value, int | float)
+    ]
+    return f"{name} {' and '.join(parts)}" if parts else ""
+
+
+def _choices(value: Mapping[str, Any]) -> str:
+    if isinstance(value.get("choices"), list):
+        return ", ".join(
+            {True: "yes", False: "no"}.get(one, str(one)) if isinstance(one, bool) else str(one)
+            for one in value["choices"]
+        )
+    text = f"{value.get('low')} to {value.get('high')}"
+    text += f" by {value['step']}" if value.get("step") else ""
+    return text + (" a level" if value.get("per_level") else "")
+
+
+def _given(entries: object) -> list[str]:
+    if not isinstance(entries, list):
+        return []
+    return [entry if isinstance(entry, str) else str(entry) for entry in entries]
+
+
+def _points(value: float, quality: Objective) -> str:
+    return f"{value:.2f} points" if quality.unit == "%" else si_number(value, quality.unit)
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def _joined(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,168 @@
+"""The study's figures: what is computed for them, and that what cannot be drawn says why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import t
+
+from analysis.images import find_browser, write_picture
+from analysis.pareto import hypervolume, minimised
+from analysis.records import objective
+from reports.figures.learning import MOST, learning_curves
+from reports.figures.parallel import coordinates
+from reports.figures.progress import progress, progress_figure
+from reports.figures.seeds import NO_SEEDS, seed_spreads, seeds_figure
+from reports.figures.tradeoffs import pairs
+from reports.figures.writing import study_figures
+from reports.frames import preset_references, trial_frame
+from reports.merging import merge_runs
+from reports.page.content import content_of
+from tests.reports.runs import realistic_study, spec, study_of, trial, write_run
+
+MACS, MIOU = objective("macs"), objective("miou")
+HISTORY = "epoch,train_loss,lr,val_metric,seconds,images,waiting,stage\n"
+
+
+class TestProgress:
+    def test_volume_is_the_boxes_share_at_every_improvement(self) -> None:
+        study = study_of(
+            trial("0", 0, {"macs": 200.0, "miou": 50.0}, finished="2025-01-01T00:03:00Z"),
+            trial("1", 1, {"macs": 100.0, "miou": 40.0}, finished="2025-01-01T00:01:00Z"),
+            trial("2", 2, {"macs": 200.0, "miou": 45.0}, finished="2025-01-01T00:02:00Z"),
+            trial("3", 3, {"macs": 200.0, "miou": 45.0}, finished="2025-01-01T00:04:00Z"),
+        )
+        found = progress(trial_frame(study), [MACS, MIOU])
+        assert found is not None
+        # The order is that of ending: 1, 2, 0, 3. Ranges: 100 MACs and 10 points, so the reference is 210 and 39.
+        assert found.reference == pytest.approx({"macs": 210.0, "miou": 39.0})
+        assert found.trials == (1, 2, 3) and found.last == 3 and found.total == 4
+        boxes = [110 * 1, 110 * 1 + 10 * 5, 110 * 1 + 10 * 10]
+        assert found.shares == pytest.approx([box / (110 * 11) for box in boxes])
+        assert "macs 210 MACs, miou 39.00 %" in progress_figure(found, title="x").layout.title.subtitle.text
+
+    @pytest.mark.parametrize("names", [("macs", "miou"), ("macs", "params", "miou")])
+    def test_grows_and_ends_at_the_hypervolume_of_all(self, names: tuple[str, ...]) -> None:
+        frame = trial_frame(realistic_study(300, objectives=names))
+        goals = [objective(name) for name in names]
+        found = progress(frame, goals)
+        assert found is not None
+        assert list(found.shares) == sorted(found.shares) and found.shares[0] > 0 and found.shares[-1] < 1
+        done = frame[frame["state"] == "complete"]
+        directions = [o.direction for o in goals]
+        points = minimised(done[list(names)].to_numpy(dtype=float), directions)
+        corner = minimised([list(found.reference.values())], directions)[0]
+        box = float(np.prod(corner - points.min(axis=0)))
+        assert found.shares[-1] == pytest.approx(hypervolume(points, corner) / box)
+
+    def test_one_trial_and_none(self) -> None:
+        one = progress(trial_frame(study_of(trial("0", 0, {"macs": 1.0, "miou": 5.0}))), [MACS, MIOU])
+        assert one is not None and all(math.isfinite(share) for share in one.shares)
+        assert progress(trial_frame(study_of(trial("0", 0, {}, state="failed"))), [MACS, MIOU]) is None
+
+
+class TestSeeds:
+    def test_interval_is_students_over_seeds_of_one_network(self) -> None:
+        values = [50.0, 52.0, 57.0]
+        trials = [
+            trial(str(i), i, {"macs": 1.0, "miou": v}, arch_id="same", seed=i) for i, v in enumerate(values)
+        ]
+        copy = trial("3", 3, {"macs": 1.0, "miou": 57.0}, arch_id="same", seed=2, duplicate_of="2")
+        alone = trial("4", 4, {"macs": 1.0, "miou": 90.0}, arch_id="alone", seed=1)
+        (found,) = seed_spreads(trial_frame(study_of(*trials, copy, alone)), MIOU)
+        reach = t.ppf(0.975, 2) * np.std(values, ddof=1) / 3**0.5
+        assert (found.low, found.high) == pytest.approx((53 - reach, 53 + reach))
+        assert found.values == (50.0, 52.0, 57.0)
+        assert len(seeds_figure([found], MIOU, title="x").data) == 2
+
+    def test_other_trainings_are_no_spread(self) -> None:
+        trials = [trial(str(i), i, {"macs": 1.0, "miou": 50.0}, arch_id="same", seed=i) for i in range(2)]
+        frame = trial_frame(study_of(*trials))
+        assert seed_spreads(frame, MIOU, ["long", "short"]) == []
+        assert NO_SEEDS in seeds_figure([], MIOU, title="x").layout.annotations[0].text
+
+
+class TestCurves:
+    def test_front_first_broken_left_out_and_capped(self, tmp_path: Path) -> None:
+        study = realistic_study(90)
+        frame = trial_frame(study)
+        run = write_run(tmp_path / "run", study)
+        folders = {one.label: run / "trials" / one.label for one in study.trials}
+        for folder in folders.values():
+            (folder / "history.csv").write_text(
+                HISTORY + "1,2.5,0.1,,3.0,100,0,1\n2,1.5,0.1,41.5,3.0,100,0,1\n"
+            )
+        broken = frame.loc[frame["on_front"], "label"].iloc[0]
+        (folders[broken] / "history.csv").write_text("not a history\n1\n")
+        found = learning_curves(frame, folders)
+        assert found.total == len(study.trials) and len(found.curves) == MOST - 1 and found.judged
+        assert broken not in [one.label for one in found.curves]
+        assert found.curves[0].on_front and (found.curves[0].epochs, found.curves[0].values) == (
+            (2,),
+            (41.5,),
+        )
+
+    def test_without_a_metric_the_loss_is_drawn(self, tmp_path: Path) -> None:
+        (tmp_path / "history.csv").write_text(HISTORY + "1,2.5,0.1,,3.0,100,0,1\n")
+        frame = trial_frame(study_of(trial("0", 0, {"macs": 1.0, "miou": 5.0})))
+        found = learning_curves(frame, {"0": tmp_path})
+        assert not found.judged and found.curves[0].values == (2.5,)
+
+
+class TestParallel:
+    def test_better_is_up_and_fields_that_do_not_vary_are_left_out(self) -> None:
+        study = study_of(
+            trial("0", 0, {"macs": 100.0, "miou": 50.0}, spec=spec("esp", 1.0, 4, [1, 2, 3])),
+            trial("1", 1, {"macs": 200.0, "miou": 60.0}, spec=spec("mixed", 2.0, 4, [1, 2, 5])),
+        )
+        axes = {axis.name: axis for axis in coordinates(trial_frame(study), [MACS, MIOU])}
+        assert list(axes) == ["unit", "width", "alphas (sum)", "macs", "miou"]
+        assert axes["macs"].places == (1.0, 0.0) and axes["miou"].places == (0.0, 1.0)
+        assert axes["alphas (sum)"].ticks[-1] == (1.0, "8")
+        assert [text for _, text in axes["unit"].ticks] == ["esp", "mixed"]
+
+    def test_a_list_of_equal_entries_is_its_one_value(self) -> None:
+        study = study_of(
+            *(trial(str(k), k, {"macs": 1.0 + k}, spec=spec("esp", 1.0, k, [1, 1, 1])) for k in (2, 4))
+        )
+        axes = {axis.name: axis for axis in coordinates(trial_frame(study), [MACS])}
+        assert axes["branches"].ticks == ((0.0, "2"), (0.5, "3"), (1.0, "4"))
+
+
+def test_each_cost_has_its_own_front() -> None:
+    study = realistic_study(60)
+    frame = trial_frame(study)
+    found = pairs(frame, MIOU, preset_references(study))
+    assert [one.cost.name for one in found] == ["macs", "params", "latency_ms"]
+    for one in found:
+        front = frame[list(one.front)].sort_values(one.cost.name)
+        assert front["miou"].is_monotonic_increasing and (front["state"] == "complete").all()
+    assert found[0].front != found[2].front
+
+
+@pytest.mark.parametrize("names", [("macs", "miou"), ("miou",), ("macs", "params", "miou")])
+def test_every_figure_of_every_kind_of_study(tmp_path: Path, names: tuple[str, ...]) -> None:
+    study = realistic_study(12, objectives=names)
+    evil = replace(study, config={**study.config, "name": "<b>&"}, name="<b>&")
+    made = content_of(merge_runs([write_run(tmp_path / "run", evil)]))
+    figures = dict(study_figures(made))
+    assert {"importance", "parallel", "tradeoffs", "learning", "seeds", "progress"} <= set(figures)
+    assert ("pareto" in figures) == (len(names) > 1)
+    assert all("&lt;b&gt;&amp;" in figure.layout.title.text for figure in figures.values())
+
+
+@pytest.mark.slow
+def test_figures_as_svg_and_pdf(tmp_path: Path) -> None:
+    if find_browser() is None:
+        pytest.skip("no Chromium on this machine")
+    made = content_of(merge_runs([write_run(tmp_path / "run", realistic_study(20))]))
+    figure = dict(study_figures(made))["tradeoffs"]
+    assert write_picture(figure, tmp_path / "a.svg") is None
+    assert write_picture(figure, tmp_path / "a.pdf") is None
+    assert (
+        "<svg" in (tmp_path / "a.svg").read_text()[:200] and (tmp_path / "a.pdf").read_bytes()[:5] == b"%PDF-"
+    )
