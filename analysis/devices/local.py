@@ -26,8 +26,12 @@ Windows = dict[str, Any]
 class LocalDevice(Device):
     """``cpu``, ``cuda`` or ``cuda:N`` of this machine."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, root: str = "/") -> None:
         """Nothing is looked at yet.
+
+        Args:
+            name: of the device.
+            root: before every path of sensors and clocks; tests give a tree of files.
 
         Raises:
             FieldError: the name is none of those.
@@ -35,7 +39,7 @@ class LocalDevice(Device):
         kind, colon, number = name.partition(":")
         if kind not in ("cpu", "cuda") or (colon and (kind == "cpu" or not number.isdigit())):
             raise FieldError("device", name, "must be cpu, cuda, cuda:N or ssh://[user@]host[:port]", "cpu")
-        self.name = name
+        self.name, self.root = name, root
         self.torch_name = "cuda:0" if name == "cuda" else name
 
     @property
@@ -232,7 +236,7 @@ class LocalDevice(Device):
         trace: Trace | None
         windows: Windows
         if isinstance(opened, OwnLoop):
-            trace, windows, loop = sampled(opened, settings, self.torch_name, missing, told)
+            trace, windows, loop = sampled(opened, settings, self.torch_name, missing, told, self.root)
             assert loop is not None
             samples, references, before, after = loop.samples_ms, [], loop.before, loop.after
             how = {**how, **loop.how}
@@ -240,12 +244,12 @@ class LocalDevice(Device):
             states: list[dict[str, Any]] = []
             timed = timed_runs(
                 opened.timed_ms, runs=settings.runs, warmup=settings.warmup, reference=reference, told=told,
-                warmed=lambda: states.append(conditions()),
+                warmed=lambda: states.append(conditions(self.root)),
             )  # fmt: skip
             samples, references = timed.samples_ms, timed.reference_ms
-            before, after = states[0], conditions()
+            before, after = states[0], conditions(self.root)
             how = {**how, "warmup": timed.warmup, "settled": timed.settled}
-            trace, windows, _ = sampled(opened, settings, self.torch_name, missing, told)
+            trace, windows, _ = sampled(opened, settings, self.torch_name, missing, told, self.root)
         return assemble(
             target, self.name, opened.version, settings, samples, references, trace, windows, before, after,
             missing, how, peak,

@@ -22,7 +22,7 @@ TOLD_S = 0.25
 
 
 def sampled(
-    opened: Opened, settings: Settings, device: str, missing: dict[str, str], told: Told
+    opened: Opened, settings: Settings, device: str, missing: dict[str, str], told: Told, root: str = "/"
 ) -> tuple[Trace | None, dict[str, Any], Loop | None]:
     """Samples power before and under a steady load of ``opened``; fills ``missing`` where no sensor can be read.
 
@@ -31,19 +31,19 @@ def sampled(
         loop of its own gave.
     """
     extra = _finders(device)
-    settle = _settle(settings, extra, missing)
+    settle = _settle(settings, extra, missing, root)
     own = isinstance(opened, OwnLoop)
     if settle is None:
-        return None, {}, _loop(opened, settings, 0.0, 0.0, told) if own else None
+        return None, {}, _loop(opened, settings, 0.0, 0.0, told, root) if own else None
     with ExitStack() as stack:
-        sampler = Sampler("/", settings.period_s, other_core(), extra)
+        sampler = Sampler(root, settings.period_s, other_core(), extra)
         stack.enter_context(sampler)
         _wait(settle + settings.idle_s, "idle power", told)
         now = time.monotonic()
         windows: dict[str, Any] = {"idle": [now - settings.idle_s, now]}
         loop = None
         if own:
-            loop = _loop(opened, settings, settle, settings.busy_s, told)
+            loop = _loop(opened, settings, settle, settings.busy_s, told, root)
             windows["busy"], windows["runs_in_busy"] = [loop.start, loop.end], loop.runs
             windows["settle_s"] = max(0.0, settle - (loop.start - loop.load_start))
         else:
@@ -67,12 +67,12 @@ def _finders(device: str) -> list[str]:
     return [f"analysis.devices.nvml:find:GPU-{torch.cuda.get_device_properties(device).uuid}"]
 
 
-def _settle(settings: Settings, extra: list[str], missing: dict[str, str]) -> float | None:
+def _settle(settings: Settings, extra: list[str], missing: dict[str, str], root: str) -> float | None:
     """Seconds that the slowest sensor needs; ``None``, with the reasons told, where power is not sampled."""
     if not settings.power:
         missing["power_w"] = missing["energy_mj"] = NO_POWER_ASKED
         return None
-    sensors, lacking = find_sensors("/", extra)
+    sensors, lacking = find_sensors(root, extra)
     settles = [sensor.settle_s for sensor in sensors]
     for sensor in sensors:
         sensor.close()
@@ -97,9 +97,9 @@ def _busy(opened: Opened, seconds: float, told: Told) -> tuple[list[float], int]
     return [start, time.monotonic()], runs
 
 
-def _loop(opened: Opened, settings: Settings, settle_s: float, busy_s: float, told: Told) -> Loop:
+def _loop(opened: Opened, settings: Settings, settle_s: float, busy_s: float, told: Told, root: str) -> Loop:
     assert isinstance(opened, OwnLoop)
-    return opened.loop(Load(settings.runs, settings.warmup, settle_s, busy_s, conditions), told)
+    return opened.loop(Load(settings.runs, settings.warmup, settle_s, busy_s, lambda: conditions(root)), told)
 
 
 def _wait(seconds: float, doing: str, told: Told) -> None:
