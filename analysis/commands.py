@@ -1,4 +1,4 @@
-"""Commands about costs: ``cost``, ``measure``, ``presets`` and ``units``. Torch is imported when one runs."""
+"""Commands about costs: ``cost``, ``presets`` and ``units``. Torch is imported when one runs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspace.errors import FieldError, InputError
+from archspace.errors import InputError
 
 if TYPE_CHECKING:
     from archspace.spec import ArchSpec
-
-DEVICES = ("cpu",)
-NO_POWER = "this version reads no power sensor of this machine; latency only"
 
 SpecArgument = Annotated[
     str,
@@ -32,12 +29,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on sta
 def register(app: typer.Typer) -> None:
     """Add this package's commands to ``app``."""
     app.command("cost", epilog="Example: archspace cost espnetv2-1.0 --set width=0.5")(cost)
-    app.command("measure", epilog="Example: archspace measure espnetv2-1.0 --device cpu --threads 1")(measure)
     app.command("presets", epilog="Example: archspace presets --json")(presets)
     app.command("units", epilog="Example: archspace units")(units)
-    from analysis import field_commands
+    from analysis import field_commands, measure_commands
 
     field_commands.register(app)
+    measure_commands.register(app)
 
 
 def cost(
@@ -65,41 +62,6 @@ def cost(
     from analysis.rendering import print_cost
 
     print_cost(report)
-
-
-def measure(
-    target: Annotated[
-        str, typer.Argument(metavar="SPEC|FILE", help="As for cost, or a .onnx file of an export.")
-    ],
-    device: Annotated[str, typer.Option("--device", help="Where to run: cpu.")] = "cpu",
-    threads: Annotated[int, typer.Option("--threads", metavar="N", help="Threads in an operator.")] = 1,
-    runs: Annotated[int, typer.Option("--runs", metavar="N", help="Timed runs.")] = 100,
-    warmup: Annotated[int, typer.Option("--warmup", metavar="N", help="Fewest untimed runs before.")] = 10,
-    batch: Annotated[int, typer.Option("--batch", metavar="N", help="Images in a run.")] = 1,
-    task: TaskOption = None,
-    classes: ClassesOption = None,
-    input_size: InputOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """How long one run of a network takes on this machine: median, spread and the conditions."""
-    if device not in DEVICES:
-        raise FieldError("device", device, "this archspace measures on the CPU of this machine", "cpu")
-    from analysis.measuring import measured, open_target
-    from archspace.specs import parse_size
-
-    size = None if input_size is None else parse_size(input_size)
-    opened = open_target(target, task=task, classes=classes, input_size=size, threads=threads)
-    latency = measured(opened, threads=threads, warmup=warmup, runs=runs, batch=batch)
-    report = {
-        "label": opened.label, "arch_id": opened.arch_id, "device": device,
-        "latency_ms": dict(latency.how), "power_w": None, "energy_mj": None, "power_reason": NO_POWER,
-    }  # fmt: skip
-    if as_json:
-        _print_json(report)
-        return
-    from analysis.rendering import print_latency
-
-    print_latency(report)
 
 
 def presets(as_json: JsonOption = False) -> None:

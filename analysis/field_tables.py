@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from analysis.rendering import _console, _table, scaled
+from analysis.rendering import console_of, scaled, table_of
 
 
 def _side(value: int | None) -> str:
@@ -16,7 +16,7 @@ def _side(value: int | None) -> str:
 
 def print_fields(report: Mapping[str, Any]) -> None:
     """Theory beside measurement, by level."""
-    console = _console()
+    console = console_of()
     console.print(escape(f"Receptive fields of {report['label']}"), style="bold")
     height, width = report["input_size"]
     weights = report["weights"] or "new (untrained)"
@@ -33,7 +33,7 @@ def print_fields(report: Mapping[str, Any]) -> None:
         "90 % area px",
         "90 % / theory",
     )
-    table = _table(("level",), columns)
+    table = table_of(("level",), columns)
     for name, row in report["levels"].items():
         theory, squares = row["theoretical_px"], row["effective_square_px"]
         share = f"{100 * squares['0.9'] / theory:.0f} %" if theory else "-"
@@ -52,9 +52,9 @@ def print_fields(report: Mapping[str, Any]) -> None:
 
 def print_token_fields(report: Mapping[str, Any]) -> None:
     """What the layers of a language model see, in theory."""
-    console = _console()
+    console = console_of()
     console.print(escape(f"Receptive fields of {report['label']}"), style="bold")
-    table = _table(("layer",), ("sees", "its convolutions see of their input"))
+    table = table_of(("layer",), ("sees", "its convolutions see of their input"))
     for name, row in report["levels"].items():
         side, window = row["theoretical_tokens"], row["window_tokens"]
         sees = "all earlier tokens" if side is None else _tokens(side)
@@ -71,7 +71,7 @@ def _tokens(count: int) -> str:
 
 def _print_caveats(report: Mapping[str, Any]) -> None:
     """What the measurement could not see."""
-    console, smallest = _console(), min(report["input_size"])
+    console, smallest = console_of(), min(report["input_size"])
     cut = [n for n, row in report["levels"].items() if (row["theoretical_px"] or 0) > smallest]
     if cut:
         console.print(
@@ -84,11 +84,11 @@ def _print_caveats(report: Mapping[str, Any]) -> None:
 
 def print_gridding(report: Mapping[str, Any]) -> None:
     """Share of holes by branch, without and with fusion."""
-    console = _console()
+    console = console_of()
     title = f"Holes inside the field of each branch's channels: {report['unit'].upper()}, K = {report['branches']}"
     console.print(title, style="bold")
     dilations = next(iter(report["fusion"].values()))["dilations"]
-    table = _table(("fusion",), (*(f"dilation {d}" for d in dilations), "mean"))
+    table = table_of(("fusion",), (*(f"dilation {d}" for d in dilations), "mean"))
     for name, row in report["fusion"].items():
         shares = (*row["holes"], row["mean_holes"])
         table.add_row(name, *(f"{100 * share:.1f} %" for share in shares))
@@ -98,7 +98,7 @@ def print_gridding(report: Mapping[str, Any]) -> None:
 
 def print_architecture(report: Mapping[str, Any]) -> None:
     """The network line by line, then its totals."""
-    console = _console()
+    console = console_of()
     height, width = report["input_size"]
     words = f"{report['label']}, {report['task']}, {report['classes']} classes"
     console.print(escape(words), style="bold")
@@ -107,7 +107,7 @@ def print_architecture(report: Mapping[str, Any]) -> None:
     console.print(f"input {size}, architecture {report['arch_id']}")
     field = "field tokens" if tokens else "field px"
     columns = ("output", "channels", "stride", "repeat", "K", "dilations", field, "params", "MACs")
-    table = _table(("level", "layer"), columns)
+    table = table_of(("level", "layer"), columns)
     previous = ""
     for row in report["rows"]:
         if previous and row["level"] != previous:

@@ -18,14 +18,16 @@ def scaled(value: float) -> str:
     return f"{value:g}"
 
 
-def _console() -> Console:
+def console_of() -> Console:
+    """A console on standard output, wide where it is no terminal."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, 160)
     return console
 
 
-def _table(left: Sequence[str], right: Sequence[str], last: Sequence[str] = ()) -> Table:
+def table_of(left: Sequence[str], right: Sequence[str], last: Sequence[str] = ()) -> Table:
+    """A table with columns to the left, to the right, and at last those that may wrap."""
     table = Table(header_style="bold")
     for name in left:
         table.add_column(name, no_wrap=True)
@@ -38,12 +40,12 @@ def _table(left: Sequence[str], right: Sequence[str], last: Sequence[str] = ()) 
 
 def print_cost(report: Mapping[str, Any]) -> None:
     """The table by level, then the counters side by side."""
-    console = _console()
+    console = console_of()
     height, width = report["input_size"]
     console.print(escape(f"{report['label']}, {report['task']}, {report['classes']} classes"), style="bold")
     console.print(f"input {height}x{width}, architecture {report['arch_id']}")
     columns = ("params", "MACs", "conv MACs", "activations MB", "size MB")
-    table = _table(("level",), columns)
+    table = table_of(("level",), columns)
     for name, level in report["levels"].items():
         table.add_row(name, *_cost_cells(level))
     table.add_section()
@@ -67,7 +69,7 @@ def _print_counters(console: Console, report: Mapping[str, Any]) -> None:
         return
     macs = report["macs"]
     console.print("\nCounters side by side", style="bold")
-    table = _table(("counter",), ("MACs", "to ours"), ("adds", "leaves out"))
+    table = table_of(("counter",), ("MACs", "to ours"), ("adds", "leaves out"))
     table.add_row("archspace (exact)", f"{macs:,}", "", "nothing", ", ".join(report["left_out"]["archspace"]))
     for name, number in (
         ("torch", report["flops_torch"] // 2),
@@ -82,41 +84,16 @@ def _print_counters(console: Console, report: Mapping[str, Any]) -> None:
     console.print(f"torch's counter says {report['flops_torch']:,} FLOPs, 2 a MAC.")
 
 
-def print_latency(report: Mapping[str, Any]) -> None:
-    """Median, spread and conditions of a measurement."""
-    console = _console()
-    how = report["latency_ms"]
-    console.print(escape(f"Latency of {report['label']}"), style="bold")
-    table = _table(("",), ("",))
-    table.show_header = False
-    height, width = how["input_size"]
-    rows = (
-        ("median", f"{how['median']:.2f} ms"),
-        ("5 % to 95 %", f"{how['p5']:.2f} to {how['p95']:.2f} ms"),
-        ("interquartile range", f"{how['iqr']:.2f} ms"),
-        ("runs", f"{how['n']} after {how['warmup']} to warm up"),
-        ("input", f"{how['batch']} x {how['channels']} x {height} x {width}, {how['precision']}"),
-        ("device", f"{how['device']}, {how['threads']} thread{'s' if how['threads'] > 1 else ''}"),
-        ("runtime", " ".join(filter(None, (how["runtime"], how["version"])))),
-    )
-    for name, value in rows:
-        table.add_row(name, escape(value))
-    console.print(table)
-    if not how["stable"]:
-        console.print("Warm-up did not become stable: something else may be running on this machine.")
-    console.print(f"Power and energy: {report['power_reason']}.")
-
-
 def print_presets(rows: Sequence[Mapping[str, Any]]) -> None:
     """The published networks."""
-    table = _table(("preset", "task", "input"), ("params", "MACs"), ("published", "source"))
+    table = table_of(("preset", "task", "input"), ("params", "MACs"), ("published", "source"))
     for row in rows:
         size = "x".join(map(str, row["input_size"]))
         table.add_row(
             row["name"], row["task"], size, scaled(row["params"]), scaled(row["macs"]),
             _published(row["published"]), row["source"],
         )  # fmt: skip
-    _console().print(table)
+    console_of().print(table)
 
 
 def _published(published: Mapping[str, Any]) -> str:
@@ -129,10 +106,10 @@ def _published(published: Mapping[str, Any]) -> str:
 def print_units(rows: Sequence[Mapping[str, Any]]) -> None:
     """The interchangeable units."""
     switches = ("dilated", "fusion", "residual", "pointwise_kernel", "inner")
-    table = _table(("unit",), ("K", *switches), ("what it is",))
+    table = table_of(("unit",), ("K", *switches), ("what it is",))
     for row in rows:
         marks = ["yes" if row[name] else "-" for name in switches]
         table.add_row(row["name"], str(row["branches"] or "-"), *marks, row["about"])
-    console = _console()
+    console = console_of()
     console.print(table)
     console.print("K is the default number of branches; yes: the field can be chosen for this unit.")

@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from archspace.errors import InputError
+from archspace.onnx_lowering import lowered
 
 if TYPE_CHECKING:
     from onnx_ir import Model
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 INPUT_NAME, OUTPUT_NAME = "image", "scores"
 TOLERANCE = 1e-4
 """Largest allowed difference to torch, as a share of the largest output."""
+
+EXPORTED = 18
+"""The oldest operator set that torch's exporter writes without a conversion; older ones are made from it."""
 
 _CHATTY = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
 
@@ -65,23 +69,35 @@ class Agreement:
         }  # fmt: skip
 
 
-def write_onnx(network: nn.Module, image: Tensor, path: Path, metadata: Mapping[str, Any]) -> None:
+def write_onnx(
+    network: nn.Module,
+    image: Tensor,
+    path: Path,
+    metadata: Mapping[str, Any],
+    *,
+    opset: int | None = None,
+    outputs: Sequence[str] = (OUTPUT_NAME,),
+) -> None:
     """Write ``network`` for inputs shaped like ``image`` to one ONNX file without traces of this machine.
 
     Args:
         network: on the CPU and in eval mode.
-        image: (1, C, H, W); the file's input ``image`` has this fixed shape.
+        image: (N, C, H, W); the file's input ``image`` has this fixed shape.
         path: the file.
         metadata: plain data for the file's metadata, each value as JSON.
+        opset: operator set, 11 to 18, for readers that know no later one (TensorRT 8.2: 13, 7.1: 11); left out, what
+            the exporter writes.
+        outputs: names of the network's outputs.
 
     Raises:
         ExportError: torch cannot express the network in ONNX.
+        InputError: the network needs something that the operator set does not have.
     """
     with _quiet(), torch.no_grad():
         try:
             program = torch.onnx.export(
-                network, (image,), dynamo=True, input_names=[INPUT_NAME], output_names=[OUTPUT_NAME],
-                verbose=False,
+                network, (image,), dynamo=True, input_names=[INPUT_NAME], output_names=list(outputs),
+                verbose=False, opset_version=None if opset is None else EXPORTED,
             )  # fmt: skip
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
             reason = str(error).strip().splitlines()[0]
@@ -90,7 +106,10 @@ def write_onnx(network: nn.Module, image: Tensor, path: Path, metadata: Mapping[
         _strip(program.model)
         for name, value in metadata.items():
             program.model.metadata_props[f"archspace.{name}"] = json.dumps(value)
-        program.save(str(path), external_data=False)
+        if opset is None:
+            program.save(str(path), external_data=False)
+        else:
+            path.write_bytes(lowered(program.model_proto, opset).SerializeToString())
 
 
 def _strip(model: Model) -> None:

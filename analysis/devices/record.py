@@ -72,7 +72,7 @@ class DeviceRecord:
         batch: inputs of a run.
         latency_ms: of a run of the batch.
         peak_memory_bytes: largest memory of the run, as ``how["memory_counts"]`` defines it.
-        power_w: by rail, and ``total``.
+        power_w: by rail, and ``total`` where the rails read feed the whole device.
         energy_mj: millijoules of one inference: mean power under load times the time of one inference in that
             window; of the whole device, and net of idle.
         missing: by quantity (``power_w``, ``energy_mj``, ``clocks``, ``temperature``), why it could not be read.
@@ -111,9 +111,10 @@ class DeviceRecord:
 
     def measurements(self) -> dict[str, Measurement]:
         """Latency, total power and energy as single numbers, those that were taken; the record rides along."""
+        total = (self.power_w or {}).get(TOTAL)
         values = {
             "latency_ms": (self.latency_ms.median, "ms"),
-            "power_w": (self.power_w[TOTAL].busy, "W") if self.power_w else None,
+            "power_w": None if total is None else (total.busy, "W"),
             "energy_mj": None if self.energy_mj is None else (self.energy_mj, "mJ"),
         }
         how = {"record": self.to_dict()}

@@ -1,11 +1,20 @@
-"""What is measured: a network of ours, or a foreign ONNX file."""
+"""What is measured: a network of ours, or a foreign ONNX file; and from what a user names to one of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from archspace.build import Network
+from archspace.errors import FieldError, InputError
+from archspace.specs import RECORD, read_spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archspace.build import Network
+
+WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,10 +24,10 @@ class Target:
     Attributes:
         label: for people.
         arch_id: ``None`` for a foreign file.
-        input_size: (H, W) in pixels.
+        input_size: (H, W) in pixels, or (T, 1) for a sequence of T tokens.
         channels: of the input.
         network: of ours.
-        onnx: a file with one input of fixed shape (1, C, H, W).
+        onnx: a file with one input of fixed shape (N, C, H, W).
     """
 
     label: str
@@ -27,3 +36,125 @@ class Target:
     channels: int
     network: Network | None = None
     onnx: Path | None = None
+
+    def example(self, batch: int = 1) -> Tensor:
+        """An input of random numbers, the same each time: (N, C, H, W), or tokens (N, T) for a language model."""
+        import torch
+
+        generator = torch.Generator().manual_seed(0)
+        if self.network is None:
+            return torch.randn(batch, self.channels, *self.input_size, generator=generator)
+        like = self.network.example(batch)
+        if like.is_floating_point():
+            return torch.randn(like.shape, generator=generator)
+        return torch.randint(0, self.network.spec.classes, like.shape, generator=generator)
+
+    def onnx_file(self, folder: Path, batch: int = 1, opset: int | None = None) -> Path:
+        """The network as an ONNX file of fixed shapes, batch norms folded; a foreign file is itself, if it fits.
+
+        Args:
+            folder: of this target alone; where a file is written, if one must be and is not there yet.
+            batch: inputs of a run.
+            opset: the latest operator set that the reader knows; TensorRT 8.2 needs 13 or less.
+
+        Raises:
+            InputError: the network is recurrent, or needs what the operator set does not have.
+            FieldError: a foreign file has another batch.
+        """
+        if self.onnx is not None:
+            return self._foreign(self.onnx, folder, batch, opset)
+        from archspace.deploy import deployed
+        from archspace.onnx_model import OUTPUT_NAME, write_onnx
+
+        assert self.network is not None
+        spec = self.network.spec
+        if spec.task == "language":
+            raise InputError(
+                f"{self.label}: is recurrent, which has no ONNX form here; use runtime torch or compile"
+            )
+        outputs = ("confidences", "locations") if spec.task == "detection" else (OUTPUT_NAME,)
+        path = folder / f"{self.arch_id or 'network'}-b{batch}-opset{opset or 'latest'}.onnx"
+        if path.exists():
+            return path
+        metadata = {"arch_id": spec.arch_id, "spec": spec.to_dict()}
+        network = deployed(self.network).cpu().float()
+        write_onnx(network, self.example(batch), path, metadata, opset=opset, outputs=outputs)
+        return path
+
+    def _foreign(self, path: Path, folder: Path, batch: int, opset: int | None) -> Path:
+        import onnx
+
+        from archspace.onnx_lowering import lowered
+
+        model = onnx.load(str(path))
+        fixed = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
+        if batch != fixed:
+            raise FieldError("batch", batch, f"{path.name} has a fixed batch", fixed)
+        if opset is None or all(known.version <= opset for known in model.opset_import if not known.domain):
+            return path
+        made = folder / f"{path.stem}-opset{opset}.onnx"
+        made.write_bytes(lowered(model, opset).SerializeToString())
+        return made
+
+
+def open_target(
+    text: str,
+    *,
+    task: str | None = None,
+    classes: int | None = None,
+    input_size: tuple[int, int] | None = None,
+) -> Target:
+    """What ``text`` names: a SPEC is built, a checkpoint, export or trained trial loaded, a .onnx file opened.
+
+    Raises:
+        InputError: nothing has that name, or an option cannot be honoured by a network that exists already.
+    """
+    path = Path(text)
+    trained = path.suffix in (".onnx", ".safetensors") or (path / WEIGHTS).is_file()
+    if trained and not path.exists():
+        raise InputError(f"{path}: no such file")
+    if trained:
+        for name, value in (("task", task), ("classes", classes)):
+            if value is not None:
+                raise FieldError(name, value, "a trained network has its own", "leave it out")
+    if path.suffix == ".onnx":
+        return _onnx(path, input_size)
+    from archspace.build import build
+    from archspace.checkpoint import load
+
+    spec = read_spec(text, task=task, classes=classes, input_size=input_size)
+    weights = path if trained else None
+    if not any((trained, task, classes, input_size)):
+        weights = _trained_trial(text)
+    network = build(spec) if weights is None else load(weights)
+    return Target(
+        label=spec.label, arch_id=spec.arch_id, input_size=spec.input_size, channels=spec.channels,
+        network=network.eval(),
+    )  # fmt: skip
+
+
+def _trained_trial(text: str) -> Path | None:
+    """The folder of a ``RUN:N`` that kept its weights."""
+    run, colon, trial = text.rpartition(":")
+    folder = (Path(run) / RECORD.format(label=trial)).parent
+    return folder if colon and (folder / WEIGHTS).is_file() else None
+
+
+def _onnx(path: Path, input_size: tuple[int, int] | None) -> Target:
+    from archspace.onnx_model import open_session
+
+    try:
+        session = open_session(path)
+    except Exception as error:  # onnxruntime has no base class for its errors
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: ONNX Runtime cannot open it: {reason}") from error
+    shape = session.get_inputs()[0].shape
+    if len(shape) != 4 or not all(isinstance(side, int) for side in shape):
+        raise InputError(f"{path}: its input has shape {shape}; must be a fixed (N, C, H, W)")
+    size = (shape[2], shape[3])
+    if input_size not in (None, size):
+        raise FieldError("input", input_size, "the file has a fixed input size", size)
+    return Target(
+        label=path.name, input_size=size, channels=shape[1], onnx=path,
+        arch_id=session.get_modelmeta().custom_metadata_map.get("archspace.arch_id", "").strip('"') or None,
+    )  # fmt: skip

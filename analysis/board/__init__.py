@@ -1,0 +1,1 @@
+"""What reads power, clocks and temperature: runs on a board and here; Python 3.6, standard library only."""

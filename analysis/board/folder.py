@@ -1,0 +1,78 @@
+"""The agent's temporary folder, what dead agents left behind, and the lock of the board."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import List, Optional
+
+PREFIX = "archspace-"
+ALIVE = "alive"
+LOCK = "archspace-board.lock"
+ABANDONED_S = 600.0
+"""Age of a folder without a mark of life from which its agent counts as dead before it could leave one."""
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that this user can still write there."""
+    found = os.statvfs(str(folder))
+    return found.f_bavail * found.f_frsize
+
+
+def board_lock() -> Optional[int]:
+    """A descriptor that holds the board's lock, shared by all its users; ``None`` while another measures.
+
+    The kernel lets go of it when the agent ends, however it ends.
+    """
+    path = Path(tempfile.gettempdir()) / LOCK
+    try:
+        # Opened for reading and without O_CREAT first: the kernel's fs.protected_regular refuses O_CREAT for another
+        # user's file in a sticky folder, and a lock needs no write access.
+        handle = os.open(str(path), os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        handle = os.open(str(path), os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.stat().st_ino == os.fstat(handle).st_ino:
+            return handle
+    except OSError:  # another holds it, or it was removed meanwhile
+        pass
+    os.close(handle)
+    return None
+
+
+def keep_alive_mark(folder: Path) -> int:
+    """Takes the lock inside ``folder`` that says an agent lives there."""
+    handle = os.open(str(folder / ALIVE), os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def sweep(but: Path) -> List[Path]:
+    """Removes what dead agents of this user left in the folder of temporary files; their paths."""
+    gone = []
+    for path in sorted(Path(tempfile.gettempdir()).glob(PREFIX + "*")):
+        try:
+            ours = path.lstat().st_uid == os.getuid() and path.is_dir() and not path.is_symlink()
+            if ours and path != but and _abandoned(path):
+                shutil.rmtree(str(path), ignore_errors=True)
+                gone.append(path)
+        except OSError:  # removed meanwhile by another
+            continue
+    return gone
+
+
+def _abandoned(folder: Path) -> bool:
+    try:
+        handle = os.open(str(folder / ALIVE), os.O_RDWR)
+    except FileNotFoundError:
+        return time.time() - folder.stat().st_mtime > ABANDONED_S
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)

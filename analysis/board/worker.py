@@ -1,0 +1,148 @@
+"""The process on the board that measures: looks at the board, runs the network, samples power meanwhile."""
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple
+
+from analysis.board import facts, ortrun, trtexec
+from analysis.board.conditions import conditions
+from analysis.board.frames import MODEL, REQUEST
+from analysis.board.running import Load, RunError
+from analysis.board.sampling import Sampler
+from analysis.board.sensors import find_sensors
+
+FORMAT = 1
+TRTEXEC_SUMMARY = "this trtexec wrote no times of single queries; its median stands for all"
+
+
+class Worker:
+    """Answers one request in ``folder``."""
+
+    def __init__(self, folder: Path, request: Dict[str, Any], out: int) -> None:
+        self.folder = folder
+        self.request = request
+        self._out = out
+        self._ends = time.monotonic() + request["timeout_s"]
+
+    def say(self, message: Dict[str, Any]) -> None:
+        """One line to the agent."""
+        data = (json.dumps(message) + "\n").encode("ascii")
+        while data:
+            data = data[os.write(self._out, data) :]
+
+    def told(self, doing: str, share: float) -> None:
+        """Tells what is being done and the share of it that is done."""
+        self.say({"doing": doing, "share": round(share, 3)})
+
+    def left(self) -> float:
+        """Seconds until the time limit."""
+        return max(0.0, float(self._ends - time.monotonic()))
+
+    def doctor(self) -> Dict[str, Any]:
+        """Everything that can be said of the board without running a network."""
+        root = self.request["root"]
+        self.told("looking at the board", 0.0)
+        sensors, missing = find_sensors(root)
+        found = facts.board(root, self.request["trtexec"], self.folder)
+        found["conditions"] = conditions(root)
+        found["sensors"] = [sensor.describe() for sensor in sensors]
+        found["missing"] = missing
+        return found
+
+    def measure(self) -> Dict[str, Any]:
+        """Latency of each run, the power trace, the windows and the conditions around the timed runs."""
+        request = self.request
+        root = request["root"]
+        sensors, missing = find_sensors(root) if request["power"] else ([], {})
+        settle_s = max([sensor.settle_s for sensor in sensors] or [0.0])
+        runner = self._runner()
+        runner.prepare(self.told, self.left)
+        busy_cores = facts.busy_cores(root)
+        sampler = Sampler(root, request["period_s"]) if sensors else None
+        if sampler is not None:
+            sampler.start()
+        try:
+            idle = self._idle(settle_s) if sampler is not None else None
+            load = Load(
+                runs=request["runs"], warmup=request["warmup"], settle_s=settle_s,
+                busy_s=request["busy_s"] if sampler is not None else 0.0, look=lambda: conditions(root),
+            )  # fmt: skip
+            timed = runner.run(load, self.told, self.left)
+        finally:
+            trace = sampler.stop() if sampler is not None else None
+        if request["power"]:
+            missing = self._power_missing(missing, trace)
+        if timed.summary_only:
+            missing["samples"] = TRTEXEC_SUMMARY
+        board = facts.board(root, request["trtexec"], self.folder, probe=False)
+        board["busy_cores_before"] = busy_cores
+        return {
+            "format": FORMAT, "runtime": runner.name, "versions": runner.versions,
+            "latency_ms": {"samples": timed.samples_ms}, "trace": None if trace is None else trace.to_dict(),
+            "windows": {
+                "idle": idle, "busy": [timed.start, timed.end], "runs_in_busy": timed.runs,
+                "settle_s": max(0.0, settle_s - (timed.start - timed.load_start)),
+            },
+            "conditions_before": timed.before, "conditions_after": timed.after, "missing": missing,
+            "board": board, "how": timed.how, "peak_memory_bytes": timed.peak_memory_bytes, "error": None,
+        }  # fmt: skip
+
+    def _power_missing(self, missing: Dict[str, str], trace: Any) -> Dict[str, str]:
+        """Why there are no watts, or fewer than there should be."""
+        if trace is None:
+            said = "; ".join("%s: %s" % item for item in sorted(missing.items()))
+            return {"power_w": said or "no power sensor was found"}
+        return {"power_w": trace.error} if trace.error else {}
+
+    def _runner(self) -> Any:
+        request = self.request
+        model = str(self.folder / MODEL)
+        if request["runtime"] in ("trtexec", None):
+            tool = trtexec.find_trtexec(request["trtexec"], request["root"])
+            if tool is not None:
+                return trtexec.Runner(tool, model, request["precision"])
+            if request["runtime"] == "trtexec":
+                raise RunError(
+                    "no trtexec on the board (looked for %s)" % trtexec.looked_for(request["trtexec"])
+                )
+        return ortrun.Runner(model, request["precision"], request["threads"])
+
+    def _idle(self, settle_s: float) -> Tuple[float, float]:
+        """Waits out the filters after the preparation, then the idle window."""
+        begin = time.monotonic()
+        start, end = begin + settle_s, begin + settle_s + self.request["idle_s"]
+        while time.monotonic() < end:
+            self.told("idle power", min(1.0, (time.monotonic() - begin) / (end - begin)))
+            time.sleep(min(0.5, max(0.0, end - time.monotonic())))
+        return start, end
+
+
+def main(folder: Path) -> int:
+    """Answers the request in ``folder`` on standard output; ends with the agent."""
+    out = os.dup(1)
+    os.dup2(2, 1)  # whatever a library prints goes to the log, not among our lines
+    threading.Thread(target=_end_with_agent, args=(folder,), daemon=True).start()
+    request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
+    worker = Worker(folder, request, out)
+    error: Optional[Dict[str, Any]] = None
+    try:
+        found = worker.doctor() if request["mode"] == "doctor" else worker.measure()
+    except RunError as failure:
+        error = {"error": str(failure), "kind": failure.kind}
+    except OSError as failure:
+        error = {"error": "%s: %s" % (failure.filename or folder, failure.strerror), "kind": "disk"}
+    worker.say(error if error is not None else {"result": found})
+    return 0
+
+
+def _end_with_agent(folder: Path) -> None:
+    """Standard input ends when the agent dies: nobody is left then to clean up but us."""
+    while os.read(0, 1):
+        pass
+    shutil.rmtree(str(folder), ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)

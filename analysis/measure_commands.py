@@ -1,0 +1,195 @@
+"""Commands that measure: ``measure`` and ``doctor``. Torch is imported when one runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from archspace.errors import FieldError, InputError, closest
+
+if TYPE_CHECKING:
+    from analysis.devices.base import Precision, Settings, Told
+    from analysis.devices.compare import Comparison
+    from analysis.devices.record import DeviceRecord
+    from analysis.devices.target import Target
+
+PRECISIONS = ("float32", "float16", "bfloat16")
+REFRESH_SECONDS = 0.5
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command("measure", epilog="Example: archspace measure espnetv2-1.0 --device cpu --compare")(measure)
+    app.command("doctor", epilog="Example: archspace doctor ssh://nvidia@tx2")(doctor)
+
+
+def measure(
+    targets: Annotated[
+        list[str], typer.Argument(metavar="SPEC|FILE...", help="As for cost, or .onnx files; one or several.")
+    ],
+    device: Annotated[
+        str, typer.Option("--device", metavar="D", help="cpu, cuda, cuda:N or ssh://[user@]host[:port].")
+    ] = "cpu",
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            "--runtime", metavar="R", help="torch, compile, cudagraph, onnxruntime, openvino, tensorrt."
+        ),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Every runtime of the device, in turns, side by side.")
+    ] = False,
+    precision: Annotated[
+        str, typer.Option("--precision", metavar="P", help="float32, float16 or bfloat16.")
+    ] = "float32",
+    threads: Annotated[int, typer.Option("--threads", metavar="N", help="Threads in an operator.")] = 1,
+    runs: Annotated[int, typer.Option("--runs", metavar="N", help="Timed runs.")] = 100,
+    warmup: Annotated[int, typer.Option("--warmup", metavar="N", help="Fewest untimed runs before.")] = 10,
+    batch: Annotated[int, typer.Option("--batch", metavar="N", help="Images (or texts) in a run.")] = 1,
+    attempts: Annotated[
+        int, typer.Option("--attempts", metavar="N", help="Most times that an unstable one is measured.")
+    ] = 3,
+    power: Annotated[
+        bool, typer.Option("--power/--no-power", help="Sample power, where there is a sensor.")
+    ] = True,
+    task: Annotated[str | None, typer.Option("--task", help="classification or segmentation.")] = None,
+    classes: Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")] = None,
+    input_size: Annotated[
+        str | None, typer.Option("--input", metavar="HxW", help="Height and width in pixels.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.json", help="Keep the records here.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How long a run of a network takes and what power it draws: median, spread, energy, and how it was taken."""
+    if precision not in PRECISIONS:
+        raise FieldError("precision", precision, "unknown precision", closest(precision, list(PRECISIONS)))
+    if compare and runtime is not None:
+        raise FieldError("runtime", runtime, "--compare measures every runtime", "leave one of the two out")
+    from analysis.devices.base import Settings, open_device
+    from analysis.devices.target import open_target
+    from archspace.specs import parse_size
+
+    settings = Settings(
+        runtime=runtime, precision=cast("Precision", precision), batch=batch, threads=threads, warmup=warmup,
+        runs=runs, power=power, attempts=attempts,
+    )  # fmt: skip
+    opened = open_device(device)
+    if runtime is not None:
+        from analysis.runtimes import find_runtime
+
+        find_runtime(runtime)
+    size = None if input_size is None else parse_size(input_size)
+    networks = [open_target(text, task=task, classes=classes, input_size=size) for text in targets]
+    if compare:
+        comparisons = [_compared(network, device, settings) for network in networks]
+        report = {"comparisons": [_comparison(one) for one in comparisons]}
+        if len(comparisons) == 1:
+            report = report["comparisons"][0]
+        _finish(report, out, as_json)
+        if not as_json:
+            from analysis.measure_tables import print_comparison
+
+            for one in comparisons:
+                print_comparison(one)
+        return
+    records = []
+    for network in networks:
+        with _progress() as told:
+            records.append(opened.measure(network, settings, told))
+    reports = [_with_reason(record) for record in records]
+    _finish(reports[0] if len(reports) == 1 else {"records": reports}, out, as_json)
+    if not as_json:
+        from analysis.measure_tables import print_record, print_records
+
+        print_record(records[0]) if len(records) == 1 else print_records(records)
+
+
+def doctor(
+    device: Annotated[
+        str, typer.Argument(metavar="[DEVICE]", help="cpu, cuda, cuda:N or ssh://[user@]host[:port].")
+    ] = "cpu",
+    as_json: JsonOption = False,
+) -> None:
+    """What this machine or a board can do, what is missing, and how to get it."""
+    from analysis.devices.base import open_device
+
+    checks = open_device(device).doctor()
+    if as_json:
+        _print({"device": device, "checks": [asdict(check) for check in checks]})
+        return
+    from analysis.measure_tables import print_checks
+
+    print_checks(device, checks)
+
+
+def _compared(network: Target, device: str, settings: Settings) -> Comparison:
+    from analysis.devices.compare import compare
+    from analysis.devices.local import LocalDevice
+
+    if device.startswith("ssh://"):
+        raise FieldError("device", device, "--compare takes turns on this machine only", "cpu")
+    with _progress() as told:
+        return compare(network, LocalDevice(device), settings, told)
+
+
+def _comparison(found: Comparison) -> dict[str, Any]:
+    return {
+        "runtimes": {
+            name: {**_with_reason(record), "speedup_to_torch": found.speedup(name)}
+            for name, record in found.records.items()
+        },
+        "unavailable": found.unavailable,
+    }
+
+
+def _with_reason(record: DeviceRecord) -> dict[str, Any]:
+    """The record as plain data; ``power_reason`` says in one place why there is no power."""
+    return {**record.to_dict(), "power_reason": record.missing.get("power_w")}
+
+
+def _finish(report: Mapping[str, Any], out: Path | None, as_json: bool) -> None:
+    if out is not None:
+        from archspace.files import write_text
+
+        write_text(out, json.dumps(report, indent=1, allow_nan=False) + "\n")
+    if as_json:
+        _print(report)
+
+
+def _print(report: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(report, indent=2, allow_nan=False))
+
+
+@contextmanager
+def _progress() -> Iterator[Told]:
+    """A bar on standard error that is drawn between runs only; another device's waits become plain words."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from analysis.devices.base import DeviceAway
+
+    with Progress(console=Console(stderr=True), auto_refresh=False, transient=True) as progress:
+        bar = progress.add_task("measuring", total=1.0)
+        drawn = 0.0
+
+        def told(doing: str, share: float) -> None:
+            nonlocal drawn
+            if time.monotonic() - drawn > REFRESH_SECONDS:
+                progress.update(bar, description=doing, completed=share, refresh=True)
+                drawn = time.monotonic()
+
+        try:
+            yield told
+        except DeviceAway as error:
+            raise InputError(f"device: {error}") from error

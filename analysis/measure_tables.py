@@ -1,0 +1,137 @@
+"""Tables of what was measured and of what a machine can do, for people. Numbers are rounded here. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from analysis.devices.record import TOTAL, DeviceRecord
+from analysis.rendering import console_of, table_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from analysis.devices.base import Check
+    from analysis.devices.compare import Comparison
+
+
+def print_record(record: DeviceRecord) -> None:
+    """Latency, power, energy and conditions of one network."""
+    console = console_of()
+    how, latency = record.how, record.latency_ms
+    console.print(escape(f"Measured {record.label} on {how['device_model']}"), style="bold")
+    shape = " x ".join(map(str, (record.batch, how["channels"], *how["input_size"])))
+    agreement = how["agreement"]
+    rows = [
+        (
+            "median",
+            f"{latency.median:.2f} ms of {how['latency_of']}, {record.throughput:.1f} inferences a second",
+        ),
+        ("5 % to 95 %", f"{latency.p5:.2f} to {latency.p95:.2f} ms"),
+        ("interquartile range", f"{latency.iqr:.2f} ms"),
+        ("runs", f"{latency.n} after {how['warmup']} to warm up, attempt {record.attempts}"),
+        ("input", f"{shape}, {how['precision']}"),
+        ("runtime", f"{record.runtime}, {how['threads']} thread{'s' if how['threads'] > 1 else ''}"),
+        ("peak memory", _memory(record)),
+    ]
+    if agreement["max_relative_difference"] is not None:
+        rows.append(("difference", f"{agreement['max_relative_difference']:.1e} to {agreement['with']}"))
+    if how["reference"]:
+        reference = how["reference"]
+        rows.append(
+            ("reference network", f"{reference['median_ms']:.2f} ms, drift {_percent(reference['drift'])}")
+        )
+    for rail, watts in (record.power_w or {}).items():
+        idle = "" if watts.idle is None else f", idle {watts.idle:.2f} W, net {watts.busy - watts.idle:.2f} W"
+        rows.append((f"power, {rail}", f"{watts.busy:.2f} W{idle}"))
+    if record.energy_mj is not None:
+        net = "" if record.energy_net_mj is None else f", net of idle {record.energy_net_mj:.2f} mJ"
+        rows.append(("energy", f"{record.energy_mj:.2f} mJ an inference{net}"))
+    table = table_of(("",), (), ("",))
+    table.show_header = False
+    for name, value in rows:
+        table.add_row(name, escape(value))
+    console.print(table)
+    for name in ("power_w", "energy_mj"):
+        if name in record.missing and not (name == "energy_mj" and "power_w" in record.missing):
+            word = "Power and energy" if name == "power_w" else "Energy"
+            console.print(escape(f"{word}: not measured: {record.missing[name]}."))
+    _flags(console, [record])
+
+
+def print_records(records: Sequence[DeviceRecord]) -> None:
+    """A row a network."""
+    console = console_of()
+    columns = ("ms", "5 % to 95 %", "1/s", "peak MB", "W", "mJ")
+    table = table_of(("network", "runtime"), columns, ("state",))
+    for record in records:
+        table.add_row(escape(record.label), record.runtime, *_cells(record), _state(record))
+    console.print(table)
+    _no_power(console, records)
+    _flags(console, records)
+
+
+def print_comparison(found: Comparison) -> None:
+    """A row a runtime, then those that are not there and why."""
+    console = console_of()
+    records = list(found.records.values())
+    console.print(escape(f"{records[0].label} on {records[0].how['device_model']}, in turns"), style="bold")
+    table = table_of(("runtime",), ("ms", "5 % to 95 %", "times torch eager", "difference"), ("state",))
+    for name, record in found.records.items():
+        latency, speedup = record.latency_ms, found.speedup(name)
+        share = record.how["agreement"]["max_relative_difference"]
+        table.add_row(
+            record.runtime, f"{latency.median:.2f}", f"{latency.p5:.2f} to {latency.p95:.2f}",
+            "-" if speedup is None else f"{speedup:.2f}", "-" if share is None else f"{share:.1e}", _state(record),
+        )  # fmt: skip
+    console.print(table)
+    for name, reason in found.unavailable.items():
+        console.print(escape(f"{name}: {reason}"))
+    _flags(console, records)
+
+
+def print_checks(device: str, checks: Sequence[Check]) -> None:
+    """A line a check, with what to do about a lack."""
+    console = console_of()
+    console.print(escape(f"What {device} can do"), style="bold")
+    table = table_of(("", "state"), (), ("seen", "what to do"))
+    for check in checks:
+        table.add_row(check.name, check.state, escape(check.seen), escape(check.fix or ""))
+    console.print(table)
+
+
+def _cells(record: DeviceRecord) -> tuple[str, ...]:
+    latency, power = record.latency_ms, (record.power_w or {}).get(TOTAL)
+    memory = record.peak_memory_bytes
+    return (
+        f"{latency.median:.2f}", f"{latency.p5:.2f} to {latency.p95:.2f}", f"{record.throughput:.1f}",
+        "-" if memory is None else f"{memory / 1e6:.0f}", "-" if power is None else f"{power.busy:.2f}",
+        "-" if record.energy_mj is None else f"{record.energy_mj:.2f}",
+    )  # fmt: skip
+
+
+def _memory(record: DeviceRecord) -> str:
+    if record.peak_memory_bytes is None:
+        return f"not measured: {record.missing.get('peak_memory_bytes', 'unknown')}"
+    return f"{record.peak_memory_bytes / 1e6:.1f} MB"
+
+
+def _percent(share: float | None) -> str:
+    return "unknown (too few runs)" if share is None else f"{share:+.0%}"
+
+
+def _state(record: DeviceRecord) -> str:
+    return "stable" if record.stable else "unstable"
+
+
+def _no_power(console: Console, records: Sequence[DeviceRecord]) -> None:
+    for reason in dict.fromkeys(r.missing["power_w"] for r in records if "power_w" in r.missing):
+        console.print(escape(f"Power and energy: not measured: {reason}."))
+
+
+def _flags(console: Console, records: Sequence[DeviceRecord]) -> None:
+    for record in records:
+        for flag in record.flags:
+            console.print(escape(f"Unstable ({record.label}, {record.runtime}): {flag}."))
