@@ -1,4 +1,4 @@
-"""Commands that show a study: ``archspace pareto``. Heavy imports wait until a command runs."""
+"""Commands that show results: pareto, tables, report. Heavy imports wait until a command runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.errors import FieldError, InputError, closest
+from reports.report_command import report
+from reports.tables.command import tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,11 +19,16 @@ if TYPE_CHECKING:
     from analysis.records import Objective, StudyRecord
 
 _OPTION = "--objectives"
+_TABLES_EXAMPLE = (
+    "Example: archspace tables segmentation --dataset camvid --with runs/camvid-units --out runs/tables"
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the door's application."""
     app.command("pareto")(pareto)
+    app.command("tables", epilog=_TABLES_EXAMPLE)(tables)
+    app.command("report", epilog="Example: archspace report --paper --out runs/paper")(report)
 
 
 def pareto(

@@ -19,27 +19,25 @@ from archspace.plan import Conv, Deconv, NormAct, placed_layers
 from archspace.presets import PRESETS
 from archspace.spec import ArchSpec
 from archspace.specs import parse_changes, parse_size
+from reports.rows import read_rows, unit_of_column
 
-TABLES = ("classification", "segmentation", "detection")
+TABLES = (
+    "classification", "multilabel", "segmentation", "detection", "language", "edge_device", "modules", "ablations",
+)  # fmt: skip
 CONTRADICTIONS = "contradictions"
-COST_COLUMNS = {"params_M": 1e6, "macs_M": 1e6, "macs_G": 1e9}
-"""Columns of costs and their unit."""
+COST_COLUMNS = ("params_M", "macs_M", "macs_G")
+"""Columns of costs."""
 
 
 def published(table: str) -> pd.DataFrame:
     """A table of published numbers; every cell is text, empty where nothing is published.
 
     Raises:
-        InputError: there is no such table, or a row has too many cells; the message names the file and the line.
+        InputError: there is no such table, or a row is broken; the message names the file and the line.
     """
-    path = files("reports") / "published" / f"{table}.csv"
     if table not in (*TABLES, CONTRADICTIONS):
         raise InputError(f"published: {table!r}: no such table; there are {', '.join(TABLES)}")
-    try:
-        with path.open(encoding="utf-8") as file:
-            return pd.read_csv(file, dtype=str, keep_default_na=False)
-    except pd.errors.ParserError as error:
-        raise InputError(f"{path}: {str(error).strip()}") from None
+    return read_rows(files("reports") / "published" / f"{table}.csv")
 
 
 def spec_of(row: pd.Series) -> ArchSpec | None:
@@ -50,7 +48,7 @@ def spec_of(row: pd.Series) -> ArchSpec | None:
     Raises:
         InputError: the row names a preset that there is not.
     """
-    if not row["preset"]:
+    if not row.get("preset"):
         return None
     if row["preset"] not in PRESETS:
         raise InputError(f"published: {row['preset']!r}: no such preset")
@@ -59,7 +57,7 @@ def spec_of(row: pd.Series) -> ArchSpec | None:
         changes["classes"] = int(row["classes"])
     spec = PRESETS[row["preset"]].spec.replace(**changes)
     try:
-        return spec.replace(input_size=parse_size(row["input_size"])) if row["input_size"] else spec
+        return spec.replace(input_size=parse_size(row["input_size"])) if row.get("input_size") else spec
     except SpecError:
         return spec
 
@@ -105,33 +103,37 @@ def last_digit(text: str) -> float:
     return float(10.0 ** -len(text.partition(".")[2]))
 
 
-def comparisons(table: str) -> Iterator[Comparison]:
+def comparisons(table: str, frame: pd.DataFrame | None = None) -> Iterator[Comparison]:
     """Every published cost of a network that archspace has.
 
     The column ``convention`` says what the source counts: ``conv`` (convolutions alone), ``edgenets`` (and half an
     operation for each output with a bias), ``all`` (linear and transposed ones too), ``slim`` (``all``, and parameters
     without those of batch norms). Rows with another counter have parameters compared alone.
+
+    Args:
+        table: where the rows stand.
+        frame: the rows, where they are not the table's own.
     """
-    for index, row in published(table).iterrows():
+    for index, row in (published(table) if frame is None else frame).iterrows():
         spec = spec_of(row)
         if spec is None:
             continue
         cost = count(spec)
-        fits = not row["input_size"] or spec.input_size == parse_size(row["input_size"])
+        fits = not row.get("input_size") or spec.input_size == parse_size(row["input_size"])
         total = cost.total
         counts = {
             "conv": total.conv_macs, "edgenets": total.conv_macs + total.half_biases,
             "all": cost.macs, "slim": cost.macs,
         }  # fmt: skip
-        macs = counts.get(row["convention"]) if fits else None
-        params = cost.params - (norm_params(spec) if row["convention"] == "slim" else 0)
-        for column, unit in COST_COLUMNS.items():
+        macs = counts.get(row.get("convention", "")) if fits else None
+        params = cost.params - (norm_params(spec) if row.get("convention", "") == "slim" else 0)
+        for column in COST_COLUMNS:
             text = row.get(column, "")
             ours = params if column.startswith("params") else macs
             if text and ours is not None:
                 yield Comparison(
-                    table, int(str(index)), row["network"], row["dataset"], row["preset"], row["input_size"], column,
-                    text, ours / unit,
+                    table, int(str(index)), row.get("network") or row["variant"], row.get("dataset", ""), row["preset"],
+                    row.get("input_size", ""), column, text, ours / unit_of_column(column),
                 )  # fmt: skip
 
 

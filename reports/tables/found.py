@@ -1,0 +1,205 @@
+"""What was measured, read from run folders and JSON files, as rows for the tables. No torch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+
+from analysis.complexity import count
+from analysis.devices.record import DeviceRecord
+from analysis.records import StudyRecord, TrialRecord
+from analysis.runs import STUDY_FILE, read_run
+from archspace.errors import InputError, SpecError
+from archspace.spec import ArchSpec
+from reports.frames import unit_of
+from reports.tables.table import EMPTY, Cell, Origin, Row
+from reports.tables.tasks import Quantity, TaskTables
+
+METRICS_FILE, TRAIN_FILE = "metrics.json", "train.yaml"
+EDGE = "edge-device"
+
+_HEADLINES = {
+    "miou": "segmentation",
+    "accuracy": "classification",
+    "of1": "multilabel",
+    "perplexity": "language",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One measured network.
+
+    Attributes:
+        task: as tables call it.
+        group: layout of the data, or the device; empty where the file does not say.
+        texts: by published column (``network``, ``split``, ``input_size``, ...).
+        values: cells by name of metric, measurement or count.
+        source: which file or run it comes from, and how it was taken.
+        root: the folder of the data.
+        notes: further footnotes.
+    """
+
+    task: str
+    group: str
+    texts: Mapping[str, str]
+    values: Mapping[str, Cell]
+    source: str
+    root: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def read_found(path: Path) -> list[Found]:
+    """Every measured network of a run folder, a training folder, or a JSON file of metrics or of a device.
+
+    Raises:
+        InputError: it is none of these, is broken, or holds nothing that is complete.
+    """
+    if (path / STUDY_FILE).is_file():
+        return _study(path, read_run(path))
+    if path.is_dir():
+        if not (path / METRICS_FILE).is_file():
+            raise InputError(f"{path}: no run: it has neither {STUDY_FILE} nor {METRICS_FILE}")
+        return [_metrics(path / METRICS_FILE, _train_config(path / TRAIN_FILE))]
+    data = _json(path)
+    if isinstance(data.get("latency_ms"), Mapping) and "device" in data:
+        return [_device(path, data)]
+    return [_metrics(path, {})]
+
+
+def found_row(found: Found, task: TaskTables, quantities: tuple[Quantity, ...]) -> Row:
+    """A measured network as a row of a table with these columns."""
+    labels = tuple(found.texts.get(column, "") for column in task.labels.values())
+    cells = []
+    for quantity in quantities:
+        fits = not quantity.split or quantity.split == found.texts.get("split")
+        known = (found.values[name] for name in quantity.measured if fits and name in found.values)
+        cells.append(next(known, EMPTY))
+    return Row(labels, tuple(cells), (found.source, *found.notes))
+
+
+def _study(path: Path, study: StudyRecord) -> list[Found]:
+    complete = [t for t in study.trials if t.state == "complete" and t.duplicate_of is None]
+    if not complete:
+        ended = ", ".join(sorted({trial.state for trial in study.trials}))
+        raise InputError(f"{path}: no complete trial, so there is nothing to tabulate (all are {ended})")
+    return [found for trial in complete for found in _trial(path, study, trial)]
+
+
+def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Found]:
+    """A trial as a row of its task, and one of its device for each device that measured it."""
+    data, spec = study.config.get("data") or {}, trial.spec or {}
+    size = spec.get("input_size") or data.get("input_size") or ()
+    width = spec.get("width")
+    name = trial.given or " ".join(t for t in (str(spec.get("network", "")), unit_of(spec.get("unit"))) if t)
+    texts = {
+        "network": f"{name} ({study.name}:{trial.label})", "split": "val", "input_size": "x".join(map(str, size)),
+        "width": f"{width:g}" if isinstance(width, int | float) else "",
+    }  # fmt: skip
+    values = {n: Cell(v, "unknown") for n, v in trial.values.items()}
+    values |= {n: Cell(m.value, m.origin) for n, m in trial.measurements.items()}
+    source = f"run {path.name}, seed {study.config.get('seed', 'not recorded')}"
+    yield Found(
+        task=str(study.config.get("task", spec.get("task", ""))), group=str(data.get("layout") or ""), texts=texts,
+        values=values, source=source, root=str(data.get("root") or ""),
+    )  # fmt: skip
+    record = (trial.measurements["latency_ms"].how if "latency_ms" in trial.measurements else {}).get(
+        "record"
+    )
+    if isinstance(record, Mapping):
+        yield _device(path, record, name=texts["network"])
+
+
+def _device(path: Path, data: Mapping[str, Any], name: str | None = None) -> Found:
+    try:
+        record = DeviceRecord.from_dict(data)
+        measured = {one.name: one.value for one in record.measurements().values()}
+        measured["fps"] = record.throughput
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+        if isinstance(error, InputError):
+            raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: broken record of a device: {_one_line(error)}") from None
+    if record.peak_memory_bytes is not None:
+        measured["peak_memory_bytes"] = float(record.peak_memory_bytes)
+    how = record.how
+    size, clocks = how.get("input_size") or (), how.get("power_mode") or ""
+    texts = {
+        "network": name or record.label, "input_size": "x".join(map(str, size)), "batch": str(record.batch),
+        "precision": str(how.get("precision") or ""), "runtime": record.runtime, "clock": str(clocks),
+    }  # fmt: skip
+    notes = tuple(f"unstable: {flag}" for flag in record.flags)
+    notes += tuple(f"{quantity}: {why}" for quantity, why in record.missing.items())
+    values = {n: Cell(v, record.origin) for n, v in measured.items()}
+    device = str(how.get("model") or record.device)
+    return Found(task=EDGE, group=device, texts=texts, values=values, source=f"{path.name}", notes=notes)
+
+
+def _metrics(path: Path, config: Mapping[str, Any]) -> Found:
+    """A metrics.json of ``archspace train``, or what ``archspace evaluate --json`` printed."""
+    data = _json(path)
+    spec = config.get("spec") if isinstance(config.get("spec"), Mapping) else None
+    task = data.get("task") or (spec or {}).get("task")
+    task = task or next((task for metric, task in _HEADLINES.items() if metric in data), None)
+    task = task or ("detection" if "map_50" in data else None)
+    if task is None or "network" not in data:
+        raise InputError(f"{path}: neither metrics of 'train' or 'evaluate --json', nor a record of a device")
+    origin = cast(Origin, data.get("origin", "measured"))
+    numbers = {n: v for n, v in data.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    values = {n: Cell(float(v), origin) for n, v in numbers.items()}
+    values |= {
+        n: Cell(math.nan, origin) for n, v in data.items() if v is None and n not in ("run", "arch_id")
+    }
+    values |= _counts(path, spec)
+    held = config.get("data") or {}
+    layout = data.get("layout") or held.get("layout") or ""
+    size = data.get("input_size") or (spec or {}).get("input_size") or ()
+    texts = {
+        "network": str(data["network"]), "split": str(data.get("split", "")), "input_size": "x".join(map(str, size)),
+        "width": f"{spec['width']:g}" if spec and isinstance(spec.get("width"), int | float) else "",
+    }  # fmt: skip
+    images = f", {data['images']} images" if "images" in data else ""
+    place = path.parent.name if path.name == METRICS_FILE else path.name
+    return Found(
+        task=str(task), group=str(layout), texts=texts, values=values, source=f"{place}{images}",
+        root=str(held.get("root") or ""),
+    )  # fmt: skip
+
+
+def _counts(path: Path, spec: Mapping[str, Any] | None) -> dict[str, Cell]:
+    if spec is None:
+        return {}
+    try:
+        cost = count(ArchSpec.from_dict(spec))
+    except SpecError as error:
+        raise InputError(f"{path.parent / TRAIN_FILE}: spec.{error}") from None
+    return {"params": Cell(float(cost.params), "counted"), "macs": Cell(float(cost.macs), "counted")}
+
+
+def _train_config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read: {_one_line(error)}") from None
+    return data if isinstance(data, dict) else {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {_one_line(error)}") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: not a JSON object")
+    return data
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

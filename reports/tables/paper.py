@@ -1,0 +1,55 @@
+"""The published comparison of every task, made again from the CSVs and the presets' counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.paper import TABLES, Comparison, comparisons, contradictions
+from reports.rows import unit_of_column
+from reports.tables.build import build_tables
+from reports.tables.published import reason
+from reports.tables.table import Cell, Column, Row, Table
+from reports.tables.tasks import TASKS
+
+_UNITS = {"params_M": ("parameters", "M"), "macs_M": ("MACs", "M"), "macs_G": ("MACs", "G")}
+
+
+def paper_tables() -> list[Table]:
+    """Every task's tables of published rows, then the list of what our counts contradict."""
+    found = contradictions()
+    compared = sum(1 for table in TABLES for _ in comparisons(table))
+    return [*(table for task in TASKS for table in build_tables(task)), contradiction_table(found, compared)]
+
+
+def contradiction_table(found: Sequence[Comparison], compared: int) -> Table:
+    """Every published cost that our count contradicts, with the reason.
+
+    Args:
+        found: the contradictions.
+        compared: how many published costs were compared.
+    """
+    columns = (
+        Column(key="published", title="Published", unit="", digits=3),
+        Column(key="counted", title="Our count", unit="", digits=3),
+        Column(key="difference_pct", title="Published, against ours", unit="%", digits=2),
+    )
+    rows = []
+    for one in found:
+        quantity, letter = _UNITS[one.column]
+        unit = unit_of_column(one.column)
+        published = float(one.published)
+        cells = (
+            Cell(published * unit, "published", f"{one.published} {letter}"),
+            Cell(one.counted * unit, "counted", f"{one.counted:.5g} {letter}"),
+            Cell(100 * (published / one.counted - 1), "counted"),
+        )
+        labels = (one.preset, one.table, one.dataset, one.input_size, quantity)
+        rows.append(Row(labels, cells, (reason(one),)))
+    return Table(
+        name="contradictions", title="Published costs that our counts contradict",
+        labels=("Preset", "Table", "Data", "Input", "Quantity"), columns=columns, rows=tuple(rows),
+        notes=(
+            f"{compared} published costs of networks that archspace has were compared; "
+            f"{compared - len(found)} are met to the last printed digit.",
+        ),
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+"""Tables as CSV and JSON: raw values in base units, each with its origin beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import Any
+
+from reports.tables.layout import lay_out
+from reports.tables.table import Table
+
+BASE_UNITS = {"M": "", "k": "", "G": "", "MB": "B"}
+"""Units as shown, and those of the raw values where they differ."""
+
+
+def csv_text(table: Table) -> str:
+    """One line a row: labels, then for each column its raw value, its origin, and our own count where there is one.
+
+    Nothing known is an empty cell; what is not finite is written as ``nan``, ``inf`` or ``-inf``.
+    """
+    layout, text = lay_out(table), io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    counted = [any(row.cells[i].counted is not None for row in table.rows) for i in range(len(table.columns))]
+    header = [title.lower().replace(" ", "_") for title in table.labels]
+    for column, has_count in zip(table.columns, counted, strict=True):
+        header += [column.key, f"{column.key}_origin", *([f"{column.key}_counted"] if has_count else [])]
+    writer.writerow([*header, "dominated", "notes"])
+    for row, line in zip(table.rows, layout.lines, strict=True):
+        cells: list[str] = list(row.labels)
+        for cell, has_count in zip(row.cells, counted, strict=True):
+            cells += [_number(cell.value), cell.origin if cell.value is not None else ""]
+            cells += [_number(cell.counted)] if has_count else []
+        notes = [note for notes in (row.notes, *(cell.notes for cell in row.cells)) for note in notes if note]
+        writer.writerow([*cells, str(line.dominated).lower(), "; ".join(notes)])
+    return text.getvalue()
+
+
+def plain(table: Table) -> dict[str, Any]:
+    """The table as plain data for JSON: raw values, origins, what is best and dominated; not finite is ``None``."""
+    layout = lay_out(table)
+    columns = [
+        {"key": c.key, "title": c.title, "unit": BASE_UNITS.get(c.unit, c.unit), "better": c.better}
+        for c in table.columns
+    ]
+    rows = []
+    for row, line in zip(table.rows, layout.lines, strict=True):
+        cells = {
+            column.key: {
+                "value": _finite(cell.value), "text": look.text, "origin": cell.origin, "best": look.best,
+                **({} if cell.counted is None else {"counted": cell.counted, "agrees": cell.agrees}),
+                "notes": list(look.notes),
+            }
+            for column, cell, look in zip(table.columns, row.cells, line.cells, strict=True)
+            if cell.value is not None
+        }  # fmt: skip
+        labels = dict(zip(table.labels, row.labels, strict=True))
+        rows.append(
+            {"labels": labels, "cells": cells, "dominated": line.dominated, "notes": list(line.notes)}
+        )
+    return {
+        "name": table.name, "title": table.title, "columns": columns, "pareto": list(table.pareto), "rows": rows,
+        "legend": list(layout.legend), "footnotes": list(layout.footnotes),
+    }  # fmt: skip
+
+
+def _number(value: float | None) -> str:
+    """Every digit of a number; whole ones without a point."""
+    if value is None:
+        return ""
+    return str(int(value)) if math.isfinite(value) and value == int(value) else repr(float(value))
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
