@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 import torch
+from analysis.latency import measure_latency
 from torch import Tensor, nn
 
 from analysis.environment import cpu_model
-from analysis.latency import measure_latency
 from analysis.records import Measurement
 from archspace.errors import InputError
 
