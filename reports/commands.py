@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.errors import FieldError, InputError, closest
+from reports.compared_command import compared
 from reports.report_command import report
 from reports.tables.command import tables
 
@@ -27,6 +28,7 @@ _TABLES_EXAMPLE = (
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the door's application."""
     app.command("pareto")(pareto)
+    app.command("compared", epilog="Example: archspace compared runs/compare-modules-scenes")(compared)
     app.command("tables", epilog=_TABLES_EXAMPLE)(tables)
     app.command("report", epilog="Example: archspace report --paper --out runs/paper")(report)
 

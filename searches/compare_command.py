@@ -102,7 +102,7 @@ def ablation(
 def networks(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NETWORK...", help="Presets, spec files, trials RUN:N: trained; checkpoints: evaluated."),
+        typer.Argument(metavar="NETWORK...", help="Presets, spec files, RUN:N: trained; checkpoints: evaluated."),
     ],
     task: Task = None,
     data: Data = None, layout: Layout = None, input: Input = None, images: Images = None, recipe: Recipe = None,
