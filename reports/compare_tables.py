@@ -23,6 +23,7 @@ SHARED = (
 )
 ORIGINS = {"read-off-figure": "read-off-figure", "from-memory": "from-memory"}
 """How a published number was read, where that is to be marked; others are quoted."""
+HALF = Column(key="half", title="± (95 %)", unit="points")
 NAMES = {"params": "parameters", "size": "size", "metric": "accuracy", "fps": "speed"}
 """Quantities in words, for the rank correlation."""
 
@@ -39,7 +40,8 @@ def network_table(
         found: rank correlations with the published numbers.
     """
     goal = objective(metric)
-    columns = [Column(key="metric", title=_short(metric), unit=goal.unit, better="maximize"), *SHARED]
+    columns = [Column(key="metric", title=_short(metric), unit=goal.unit, better="maximize"), HALF, *SHARED]
+    frame = frame.assign(half=frame["metric_high"] - frame["metric"], half_origin=frame["metric_origin"])
     theirs = [
         Column(key=f"published_{column.key}", title=f"{column.title}, published", unit=column.unit,
                better=column.better, digits=column.digits, factor=column.factor)
@@ -65,6 +67,7 @@ def step_table(steps: pd.DataFrame, *, title: str) -> Table:
         Column(key="before", title="Before", unit="%"),
         Column(key="after", title="After", unit="%"),
         Column(key="delta", title="Delta", unit="points"),
+        HALF,
         Column(key="published_delta", title="Delta, published", unit="points"),
         Column(key="delta_params_pct", title="Parameters", unit="%", digits=1),
         Column(key="published_delta_params_pct", title="Parameters, published", unit="%", digits=1),
@@ -75,7 +78,8 @@ def step_table(steps: pd.DataFrame, *, title: str) -> Table:
         source = (str(step["published_source"]),) if step["published_source"] else ()
         cells = [
             Cell(step["before"], "measured"), Cell(step["after"], "measured"),
-            Cell(step["delta"], "measured", notes=_interval(step)),
+            Cell(step["delta"], "measured"),
+            Cell() if pd.isna(step["delta_low"]) else Cell(step["delta_high"] - step["delta"], "measured"),
             _or_empty(step["published_delta"], origin, source),
             Cell(step["delta_params_pct"], "counted"),
             _or_empty(step["published_delta_params_pct"], origin, source),
@@ -103,11 +107,7 @@ def _cell(row: Mapping[Any, Any], key: str) -> Cell:
     if pd.isna(row[key]):
         missing = row["energy_missing"] if key == "energy_mj" else None
         return Cell(notes=(f"no energy: {missing}",) if missing else ())
-    notes: tuple[str, ...] = ()
-    if key == "metric" and pd.notna(row["metric_low"]):
-        half = row["metric_high"] - row["metric"]
-        notes = (f"mean of {row['seeds']} seeds, 95 % interval of the mean ± {half:.2f}",)
-    return Cell(float(row[key]), row[f"{key}_origin"], notes=notes)
+    return Cell(float(row[key]), row[f"{key}_origin"])
 
 
 def _published(row: Mapping[Any, Any], column: Column) -> Cell:
@@ -121,12 +121,6 @@ def _or_empty(value: float | None, origin: Any, notes: tuple[str, ...]) -> Cell:
     return (
         Cell() if value is None or pd.isna(value) else Cell(float(value), origin, f"{value:g}", notes=notes)
     )
-
-
-def _interval(step: Mapping[Any, Any]) -> tuple[str, ...]:
-    if pd.isna(step["delta_low"]):
-        return ()
-    return (f"mean of {step['seeds']} seeds, 95 % interval ± {step['delta_high'] - step['delta']:.2f}",)
 
 
 def _notes(row: Mapping[Any, Any]) -> tuple[str, ...]:

@@ -107,7 +107,10 @@ def ablation_figure(bars: Sequence[Bar], metric: str, *, title: str, subtitle: s
             font={"size": 12, "color": INK},
         )  # fmt: skip
     dressed(figure, title, subtitle)
-    figure.update_xaxes(title=metric, range=[low - 0.06 * span, high + 0.34 * span])
+    figure.update_xaxes(
+        title={"text": metric, "font": {"size": 13, "color": MUTED}},
+        range=[low - 0.06 * span, high + 0.34 * span],
+    )
     figure.update_yaxes(
         tickvals=[bar.row for bar in bars], ticktext=[html.escape(bar.text) for bar in bars], showgrid=False,
         range=[len(bars) - 0.4, -0.6], ticks="", automargin=True,

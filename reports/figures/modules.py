@@ -3,44 +3,58 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from reports.axes import LOG_RATIO
+from reports.figures.beside import Mark, shifts
 from reports.figures.looks import dressed
-from reports.style import GRID, INK, MUTED, dark_edge, si_number, unit_style
+from reports.style import GRID, INK, MUTED, dark_edge, log_ticks, si_number, unit_style
 
 LARGEST = 58.0
 """Diameter of the largest bubble in pixels."""
 SMALLEST = 9.0
+PANEL_PX = (500.0, 235.0)
+"""Width and height of a panel, about: by them names keep clear of each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bubble:
-    """A network in one panel: where it stands, and how large its bubble is (area by parameters)."""
+    """A network in one panel.
+
+    Attributes:
+        x, y: where it stands.
+        low, high: ends of the interval of ``y``; ``y`` itself where there is none.
+        diameter: of its bubble in pixels; its area goes by the parameters.
+        shift: from its centre to that of its name, in pixels to the right and upwards.
+    """
 
     name: str
     unit: str
     x: float
     y: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
     params: float
     diameter: float
-    label_at: str
+    shift: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One panel: its axes' titles, ranges and bubbles."""
+    """One panel: its axes' titles and ranges, and its bubbles; the range of a logarithmic axis is in powers of ten."""
 
     title: str
     x_title: str
     y_title: str
+    log: bool
     x_range: tuple[float, float]
     y_range: tuple[float, float]
     bubbles: tuple[Bubble, ...]
@@ -81,82 +95,43 @@ def _panel(
     known = frame[frame[f"{prefix}{key}"].notna() & frame[f"{prefix}metric"].notna()]
     xs = (known[f"{prefix}{key}"] / factor).to_numpy(dtype=float)
     ys = known[f"{prefix}metric"].to_numpy(dtype=float)
-    x_range, y_range = _padded(xs), _padded(ys)
+    low, high = (
+        ys if prefix else known[name].astype(float).fillna(known["metric"]).to_numpy(dtype=float)
+        for name in ("metric_low", "metric_high")
+    )
     diameters = np.maximum(SMALLEST, LARGEST * np.sqrt(known[f"{prefix}params"].to_numpy(dtype=float) / most))
-    sides = _label_sides(xs, ys, x_range, y_range, diameters)
-    bubbles = []
-    for i, row in enumerate(known.to_dict("records")):
-        low, high = (None, None) if prefix else (row["metric_low"], row["metric_high"])
-        bubbles.append(
-            Bubble(
-                name=str(row["name"]), unit=str(row["unit"]), x=float(xs[i]), y=float(ys[i]),
-                low=None if pd.isna(low) else low, high=None if pd.isna(high) else high,
-                params=float(row[f"{prefix}params"]), diameter=float(diameters[i]), label_at=sides[i],
-            )
-        )  # fmt: skip
+    log = bool(xs.max() > LOG_RATIO * xs.min())
+    along = np.log10(xs) if log else xs
+    x_range, y_range = _padded(along, 0.13), _padded(np.concatenate([low, high]), 0.2)
+    scale = PANEL_PX[1] / (y_range[1] - y_range[0])
+    px = (along - x_range[0]) / (x_range[1] - x_range[0]) * PANEL_PX[0]
+    marks = [
+        Mark(
+            str(name), float(px[i]), float((ys[i] - y_range[0]) * scale), float(diameters[i] / 2),
+            above=float(max(diameters[i] / 2, (high[i] - ys[i]) * scale)),
+            below=float(max(diameters[i] / 2, (ys[i] - low[i]) * scale)),
+        )
+        for i, name in enumerate(known["name"])
+    ]  # fmt: skip
+    bubbles = tuple(
+        Bubble(
+            name=mark.name, unit=str(unit), x=float(xs[i]), y=float(ys[i]), low=float(low[i]), high=float(high[i]),
+            params=float(params), diameter=2 * mark.radius, shift=shift,
+        )
+        for i, (mark, unit, params, shift) in enumerate(
+            zip(marks, known["unit"], known[f"{prefix}params"], shifts(marks, *PANEL_PX), strict=True)
+        )
+    )  # fmt: skip
     title, x_title, y_title = titles
     return Panel(
-        title=title,
-        x_title=x_title,
-        y_title=y_title,
-        x_range=x_range,
-        y_range=y_range,
-        bubbles=tuple(bubbles),
-    )
+        title=title, x_title=x_title, y_title=y_title, log=log, x_range=x_range, y_range=y_range, bubbles=bubbles
+    )  # fmt: skip
 
 
-def _padded(values: np.ndarray, share: float = 0.16) -> tuple[float, float]:
-    if not len(values):
-        return 0.0, 1.0
+def _padded(values: NDArray[np.float64], share: float) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     pad = share * ((high - low) or abs(high) or 1.0)
     return low - pad, high + pad
-
-
-PANEL_PX = (500.0, 250.0)
-"""Width and height of a panel, about: by them it is decided which labels would collide."""
-CHARACTER_PX, LINE_PX = 7.2, 16.0
-
-
-def _label_sides(
-    xs: np.ndarray,
-    ys: np.ndarray,
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
-    diameters: np.ndarray,
-) -> list[str]:
-    """For each bubble the side of its name that is farthest from all other bubbles and inside the panel."""
-    px = (xs - x_range[0]) / (x_range[1] - x_range[0]) * PANEL_PX[0]
-    py = (ys - y_range[0]) / (y_range[1] - y_range[0]) * PANEL_PX[1]
-    places: list[tuple[float, float]] = []
-    sides: list[str] = []
-    for i in range(len(xs)):
-        radius = diameters[i] / 2
-        options = {
-            "top": (px[i], py[i] + radius + LINE_PX / 2),
-            "bottom": (px[i], py[i] - radius - LINE_PX / 2),
-            "right": (px[i] + radius + 5 * CHARACTER_PX, py[i]),
-            "left": (px[i] - radius - 5 * CHARACTER_PX, py[i]),
-        }
-
-        def space(place: tuple[float, float], own: int = i) -> float:
-            inside = min(place[0] - 30, PANEL_PX[0] - 30 - place[0], place[1] - 4, PANEL_PX[1] - 4 - place[1])
-            near = [
-                (abs(place[0] - px[j]), abs(place[1] - py[j]), diameters[j] / 2)
-                for j in range(len(xs))
-                if j != own
-            ]
-            others = [max(dx - 5 * CHARACTER_PX - r, dy - LINE_PX / 2 - r) for dx, dy, r in near]
-            labels = [
-                max(abs(place[0] - a) - 10 * CHARACTER_PX, abs(place[1] - b) - LINE_PX) for a, b in places
-            ]
-            room = min([3 * min(inside, 0.0), *(min(o, 12.0) for o in (*others, *labels))])
-            return float(room)
-
-        side = max(options, key=lambda option: space(options[option]))
-        places.append(options[side])
-        sides.append(side)
-    return sides
 
 
 def module_figure(rows: Sequence[Sequence[Panel]], *, title: str, subtitle: str = "") -> go.Figure:
@@ -169,11 +144,21 @@ def module_figure(rows: Sequence[Sequence[Panel]], *, title: str, subtitle: str 
         for j, panel in enumerate(row, start=1):
             for bubble in panel.bubbles:
                 figure.add_trace(_trace(bubble), row=i, col=j)
+                figure.add_annotation(
+                    x=math.log10(bubble.x) if panel.log else bubble.x, y=bubble.y, text=html.escape(bubble.name),
+                    showarrow=False, xshift=bubble.shift[0], yshift=bubble.shift[1], row=i, col=j,
+                    font={"size": 12, "color": INK},
+                )  # fmt: skip
             figure.update_xaxes(title=panel.x_title, range=list(panel.x_range), row=i, col=j)
+            if panel.log:
+                ticks = log_ticks(*(10.0**end for end in panel.x_range))
+                words = [f"{tick:g}" for tick in ticks]
+                figure.update_xaxes(type="log", tickvals=ticks, ticktext=words, row=i, col=j)
             figure.update_yaxes(title=panel.y_title, range=list(panel.y_range), row=i, col=j)
     dressed(figure, title, subtitle)
     figure.update_layout(showlegend=False, margin={"l": 80, "r": 30, "t": 118, "b": 64})
-    figure.update_annotations(font={"size": 14, "color": INK})
+    for heading in figure.layout.annotations[: len(titles)]:
+        heading.update(font={"size": 14, "color": INK}, yshift=4)
     figure.update_xaxes(title_font={"size": 12, "color": MUTED})
     figure.update_yaxes(title_font={"size": 12, "color": MUTED}, gridcolor=GRID)
     return figure
@@ -181,26 +166,14 @@ def module_figure(rows: Sequence[Sequence[Panel]], *, title: str, subtitle: str 
 
 def _trace(bubble: Bubble) -> go.Scatter:
     look, name = unit_style(bubble.unit), html.escape(bubble.name)
-    position = {
-        "top": "top center",
-        "bottom": "bottom center",
-        "right": "middle right",
-        "left": "middle left",
-    }
-    error = None
-    if bubble.low is not None and bubble.high is not None:
-        error = {
-            "type": "data",
-            "symmetric": True,
-            "array": [bubble.high - bubble.y],
-            "color": INK,
-            "thickness": 1.2,
-        }
+    error = {
+        "type": "data", "symmetric": False, "array": [bubble.high - bubble.y], "arrayminus": [bubble.y - bubble.low],
+        "color": INK, "thickness": 1.2, "width": 5, "visible": bubble.high > bubble.low,
+    }  # fmt: skip
     return go.Scatter(
-        x=[bubble.x], y=[bubble.y], mode="markers+text", text=[name], textposition=position[bubble.label_at],
-        textfont={"size": 12, "color": INK}, error_y=error, name=name, cliponaxis=False,
+        x=[bubble.x], y=[bubble.y], mode="markers", error_y=error, name=name, cliponaxis=False,
         marker={
-            "size": bubble.diameter, "color": look.colour, "opacity": 0.82,
+            "size": bubble.diameter, "color": look.colour, "opacity": 0.85,
             "line": {"color": dark_edge(look.colour), "width": 1.2},
         },
         hovertemplate=f"<b>{name}</b><br>%{{y:.2f}} %<br>{si_number(bubble.params, 'parameters')}<extra></extra>",
