@@ -50,7 +50,8 @@ def network_frame(study: StudyRecord) -> pd.DataFrame:
     ``reason`` (why one did not); ``metric`` (mean over seeds), ``metric_low`` and ``metric_high`` (95 % interval of
     the mean; missing for one seed); ``params``, ``macs``, ``memory`` and ``size`` (bytes), ``field`` (side of the
     encoder's receptive field in pixels; infinite for the whole image), ``latency_ms``, ``fps`` and ``energy_mj``,
-    each with its ``<name>_origin``; ``energy_missing``: why there is no energy.
+    each with its ``<name>_origin``; ``energy_missing``: why there is no energy;
+    ``unstable``: why a latency is not to be trusted.
 
     Raises:
         InputError: no network has finished.
@@ -96,8 +97,7 @@ def _row(name: str, wanted: int, trials: Sequence[TrialRecord], metric: str) -> 
     row["size"] = row["params"] and BYTES * row["params"]
     row["fps"] = row["latency_ms"] and 1e3 / row["latency_ms"]
     row |= {"size_origin": row["params_origin"], "fps_origin": row["latency_ms_origin"]}
-    row["energy_missing"] = _energy_missing(complete)
-    return row
+    return row | _device_told(complete)
 
 
 def _counted(spec: ArchSpec) -> dict[str, Any]:
@@ -109,13 +109,19 @@ def _counted(spec: ArchSpec) -> dict[str, Any]:
     }
 
 
-def _energy_missing(trials: Sequence[TrialRecord]) -> str | None:
-    for trial in trials:
-        latency = trial.measurements.get("latency_ms")
-        record = latency.how.get("record") if latency is not None else None
-        if record:
-            return record.get("missing", {}).get("energy_mj")  # type: ignore[no-any-return]
-    return None
+def _device_told(trials: Sequence[TrialRecord]) -> dict[str, Any]:
+    """Why there is no energy, and why a latency is unstable, as the device's records say."""
+    records = [
+        t.measurements["latency_ms"].how.get("record") or {} for t in trials if "latency_ms" in t.measurements
+    ]
+    missing = [
+        record["missing"]["energy_mj"] for record in records if record.get("missing", {}).get("energy_mj")
+    ]
+    flags = [flag for record in records for flag in record.get("flags", ())]
+    return {
+        "energy_missing": missing[0] if missing else None,
+        "unstable": "; ".join(dict.fromkeys(flags)) or None,
+    }
 
 
 def with_published_modules(frame: pd.DataFrame) -> pd.DataFrame:

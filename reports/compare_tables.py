@@ -56,7 +56,7 @@ def network_table(
     return without_empty(
         Table(
             name="networks", title=title, labels=("Network", "Architecture"), columns=(*columns, *theirs),
-            rows=tuple(rows), pareto=("metric", "params"), notes=correlation_notes(found or {}),
+            rows=tuple(rows), pareto=("metric", "params"), notes=(*correlation_notes(found or {}), *_no_energy(frame)),
         )
     )  # fmt: skip
 
@@ -99,15 +99,21 @@ def correlation_notes(found: Mapping[str, RankCorrelation]) -> tuple[str, ...]:
     )
 
 
+def _no_energy(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Why the table has no energies."""
+    reasons = [str(reason) for reason in frame["energy_missing"].dropna().unique()]
+    return (f"Energy was not measured: {reasons[0]}.",) if reasons and frame["energy_mj"].isna().all() else ()
+
+
 def _short(metric: str) -> str:
     return {"miou": "mIoU", "accuracy": "Top-1", "map": "mAP"}[metric]
 
 
 def _cell(row: Mapping[Any, Any], key: str) -> Cell:
     if pd.isna(row[key]):
-        missing = row["energy_missing"] if key == "energy_mj" else None
-        return Cell(notes=(f"no energy: {missing}",) if missing else ())
-    return Cell(float(row[key]), row[f"{key}_origin"])
+        return Cell()
+    unstable = row["unstable"] if key == "latency_ms" and pd.notna(row["unstable"]) else None
+    return Cell(float(row[key]), row[f"{key}_origin"], notes=(f"unstable: {unstable}",) if unstable else ())
 
 
 def _published(row: Mapping[Any, Any], column: Column) -> Cell:

@@ -106,10 +106,12 @@ def compared_views(study: StudyRecord) -> tuple[list[Table], dict[str, go.Figure
         found = correlations(frame)
         title = "Modules in ESPNet-C"
         ranked = {"metric": found["metric"]} if "metric" in found else {}
-        caption = " · ".join([caption, *correlation_notes(ranked)])
+        caption = " · ".join([caption, *(note.rstrip(".") for note in correlation_notes(ranked))])
     else:
         found, title = {}, "Networks beside each other"
     panels = module_panels(frame, label, "Here", FIGURE5)
     return [network_table(frame, metric, title=title, found=found)], {
-        comparison["kind"]: module_figure(panels, title=title, subtitle=caption)
+        comparison["kind"]: module_figure(
+            panels, title=title, subtitle=f"{caption} · area of a bubble: parameters"
+        )
     }

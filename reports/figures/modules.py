@@ -123,6 +123,7 @@ def _panel(
         )
     )  # fmt: skip
     title, x_title, y_title = titles
+    x_title += ", log scale" if log else ""
     return Panel(
         title=title, x_title=x_title, y_title=y_title, log=log, x_range=x_range, y_range=y_range, bubbles=bubbles
     )  # fmt: skip
@@ -142,7 +143,7 @@ def module_figure(rows: Sequence[Sequence[Panel]], *, title: str, subtitle: str 
     )
     for i, row in enumerate(rows, start=1):
         for j, panel in enumerate(row, start=1):
-            for bubble in panel.bubbles:
+            for bubble in sorted(panel.bubbles, key=lambda one: -one.diameter):  # small ones on top
                 figure.add_trace(_trace(bubble), row=i, col=j)
                 figure.add_annotation(
                     x=math.log10(bubble.x) if panel.log else bubble.x, y=bubble.y, text=html.escape(bubble.name),
