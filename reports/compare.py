@@ -155,8 +155,8 @@ def step_frame(study: StudyRecord, networks: pd.DataFrame) -> pd.DataFrame:
 
     Columns: ``part, change, base, variant``; ``before`` and ``after`` (the metric), ``delta`` (points) with
     ``delta_low`` and ``delta_high`` (95 % interval of the mean difference over shared seeds; missing for one seed),
-    ``seeds``; ``delta_params_pct``; ``published_delta``, ``published_delta_params_pct``, ``published_source`` and
-    ``published_origin``.
+    ``seeds``; ``delta_params_pct``; ``published_delta``, ``published_delta_params_pct``,
+    ``published_says`` (what is published where no delta is), ``published_source`` and ``published_origin``.
     """
     rows: dict[str | None, dict[str, Any]] = {
         row["variant"]: dict(row) for _, row in published("ablations").iterrows()
@@ -178,6 +178,7 @@ def step_frame(study: StudyRecord, networks: pd.DataFrame) -> pd.DataFrame:
             "delta_params_pct": 100 * (variant["params"] / base["params"] - 1),
             "published_delta": _number(row.get("delta_points")), "published_text": row.get("delta_points", ""),
             "published_delta_params_pct": _number(row.get("delta_params_pct")),
+            "published_says": "" if row.get("delta_points") else row.get("note", ""),
             "published_source": row.get("source", ""), "published_origin": row.get("origin", ""),
         })  # fmt: skip
     if not found:

@@ -84,7 +84,12 @@ def step_table(steps: pd.DataFrame, *, title: str) -> Table:
             Cell(step["delta_params_pct"], "counted"),
             _or_empty(step["published_delta_params_pct"], origin, source),
         ]  # fmt: skip
-        rows.append(Row((step["part"], step["change"]), tuple(cells)))
+        says = (
+            f"published: {step['published_says']} ({step['published_source']})"
+            if step["published_says"]
+            else ""
+        )
+        rows.append(Row((step["part"], step["change"]), tuple(cells), (says,) if says else ()))
     return without_empty(
         Table(name="steps", title=title, labels=("Part", "What changes"), columns=columns, rows=tuple(rows))
     )

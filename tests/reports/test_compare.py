@@ -175,6 +175,13 @@ def test_tables_mark_every_origin() -> None:
     source = ablation_study()
     steps = step_table(step_frame(source, network_frame(source)), title="t")
     assert [cell.printed for cell in steps.column("published_delta")[1]] == ["2", None, "1"]
+    assert not any(row.notes for row in steps.rows)
+    schedule = [{**STEPS[0], "published": "cyclic LR with warm restarts"}]
+    told = study(
+        list(source.trials), list(source.config["given"]), kind="ablation", paper="espnetv2", steps=schedule
+    )
+    (row,) = step_table(step_frame(told, network_frame(told)), title="t").rows
+    assert row.notes[0].startswith("published: more effective than the standard fixed")
 
 
 def test_what_is_no_comparison_or_has_nothing_is_refused(tmp_path: Path) -> None:
