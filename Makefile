@@ -24,6 +24,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m tests.bench.cost
 	$(BIN)/python -m tests.bench.loading
+	$(BIN)/python -m tests.bench.tables
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -57,10 +57,13 @@ def build_tables(task: str, *, dataset: str | None = None, extra: Sequence[Path]
             raise InputError(
                 f"--dataset: {dataset!r}: {found.texts['network']} of {found.source} is for {place}"
             )
-    return [
-        _table(chosen, group, frame, [f for f, place in zip(founds, places, strict=True) if place == group])
-        for group in groups
-    ]
+    tables: dict[str, Table] = {}
+    for group in groups:
+        table = _table(chosen, group, frame, [f for f, p in zip(founds, places, strict=True) if p == group])
+        same = sum(name == table.name or name.startswith(f"{table.name}--") for name in tables)
+        name = f"{table.name}--{same + 1}" if same else table.name
+        tables[name] = replace(table, name=name)
+    return list(tables.values())
 
 
 def _table(task: TaskTables, group: str, frame: pd.DataFrame, founds: Sequence[Found]) -> Table:
@@ -69,7 +72,11 @@ def _table(task: TaskTables, group: str, frame: pd.DataFrame, founds: Sequence[F
         *published_rows(task, frame, group, quantities),
         *(found_row(f, task, quantities) for f in founds),
     ]
-    rows = [replace(row, labels=tuple("" if text == group else text for text in row.labels)) for row in rows]
+    rows = [
+        replace(row, labels=tuple("" if text == group else text for text in row.labels))
+        for row in rows
+        if any(cell.value is not None for cell in row.cells)
+    ]
     name = re.sub(r"[^a-z0-9]+", "-", f"{task.task} {group}".lower()).strip("-")
     joint = " " if task.title.endswith(" of") else ": "
     table = without_empty(
@@ -102,8 +109,11 @@ def _place(found: Found, task: TaskTables, known: Sequence[str], named: str | No
 
     A layout is a format that may hold any data: it is a published data set where the folder's name or the user says so.
     """
+    name = found.group.casefold()
     if task.task == EDGE:
-        return next((group for group in known if group.casefold() in found.group.casefold()), found.group)
+        return next((group for group in known if group.casefold() in name), found.group)
+    if same := [group for group in known if group.casefold() == name]:
+        return same[0]
     dataset, clue = task.layouts.get(found.group, ("", ""))
     folder = Path(found.root).name.casefold()
     said = named is not None and named.casefold() in dataset.casefold()

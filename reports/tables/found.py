@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import yaml
 
@@ -103,15 +103,16 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Found
         "width": f"{width:g}" if isinstance(width, int | float) else "",
     }  # fmt: skip
     values = {n: Cell(v, "unknown") for n, v in trial.values.items()}
-    values |= {n: Cell(m.value, m.origin) for n, m in trial.measurements.items()}
-    source = f"run {path.name}, seed {study.config.get('seed', 'not recorded')}"
+    values |= {n: Cell(m.value, _origin(m.origin)) for n, m in trial.measurements.items()}
+    how = trial.measurements["latency_ms"].how if "latency_ms" in trial.measurements else {}
+    record = how.get("record")
+    device = record.get("device") if isinstance(record, Mapping) else how.get("device")
+    on = f", latency on {device}" if device else ""
+    source = f"run {path.name}, seed {study.config.get('seed', 'not recorded')}{on}"
     yield Found(
         task=str(study.config.get("task", spec.get("task", ""))), group=str(data.get("layout") or ""), texts=texts,
         values=values, source=source, root=str(data.get("root") or ""),
     )  # fmt: skip
-    record = (trial.measurements["latency_ms"].how if "latency_ms" in trial.measurements else {}).get(
-        "record"
-    )
     if isinstance(record, Mapping):
         yield _device(path, record, name=texts["network"])
 
@@ -135,7 +136,7 @@ def _device(path: Path, data: Mapping[str, Any], name: str | None = None) -> Fou
     }  # fmt: skip
     notes = tuple(f"unstable: {flag}" for flag in record.flags)
     notes += tuple(f"{quantity}: {why}" for quantity, why in record.missing.items())
-    values = {n: Cell(v, record.origin) for n, v in measured.items()}
+    values = {n: Cell(v, _origin(record.origin)) for n, v in measured.items()}
     device = str(how.get("model") or record.device)
     return Found(task=EDGE, group=device, texts=texts, values=values, source=f"{path.name}", notes=notes)
 
@@ -149,7 +150,7 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> Found:
     task = task or ("detection" if "map_50" in data else None)
     if task is None or "network" not in data:
         raise InputError(f"{path}: neither metrics of 'train' or 'evaluate --json', nor a record of a device")
-    origin = cast(Origin, data.get("origin", "measured"))
+    origin = _origin(data.get("origin", "measured"))
     numbers = {n: v for n, v in data.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     values = {n: Cell(float(v), origin) for n, v in numbers.items()}
     values |= {
@@ -157,7 +158,7 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> Found:
     }
     values |= _counts(path, spec)
     held = config.get("data") or {}
-    layout = data.get("layout") or held.get("layout") or ""
+    layout = data.get("layout") or held.get("layout") or Path(str(held.get("root") or "")).name
     size = data.get("input_size") or (spec or {}).get("input_size") or ()
     texts = {
         "network": str(data["network"]), "split": str(data.get("split", "")), "input_size": "x".join(map(str, size)),
@@ -169,6 +170,11 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> Found:
         task=str(task), group=str(layout), texts=texts, values=values, source=f"{place}{images}",
         root=str(held.get("root") or ""),
     )  # fmt: skip
+
+
+def _origin(word: object) -> Origin:
+    """An origin that a file states; a word that is none says nothing."""
+    return cast(Origin, word) if word in get_args(Origin) else "unknown"
 
 
 def _counts(path: Path, spec: Mapping[str, Any] | None) -> dict[str, Cell]:

@@ -61,7 +61,8 @@ def _below(layout: Layout) -> str:
 def _head(head: Head) -> str:
     mark = _mark(head.mark) if head.mark else ""
     down = ' data-first="down"' if head.column.better == "maximize" else ""
-    return f'<th scope="col" class="number"{down}>{html.escape(head.text)}{mark}</th>'
+    text = html.escape(head.text).replace(" ↑", "\u00a0↑").replace(" ↓", "\u00a0↓")
+    return f'<th scope="col" class="number"{down}>{text}{mark}</th>'
 
 
 def _line(line: Line) -> str:

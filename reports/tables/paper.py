@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.paper import TABLES, Comparison, comparisons, contradictions
+from reports.paper import TABLES, Comparison, comparisons, contradictions, published
 from reports.rows import unit_of_column
 from reports.tables.build import build_tables
-from reports.tables.published import reason
+from reports.tables.published import ORIGINS, reason
 from reports.tables.table import Cell, Column, Row, Table
 from reports.tables.tasks import TASKS
 
@@ -33,15 +33,16 @@ def contradiction_table(found: Sequence[Comparison], compared: int) -> Table:
         Column(key="counted", title="Our count", unit="", digits=3),
         Column(key="difference_pct", title="Published, against ours", unit="%", digits=2),
     )
+    sources = {table: published(table)["origin"].tolist() for table in {one.table for one in found}}
     rows = []
     for one in found:
         quantity, letter = _UNITS[one.column]
         unit = unit_of_column(one.column)
-        published = float(one.published)
+        value = float(one.published)
         cells = (
-            Cell(published * unit, "published", f"{one.published} {letter}"),
-            Cell(one.counted * unit, "counted", f"{one.counted:.5g} {letter}"),
-            Cell(100 * (published / one.counted - 1), "counted"),
+            Cell(value * unit, ORIGINS[sources[one.table][one.row]], f"{one.published} {letter}"),
+            Cell(round(one.counted * unit, 1), "counted", f"{one.counted:.5g} {letter}"),
+            Cell(100 * (value / one.counted - 1), "counted"),
         )
         labels = (one.preset, one.table, one.dataset, one.input_size, quantity)
         rows.append(Row(labels, cells, (reason(one),)))

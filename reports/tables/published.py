@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 
 import pandas as pd
@@ -53,11 +54,12 @@ def _cell(row: pd.Series, quantity: Quantity, compared: Comparison | None, costs
     if not text:
         known = next((costs[name] for name in quantity.measured if name in costs), None)
         return EMPTY if known is None else Cell(float(known), "counted")
-    value = float(text) * unit_of_column(quantity.published)
+    unit = unit_of_column(quantity.published)
+    value = float(Decimal(text) * Decimal(unit))
     origin = ORIGINS[row["origin"]]
     if compared is None:
         return Cell(value, origin, text)
-    counted = compared.counted * unit_of_column(quantity.published)
+    counted = round(compared.counted * unit, 1)  # half operations are counted, smaller parts are not
     notes = () if compared.agrees else (contradiction(compared),)
     return Cell(value, origin, text, counted, compared.agrees, notes)
 

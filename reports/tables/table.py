@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
-from analysis.pareto import UNRANKED, minimised, non_dominated, ranks
+import numpy as np
+
+from analysis.pareto import minimised, non_dominated
 from analysis.records import Direction
 
 _Item = TypeVar("_Item")
@@ -129,7 +131,7 @@ def _taken(items: Sequence[_Item], indices: Sequence[int]) -> tuple[_Item, ...]:
 
 
 def best(table: Table) -> list[set[int]]:
-    """For each column the rows with its best number, all of them if several share it.
+    """For each column the rows with its best number, and those that look the same as shown.
 
     Predicted numbers take no part, nor does what is not finite; a column without direction, or with one number
     only, has none.
@@ -143,7 +145,8 @@ def best(table: Table) -> list[set[int]]:
             found.append(set[int]())
             continue
         top = max(values) if column.better == "maximize" else min(values)
-        found.append({i for i, value in taking_part.items() if value == top})
+        texts = {shown(cells[i], column) for i, value in taking_part.items() if value == top}
+        found.append({i for i in taking_part if shown(cells[i], column) in texts})
     return found
 
 
@@ -160,8 +163,8 @@ def dominated(table: Table) -> list[bool]:
         [[_number(cells[i]) for _, cells in chosen] for i in range(len(table.rows))],
         [column.better or "minimize" for column, _ in chosen],
     )
-    front, known = non_dominated(points), ranks(points) != UNRANKED
-    return [bool(k and not f) for k, f in zip(known, front, strict=True)]
+    behind = ~non_dominated(points) & ~np.isnan(points).any(axis=1)
+    return [bool(grey) for grey in behind]
 
 
 def _number(cell: Cell) -> float:
