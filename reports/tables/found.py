@@ -200,6 +200,8 @@ def _train_config(path: Path) -> dict[str, Any]:
 def _json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file or folder") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {_one_line(error)}") from None
     if not isinstance(data, dict):
