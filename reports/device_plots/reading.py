@@ -65,7 +65,9 @@ def _objects(path: Path) -> Iterator[Mapping[str, Any]]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; give {WANTED} (a run is drawn by: archspace report)") from None
+        raise InputError(
+            f"{path}: is a folder; give {WANTED} (a run is drawn by: archspace report)"
+        ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except ValueError as error:

@@ -230,7 +230,8 @@ def test_command_draws_what_it_can(app: typer.Typer, tmp_path: Path) -> None:
 
 BAD = {
     "missing.json": (None, "no such file"),
-    "text.json": ("not json", "cannot be read"),
+    "text.json": ("not json", "is no JSON"),
+    "rows.csv": ("network,ms\na,1\n", "is no JSON"),
     "list.json": ("[]", "must be a record of"),
     "other.json": ('{"a": 1}', "is no record of 'archspace measure --out'"),
     "layers.json": ('{"layers_format": 1, "label": "x"}', "a layer file needs device"),

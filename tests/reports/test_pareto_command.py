@@ -87,7 +87,10 @@ class TestBadInput:
         [
             ("macs,speed", "'speed': unknown objective"),
             ("macs,miuo", "nearest valid: miou"),
-            ("macs,accuracy", "no complete trial of camvid-units has it; nearest valid: one of miou, macs"),
+            (
+                "macs,accuracy",
+                "no complete trial of camvid-units has a number for it; nearest valid: one of miou, macs",
+            ),
             ("macs", "two or three objectives, not 1"),
             ("macs,macs", "two or three objectives, not 1"),
             ("", "two or three objectives, not 0"),
