@@ -93,7 +93,7 @@ def write_pictures(
         jobs = [_job(figures[path], file, size) for path, file in drawn.items()]
         env = {**os.environ, "BROWSER_PATH": browser, "TMPDIR": scratch}
         problem = _render(f"[{','.join(jobs)}]", env, time_limit, len(jobs))
-        written = []
+        written: list[Path] = []
         for path, file in drawn.items():
             if not file.is_file():
                 return written, _not_written(

@@ -155,13 +155,13 @@ def given_labels(rows: pd.DataFrame, name: str) -> pd.Series[str]:
     A network that was trained several times is named once, at its best or worst, whichever ``name`` has largest;
     the label of its other trials is empty.
     """
-    texts = rows["given"].fillna(rows["label"]).astype(str)
+    texts = dict(zip(rows.index, rows["given"].fillna(rows["label"]).astype(str), strict=True))
     given = rows[rows["given"].notna() & rows["arch_id"].notna()]
     for _, group in given.groupby("arch_id", sort=False):
         if len(group) > 1 and not group[name].isna().all():
-            texts[group.index] = ""
+            texts |= dict.fromkeys(group.index, "")
             texts[group[name].idxmax()] = common_name([str(one) for one in group["given"]])
-    return texts
+    return pd.Series(texts, index=rows.index, dtype=str)
 
 
 def first_name(names: object) -> str:

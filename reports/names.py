@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 UNIT_NAMES: Mapping[str, str] = {
     "esp": "ESP", "eesp": "EESP", "mobilenet": "MobileNet", "mobilenetv2": "MobileNetV2", "shufflenet": "ShuffleNet",
@@ -20,7 +20,8 @@ OBJECTIVE_NAMES: Mapping[str, str] = {
 }  # fmt: skip
 """Short names, for where the unit stands beside the number."""
 _FIELD_NAMES: Mapping[str, str] = {
-    "branches": "K", "receptive_field": "receptive field", "input_size": "input", "pointwise_kernel": "pointwise kernel",
+    "branches": "K", "receptive_field": "receptive field", "input_size": "input",
+    "pointwise_kernel": "pointwise kernel",
 }  # fmt: skip
 
 
@@ -57,7 +58,8 @@ def common_name(names: Sequence[str]) -> str:
     """
     if len(names) < 2:
         return names[0]
-    shared = os.path.commonprefix(list(names)).rstrip("0123456789")
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    shared = "".join(letters[0] for letters in alike).rstrip("0123456789")
     for end in ("seed", "run"):
         shared = shared.rstrip(" _-#(,:·").removesuffix(end)
     shared = shared.rstrip(" _-#(,:·")

@@ -117,7 +117,7 @@ def _marks(
     presets = name == PRESETS
     hover = [reference_hover(row, order, placed=True) if presets else trial_hover(row, order) for row in rows]
     x, y, z = (group[o.name] for o in order)
-    text = given_labels(group, z.name) if name == "given network" else None
+    text = given_labels(group, order[2].name) if name == "given network" else None
     return go.Scatter3d(
         x=x, y=y, z=z, mode="markers" if text is None else "markers+text", text=text, marker=marker,
         name=name, showlegend=False, legendgroup=name, hovertext=hover, hoverinfo="text",
@@ -127,7 +127,7 @@ def _marks(
 
 def _scene(axes: Sequence[Axis]) -> dict[str, Any]:
     scene: dict[str, Any] = {
-        "camera": {"eye": {"x": 1.3, "y": -1.4, "z": 0.62}, "center": {"z": -0.14}},
+        "camera": {"eye": {"x": 1.45, "y": -1.55, "z": 0.7}, "center": {"z": -0.2}},
         "aspectmode": "manual",
         "aspectratio": {"x": 1.25, "y": 1.25, "z": 0.95},
     }

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from analysis.devices.record import DeviceRecord
 from reports.dress import AXIS, dress
 from reports.names import written
-from reports.style import INK, MUTED, OKABE_ITO
+from reports.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, unit_style
 
 COLOURS = tuple(OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky", "vermillion"))
 BINS = 60
@@ -42,7 +42,8 @@ def latency_bins(records: Sequence[DeviceRecord]) -> tuple[pd.DataFrame, pd.Data
             {
                 "record": number, "median": latency.median, "p5": latency.p5, "p95": latency.p95, "n": latency.n,
                 "beyond": int(np.sum(np.asarray(latency.samples) > edges[-1])),
-                "label": written(record.label), "how": how_taken(record), "flags": "; ".join(record.flags), "origin": record.origin,
+                "label": written(record.label), "how": how_taken(record), "flags": "; ".join(record.flags),
+                "origin": record.origin,
             }
         )  # fmt: skip
     return pd.concat(bins, ignore_index=True), pd.DataFrame(marks)
@@ -58,6 +59,7 @@ def latency_figure(records: Sequence[DeviceRecord]) -> go.Figure:
     """One histogram a record; the band is from 5 % to 95 %, the line the median; unstable records say so."""
     bins, marks = latency_bins(records)
     rows = len(records)
+    colours = _colours([record.label for record in records])
     # What all records share is said once.
     shared = marks["how"].iloc[0] if marks["how"].nunique() == 1 else ""
     figure = make_subplots(
@@ -65,8 +67,8 @@ def latency_figure(records: Sequence[DeviceRecord]) -> go.Figure:
     )
     for mark in marks.itertuples():
         number, row = int(str(mark.record)), int(str(mark.record)) + 1
-        group = bins[bins["record"] == number]
-        colour = COLOURS[number % len(COLOURS)]
+        group = bins[(bins["record"] == number) & (bins["runs"] > 0)]
+        colour = colours[number]
         predicted = mark.origin == "predicted"
         figure.add_bar(
             x=group["ms"], y=group["runs"], width=group["width"], name=html.escape(str(mark.label)), row=row,
@@ -105,6 +107,14 @@ def latency_figure(records: Sequence[DeviceRecord]) -> go.Figure:
     dress(figure, "Latency", f"{shared}; {words}" if shared else words)
     figure.update_layout(margin={"l": 80, "r": 40, "t": 115, "b": 70}, bargap=0)
     return figure
+
+
+def _colours(labels: Sequence[str]) -> list[str]:
+    """The colour of each network's unit where all have one of their own, else a colour a record."""
+    units = [next((word for word in label.split(" ")[1:] if word in UNIT_STYLES), "") for label in labels]
+    if all(units) and len({unit_style(unit).colour for unit in units}) == len(units):
+        return [unit_style(unit).colour for unit in units]
+    return [COLOURS[number % len(COLOURS)] for number in range(len(labels))]
 
 
 def _words(mark: object, short: bool) -> str:

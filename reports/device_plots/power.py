@@ -152,6 +152,11 @@ PAPER_UNITS = {
     "ShuffleNetv2": "shufflenetv2",
 }  # fmt: skip
 """The unit of each network of the paper's figure, whose looks it has."""
+PAPER_LABELS = {
+    "ESPNetv2": (5.1, 3.02, "center"), "MobileNetv1": (5.15, 5.86, "center"), "MobileNetv2": (6.35, 5.5, "left"),
+    "ShuffleNetv1": (2.25, 3.95, "right"), "ShuffleNetv2": (4.15, 5.83, "center"),
+}  # fmt: skip
+"""Where the digitised curves leave room for their names: seconds, watts, side."""
 PUBLISHED = "published, read off the figure"
 
 
@@ -187,6 +192,12 @@ def paper_power_figure(records: Sequence[DeviceRecord] = ()) -> go.Figure:
             line={"color": look.colour, "width": 1.3, "dash": "dot"}, legendgroup=PUBLISHED, legendgrouptitle=heading,
             marker={"size": 7, "color": look.colour, "symbol": look.symbol, "line": {"color": INK, "width": 0.6}},
         )  # fmt: skip
+        seconds, watts, anchor = PAPER_LABELS.get(str(network), (math.nan, 0.0, "center"))
+        if math.isfinite(seconds):
+            figure.add_annotation(
+                x=seconds, y=watts, text=html.escape(str(network)), showarrow=False, xanchor=anchor,
+                font={"size": 12, "color": INK},
+            )  # fmt: skip
     for number, record in enumerate(records):
         trace = compared_trace(record)
         trace = trace[trace["seconds"] <= longest]

@@ -104,8 +104,7 @@ def _word(value: float | str | None) -> str:
 
 
 def _sorting(value: float | str | None) -> tuple[bool, float, str]:
-    number = isinstance(value, float)
-    return not number, float(value) if number else 0.0, _word(value)
+    return not isinstance(value, float), value if isinstance(value, float) else 0.0, _word(value)
 
 
 def _short(word: str) -> str:

@@ -77,8 +77,8 @@ def seed_spreads(
         mean, first = float(values.mean()), rows.iloc[0]
         found.append(
             Spread(
-                name=str(first["label"]), title=_title(rows), arch_id=str(arch_id), unit=str(first["unit"]), low=mean - reach,
-                high=mean + reach, values=tuple(values.tolist()),
+                name=str(first["label"]), title=_title(rows), arch_id=str(arch_id), unit=str(first["unit"]),
+                low=mean - reach, high=mean + reach, values=tuple(values.tolist()),
             )
         )  # fmt: skip
     return sorted(found, key=lambda one: one.mean, reverse=objective.direction == "maximize")

@@ -16,8 +16,8 @@ from reports.axes import LOG_RATIO
 from reports.figures.seeds import Spread
 from reports.figures.tradeoffs import Pair
 from reports.frames import COUNTED
-from reports.page.content import Content
 from reports.names import unit_name
+from reports.page.content import Content
 from reports.style import column_scale, unit_style
 
 _TEXTS = (("label", "trial"), ("network", "network"), ("unit", "unit"), ("state", "state"))

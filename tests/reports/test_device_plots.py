@@ -150,7 +150,7 @@ def test_layer_bars_add_up_to_the_whole() -> None:
     few = layer_bars(a_layer_file(), most=2)
     assert few["name"].tolist() == ["a", "b", BETWEEN] and few["ms"].tolist() == [3.0, 3.0, 2.0]
     assert few["kind"].tolist()[:2] == ["several operations", "conv"]
-    assert "-25.0 % off the whole" in layers_figure(a_layer_file()).layout.title.subtitle.text
+    assert "its parts sum to 25.0 % less" in layers_figure(a_layer_file()).layout.title.subtitle.text
 
 
 def test_clock_points_are_never_unmarked() -> None:
