@@ -105,7 +105,7 @@ def _published(published: Mapping[str, Any]) -> str:
 
 def print_units(rows: Sequence[Mapping[str, Any]]) -> None:
     """The interchangeable units."""
-    switches = ("dilated", "fusion", "residual", "pointwise_kernel")
+    switches = ("dilated", "fusion", "residual", "pointwise_kernel", "inner")
     table = table_of(("unit",), ("K", *switches), ("what it is",))
     for row in rows:
         marks = ["yes" if row[name] else "-" for name in switches]

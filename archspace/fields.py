@@ -15,6 +15,8 @@ FUSIONS = ("hff", "none")
 POINTWISE_KERNELS = (1, 3)
 WIDEST = 100.0
 """Largest width multiplier: far above any published network, small enough that a typo is refused."""
+WIDEST_INSIDE = 16.0
+"""Largest inner width of a unit as a share of its output: no published unit has more than 6."""
 MOST_REPEATS = 1000
 """Most repeats of a unit at one level, for the same reason."""
 
@@ -51,6 +53,14 @@ def width(field: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= WIDEST:
         near = WIDEST if isinstance(value, int | float) and value > WIDEST else 1.0
         raise SpecError(field, value, f"must be a number above 0 and at most {WIDEST:g}", near)
+    return float(value)
+
+
+def share(field: str, value: object) -> float:
+    """An inner width as a share of the output's: above 0, at most :data:`WIDEST_INSIDE`."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= WIDEST_INSIDE:
+        near = WIDEST_INSIDE if isinstance(value, int | float) and value > WIDEST_INSIDE else 1.0
+        raise SpecError(field, value, f"must be a number above 0 and at most {WIDEST_INSIDE:g}", near)
     return float(value)
 
 

@@ -53,6 +53,8 @@ class ArchSpec:
         classes: number of classes, or of words; a detector counts its background among them.
         input_size: (H, W) in pixels, or (T, 1) for a sequence of T tokens.
         channels: channels of the image, or width of the words' embedding.
+        inner: width inside the units of the same levels, as a share of their output, where the unit has one to
+            choose (:mod:`archspace.plan.compared` says which); ``None``: the unit's own.
     """
 
     network: str
@@ -73,6 +75,7 @@ class ArchSpec:
     classes: int
     input_size: tuple[int, int]
     channels: int
+    inner: tuple[float | None, ...] | None
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class ArchSpec:
         classes: int | None = None,
         input_size: int | Sequence[int] | None = None,
         channels: int | None = None,
+        inner: float | Sequence[float | None] | None = None,
     ) -> None:
         given = {name: value for name, value in locals().items() if name in FIELDS}
         self._fill(resolve(given), given.get("branches"))
@@ -248,6 +252,9 @@ class ArchSpec:
         parts = [self.network, f"s={self.width:g}", "+".join(units) or "conv"]
         if ks:
             parts.append("K=" + ",".join(map(str, ks)))
+        inner = [f"{share:g}" if share else "own" for share in self.inner or ()]
+        if inner:
+            parts.append("inner=" + ",".join(inner[:1] if len(set(inner)) == 1 else inner))
         return " ".join([*parts, "a=" + "-".join(map(str, self.alphas))])
 
 

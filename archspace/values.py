@@ -20,6 +20,7 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "residual": fields.flag,
     "activation": lambda f, v: fields.choice(f, v, fields.ACTIVATIONS, "activation"),
     "pointwise_kernel": fields.pointwise_kernel,
+    "inner": fields.share,
     "downsampling": lambda f, v: fields.choice(f, v, fields.DOWNSAMPLINGS, "downsampling"),
     "reinforcement": fields.flag,
     "decoder": lambda f, v: fields.choice(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.errors import FieldError, InputError, closest
+from reports.compared_command import compared
 from reports.report_command import report
 from reports.tables.command import tables
 
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     from reports import device_commands
 
     device_commands.register(app)
+    app.command("compared", epilog="Example: archspace compared runs/compare-modules-scenes")(compared)
     app.command("tables", epilog=_TABLES_EXAMPLE)(tables)
     app.command("report", epilog="Example: archspace report runs/camvid-units --figures svg")(report)
 

@@ -1,4 +1,4 @@
-"""Commands: search, export, evaluate, demo, train, recipes, init, spaces, data."""
+"""Commands: search, compare, export, evaluate, demo, train, recipes, init, spaces, data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from searches import data_commands
+from searches import compare_command, data_commands
 from searches.demo_command import demo
 from searches.train_command import recipes, train
 
@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: archspace recipes")(recipes)
     app.command(epilog="Example: archspace init study.yaml")(init)
     app.command(epilog="Example: archspace spaces")(spaces)
+    compare_command.register(app)
     data_commands.register(app)
 
 

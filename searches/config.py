@@ -19,7 +19,7 @@ from pydantic import (
 from analysis.records import OBJECTIVES, RUN_FORMAT, objective
 from archspace.errors import FieldError, InputError, closest
 from searches.config_errors import first_error
-from searches.config_parts import Bound, DataConfig, Given, MeasureConfig, Part, SamplerConfig
+from searches.config_parts import Bound, Comparison, DataConfig, Given, MeasureConfig, Part, SamplerConfig
 from searches.training.recipe import Recipe
 
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection"]
@@ -52,6 +52,7 @@ class StudyConfig(Part):
         measure: what they are measured on, and how (``latency`` in studies of an earlier archspace).
         threads: CPU threads of each worker; a study repeats on the same machine with the same number.
         workers: processes that share the study; with more than one, which trial knows of which depends on timing.
+        comparison: what the given networks are compared for, where the study is a comparison.
         storage: an Optuna storage URL (``postgresql+psycopg://...``, ``mysql://...``), or ``journal:///FILE`` for a
             journal file; a SQLite file in the run folder if left out.
     """
@@ -72,6 +73,7 @@ class StudyConfig(Part):
     threads: int = Field(1, ge=1)
     workers: int = Field(1, ge=1)
     measure: MeasureConfig = Field(MeasureConfig(), validation_alias=AliasChoices("measure", "latency"))
+    comparison: Comparison | None = None
     storage: str | None = None
 
     @field_validator("objectives")

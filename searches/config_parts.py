@@ -1,4 +1,4 @@
-"""The parts of a StudyConfig: data, bounds, sampler, measuring, given networks."""
+"""The parts of a StudyConfig: data, bounds, sampler, measuring, given networks, what they are compared for."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ class MeasureConfig(Part):
         idle_s, busy_s: seconds of the idle baseline and of the counted window; power is sampled where it is asked for.
         spread, drift, attempts: what counts as stable, and how often an unstable measurement is repeated.
         again: measure the final front once more, fresh, when the study is done.
+        power: sample power even where no objective asks for it; where the device cannot, its record says why.
         wait_s: how long the study's end waits for a device that went away.
     """
 
@@ -90,6 +91,7 @@ class MeasureConfig(Part):
     drift: float = Field(0.10, gt=0)
     attempts: int = Field(2, ge=1)
     again: bool = True
+    power: bool = False
     wait_s: float = Field(600.0, ge=0)
 
 
@@ -101,14 +103,50 @@ class Given(Part):
         spec: a preset's name, a spec file, or fields of a spec.
         training: fields of the study's recipe that differ for this network.
         seed: of its training; derived from the study's seed if left out.
+        weights: a checkpoint of it, which is evaluated instead of trained.
+        repeat_of: the given network that this one is, with another seed.
     """
 
     name: str = Field(min_length=1)
     spec: str | dict[str, Any]
     training: dict[str, Any] = {}
     seed: int | None = Field(None, ge=0)
+    weights: Path | None = None
+    repeat_of: str | None = None
 
     @property
     def alike(self) -> bool:
         """Whether it is trained as every other network of its study, so that one result may stand for two."""
-        return not self.training and self.seed is None
+        return not self.training and self.seed is None and self.weights is None
+
+
+class Step(Part):
+    """One step of an ablation: what ``variant`` gains over ``base``.
+
+    Attributes:
+        part: where it stands in the paper (``table 2(a)``).
+        base, variant: names of given networks.
+        change: in words, what the variant has and the base has not.
+        published: the row of ``reports/published/ablations.csv`` that is about it, by its ``variant``; ``None`` where
+            nothing is published.
+    """
+
+    part: str
+    base: str
+    variant: str
+    change: str
+    published: str | None = None
+
+
+class Comparison(Part):
+    """What the given networks of a study are compared for.
+
+    Attributes:
+        kind: ``modules`` (ESPNet figure 5), ``ablation`` (of ``paper``) or ``networks``.
+        paper: whose ablation it is.
+        steps: of an ablation, in the paper's order.
+    """
+
+    kind: Literal["modules", "ablation", "networks"]
+    paper: Literal["espnet", "espnetv2"] | None = None
+    steps: tuple[Step, ...] = ()

@@ -51,7 +51,7 @@ class Measurer:
         wanted = frozenset(ON_DEVICE) & {*config.objectives, *config.constraints}
         settings = Settings(
             runtime=measure.runtime, precision=measure.precision, threads=measure.threads, warmup=measure.warmup,
-            runs=measure.runs, power=bool(wanted & {"power_w", "energy_mj"}), idle_s=measure.idle_s,
+            runs=measure.runs, power=measure.power or bool(wanted & {"power_w", "energy_mj"}), idle_s=measure.idle_s,
             busy_s=measure.busy_s, spread=measure.spread, drift=measure.drift, attempts=measure.attempts,
         )  # fmt: skip
         return cls(open_device(measure.device), settings, wanted)
@@ -62,7 +62,7 @@ class Measurer:
         Raises:
             FieldError: the device cannot say a quantity that the study asks for.
         """
-        if not self.settings.power:
+        if not self.wanted & {"power_w", "energy_mj"}:
             return
         quick = replace(self.settings, runs=5, warmup=1, attempts=1, idle_s=0.5, busy_s=1.0)
         try:

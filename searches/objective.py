@@ -18,10 +18,12 @@ from archspace.checkpoint import WEIGHTS_FILE, load, save
 from archspace.errors import InputError
 from archspace.files import write_text
 from archspace.spec import ArchSpec
+from searches.checkpoints import load_checkpoint
 from searches.config import StudyConfig
 from searches.config_parts import Bound
 from searches.measuring import Measurer
-from searches.tasks.base import Task
+from searches.tasks.base import ImageTask
+from searches.tasks.table import make_task
 from searches.training.history import write_history
 from searches.training.loop import Watch, fit
 from searches.training.recipe import Recipe
@@ -76,21 +78,33 @@ class Judge:
     """Trains and measures networks for one study."""
 
     config: StudyConfig
-    task: Task
+    task: ImageTask
     measurer: Measurer
 
     def judge(
-        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, watch: Watch
+        self,
+        spec: ArchSpec,
+        recipe: Recipe,
+        seed: int,
+        folder: Path,
+        watch: Watch,
+        *,
+        weights: Path | None = None,
     ) -> dict[str, Measurement]:
         """Trains ``spec`` from scratch and measures it; weights, history and metric go to ``folder``.
 
+        A network with ``weights`` is evaluated instead of trained.
         A trial that was trained before, but not measured because the device was away, is not trained again.
 
         Raises:
             TrainingError: the loss is not finite.
             DeviceAway: the device cannot be reached now.
+            InputError: the weights are not of this network.
         """
-        network, metric = self._trained(spec, folder) or self._train(spec, recipe, seed, folder, watch)
+        if weights is not None:
+            network, metric = self._evaluated(spec, weights)
+        else:
+            network, metric = self._trained(spec, folder) or self._train(spec, recipe, seed, folder, watch)
         return {self.task.metric: metric, **self.measurer.measured(network)}
 
     def _trained(self, spec: ArchSpec, folder: Path) -> tuple[Network, Measurement] | None:
@@ -112,13 +126,8 @@ class Judge:
         torch.manual_seed(seed)
         network = build(spec)
         history = fit(network, self.task, recipe, seed=seed, device=device, watch=watch)
-        found = self.task.evaluate(network, self.task.val, device)
-        how = {
-            "split": "val", "images": len(self.task.val), "layout": config.data.layout, "seed": seed,
-            "epochs": sum(stage.epochs for stage in recipe.plan()), "device": config.device, "threads": config.threads,
-            **found.to_dict(), "torch": torch.__version__,
-        }  # fmt: skip
-        metric = Measurement(self.task.metric, found.value, "%", "measured", how)
+        epochs = sum(stage.epochs for stage in recipe.plan())
+        metric = self._metric(network, self.task, {"seed": seed, "epochs": epochs})
         network.cpu().eval()
         write_history(folder, history)
         save(network, folder / WEIGHTS_FILE, preprocessing=self.task.preprocessing,
@@ -126,3 +135,30 @@ class Judge:
         trained = {"arch_id": spec.arch_id, "metric": metric.to_dict()}
         write_text(folder / TRAINED_FILE, json.dumps(trained) + "\n")
         return network, metric
+
+    def _evaluated(self, spec: ArchSpec, weights: Path) -> tuple[Network, Measurement]:
+        """The network of a checkpoint, for the study's image size, and its metric; images are prepared as it says."""
+        other = load_checkpoint(weights)
+        network = build(spec)
+        try:
+            network.load_state_dict(other.state_dict())
+        except RuntimeError:
+            rule = (
+                f"has the weights of {other.spec.label} for {other.spec.classes} classes, not of {spec.label}"
+            )
+            raise InputError(f"{weights}: {rule} for {spec.classes}") from None
+        task = self.task
+        if other.preprocessing is not None:
+            task = make_task(self.config.task, self.task.train, self.task.val, other.preprocessing)
+        metric = self._metric(network.to(self.config.device), task, {"weights": str(weights)})
+        return network.cpu().eval(), metric
+
+    def _metric(self, network: Network, task: ImageTask, how: Mapping[str, object]) -> Measurement:
+        """The metric on the validation split, and how it was taken."""
+        config = self.config
+        found = task.evaluate(network, task.val, torch.device(config.device))
+        taken = {
+            "split": "val", "images": len(task.val), "layout": config.data.layout, **how, "device": config.device,
+            "threads": config.threads, **found.to_dict(), "torch": torch.__version__,
+        }  # fmt: skip
+        return Measurement(task.metric, found.value, "%", "measured", taken)

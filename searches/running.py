@@ -17,12 +17,20 @@ from rich.table import Table
 from analysis.records import ON_DEVICE, TrialRecord, objective
 from analysis.runs import STUDY_FILE, TRIALS_FOLDER, read_again, read_run
 from archspace.errors import FieldError, InputError
+from searches.compared import show_comparison
 from searches.config import StudyConfig, read_config
 from searches.exporting import export_card, pick_trial, real_images, weights_of
 from searches.logs import log_to
 from searches.progress import Progress, short
 
 log = logging.getLogger(__name__)
+
+
+def run_config(config: StudyConfig, out: Path | None, as_json: bool) -> None:
+    """Runs or resumes a study that is complete; see :func:`run_study`."""
+    folder = out or Path("runs") / config.name
+    with full_disk_told(folder):
+        _run(config, folder, as_json)
 
 
 def run_study(source: str, changes: Mapping[str, Any], out: Path | None, as_json: bool) -> None:
@@ -35,10 +43,7 @@ def run_study(source: str, changes: Mapping[str, Any], out: Path | None, as_json
         out, source = out or Path(source), str(Path(source, STUDY_FILE))
     elif Path(source).is_dir():
         raise InputError(f"{source}: not a run folder: it has no {STUDY_FILE}")
-    config = read_config(source, changes)
-    folder = out or Path("runs") / config.name
-    with full_disk_told(folder):
-        _run(config, folder, as_json)
+    run_config(read_config(source, changes), out, as_json)
 
 
 def _run(config: StudyConfig, folder: Path, as_json: bool) -> None:
@@ -60,6 +65,9 @@ def _run(config: StudyConfig, folder: Path, as_json: bool) -> None:
     except KeyboardInterrupt:
         console.print(f"stopped; to go on: archspace search {folder}", highlight=False)
         raise
+    if config.comparison is not None:
+        show_comparison(config, folder, study.records(), as_json)
+        return
     _summary(config, folder, study.records(), as_json)
     missing = config.trials - sum(bool(r.values) and r.given is None for r in study.records())
     if missing > 0:

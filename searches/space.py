@@ -26,7 +26,7 @@ from archspace.spec import ArchSpec
 from archspace.values import check_value
 
 FIXED_BY_DATA = ("task", "classes", "input_size", "channels")
-PER_LEVEL = ("unit", "branches", "alphas", "receptive_field")
+PER_LEVEL = ("unit", "branches", "alphas", "receptive_field", "inner")
 TRIES = 64
 FREE_KEYS = ("choices", "low", "high", "step", "log", "per_level")
 

@@ -29,7 +29,7 @@ from searches.progress import Progress
 from searches.samplers import derived_seed, make_sampler
 from searches.space import SearchSpace
 from searches.storage import open_storage
-from searches.tasks.base import Task
+from searches.tasks.base import ImageTask
 from searches.tasks.dataset import Split, load_split
 from searches.tasks.table import make_task
 from searches.training.steps import TrainingError
@@ -44,7 +44,7 @@ MOST_FAILURES = 5
 """A study stops after this many failed trials in a row."""
 
 
-def load_task(config: StudyConfig) -> Task:
+def load_task(config: StudyConfig) -> ImageTask:
     """The study's data, loss and metric.
 
     Raises:
@@ -109,6 +109,7 @@ class Study:
             "input_size": list(config.data.input_size), "channels": config.data.channels,
         }  # fmt: skip
         space = SearchSpace(config.space, fixed)
+        check_weights(config, space.fixed)
         example = space.example(config.seed) if config.trials else fitted(config.reference[0], space.fixed)
         measurer = Measurer.of(config)
         measurer.check(example)
@@ -184,6 +185,7 @@ class Study:
         given = self.config.reference[number] if trials is self.given else None
         seed = derived_seed(self.config.seed, label) if given is None or given.seed is None else given.seed
         recipe = self.config.training if given is None else self.config.recipe_of(given)
+        weights = None if given is None else given.weights
         make = _recorder(label, number, seed, started, given)
         if given is not None:
             params: dict[str, object] = {}
@@ -210,7 +212,7 @@ class Study:
             )  # fmt: skip
         progress.started(label, spec, known, sum(stage.epochs for stage in recipe.plan()))
         try:
-            known |= self.judge.judge(spec, recipe, seed, trials.path(number), progress)
+            known |= self.judge.judge(spec, recipe, seed, trials.path(number), progress, weights=weights)
         except DeviceAway:
             raise
         except (TrainingError, RuntimeError, MemoryError) as error:
@@ -244,6 +246,20 @@ def fitted(given: Given, fixed: Mapping[str, Any]) -> ArchSpec:
     """A given network for the study's task and data."""
     spec = given_spec(given.spec)
     return spec.replace(**{name: fixed[name] for name in ("task", "classes", "input_size", "channels")})
+
+
+def check_weights(config: StudyConfig, fixed: Mapping[str, Any]) -> None:
+    """Refuses a checkpoint that is for other data, before anything is trained."""
+    for one in config.reference:
+        if one.weights is None:
+            continue
+        if not one.weights.exists():
+            raise InputError(f"{one.weights}: no such checkpoint")
+        spec = given_spec(one.spec)
+        for name in ("task", "classes", "channels"):
+            if getattr(spec, name) != fixed[name]:
+                rule = f"{one.name} is a checkpoint for another value; the study's data have {fixed[name]}"
+                raise FieldError(name, getattr(spec, name), rule, fixed[name])
 
 
 def given_spec(name: str | Mapping[str, Any]) -> ArchSpec:

@@ -15,6 +15,7 @@ from archspace.plan.request import (
     divides,
     doubling_rates,
     first_groups,
+    inner_channels,
     limited_rates,
     need,
 )
@@ -33,12 +34,16 @@ def _mobilenet(r: UnitRequest) -> Block:
 
     The paper's unit has no shortcut: ``residual=False`` is that one; with it the identity joins before the last
     activation, as for every other unit in the same network.
+
+    A chosen inner width is what the depth-wise convolution writes; it has the same number of filters for each channel
+    that it reads, so that the width is rounded to a multiple of these.
     """
     n = r.in_channels
+    mid = n if r.inner is None else inner_channels(r.full, r.inner, n)
     depthwise = Conv(
-        in_channels=n, out_channels=n, kernel=3, stride=r.stride, groups=n, norm=r.eps, act=r.act
+        in_channels=n, out_channels=mid, kernel=3, stride=r.stride, groups=n, norm=r.eps, act=r.act
     )
-    pointwise = Conv(in_channels=n, out_channels=r.out_channels, norm=r.eps, at=r.stride)
+    pointwise = Conv(in_channels=mid, out_channels=r.out_channels, norm=r.eps, at=r.stride)
     return _chain("mobilenet", r, depthwise, pointwise, last=r.final)
 
 
@@ -47,7 +52,8 @@ MOBILENETV2_EXPANSION = 6
 
 def _mobilenetv2(r: UnitRequest) -> Block:
     """MobileNetV2: expand six-fold, 3 x 3 depth-wise, linear projection (Sandler et al. 2018)."""
-    n, wide = r.in_channels, r.in_channels * MOBILENETV2_EXPANSION
+    n = r.in_channels
+    wide = n * MOBILENETV2_EXPANSION if r.inner is None else inner_channels(r.full, r.inner)
     return _chain(
         "mobilenetv2", r,
         Conv(in_channels=n, out_channels=wide, norm=r.eps, act=r.act),
@@ -60,13 +66,15 @@ def _mobilenetv2(r: UnitRequest) -> Block:
 def _shufflenet(r: UnitRequest) -> Block:
     """ShuffleNet: grouped 1 x 1, shuffle, 3 x 3 depth-wise, grouped 1 x 1 (Zhang et al. 2018), K groups.
 
-    The inner width is a quarter of the output, unless the network says otherwise. The strided form here is the
+    The inner width is a quarter of the output; a chosen one is rounded to what K divides. The strided form here is the
     residual branch alone; the concatenation with the pooled input is the network's own.
     """
-    mid = r.inner or r.out_channels // 4
+    own = r.full // 4
     reads = (r.in_channels,) if r.stride == 1 else ()
-    rule = f"K must divide the {r.out_channels} channels and the bottleneck's {mid}"
-    k = need(r, divides(r.out_channels, mid, *reads), rule)
+    fixed = (own,) if r.inner is None else ()
+    rule = f"K must divide the {r.out_channels} channels" + (f" and the bottleneck's {own}" if fixed else "")
+    k = need(r, divides(r.out_channels, *fixed, *reads), rule)
+    mid = own if r.inner is None else inner_channels(r.full, r.inner, k)
     first = first_groups(k, r.in_channels) if r.grouped else 1
     return _chain(
         "shufflenet", r,
@@ -141,18 +149,30 @@ def _residual_chain(kind: str, r: UnitRequest, *convs: Conv) -> Block:
 
 
 def _resnet(r: UnitRequest) -> Block:
-    """ResNet: two 3 x 3 convolutions and a shortcut (He et al. 2016), projected where shapes change."""
+    """ResNet: two 3 x 3 convolutions and a shortcut (He et al. 2016), projected where shapes change.
+
+    The inner width is what the first convolution writes: all of the output's, unless it is chosen.
+    """
+    mid = inner_channels(r.full, 1.0 if r.inner is None else r.inner)
     return _residual_chain(
         "resnet", r,
-        Conv(in_channels=r.in_channels, out_channels=r.out_channels, kernel=3, stride=r.stride, norm=r.eps, act=r.act),
-        Conv(in_channels=r.out_channels, out_channels=r.out_channels, kernel=3, norm=r.eps, at=r.stride),
+        Conv(in_channels=r.in_channels, out_channels=mid, kernel=3, stride=r.stride, norm=r.eps, act=r.act),
+        Conv(in_channels=mid, out_channels=r.out_channels, kernel=3, norm=r.eps, at=r.stride),
     )  # fmt: skip
 
 
 def _resnext(r: UnitRequest) -> Block:
-    """ResNeXt: 1 x 1 to half the width, 3 x 3 in K groups (cardinality), 1 x 1 (Xie et al. 2017)."""
-    mid = r.out_channels // 2
-    k = need(r, divides(mid), f"K must divide the inner width, {mid}")
+    """ResNeXt: 1 x 1 to half the width, 3 x 3 in K groups (cardinality), 1 x 1 (Xie et al. 2017).
+
+    A chosen inner width is rounded to what K divides.
+    """
+    own = r.full // 2
+    if r.inner is None:
+        k = need(r, divides(own), f"K must divide the inner width, {own}")
+    else:
+        most = max(1, r.full)
+        k = need(r, lambda k: 1 <= k <= most, f"K must be 1 to {most}")
+    mid = own if r.inner is None else inner_channels(r.full, r.inner, k)
     return _residual_chain(
         "resnext", r,
         Conv(in_channels=r.in_channels, out_channels=mid, norm=r.eps, act=r.act),
@@ -162,9 +182,12 @@ def _resnext(r: UnitRequest) -> Block:
 
 
 def _inception(r: UnitRequest) -> Block:
-    """Inception as ESPNet compares it: K branches of 1 x 1 then 3 x 3, concatenated (figure 3)."""
+    """Inception as ESPNet compares it: K branches of 1 x 1 then 3 x 3, concatenated (figure 3).
+
+    The inner width is that of all 1 x 1 convolutions together: all of the output's, unless it is chosen.
+    """
     k = need(r, lambda k: 1 <= k <= r.out_channels, f"K must be 1 to {r.out_channels}, one channel a branch")
-    width = r.out_channels // k
+    width = r.full // k if r.inner is None else inner_channels(r.full, r.inner, k) // k
     reduces = tuple(
         Conv(in_channels=r.in_channels, out_channels=width, norm=r.eps, act=r.act) for _ in range(k)
     )
@@ -181,7 +204,10 @@ def _inception(r: UnitRequest) -> Block:
 
 
 def _asp(r: UnitRequest) -> Block:
-    """ASP: K full 3 x 3 convolutions at rates 1, 2, 4, ..., summed (DeepLab; ESPNet figure 3)."""
+    """ASP: K full 3 x 3 convolutions at rates 1, 2, 4, ..., summed (DeepLab; ESPNet figure 3).
+
+    Every branch writes the whole output, so there is no width inside to choose.
+    """
     k = need(r, lambda k: 1 <= k <= MOST_BRANCHES, f"K must be 1 to {MOST_BRANCHES}")
     rates = limited_rates(doubling_rates(k), r.limit, r.dilated)
     branches = tuple(
@@ -196,11 +222,11 @@ def _asp(r: UnitRequest) -> Block:
     )  # fmt: skip
 
 
-UNITS.register("mobilenet")(UnitDesign(_mobilenet))
-UNITS.register("mobilenetv2")(UnitDesign(_mobilenetv2))
-UNITS.register("shufflenet")(UnitDesign(_shufflenet, branches=4))
+UNITS.register("mobilenet")(UnitDesign(_mobilenet, inner=True))
+UNITS.register("mobilenetv2")(UnitDesign(_mobilenetv2, inner=True))
+UNITS.register("shufflenet")(UnitDesign(_shufflenet, branches=4, inner=True))
 UNITS.register("shufflenetv2")(UnitDesign(_shufflenetv2, residual=False))
-UNITS.register("resnet")(UnitDesign(_resnet, projects=True))
-UNITS.register("resnext")(UnitDesign(_resnext, branches=8, projects=True))
-UNITS.register("inception")(UnitDesign(_inception, branches=4))
+UNITS.register("resnet")(UnitDesign(_resnet, projects=True, inner=True))
+UNITS.register("resnext")(UnitDesign(_resnext, branches=8, projects=True, inner=True))
+UNITS.register("inception")(UnitDesign(_inception, branches=4, inner=True))
 UNITS.register("asp")(UnitDesign(_asp, branches=5, rates=doubling_rates))

@@ -166,7 +166,7 @@ def _pooled_down(spec: ArchSpec, level: int, inputs: int, outputs: int) -> Block
     writes.
     """
     unit = strided_unit(
-        spec, level, inputs, outputs - inputs, activate=False, inner=outputs // 4, grouped=level > 3
+        spec, level, inputs, outputs - inputs, activate=False, whole=outputs, grouped=level > 3
     )
     last = NormAct(channels=outputs, act=spec.activation, at=2)
     return Block("espnetv2-down", inputs, outputs, 2, (("unit", unit), ("last", last)), (("concat", True),))

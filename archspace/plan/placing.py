@@ -23,6 +23,7 @@ def _request(spec: ArchSpec, level: int, inputs: int, outputs: int, stride: int)
         branches=spec.branches[index], limit=limits[level - stride] if limits else None,
         dilated=bool(spec.dilated), fusion=bool(spec.fusion == "hff"), residual=bool(spec.residual),
         act=spec.activation, eps=design.eps, pointwise_kernel=spec.pointwise_kernel or 1,
+        inner=spec.inner[index] if spec.inner else None,
         at=2**level // stride, where=f"branches[{index}]",
     )  # fmt: skip
 

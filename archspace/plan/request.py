@@ -30,7 +30,8 @@ class UnitRequest:
             bottleneck 3). Other units have 3.
         rate: dilation of units with one dilated branch whose network chooses it.
         dropout: share of channels that units with spatial dropout lose in training; others have none.
-        inner: channels inside a bottleneck; ``None``: the unit's own share of its output.
+        inner: channels inside the unit as a share of ``whole``; ``None``: the unit's own share.
+        whole: the width that an inner width is a share of; ``None``: the unit's output.
         grouped: the first convolution of a unit with groups is grouped too.
         at: stride of the unit's input to the image (DICE has a filter for each row and column).
         activate: the unit ends in its activation; off where the network activates after a concatenation.
@@ -51,7 +52,8 @@ class UnitRequest:
     kernel: int | None = None
     rate: int = 1
     dropout: float = 0.0
-    inner: int | None = None
+    inner: float | None = None
+    whole: int | None = None
     grouped: bool = True
     at: int = 8
     activate: bool = True
@@ -74,6 +76,11 @@ class UnitRequest:
         return limited_rates((self.rate,), self.limit, self.dilated)[0]
 
     @property
+    def full(self) -> int:
+        """The width that an inner width is a share of."""
+        return self.whole or self.out_channels
+
+    @property
     def final(self) -> str | None:
         """The activation at the end, if any."""
         return self.act if self.activate else None
@@ -92,6 +99,7 @@ class UnitDesign:
         residual: an identity can be added around the unit.
         projects: a strided unit keeps a (projected) shortcut.
         pointwise: strides at which the side of the reducing convolution can be chosen.
+        inner: the channels inside can be chosen (:func:`inner_channels`).
         rated: its one branch takes the rate that its network chooses for its place.
     """
 
@@ -102,6 +110,7 @@ class UnitDesign:
     residual: bool = True
     projects: bool = False
     pointwise: tuple[int, ...] = ()
+    inner: bool = False
     rated: bool = False
 
 
@@ -121,6 +130,15 @@ def branch_widths(channels: int, branches: int) -> tuple[int, ...]:
     """
     width = channels // branches
     return (channels - (branches - 1) * width, *[width] * (branches - 1))
+
+
+def inner_channels(outputs: int, share: float, step: int = 1) -> int:
+    """Channels inside a unit: ``share`` of its ``outputs``, rounded half up to a multiple of ``step``, at least one.
+
+    >>> inner_channels(64, 0.25), inner_channels(64, 1.9, 4), inner_channels(64, 0.01, 8)
+    (16, 120, 8)
+    """
+    return max(1, int(outputs * share / step + 0.5)) * step
 
 
 def doubling_rates(branches: int) -> tuple[int, ...]:

@@ -13,15 +13,16 @@ from typing import Any
 from archspace.resolve.network import decoder, family_name, input_size, what
 from archspace.resolve.state import Resolution
 from archspace.resolve.switches import dilations, switches
-from archspace.resolve.units import branches, depth, units
+from archspace.resolve.units import branches, depth, inner_widths, units
 
 FIELDS = (
     "network", "task", "unit", "branches", "width", "alphas", "receptive_field", "dilated", "fusion", "residual",
     "activation", "pointwise_kernel", "downsampling", "reinforcement", "decoder", "classes", "input_size", "channels",
+    "inner",
 )  # fmt: skip
 """Every field of a spec, in the order in which they are written."""
 
-STEPS = (what, depth, units, branches, decoder, dilations, switches, input_size, family_name)
+STEPS = (what, depth, units, branches, inner_widths, decoder, dilations, switches, input_size, family_name)
 """Each fills some fields from what is given and what the steps before it filled."""
 
 

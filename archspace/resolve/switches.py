@@ -93,7 +93,7 @@ def _limits(r: Resolution, reached: set[int]) -> tuple[int | None, ...]:
 
 
 def switches(r: Resolution) -> None:
-    """Fusion, residual and the reducing convolution."""
+    """Fusion, residual, and the reducing convolution."""
     places = _places(r)
     fused = any(p.design.fused_from is not None and (p.k or 0) >= p.design.fused_from for p in places)
     wide_enough = max(r.out["alphas"], default=0) >= r.design.identity_from

@@ -74,6 +74,23 @@ def branches(r: Resolution) -> None:
     r.out["branches"] = tuple(found)
 
 
+def inner_widths(r: Resolution) -> None:
+    """The inner width of each level whose unit has one to choose; ``None`` where every unit keeps its own."""
+    placed = r.out["unit"]
+    can = [unit is not None and UNITS[unit].inner for unit in placed]
+    value = r.levels("inner", len(placed))
+    if value is None or not any(can):
+        r.unfit("inner", f"no unit of this network has an inner width to choose ({names(placed)})")
+        return
+    entries, spread = fields.per_level("inner", value, len(placed), fields.share, r.design.first)
+    for i, (unit, share) in enumerate(zip(placed, entries, strict=True)):
+        if share is not None and not can[i] and not spread and "inner" not in r.lenient:
+            rule = f"unit {unit!r} at level {i + r.design.first} has no inner width to choose"
+            raise SpecError(f"inner[{i}]", share, rule, "null")
+    found = tuple(share if able else None for share, able in zip(entries, can, strict=True))
+    r.out["inner"] = found if any(found) else None
+
+
 def names(placed: Sequence[str | None]) -> str:
     """The units that are placed, for a message."""
     return ", ".join(sorted({u for u in placed if u})) or "no unit placed"

@@ -103,6 +103,7 @@ def field_values(draw: st.DrawFn) -> dict[str, Any]:
         "classes": st.integers(2, 60),
         "input_size": st.tuples(side, side),
         "channels": st.sampled_from(CHANNELS),
+        "inner": per_level(st.none() | st.floats(0.05, 4)),
     }
     return {"network": network, "task": task, "decoder": decoder, **draw(st.fixed_dictionaries(others))}
 
@@ -138,6 +139,7 @@ def random_fields(rng: random.Random) -> dict[str, Any]:
         "classes": rng.randint(2, 60),
         "input_size": (rng.choice(side), rng.choice(side)),
         "channels": rng.choice(CHANNELS),
+        "inner": [rng.choice((None, rng.uniform(0.1, 3))) for _ in range(MOST_LEVELS)],
     }
 
 

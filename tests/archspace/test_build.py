@@ -57,7 +57,7 @@ CHUNKS, EACH = 20, 10
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_the_whole_space_builds_runs_learns_and_costs_what_its_plan_says(chunk: int) -> None:
-    rng = random.Random(1000 + chunk)
+    rng = random.Random(3000 + chunk)
     for _ in range(EACH):
         spec = random_spec(rng, most_params=1_500_000)
         try:
@@ -98,7 +98,7 @@ def test_the_random_specs_reach_the_whole_space() -> None:
     """Every value of every named field occurs among the specs that the test above builds."""
     specs = [
         random_spec(rng, 1_500_000)
-        for rng in map(random.Random, range(1000, 1000 + CHUNKS))
+        for rng in map(random.Random, range(3000, 3000 + CHUNKS))
         for _ in range(EACH)
     ]
     assert {s.network for s in specs} == {network for network, _ in NETWORK_TASKS}
@@ -116,6 +116,7 @@ def test_the_random_specs_reach_the_whole_space() -> None:
         "downsampling",
         "pointwise_kernel",
         "channels",
+        "inner",
     ):
         assert len({getattr(s, field) for s in specs} - {None}) >= 2, field
     assert len({s.arch_id for s in specs}) > 190
@@ -216,6 +217,8 @@ def flips(spec: ArchSpec) -> list[tuple[str, Any]]:
         found.append(one_level("alphas", i, 2))
         if spec.branches[i] is not None:
             found.append(one_level("branches", i, 2))
+        if unit is not None and UNITS[unit].inner:
+            found.append(("inner", [2.5 if j == i else None for j in range(len(spec.unit))]))
     for i, limit in enumerate(spec.receptive_field or ()):
         if limit is not None:
             found.append(one_level("receptive_field", i, 3))
@@ -241,7 +244,10 @@ def test_every_searched_field_changes_the_network(fields: dict[str, Any]) -> Non
     spec = base_spec(fields)
     flipped = flips(spec)
     lacks = LACKS.get(spec.network, set())
-    expected = set(FIELDS) - {"network", "task"} - ({"decoder"} if spec.decoder is None else set()) - lacks
+    expected = (
+        set(FIELDS) - {"network", "task", "inner"} - ({"decoder"} if spec.decoder is None else set()) - lacks
+    )
+    expected |= {"inner"} if any(unit and UNITS[unit].inner for unit in spec.unit) else set()
     assert {field for field, _ in flipped} == expected
     unit_names = set()
     for field, value in flipped:
@@ -264,7 +270,9 @@ def test_every_field_of_every_unit_changes_the_plan_or_is_refused(fields: dict[s
     for field, value in flips(spec):
         assert spec.replace(**{field: value}).arch_id != spec.arch_id, (field, value)
     refused = {"fusion": "none", "dilated": False, "residual": False, "pointwise_kernel": 3, "branches": 2,
-               "receptive_field": 5, "decoder": "none"}  # fmt: skip
+               "receptive_field": 5, "decoder": "none", "inner": 2.5}  # fmt: skip
+    if UNITS[unit].inner:
+        del refused["inner"]
     given = {**fields, "unit": unit, "alphas": 1}
     for field, value in refused.items():
         now = getattr(ArchSpec(**given), field)
@@ -275,7 +283,7 @@ def test_every_field_of_every_unit_changes_the_plan_or_is_refused(fields: dict[s
 
 @pytest.mark.parametrize(
     "unit",
-    ["mobilenet", "shufflenet", "shufflenetv2", "resnet", "resnext", "inception", "asp",
+    ["mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2", "resnet", "resnext", "inception", "asp",
      "fcu", "pfcu", "non-bottleneck-1d", "enet"],
 )  # fmt: skip
 def test_every_field_of_every_unit_changes_the_module(unit: str) -> None:

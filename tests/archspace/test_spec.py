@@ -428,6 +428,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     *(({**E, "receptive_field": v}, "receptive_field") for v in (0, 1, 2, 4, 8, -3, True, 9.0, "9", NAN)),
     ({**E, "receptive_field": [9, 9, 8]}, "receptive_field[2]"),
     *(({**E, "pointwise_kernel": v}, "pointwise_kernel") for v in (0, 2, 5, -1, True, "1", NAN, [1])),
+    *(({**E, "unit": "resnet", "inner": v}, "inner") for v in (0, -1, 17, True, "1", NAN, INF, 10**400)),
+    ({**E, "unit": "resnet", "inner": [1.0, 0]}, "inner[1]"),
     *(({**E, f: v}, f) for f in ("dilated", "residual", "reinforcement") for v in (1, 0, "yes", 1.0, [True])),
     # wrong sizes
     *(({**V2, "input_size": v}, "input_size") for v in ((224,), (1, 2, 3), "224", 224.0, NAN, True, [], {})),
@@ -445,6 +447,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         ("unit", ["esp"]), ("unit", []), ("unit", ["esp"] * 3), ("branches", [5]), ("branches", [5, 5, 5]),
         ("alphas", []), ("alphas", (2, 8, 1)), ("receptive_field", [9, 9]), ("receptive_field", [9] * 5),
     )),
+    ({**E, "unit": "resnet", "inner": [1.0]}, "inner"),
     ({**V2S, "alphas": (0, 3, 7, 3)}, "alphas"),
     # fields that the network or its units cannot honour
     ({**E, "decoder": "none", "unit": "mobilenet", "fusion": "hff"}, "fusion"),
@@ -472,6 +475,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**V2, "decoder": "none"}, "decoder"),
     ({**E, "reinforcement": False, "decoder": "espnet-raw"}, "decoder"),
     ({"network": "espnet-a", "decoder": "espnet-raw"}, "decoder"),
+    ({**E, "inner": 2.0}, "inner"),
+    ({**E, "unit": "asp", "inner": 2.0}, "inner"),
+    ({**E, "unit": ["esp", "resnet"], "inner": [2.0, 2.0]}, "inner[0]"),
+    ({"network": "dicenet", "inner": 2.0}, "inner"),
     ({"network": "dicenet", "reinforcement": True}, "reinforcement"),
     ({"network": "shufflenetv2", "reinforcement": False}, "reinforcement"),
     ({"network": "dicenet", "fusion": "hff"}, "fusion"),

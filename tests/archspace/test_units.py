@@ -120,6 +120,7 @@ def test_declared_abilities_are_real(name: str, stride: int) -> None:
     assert changes(fusion=False) is (design.fused_from is not None)
     assert changes(residual=False) is ((design.residual and stride == 1) or design.projects)
     assert changes(pointwise_kernel=3) is (stride in design.pointwise)
+    assert changes(inner=2.5) is design.inner
     if design.branches is not None:
         assert changes(branches=2)
 

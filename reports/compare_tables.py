@@ -1,0 +1,140 @@
+"""A comparison's frames as tables: every number with its origin, published ones in columns of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis.correlation import RankCorrelation
+from analysis.records import objective
+from reports.tables.table import Cell, Column, Row, Table, without_empty
+
+SHARED = (
+    Column(key="params", title="Parameters", unit="M", better="minimize", digits=3, factor=1e6),
+    Column(key="size", title="Size", unit="MB", better="minimize", digits=3, factor=1e6),
+    Column(key="macs", title="MACs", unit="G", better="minimize", digits=3, factor=1e9),
+    Column(key="memory", title="Activations", unit="MB", better="minimize", digits=1, factor=1e6),
+    Column(key="field", title="Receptive field", unit="px", better=None, digits=0),
+    Column(key="latency_ms", title="Latency", unit="ms", better="minimize", digits=1),
+    Column(key="fps", title="Speed", unit="images/s", better="maximize", digits=1),
+    Column(key="energy_mj", title="Energy", unit="mJ", better="minimize", digits=1),
+)
+ORIGINS = {"read-off-figure": "read-off-figure", "from-memory": "from-memory"}
+"""How a published number was read, where that is to be marked; others are quoted."""
+HALF = Column(key="half", title="± (95 %)", unit="points")
+NAMES = {"params": "parameters", "size": "size", "metric": "accuracy", "fps": "speed"}
+"""Quantities in words, for the rank correlation."""
+
+
+def network_table(
+    frame: pd.DataFrame, metric: str, *, title: str, found: Mapping[str, RankCorrelation] | None = None
+) -> Table:
+    """The networks of a comparison, and the published numbers where the frame has them.
+
+    Args:
+        frame: a :func:`reports.compare.network_frame`, perhaps with published modules.
+        metric: name of the objective that tells how good a network is.
+        title: of the table.
+        found: rank correlations with the published numbers.
+    """
+    goal = objective(metric)
+    columns = [Column(key="metric", title=_short(metric), unit=goal.unit, better="maximize"), HALF, *SHARED]
+    frame = frame.assign(half=frame["metric_high"] - frame["metric"], half_origin=frame["metric_origin"])
+    theirs = [
+        Column(key=f"published_{column.key}", title=f"{column.title}, published", unit=column.unit,
+               better=column.better, digits=column.digits, factor=column.factor)
+        for column in columns
+        if f"published_{column.key}" in frame
+    ]  # fmt: skip
+    rows = []
+    for row in frame.to_dict("records"):
+        cells = [_cell(row, column.key) for column in columns]
+        cells += [_published(row, column) for column in theirs]
+        rows.append(Row((str(row["name"]), str(row["label"])), tuple(cells), _notes(row)))
+    return without_empty(
+        Table(
+            name="networks", title=title, labels=("Network", "Architecture"), columns=(*columns, *theirs),
+            rows=tuple(rows), pareto=("metric", "params"), notes=(*correlation_notes(found or {}), *_no_energy(frame)),
+        )
+    )  # fmt: skip
+
+
+def step_table(steps: pd.DataFrame, *, title: str) -> Table:
+    """The steps of an ablation: what each gives, in points and in parameters, beside the published deltas."""
+    columns = (
+        Column(key="before", title="Before", unit="%"),
+        Column(key="after", title="After", unit="%"),
+        Column(key="delta", title="Delta", unit="points"),
+        HALF,
+        Column(key="published_delta", title="Delta, published", unit="points"),
+        Column(key="delta_params_pct", title="Parameters", unit="%", digits=1),
+        Column(key="published_delta_params_pct", title="Parameters, published", unit="%", digits=1),
+    )
+    rows = []
+    for step in steps.to_dict("records"):
+        origin = ORIGINS.get(step["published_origin"], "published")
+        source = (str(step["published_source"]),) if step["published_source"] else ()
+        cells = [
+            Cell(step["before"], "measured"), Cell(step["after"], "measured"),
+            Cell(step["delta"], "measured"),
+            Cell() if pd.isna(step["delta_low"]) else Cell(step["delta_high"] - step["delta"], "measured"),
+            _or_empty(step["published_delta"], origin, source),
+            Cell(step["delta_params_pct"], "counted"),
+            _or_empty(step["published_delta_params_pct"], origin, source),
+        ]  # fmt: skip
+        says = (
+            f"published: {step['published_says']} ({step['published_source']})"
+            if step["published_says"]
+            else ""
+        )
+        rows.append(Row((step["part"], step["change"]), tuple(cells), (says,) if says else ()))
+    return without_empty(
+        Table(name="steps", title=title, labels=("Part", "What changes"), columns=columns, rows=tuple(rows))
+    )
+
+
+def correlation_notes(found: Mapping[str, RankCorrelation]) -> tuple[str, ...]:
+    """The rank correlations as one sentence each."""
+    return tuple(
+        f"Rank correlation with the published {NAMES[key]}: Spearman {one.spearman:.2f}, Kendall {one.kendall:.2f} "
+        f"(n = {one.n})."
+        for key, one in found.items()
+    )
+
+
+def _no_energy(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Why the table has no energies."""
+    reasons = [str(reason) for reason in frame["energy_missing"].dropna().unique()]
+    return (f"Energy was not measured: {reasons[0]}.",) if reasons and frame["energy_mj"].isna().all() else ()
+
+
+def _short(metric: str) -> str:
+    return {"miou": "mIoU", "accuracy": "Top-1", "map": "mAP"}[metric]
+
+
+def _cell(row: Mapping[Any, Any], key: str) -> Cell:
+    if pd.isna(row[key]):
+        return Cell()
+    unstable = row["unstable"] if key == "latency_ms" and pd.notna(row["unstable"]) else None
+    return Cell(float(row[key]), row[f"{key}_origin"], notes=(f"unstable: {unstable}",) if unstable else ())
+
+
+def _published(row: Mapping[Any, Any], column: Column) -> Cell:
+    value = row[column.key]
+    return (
+        Cell() if pd.isna(value) else Cell(float(value), row["published_origin"], row[f"{column.key}_text"])
+    )
+
+
+def _or_empty(value: float | None, origin: Any, notes: tuple[str, ...]) -> Cell:
+    return (
+        Cell() if value is None or pd.isna(value) else Cell(float(value), origin, f"{value:g}", notes=notes)
+    )
+
+
+def _notes(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    short = f"{row['seeds']} of {row['wanted']} trainings finished" if row["seeds"] < row["wanted"] else ""
+    reason = f": {row['reason']}" if row["reason"] and short else ""
+    return (short + reason,) if short else ()

@@ -1,0 +1,117 @@
+"""Command: compared. Heavy imports wait until it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from archspace.errors import InputError
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from analysis.records import StudyRecord
+    from reports.tables.table import Table
+
+FIGURE5 = "Published (Cityscapes val, GTX 960M)"
+
+
+def compared(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Run folder of a comparison.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write; RUN/report if left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """A comparison beside the published numbers: tables as md, csv, tex and html, figures as html and png."""
+    import json
+
+    from rich.console import Console
+
+    from analysis.runs import read_run
+    from reports.plots import write_html, write_png
+    from reports.tables.markdown import markdown
+    from reports.tables.values import plain
+    from reports.tables.write import write_tables
+
+    study = read_run(run)
+    folder = out or run / "report"
+    tables, figures = compared_views(study)
+    notes = []
+    try:
+        files = write_tables(tables, folder, "comparison", title=study.name)
+        with Console(stderr=True).status("drawing"):
+            for name, figure in figures.items():
+                files[f"{name}.html"] = folder / f"{name}.html"
+                write_html(figure, files[f"{name}.html"])
+                problem = write_png(figure, folder / f"{name}.png")
+                if problem is None:
+                    files[f"{name}.png"] = folder / f"{name}.png"
+                else:
+                    notes.append(problem)
+    except OSError as error:
+        raise InputError(f"--out: {folder}: cannot be written: {error.strerror or error}") from error
+    for note in dict.fromkeys(notes):
+        typer.echo(note, err=True)
+    if as_json:
+        shown: dict[str, Any] = {"study": study.name, "tables": [plain(table) for table in tables]}
+        typer.echo(json.dumps({**shown, "files": {k: str(v) for k, v in files.items()}, "notes": notes}))
+        return
+    typer.echo(markdown(tables).rstrip("\n"))
+    for path in files.values():
+        typer.echo(str(path))
+
+
+def compared_views(study: StudyRecord) -> tuple[list[Table], dict[str, go.Figure]]:
+    """Tables and figures of a comparison.
+
+    Raises:
+        InputError: the study is no comparison, or nothing of it has finished.
+    """
+    from analysis.records import objective
+    from reports.compare import (
+        METRICS,
+        comparison_of,
+        correlations,
+        network_frame,
+        step_frame,
+        with_published_modules,
+    )
+    from reports.compare_tables import correlation_notes, network_table, step_table
+    from reports.figures.ablation import ablation_figure, waterfall
+    from reports.figures.modules import module_figure, module_panels
+    from reports.frames import study_caption, trial_frame
+
+    comparison = comparison_of(study)
+    metric = METRICS[study.config["task"]]
+    frame, label = network_frame(study), objective(metric).label
+    caption = study_caption(study, trial_frame(study))
+    if comparison["kind"] == "ablation":
+        steps = step_frame(study, frame)
+        paper = {"espnet": "ESPNet", "espnetv2": "ESPNetv2"}[comparison["paper"]]
+        figure = ablation_figure(
+            waterfall(steps), label, title=f"What each choice of {paper} gives", subtitle=caption
+        )
+        tables = [
+            step_table(steps, title=f"Ablation of {paper}"),
+            network_table(frame, metric, title="Its networks"),
+        ]
+        return tables, {"ablation": figure}
+    if comparison["kind"] == "modules":
+        frame = with_published_modules(frame)
+        found = correlations(frame)
+        title = "Modules in ESPNet-C"
+        ranked = {"metric": found["metric"]} if "metric" in found else {}
+        caption = " · ".join([caption, *(note.rstrip(".") for note in correlation_notes(ranked))])
+    else:
+        found, title = {}, "Networks beside each other"
+    panels = module_panels(frame, label, "Here", FIGURE5)
+    return [network_table(frame, metric, title=title, found=found)], {
+        comparison["kind"]: module_figure(
+            panels, title=title, subtitle=f"{caption} · area of a bubble: parameters"
+        )
+    }

@@ -1,0 +1,126 @@
+"""Commands: compare modules, compare ablation, compare networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the data set; built-in data if left out.")
+]
+Layout = Annotated[
+    str | None, typer.Option("--layout", help="Layout of the data; seen from the folder if left out.")
+]
+Task = Annotated[str | None, typer.Option("--task", help="Task of the networks; their own if left out.")]
+Input = Annotated[str | None, typer.Option("--input", metavar="HxW", help="Size of the images.")]
+Images = Annotated[int | None, typer.Option("--images", help="Use so many training images.", min=2)]
+Recipe = Annotated[str | None, typer.Option("--recipe", help="Training recipe: built-in, or a YAML file.")]
+Epochs = Annotated[int | None, typer.Option("--epochs", help="Of every stage.", min=1)]
+Batch = Annotated[int | None, typer.Option("--batch", help="Images a step, in every stage.", min=1)]
+Seed = Annotated[int, typer.Option("--seed", help="Everything random follows from it.", min=0)]
+Seeds = Annotated[int, typer.Option("--seeds", help="Train every network so often, with other seeds.", min=1)]
+Workers = Annotated[int, typer.Option("--workers", help="Processes that share the study.", min=1)]
+Device = Annotated[str, typer.Option("--device", help="Where networks are trained: cpu or cuda.")]
+MeasureOn = Annotated[
+    str,
+    typer.Option("--measure-on", help="Where latency and energy are measured: cpu, cuda, ssh://user@host."),
+]
+Energy = Annotated[bool, typer.Option(help="Sample power too, some ten seconds a network.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Run folder; runs/NAME if left out.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    compare = typer.Typer(
+        no_args_is_help=True, help="Reproduce a paper's comparison, or compare any networks."
+    )
+    compare.command(
+        epilog="Example: archspace compare modules --data cityscapes --recipe espnetv2-cityscapes"
+    )(modules)
+    compare.command(epilog="Example: archspace compare ablation espnet --parts a,c,f --epochs 8 --seeds 3")(
+        ablation
+    )
+    compare.command(
+        epilog="Example: archspace compare networks espnetv2-0.5 my.yaml runs/scenes:7 --epochs 8"
+    )(networks)
+    app.add_typer(compare, name="compare")
+
+
+def modules(
+    only: Annotated[str | None, typer.Option(help="Only these modules, separated by commas.")] = None,
+    data: Data = None, layout: Layout = None, input: Input = None, images: Images = None, recipe: Recipe = None,
+    epochs: Epochs = None, batch: Batch = None, seed: Seed = 0, seeds: Seeds = 1, workers: Workers = 1,
+    device: Device = "cpu", measure_on: MeasureOn = "cpu", energy: Energy = True, out: Out = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """ESPNet figure 5: ESP and seven other modules in ESPNet-C, at the published numbers of parameters."""
+    from searches import comparing
+    from searches.compare_config import Budget, run_comparison
+
+    budget = Budget(
+        data, layout, input, images, recipe, epochs, batch, seed, seeds, workers, device, measure_on, energy
+    )
+    run_comparison(lambda _: comparing.modules(_words(only)), "segmentation", budget, out, as_json)
+
+
+def ablation(
+    paper: Annotated[Literal["espnet", "espnetv2"], typer.Argument(help="Whose ablation.")] = "espnet",
+    parts: Annotated[
+        str | None,
+        typer.Option(help="espnet: a to g of table 2; espnetv2: convolution, hff, reinforcement, schedule."),
+    ] = None,
+    task: Task = None,
+    data: Data = None, layout: Layout = None, input: Input = None, images: Images = None, recipe: Recipe = None,
+    epochs: Epochs = None, batch: Batch = None, seed: Seed = 0, seeds: Seeds = 1, workers: Workers = 1,
+    device: Device = "cpu", measure_on: MeasureOn = "cpu", energy: Energy = False, out: Out = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """What each choice of a paper gives: ESPNet table 2 (a) to (g), or ESPNetv2's ablation."""
+    from archspace.errors import FieldError
+    from searches import comparing
+    from searches.compare_config import Budget, run_comparison
+
+    budget = Budget(
+        data, layout, input, images, recipe, epochs, batch, seed, seeds, workers, device, measure_on, energy
+    )
+    words = _words(parts)
+    if paper == "espnet":
+        if task not in (None, "segmentation"):
+            raise FieldError("--task", task, "ESPNet's ablation is of segmentation", "segmentation")
+        run_comparison(lambda _: comparing.espnet_ablation(words), "segmentation", budget, out, as_json)
+        return
+    chosen = task or "classification"
+    known = ("classification", "segmentation")
+    if chosen not in known:
+        raise FieldError("--task", task, "ESPNetv2's ablation is of another", f"one of {', '.join(known)}")
+    run_comparison(lambda r: comparing.espnetv2_ablation(r, words, chosen), chosen, budget, out, as_json)
+
+
+def networks(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NETWORK...", help="Presets, spec files, RUN:N: trained; checkpoints: evaluated."),
+    ],
+    task: Task = None,
+    data: Data = None, layout: Layout = None, input: Input = None, images: Images = None, recipe: Recipe = None,
+    epochs: Epochs = None, batch: Batch = None, seed: Seed = 0, seeds: Seeds = 1, workers: Workers = 1,
+    device: Device = "cpu", measure_on: MeasureOn = "cpu", energy: Energy = False, out: Out = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Any networks on one data set: all trained alike, or evaluated where a checkpoint is given."""
+    from searches import comparing
+    from searches.compare_config import Budget, run_comparison
+
+    budget = Budget(
+        data, layout, input, images, recipe, epochs, batch, seed, seeds, workers, device, measure_on, energy
+    )
+    compared = comparing.networks(names, task)
+    spec: Any = compared.given[0].spec
+    run_comparison(lambda _: compared, task or spec["task"], budget, out, as_json)
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",") if word.strip()]

@@ -1,0 +1,78 @@
+"""What a comparison came to, as a plain table: one row a network, means over its seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from analysis.devices.record import DeviceRecord
+from analysis.records import TrialRecord, objective
+from searches.config import METRICS, StudyConfig
+from searches.progress import short
+
+SHOWN = ("params", "macs", "memory", "latency_ms", "energy_mj")
+
+
+def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+    """One row a network in the order of the study: state, number of seeds, and means of what is known of it.
+
+    ``missing`` has, by quantity that the device could not say, why; ``reason`` says why a network did not finish.
+    """
+    by_name = {record.given: record for record in records}
+    rows = []
+    for one in config.reference:
+        if one.repeat_of is not None:
+            continue
+        names = [one.name, *(other.name for other in config.reference if other.repeat_of == one.name)]
+        trials = [by_name[name] for name in names if name in by_name]
+        complete = [trial for trial in trials if trial.state == "complete"]
+        row: dict[str, Any] = {"network": one.name, "wanted": len(names), "seeds": len(complete)}
+        for name in (METRICS[config.task], *SHOWN):
+            found = [t.measurements[name].value for t in complete or trials if name in t.measurements]
+            row[name] = mean(found) if found else None
+        row["missing"] = _missing(complete)
+        row["reason"] = next((trial.reason for trial in trials if trial.reason), None)
+        rows.append(row)
+    return rows
+
+
+def _missing(trials: Sequence[TrialRecord]) -> Mapping[str, str]:
+    """By quantity, why the device could not say it."""
+    for trial in trials:
+        record = trial.measurements["latency_ms"].how.get("record")
+        if record is not None:
+            return DeviceRecord.from_dict(record).missing
+    return {}
+
+
+def show_comparison(config: StudyConfig, folder: Path, records: Sequence[TrialRecord], as_json: bool) -> None:
+    """Prints the networks beside each other, and the command that draws them beside the published ones."""
+    rows = rows_of(config, records)
+    assert config.comparison is not None
+    if as_json:
+        told = {"run": str(folder), "comparison": config.comparison.kind, "metric": METRICS[config.task]}
+        print(json.dumps({**told, "networks": rows}))  # noqa: T201
+        return
+    names = [name for name in (METRICS[config.task], *SHOWN) if any(row[name] is not None for row in rows)]
+    table = Table(
+        "network", *(f"{name}\n({objective(name).unit})" for name in names), "seeds", title=config.name
+    )
+    for row in rows:
+        cells = ["-" if row[name] is None else short(row[name]) for name in names]
+        table.add_row(row["network"], *cells, f"{row['seeds']} of {row['wanted']}")
+    console = Console(highlight=False)
+    console.print(table)
+    for row in rows:
+        if row["reason"]:
+            console.print(f"{row['network']}: {row['reason']}", markup=False)
+    asked = config.measure.power
+    missing = {name: why for row in rows for name, why in row["missing"].items() if name in SHOWN and asked}
+    for name, why in missing.items():
+        console.print(f"{name}: not measured: {why}", markup=False, soft_wrap=True)
+    console.print(f"beside the published ones, with figures: archspace compared {folder}", soft_wrap=True)

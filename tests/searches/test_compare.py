@@ -1,0 +1,219 @@
+"""Comparisons as studies: what is compared, the command as a person runs it, killed and resumed, bad input."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from analysis.runs import read_run
+from archspace.errors import FieldError, InputError
+from archspace.plan import count_block
+from archspace.presets import preset
+from archspace.spec import ArchSpec
+from searches import comparing
+from searches.compare_config import Budget, comparison_study
+from searches.comparing import Compared
+from searches.config import parse_config
+from searches.training.recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
+TINY = ["--input", "16x16", "--epochs", "1", "--images", "64"]
+RECIPE = Recipe(epochs=9, lr=0.01)
+
+
+def archspace(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "archspace", *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+
+
+def specs(compared: Compared) -> dict[str, ArchSpec]:
+    found = {}
+    for one in compared.given:
+        assert isinstance(one.spec, dict)
+        found[one.name] = ArchSpec.from_dict(one.spec)
+    return found
+
+
+def test_the_modules_are_eight_different_networks_of_one_host() -> None:
+    found = specs(comparing.modules())
+    assert len({spec.arch_id for spec in found.values()}) == 8
+    assert {(s.network, s.alphas, s.classes, s.input_size) for s in found.values()} == {
+        ("espnet-c", (2, 3), 20, (512, 1024))
+    }
+    assert list(specs(comparing.modules(["eesp", "ESP"]))) == ["ESP", "EESP"]
+
+
+def test_the_ablation_of_espnet_walks_table_2() -> None:
+    compared = comparing.espnet_ablation()
+    found = specs(compared)
+    assert len({spec.arch_id for spec in found.values()}) == len(found) == 15
+    steps = compared.comparison.steps
+    assert [step.part[-2] for step in steps] == [*"abcdd", *"eeeeee", *"ffg"]
+    for step in steps:  # one field differs in each step, or the network does
+        one, other = found[step.base], found[step.variant]
+        base, variant = one.to_dict(), other.to_dict()
+        names = {n for n, value in base.items() if variant[n] not in (value, None)}
+        assert len(names) == 1 or "network" in names, (step, names)
+    assert found["ESPNet-C"].arch_id == preset("espnet-c-2-3").spec.arch_id
+    assert found["ESPNet"].arch_id == preset("espnet-2-3").spec.arch_id
+    published = {
+        n: count_block(found[n].plan, found[n].input_size).params for n in ("ESPNet-B", "ESPNet-C", "ESPNet")
+    }
+    assert {n: round(p / 1e6, 2) for n, p in published.items()} == {
+        "ESPNet-B": 0.19,
+        "ESPNet-C": 0.19,
+        "ESPNet": 0.2,
+    }
+
+
+def test_every_published_row_that_a_step_names_is_there() -> None:
+    with (ROOT / "reports" / "published" / "ablations.csv").open(newline="") as file:
+        rows = {row["variant"]: row for row in csv.DictReader(file)}
+    espnet, espnetv2 = comparing.espnet_ablation(), comparing.espnetv2_ablation(RECIPE)
+    named = [s.published for s in (*espnet.comparison.steps, *espnetv2.comparison.steps) if s.published]
+    assert len(named) == 10 and set(named) <= set(rows)
+    assert {rows[name]["delta_points"] for name in named if rows[name]["delta_points"]} >= {
+        "2",
+        "-2",
+        "1",
+        "6",
+    }
+
+
+def test_parts_choose_steps_and_only_their_networks() -> None:
+    compared = comparing.espnet_ablation(["f", "a"])
+    assert list(specs(compared)) == ["ESPNet-A", "A, ReLU", "ESPNet-B", "ESPNet-C"]
+    assert [step.part for step in compared.comparison.steps] == ["table 2(a)", "table 2(f)", "table 2(f)"]
+    with pytest.raises(FieldError, match=r"--parts: 'z': .*nearest valid"):
+        comparing.espnet_ablation(["z"])
+
+
+def test_the_ablation_of_espnetv2_adds_one_choice_after_the_other() -> None:
+    compared = comparing.espnetv2_ablation(RECIPE)
+    found, training = specs(compared), {one.name: one.training for one in compared.given}
+    assert [step.part for step in compared.comparison.steps] == list(comparing.ESPNETV2_PARTS)
+    assert (found["ESP units"].unit[0], found["EESP units"].fusion, found["EESP units"].reinforcement) == (
+        "esp", "none", False,
+    )  # fmt: skip
+    assert found["+ HFF"].fusion == "hff" and found["+ HFF"].reinforcement is False
+    assert found["+ cyclic schedule"].arch_id == preset("espnetv2-1.0").spec.arch_id
+    fixed, cyclic = training["+ reinforcement"], training["+ cyclic schedule"]
+    assert (fixed["schedule"], fixed["step_every"]) == ("step", 3)
+    assert cyclic["schedule"] == "cyclic" and cyclic["lr"] * cyclic["cycle"] == pytest.approx(RECIPE.lr)
+
+
+def test_seeds_repeat_every_network_with_the_same_seeds() -> None:
+    given = comparing.modules(["ESP", "EESP"]).repeated(7, 3)
+    assert [(one.name, one.seed, one.repeat_of) for one in given] == [
+        ("ESP", 7, None), ("EESP", 7, None), ("ESP #2", 8, "ESP"), ("EESP #2", 8, "EESP"),
+        ("ESP #3", 9, "ESP"), ("EESP #3", 9, "EESP"),
+    ]  # fmt: skip
+
+
+def test_a_comparison_is_a_study_that_survives_yaml() -> None:
+    import yaml
+
+    budget = Budget(epochs=2, size="32x64", seeds=2, workers=2, energy=True)
+    study = comparison_study(lambda r: comparing.espnet_ablation(["g"]), "segmentation", budget)
+    assert (study.trials, len(study.given), study.training.epochs, study.data.input_size) == (
+        0,
+        4,
+        2,
+        (32, 64),
+    )
+    assert study.data.layout == "scenes" and study.measure.power and not study.measure.again
+    assert parse_config(yaml.safe_load(study.to_yaml())) == study
+
+
+@pytest.mark.parametrize(
+    ("budget", "message"),
+    [
+        (Budget(layout="cityscapes"), "--recipe: None: says how the networks are trained"),
+        (Budget(recipe="nothing"), "--recipe: 'nothing': no such file or recipe"),
+        (Budget(size="big"), "input: 'big': must be HEIGHTxWIDTH"),
+        (Budget(data=Path("/nowhere")), "--data: '/nowhere': no such folder"),
+    ],
+)
+def test_a_budget_that_cannot_be_used_is_refused(budget: Budget, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        comparison_study(lambda r: comparing.modules(), "segmentation", budget)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["modules", "--only", "ESQ"], ["--only: 'ESQ'", "nearest valid: ESP"]),
+        (["ablation", "espnet", "--task", "classification"], ["--task", "segmentation"]),
+        (["networks", "espnetv2-0.5"], ["two networks or more"]),
+        (["networks", "espnetv2-0.5", "espnetv9"], ["'espnetv9'", "nearest valid"]),
+        (["networks", "espnetv2-0.5", "espnetv2-0.5"], ["two networks of one name"]),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(tmp_path: Path, words: list[str], parts: list[str]) -> None:
+    result = archspace("compare", *words, "--out", tmp_path / "out")
+    assert result.returncode == 2 and "Traceback" not in result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1 and all(part in lines[0] for part in parts), result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_killed_and_resumed_and_a_checkpoint_is_evaluated(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = [
+        "compare",
+        "networks",
+        "espnetv2-0.5",
+        "shufflenetv2-0.5",
+        "--task",
+        "classification",
+        *TINY,
+        "--out",
+        run,
+    ]
+    command = [sys.executable, "-m", "archspace", *map(str, words)]
+    first = run / "trials" / "given-0" / "record.json"
+    env = {**os.environ, "ARCHSPACE_CACHE": str(tmp_path / "cache")}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not first.is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = first.read_text()
+    result = archspace(*words, "--json")
+    assert result.returncode == 0, result.stderr
+    assert first.read_text() == before, "a trial that had finished was run again"
+    told = json.loads(result.stdout)
+    assert told["comparison"] == "networks" and told["metric"] == "accuracy"
+    assert [(row["network"], row["seeds"]) for row in told["networks"]] == [
+        ("espnetv2-0.5", 1), ("shufflenetv2-0.5", 1),
+    ]  # fmt: skip
+    assert all(row["params"] > 0 and row["latency_ms"] > 0 for row in told["networks"])
+
+    weights = run / "trials" / "given-0" / "weights.safetensors"
+    both = archspace(
+        "compare", "networks", weights, f"{run}:given-1", *TINY, "--out", tmp_path / "two", "--json"
+    )
+    assert both.returncode == 0, both.stderr
+    evaluated, trained = read_run(tmp_path / "two").trials
+    assert evaluated.measurements["accuracy"].how["weights"] == str(weights.resolve())
+    assert evaluated.values["accuracy"] == read_run(run).trials[0].values["accuracy"]
+    assert "epochs" in trained.measurements["accuracy"].how
+    assert not (tmp_path / "two" / "trials" / "given-0" / "weights.safetensors").exists()
+
+    larger = ["--task", "segmentation", "--input", "32x32", "--epochs", "1", "--images", "8"]
+    out = tmp_path / "three"
+    other = archspace("compare", "networks", weights, "espnet-c-2-3", *larger, "--out", out)
+    assert other.returncode == 2 and "checkpoint for another value" in other.stderr
+    assert not out.exists()
