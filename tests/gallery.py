@@ -72,9 +72,17 @@ def run_all(scratch: Path, page: str) -> str:
         for commands, printed, match in blocks(page):
             told = [run(command) for command in commands]
             if printed is not None:
-                parts += [page[end : match.start("printed")], f"\n{told[-1].strip()}\n\n"]
+                parts += [page[end : match.start("printed")], f"\n{_quoted(told[-1])}\n\n"]
                 end = match.end("printed")
     return "".join([*parts, page[end:]])
+
+
+def _quoted(printed: str) -> str:
+    """What a command printed, as it stands in the page: Markdown one heading lower, else a block of text."""
+    lines = [line.rstrip() for line in printed.strip().splitlines()]
+    if lines[0].startswith("## "):
+        return "\n".join(["#" + lines[0], *lines[1:]])
+    return "\n".join(["```text", *lines, "```"])
 
 
 @contextlib.contextmanager
