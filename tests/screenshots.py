@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.reports.browser import PHONE, WIDE, chromium, opened
+from tests.reports.browser import PHONE, READY, WIDE, chromium, opened
 
 VIEWS = {"wide": (WIDE, False, False), "dark": (WIDE, True, False), "phone": (PHONE, False, True)}
 """Size, dark, touch."""
@@ -22,9 +22,10 @@ def main(pages: Sequence[Path]) -> list[Path]:
     written = []
     with chromium() as browser:
         for page in pages:
+            ready = READY if "dataset.ready" in page.read_text(encoding="utf-8") else "table"
             for name, (size, dark, touch) in VIEWS.items():
                 path = page.with_name(f"{page.stem}-{name}.png")
-                with opened(browser, page.resolve(), size, dark=dark, touch=touch) as (tab, _):
+                with opened(browser, page.resolve(), size, dark=dark, touch=touch, ready=ready) as (tab, _):
                     tab.screenshot(path=str(path))
                 with Image.open(path) as picture:
                     few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
