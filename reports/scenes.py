@@ -121,7 +121,7 @@ def _marks(
     return go.Scatter3d(
         x=x, y=y, z=z, mode="markers" if text is None else "markers+text", text=text, marker=marker,
         name=name, showlegend=False, legendgroup=name, hovertext=hover, hoverinfo="text",
-        textposition="bottom center", textfont={"size": 11, "color": INK},
+        textposition="top center", textfont={"size": 11, "color": INK},
     )  # fmt: skip
 
 

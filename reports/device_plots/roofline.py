@@ -100,7 +100,7 @@ def roofline_figure(file: LayerFile) -> go.Figure:
     figure.update_yaxes(title=f"Attained (operations a second, {data['origin']}, log scale)")
     _roof_words(figure, data, ridge, low, high)
     rest = 100 * (1 - points["share"].sum())
-    words = [str(data["device"]), f"{rest:.0f} % of the time is in parts without MACs, not shown"]
+    words = [str(data["device"]), f"not shown: parts without MACs, {rest:.0f} % of the time"]
     words += data.get("flags", [])
     if data.get("error"):
         words.append(str(data["error"]))

@@ -138,7 +138,7 @@ def test_roofline_points_and_roof() -> None:
     assert roof(file, 0.5) == 5e5 and roof(file, 10.0) == 1e6
     figure = roofline_figure(file)
     assert {trace.name for trace in figure.data} == {"roof (measured)", "dense", "depthwise"}
-    assert "17 % of the time is in parts without MACs" in figure.layout.title.subtitle.text
+    assert "parts without MACs, 17 % of the time" in figure.layout.title.subtitle.text
     hollow = roofline_figure(a_layer_file(origin="predicted"))
     assert all(trace.marker.symbol.endswith("-open") for trace in hollow.data[1:])
 

@@ -15,7 +15,7 @@ from tests.gallery import GALLERY, INPUTS, PAGE, ROOT, blocks, run, run_all, sho
 
 TEXT = {".md", ".csv", ".tex"}
 SECONDS = 60
-"""What all commands may take together; more says that a figure or a table became slow."""
+"""Of this process, the browser aside, that all commands may take; more says that something became slow."""
 LARGEST = 150_000
 """Bytes of a picture at most: the page loads them all."""
 
@@ -30,9 +30,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, float]:
     if find_browser() is None:
         pytest.skip("no Chromium on this machine")
     scratch = tmp_path_factory.mktemp("gallery")
-    start = time.perf_counter()
+    start = time.process_time()
     page = run_all(scratch, TEXT_OF_PAGE)
-    return scratch / GALLERY, page, time.perf_counter() - start
+    return scratch / GALLERY, page, time.process_time() - start
 
 
 @pytest.mark.slow
