@@ -14,7 +14,7 @@ from reports.axes import Axis, make_axis, reachable
 from reports.labels import given_labels, reference_hover, trial_hover
 from reports.layers import PRESETS, not_drawn
 from reports.legend import add_note, by_unit, legend_traces, predicted
-from reports.style import GRID, INK, MUTED, PAPER, dark_edge, unit_style
+from reports.style import GRID, INK, MUTED, dark_edge, unit_style
 
 _GIVEN = {"symbol": "diamond-open", "size": 9, "color": INK, "line": {"width": 2}}
 _REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
@@ -131,9 +131,10 @@ def _scene(axes: Sequence[Axis]) -> dict[str, Any]:
         "aspectmode": "manual",
         "aspectratio": {"x": 1.25, "y": 1.25, "z": 0.95},
     }
+    # A wall, even a white one, hides the part of a name that reaches behind it.
     for key, axis in zip(("xaxis", "yaxis", "zaxis"), axes, strict=True):
         scene[key] = {
             **axis.layout(), "title": {"text": axis.title.replace(" (", "<br>("), "font": {"size": 12}},
-            "gridcolor": GRID, "backgroundcolor": PAPER, "showbackground": True, "tickfont": {"size": 11},
+            "gridcolor": GRID, "showbackground": False, "tickfont": {"size": 11},
         }  # fmt: skip
     return scene

@@ -249,6 +249,11 @@ def test_bad_files_are_one_line(app: typer.Typer, tmp_path: Path, name: str) -> 
     assert "\n" not in str(ran.exception) and not (tmp_path / "out").exists()
 
 
+def test_a_folder_is_refused_with_the_command_for_runs(app: typer.Typer, tmp_path: Path) -> None:
+    ran = CliRunner().invoke(app, [str(tmp_path), "--out", str(tmp_path / "out")])
+    assert isinstance(ran.exception, InputError) and "archspace report" in str(ran.exception)
+
+
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     data = a_record().to_dict()
     data["latency_ms"]["samples"][0] = math.nan

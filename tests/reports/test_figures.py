@@ -21,6 +21,7 @@ from reports.figures.tradeoffs import pairs
 from reports.figures.writing import study_figures
 from reports.frames import preset_references, trial_frame
 from reports.merging import merge_runs
+from reports.names import common_name, written
 from reports.page.content import content_of
 from tests.reports.runs import realistic_study, spec, study_of, trial, write_run
 
@@ -168,3 +169,9 @@ def test_figures_as_svg_and_pdf(tmp_path: Path) -> None:
     assert (
         "<svg" in (tmp_path / "a.svg").read_text()[:200] and (tmp_path / "a.pdf").read_bytes()[:5] == b"%PDF-"
     )
+
+
+def test_names_are_those_of_papers() -> None:
+    assert written("espnetv2 s=0.5 eesp K=4 a=0-3-7") == "ESPNetv2 s=0.5 EESP K=4 α=0-3-7"
+    assert common_name(["A 0.5x (seed 0)", "A 0.5x (seed 1)"]) == "A 0.5x (2 seeds)"
+    assert common_name(["left", "right"]) == "left (2 seeds)" and common_name(["alone"]) == "alone"

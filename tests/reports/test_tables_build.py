@@ -252,7 +252,7 @@ class TestFiles:
     def test_a_file_of_several_records_is_several_rows(self, tmp_path: Path) -> None:
         both = {"records": [self.device().to_dict(), self.device(label="other").to_dict()]}
         (table,) = build_tables("edge-device", dataset="tx2", extra=[write_json(tmp_path / "d.json", both)])
-        assert [row.labels[0] for row in table.rows[-2:]] == ["net", "other"]
+        assert [row.labels[0] for row in table.rows[-2:]] == ["espnet", "other"]
 
     def test_a_predicted_record_stays_marked(self, tmp_path: Path) -> None:
         record = self.device(
