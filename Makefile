@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUN ?= runs/scenes
 READY := .venv/ready
 
-.PHONY: search test lint bench clean
+.PHONY: search test lint bench gallery clean
 
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
@@ -25,6 +25,9 @@ bench: $(READY)
 	$(BIN)/python -m tests.bench.cost
 	$(BIN)/python -m tests.bench.loading
 	$(BIN)/python -m tests.bench.tables
+
+gallery: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gallery
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

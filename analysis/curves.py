@@ -38,16 +38,21 @@ def read_history(path: Path) -> list[EpochRow]:
     """The epochs of a run.
 
     Raises:
-        InputError: the file is missing or is no history.
+        InputError: the file is missing or is no history; the message names the line.
     """
+    line, rows = 1, []
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        return [_row(row) for row in rows]
+            reader = csv.DictReader(file, strict=True)
+            for row in reader:
+                line = reader.line_num
+                rows.append(_row(row))
+        return rows
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: is no history of a training run ({error})") from None
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        reason = f"no column {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{path}: line {line}: is no history of a training run: {reason}") from None
 
 
 def _row(row: dict[str, str]) -> EpochRow:

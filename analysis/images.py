@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -36,9 +38,8 @@ _ADVICE = "install one (apt-get install chromium) or set BROWSER_PATH"
 _RENDER = """
 import json, sys
 import kaleido
-path, width, height, seconds = sys.argv[1], *map(int, sys.argv[2:])
-opts = {"format": path.rpartition(".")[2], "width": width, "height": height, "scale": 2 if path.endswith("png") else 1}
-kaleido.write_fig_sync(json.load(sys.stdin), path, opts=opts, kopts={"mathjax": False, "timeout": seconds})
+kopts = {"mathjax": False, "timeout": int(sys.argv[1])}
+kaleido.write_fig_from_object_sync(json.load(sys.stdin), kopts=kopts, cancel_on_error=True)
 """
 
 
@@ -57,34 +58,73 @@ def write_png(figure: go.Figure, path: Path, *, time_limit: float = 90.0) -> str
 def write_picture(
     figure: go.Figure, path: Path, *, size: tuple[int, int] = PNG_SIZE, time_limit: float = 90.0
 ) -> str | None:
-    """Write the figure as PNG (at double density), SVG or PDF by the path's suffix, whole or not at all.
+    """Write the figure as PNG (at double density), SVG or PDF: :func:`write_pictures` of one."""
+    return write_pictures({path: figure}, size=size, time_limit=time_limit)[1]
+
+
+def write_pictures(
+    figures: Mapping[Path, go.Figure], *, size: tuple[int, int] = PNG_SIZE, time_limit: float = 90.0
+) -> tuple[list[Path], str | None]:
+    """Write figures as PNG (at double density), SVG or PDF by each path's suffix, each whole or not at all.
+
+    One browser draws them all: starting it takes longer than a picture does.
 
     Args:
-        figure: what to draw.
-        path: ends in ``.png``, ``.svg`` or ``.pdf``.
-        size: width and height in CSS pixels.
-        time_limit: seconds after which the browser is ended.
+        figures: what to draw, by file; a path ends in ``.png``, ``.svg`` or ``.pdf``.
+        size: width and height in CSS pixels; a figure that has a height of its own keeps that.
+        time_limit: seconds a picture after which the browser is ended.
 
     Returns:
-        ``None`` when it is written, else one line on why not and what to do, for the caller to show.
+        The files that are written; and ``None``, or one line on why the next one is not and what to do, for the
+        caller to show.
     """
+    if not figures:
+        return [], None
     browser = find_browser()
     if browser is None:
         wanted = os.environ.get("BROWSER_PATH")
         reason = f"BROWSER_PATH is {wanted}, which is no program" if wanted else "no Chromium or Chrome found"
-        return _not_written(path, f"{reason}: {_ADVICE}")
+        return [], _not_written(next(iter(figures)), f"{reason}: {_ADVICE}")
     # A browser that is ended leaves its profile behind: it gets a folder of its own.
     with tempfile.TemporaryDirectory(prefix="archspace-png-", ignore_cleanup_errors=True) as scratch:
-        drawn = Path(scratch) / f"figure{path.suffix.lower()}"
+        drawn = {
+            path: Path(scratch) / f"{number}{path.suffix.lower()}" for number, path in enumerate(figures)
+        }
+        jobs = [_job(figures[path], file, size) for path, file in drawn.items()]
         env = {**os.environ, "BROWSER_PATH": browser, "TMPDIR": scratch}
-        problem = _render(figure.to_json(), drawn, size, env, time_limit)
-        if problem is None and not drawn.is_file():
-            problem = "the browser wrote nothing"
-        if problem is not None:
-            return _not_written(path, f"{problem} ({browser}); {_ADVICE}")
-        with replacing(path) as temporary:
-            shutil.copyfile(drawn, temporary)
-    return None
+        problem = _render(f"[{','.join(jobs)}]", env, time_limit, len(jobs))
+        written: list[Path] = []
+        for path, file in drawn.items():
+            if not file.is_file():
+                return written, _not_written(
+                    path, f"{problem or 'the browser wrote nothing'} ({browser}); {_ADVICE}"
+                )
+            with replacing(path) as temporary:
+                _keep(file, temporary)
+            written.append(path)
+    return written, None
+
+
+def _job(figure: go.Figure, path: Path, size: tuple[int, int]) -> str:
+    """What the drawing process is told of a picture."""
+    kind = path.suffix.removeprefix(".")
+    height = figure.layout.height or size[1]
+    opts = {"format": kind, "width": size[0], "height": height, "scale": 2 if kind == "png" else 1}
+    return f'{{"path": {json.dumps(str(path))}, "opts": {json.dumps(opts)}, "fig": {figure.to_json()}}}'
+
+
+def _keep(drawn: Path, path: Path) -> None:
+    """A picture at its place; a PNG with a palette, which is half the size or less and looks the same."""
+    if drawn.suffix != ".png":
+        shutil.copyfile(drawn, path)
+        return
+    from PIL import Image
+
+    with Image.open(drawn) as picture:
+        plain = Image.new("RGB", picture.size, "white")
+        plain.paste(picture, mask=picture.getchannel("A") if picture.mode == "RGBA" else None)
+    few = plain.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(path, format="PNG", optimize=True)
 
 
 def find_browser() -> str | None:
@@ -95,13 +135,10 @@ def find_browser() -> str | None:
     return next((found for name in _BROWSERS if (found := shutil.which(name))), None)
 
 
-def _render(
-    figure: str, path: Path, size: tuple[int, int], env: dict[str, str], time_limit: float
-) -> str | None:
+def _render(jobs: str, env: dict[str, str], time_limit: float, count: int) -> str | None:
     """Draw in a process of its own; what went wrong, if anything."""
-    sides = [str(side) for side in size]
     process = subprocess.Popen(
-        [sys.executable, "-c", _RENDER, str(path), *sides, str(max(1, int(time_limit)))],
+        [sys.executable, "-c", _RENDER, str(max(1, int(time_limit)))],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -110,7 +147,7 @@ def _render(
         env=env,
     )
     try:
-        _, errors = process.communicate(figure, timeout=time_limit)
+        _, errors = process.communicate(jobs, timeout=count * time_limit)
     except subprocess.TimeoutExpired:
         return f"the browser did not answer within {time_limit:g} s"
     finally:

@@ -30,6 +30,8 @@ def read_run(folder: Path) -> StudyRecord:
         InputError: the folder is missing, is no run folder, was written by a newer archspace, has a broken
             file (named in the message), or has no finished trial.
     """
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; give the run's folder")
     if not folder.is_dir():
         raise InputError(f"{folder}: no such run folder")
     if not (folder / STUDY_FILE).is_file():

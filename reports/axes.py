@@ -15,7 +15,7 @@ from reports.frames import COUNTED
 from reports.style import compact, log_ticks
 
 LOG_RATIO = 8.0
-"""A counted axis is logarithmic when its largest value is over this many times its smallest."""
+"""A cost's axis is logarithmic when its largest value is over this many times its smallest."""
 
 REFERENCE_REACH = 3.0
 """Presets are drawn up to this factor beyond the trials; farther ones would squeeze the trials together."""
@@ -75,7 +75,7 @@ def make_axis(
     """
     array = np.array([v for v in values if np.isfinite(v)], dtype=np.float64)
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 1.0)
-    log = objective.name in COUNTED and low > 0 and high > LOG_RATIO * low
+    log = objective.direction == "minimize" and low > 0 and high > LOG_RATIO * low
     ends = np.log10([low, high]) if log else np.array([low, high])
     span = float(ends[1] - ends[0]) or abs(float(ends[1])) * 0.1 or 1.0
     ends = ends + np.array([-margins[0], margins[1]]) * span

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from analysis.records import Objective, StudyRecord
+    from analysis.records import Objective, StudyRecord, TrialRecord
 
 _OPTION = "--objectives"
 _TABLES_EXAMPLE = (
@@ -88,7 +88,8 @@ def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Objective,
     if not complete:
         ended = ", ".join(sorted({trial.state for trial in study.trials}))
         raise InputError(f"{study.name}: no complete trial, so there is no front (all are {ended})")
-    recorded = [name for name in OBJECTIVES if any(name in {*t.values, *t.measurements} for t in complete)]
+    known = [_known(trial) for trial in complete]
+    recorded = [name for name in OBJECTIVES if any(name in names for names in known)]
     words = [o.name for o in study.objectives]
     if names is not None:
         words = list(dict.fromkeys(word.strip() for word in names.split(",") if word.strip()))
@@ -96,14 +97,22 @@ def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Objective,
         if word not in OBJECTIVES:
             raise FieldError(_OPTION, word, "unknown objective", closest(word, recorded))
         if word not in recorded:
-            rule = f"no complete trial of {study.name} has it"
+            rule = f"no complete trial of {study.name} has a number for it"
             raise FieldError(_OPTION, word, rule, f"one of {', '.join(recorded)}")
     if len(words) not in (2, 3):
         rule = f"a front takes two or three objectives, not {len(words)}"
         raise FieldError(_OPTION, ",".join(words), rule, f"two or three of {', '.join(recorded)}")
-    if not any(all(word in {*t.values, *t.measurements} for word in words) for t in complete):
+    if not any(all(word in names for word in words) for names in known):
         raise FieldError(_OPTION, ",".join(words), f"no complete trial of {study.name} has all of them")
     return tuple(OBJECTIVES[word] for word in words)
+
+
+def _known(trial: TrialRecord) -> set[str]:
+    """What a trial has a finite number for."""
+    import math
+
+    numbers = {name: one.value for name, one in trial.measurements.items()} | dict(trial.values)
+    return {name for name, value in numbers.items() if math.isfinite(value)}
 
 
 def front_table(front: pd.DataFrame, objectives: Sequence[Objective], *, title: str) -> Table:

@@ -32,8 +32,8 @@ def compared(
 
     from rich.console import Console
 
+    from analysis.images import write_html, write_pictures
     from analysis.runs import read_run
-    from reports.plots import write_html, write_png
     from reports.tables.markdown import markdown
     from reports.tables.values import plain
     from reports.tables.write import write_tables
@@ -41,21 +41,19 @@ def compared(
     study = read_run(run)
     folder = out or run / "report"
     tables, figures = compared_views(study)
-    notes = []
+    notes: list[str] = []
     try:
         files = write_tables(tables, folder, "comparison", title=study.name)
         with Console(stderr=True).status("drawing"):
             for name, figure in figures.items():
                 files[f"{name}.html"] = folder / f"{name}.html"
                 write_html(figure, files[f"{name}.html"])
-                problem = write_png(figure, folder / f"{name}.png")
-                if problem is None:
-                    files[f"{name}.png"] = folder / f"{name}.png"
-                else:
-                    notes.append(problem)
+            drawn, problem = write_pictures({folder / f"{name}.png": one for name, one in figures.items()})
+            files |= {path.name: path for path in drawn}
+            notes = [] if problem is None else [problem]
     except OSError as error:
         raise InputError(f"--out: {folder}: cannot be written: {error.strerror or error}") from error
-    for note in dict.fromkeys(notes):
+    for note in notes:
         typer.echo(note, err=True)
     if as_json:
         shown: dict[str, Any] = {"study": study.name, "tables": [plain(table) for table in tables]}

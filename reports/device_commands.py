@@ -46,13 +46,14 @@ def plot_device(
     """Latency and power of records, roofline and times of layers, as HTML and PNG."""
     from rich.console import Console
 
-    from analysis.images import write_html, write_png
+    from analysis.images import write_html, write_pictures
     from reports.device_plots.reading import read_files
 
     if not files and not papers:
         raise InputError("plot-device: nothing to draw: give a record or a layer file, or --papers")
     records, layers = read_files(files or [])
     written: list[Path] = []
+    stills: dict[Path, go.Figure] = {}
     notes: list[str] = []
     with Console(stderr=True).status("drawing") as status:
         for name, draw in _figures(records, layers, papers):
@@ -64,11 +65,11 @@ def plot_device(
                 continue
             write_html(figure, out / f"{name}.html")
             written.append(out / f"{name}.html")
-            problem = write_png(figure, out / f"{name}.png")
-            if problem is None:
-                written.append(out / f"{name}.png")
-            else:
-                notes.append(problem)
+            stills[out / f"{name}.png"] = figure
+        status.update("drawing pictures")
+        drawn, problem = write_pictures(stills)
+        written += drawn
+        notes += [] if problem is None else [problem]
     for note in notes:
         typer.echo(note, err=True)
     if not written:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.records import Objective
+from reports.names import common_name
 from reports.style import si_number
 
 CHARACTER_WIDTH, LINE_HEIGHT = 6.6, 14.0
@@ -145,6 +147,21 @@ def stack_rows(
             ends[free] = right_end
             result[index] = Spot(free, "middle right" if right else "middle left")
     return result
+
+
+def given_labels(rows: pd.DataFrame, name: str) -> pd.Series[str]:
+    """What stands beside trials: the name of a given network, else the trial's label.
+
+    A network that was trained several times is named once, at its best or worst, whichever ``name`` has largest;
+    the label of its other trials is empty.
+    """
+    texts = dict(zip(rows.index, rows["given"].fillna(rows["label"]).astype(str), strict=True))
+    given = rows[rows["given"].notna() & rows["arch_id"].notna()]
+    for _, group in given.groupby("arch_id", sort=False):
+        if len(group) > 1 and not group[name].isna().all():
+            texts |= dict.fromkeys(group.index, "")
+            texts[group[name].idxmax()] = common_name([str(one) for one in group["given"]])
+    return pd.Series(texts, index=rows.index, dtype=str)
 
 
 def first_name(names: object) -> str:

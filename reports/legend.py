@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis.records import Objective
+from reports.names import unit_name
 from reports.style import GRID, INK, MUTED, PAPER, UNIT_STYLES, dark_edge, unit_style
 
 FRONT_LINE = {"color": INK, "width": 1.6}
@@ -38,7 +39,7 @@ def predicted(trials: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Serie
 def legend_traces(
     kind: type[go.Scatter] | type[go.Scatter3d], trials: pd.DataFrame, marks: Mapping[str, Mapping[str, Any]]
 ) -> list[go.Scatter] | list[go.Scatter3d]:
-    """Traces without data, one a legend entry; each toggles the traces whose ``legendgroup`` is its name.
+    """Traces without data, one a legend entry; each toggles the traces of its ``legendgroup``.
 
     Args:
         kind: class of the traces, ``Scatter`` or ``Scatter3d``.
@@ -47,6 +48,7 @@ def legend_traces(
     """
     scene = kind is go.Scatter3d
     looks: dict[str, Mapping[str, Any]] = {}
+    names = {unit: unit_name(unit) for unit, _ in by_unit(trials)}
     for unit, _ in by_unit(trials):
         look = unit_style(unit)
         symbol, size = (look.symbol_3d, 7) if scene else (look.symbol, 11)
@@ -58,8 +60,8 @@ def legend_traces(
     empty = {axis: [None] for axis in ("x", "y", "z")[: 3 if scene else 2]}
     return [
         kind(
-            **empty, **look, mode="lines" if "line" in look else "markers", name=name, legendgroup=name,
-            legendrank=rank, hoverinfo="skip", showlegend=True,
+            **empty, **look, mode="lines" if "line" in look else "markers", legendgroup=name,
+            name=names.get(name, name), legendrank=rank, hoverinfo="skip", showlegend=True,
             legendgrouptitle={"text": headings.get(name), "font": {"size": 12, "color": MUTED}},
         )
         for rank, (name, look) in enumerate([*looks.items(), *marks.items()], start=1)

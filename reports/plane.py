@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from reports.labels import MARKER, first_name, place_labels, reference_hover, trial_hover
+from reports.labels import MARKER, first_name, given_labels, place_labels, reference_hover, trial_hover
 from reports.layers import LANE_GAP, LANE_HEIGHT, MARGIN, PRESETS, UNTRAINED, Layers
 from reports.legend import (
     DIAMOND,
@@ -28,6 +29,8 @@ from reports.legend import (
 from reports.style import GRID, INK, MUTED, compact, dark_edge, unit_style
 
 FRONT, KNEE_NAME = "Pareto front (trial no.)", "knee of the front"
+DOT_GAP = 8.0
+"""Pixels between two places of the front's line that labels keep clear of."""
 MANY = 1500
 """Number of trials behind the front from which they are drawn small and without edges. By SVG
 all the same: Plotly draws WebGL over SVG, which would bury the front."""
@@ -223,20 +226,36 @@ def _label_trace(layers: Layers) -> go.Scatter:
     """Names of given trials and presets, numbers of front trials, each where there is room."""
     x, y = (o.name for o in layers.objectives)
     loud = layers.points[layers.points["on_front"] | layers.points["given"].notna()]
-    loud = loud.assign(text=loud["given"].fillna(loud["label"]), sampled=loud["given"].isna())
-    loud = loud.sort_values(["sampled", "knee"], ascending=[True, False], kind="stable")
+    loud = loud.assign(text=given_labels(loud, y), sampled=loud["given"].isna())
+    loud = loud[loud["text"] != ""].sort_values(["sampled", "knee"], ascending=[True, False], kind="stable")
     columns = [x, y, "text"]
     labels = loud[columns]
     if len(layers.presets):
         labels = pd.concat([labels, layers.presets.assign(text=layers.presets["name"])[columns]])
     # Nothing in a dense cloud has a free side: there only what is loud is kept clear.
     quiet = [layers.points, layers.crosses] if len(layers.points) <= MANY else []
-    marks = pd.concat([frame[[x, y]] for frame in (*quiet, labels)])
+    marks = pd.concat([frame[[x, y]] for frame in (*quiet, loud, labels)])
     texts = [first_name(text) for text in labels["text"]]
-    places = place_labels(_pixels(labels, layers), texts, _pixels(marks, layers), layers.plot_size)
+    obstacles = np.vstack([_pixels(marks, layers), _front_dots(layers)])
+    places = place_labels(_pixels(labels, layers), texts, obstacles, layers.plot_size)
     kept = [place for place in places if place.position]
     rows = labels.iloc[[place.index for place in kept]]
     return _texts(rows[x], rows[y], [texts[p.index] for p in kept], [p.position for p in kept], INK)
+
+
+def _front_dots(layers: Layers) -> NDArray[np.float64]:
+    """``(N, 2)`` places along the front's step line, close enough that no label stands on it unseen."""
+    x, y = layers.x.objective, layers.y.objective
+    front = layers.points[layers.points["on_front"]].sort_values([x.name, y.name])
+    corners = _pixels(front, layers)
+    dots = [np.empty((0, 2))]
+    for here, there in pairwise(corners):
+        corner = np.array([here[0], there[1]] if x.direction == "maximize" else [there[0], here[1]])
+        for first, last in ((here, corner), (corner, there)):
+            steps = max(2, int(np.abs(last - first).max() // DOT_GAP) + 1)
+            # The ends are markers, whose own label may stand beside them.
+            dots.append(np.linspace(first, last, steps)[1:-1])
+    return np.vstack(dots)
 
 
 def _pixels(rows: pd.DataFrame, layers: Layers) -> NDArray[np.float64]:

@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 
 from analysis.records import Objective
 from reports.axes import Axis, make_axis, reachable
-from reports.labels import reference_hover, trial_hover
+from reports.labels import given_labels, reference_hover, trial_hover
 from reports.layers import PRESETS, not_drawn
 from reports.legend import add_note, by_unit, legend_traces, predicted
-from reports.style import GRID, INK, MUTED, PAPER, dark_edge, unit_style
+from reports.style import GRID, INK, MUTED, dark_edge, unit_style
 
 _GIVEN = {"symbol": "diamond-open", "size": 9, "color": INK, "line": {"width": 2}}
 _REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
@@ -117,22 +117,24 @@ def _marks(
     presets = name == PRESETS
     hover = [reference_hover(row, order, placed=True) if presets else trial_hover(row, order) for row in rows]
     x, y, z = (group[o.name] for o in order)
-    text = group["given"] if name == "given network" else None
+    text = given_labels(group, order[2].name) if name == "given network" else None
     return go.Scatter3d(
         x=x, y=y, z=z, mode="markers" if text is None else "markers+text", text=text, marker=marker,
         name=name, showlegend=False, legendgroup=name, hovertext=hover, hoverinfo="text",
-        textposition="bottom center", textfont={"size": 11, "color": INK},
+        textposition="top center", textfont={"size": 11, "color": INK},
     )  # fmt: skip
 
 
 def _scene(axes: Sequence[Axis]) -> dict[str, Any]:
     scene: dict[str, Any] = {
-        "camera": {"eye": {"x": 1.4, "y": -1.45, "z": 0.7}, "center": {"z": -0.2}},
-        "aspectmode": "cube",
+        "camera": {"eye": {"x": 1.45, "y": -1.55, "z": 0.7}, "center": {"z": -0.2}},
+        "aspectmode": "manual",
+        "aspectratio": {"x": 1.25, "y": 1.25, "z": 0.95},
     }
+    # A wall, even a white one, hides the part of a name that reaches behind it.
     for key, axis in zip(("xaxis", "yaxis", "zaxis"), axes, strict=True):
         scene[key] = {
             **axis.layout(), "title": {"text": axis.title.replace(" (", "<br>("), "font": {"size": 12}},
-            "gridcolor": GRID, "backgroundcolor": PAPER, "showbackground": True, "tickfont": {"size": 11},
+            "gridcolor": GRID, "showbackground": False, "tickfont": {"size": 11},
         }  # fmt: skip
     return scene

@@ -14,12 +14,13 @@ from analysis.devices.record import TOTAL, DeviceRecord
 from analysis.predictors.tx2 import load_fit
 from analysis.predictors.tx2_fit import CHECKED, table
 from reports.dress import AXIS, dress
-from reports.style import MUTED, OKABE_ITO
+from reports.style import INK, MUTED, OKABE_ITO
 
 COLUMNS = ["network", "clock_mhz", "quantity", "value", "origin", "how"]
 PAPER_SIZE = (512, 1024)
-COLOURS = {"ESPNet": "vermillion", "ENet": "green", "ERFNet": "blue"}
-OTHERS = ("purple", "orange", "sky", "black", "yellow")
+COLOURS = {"ESPNet": "blue", "ENet": "orange", "ERFNet": "purple"}
+"""ESPNet has the colour of its unit in every figure."""
+OTHERS = ("green", "vermillion", "sky", "black", "yellow")
 MARKS: Mapping[str, tuple[str, str, str]] = {
     "published, read off the figure": ("circle", "solid", "published, read off the poster"),
     "published, quoted": ("square", "solid", "published, quoted"),
@@ -80,7 +81,7 @@ def network_of(record: DeviceRecord) -> str:
         for network in CHECKED:
             if network.lower() == word:
                 return network
-    return f"{record.label}, {record.device}" + (f", {size[0]} x {size[1]}" if len(size) == 2 else "")
+    return f"{record.label}, {record.device}" + (f", {size[0]} × {size[1]}" if len(size) == 2 else "")
 
 
 def _row(network: str, clock: float, quantity: str, value: float, origin: str, how: str) -> dict[str, Any]:
@@ -110,6 +111,12 @@ def clocks_figure(records: Sequence[DeviceRecord] = ()) -> go.Figure:
             ],
             hoverinfo="text",
         )  # fmt: skip
+        if origin != "predicted":
+            first = group.sort_values("clock_mhz").iloc[0]
+            figure.add_annotation(
+                x=first["clock_mhz"], y=first["value"], text=html.escape(str(network).split(",")[0]), showarrow=False,
+                xanchor="right", xshift=-9, font={"size": 12, "color": INK}, row=1, col=1 if quantity == "fps" else 2,
+            )  # fmt: skip
     for network in networks:
         marker = {"symbol": "square", "size": 12, "color": OKABE_ITO[colours[network]]}
         _entry(figure, html.escape(network), "Network", {"marker": marker, "mode": "markers"})
@@ -119,7 +126,7 @@ def clocks_figure(records: Sequence[DeviceRecord] = ()) -> go.Figure:
         marker = {"symbol": symbol, "size": 9, "color": MUTED, "line": {"color": MUTED, "width": 1.6}}
         _entry(figure, words, "Where from", {"line": line, "marker": marker, "mode": "lines+markers"})
     low, high = points["clock_mhz"].min(), points["clock_mhz"].max()
-    ends = [low - 0.06 * (high - low), high + 0.06 * (high - low)]
+    ends = [low - 0.22 * (high - low), high + 0.06 * (high - low)]
     figure.update_xaxes(**AXIS, title="GPU clock (MHz)", range=ends)
     figure.update_yaxes(**AXIS, rangemode="tozero")
     figure.update_yaxes(title="Frames a second", col=1)
@@ -127,7 +134,7 @@ def clocks_figure(records: Sequence[DeviceRecord] = ()) -> go.Figure:
     error = load_fit()["check_error"]
     dress(
         figure, "Speed and power against the GPU's clock",
-        "after the ESPNet paper's figure 7: Jetson TX2 at 1024 x 512; "
+        "after the ESPNet paper's figure 7: Jetson TX2 at 1024 × 512; "
         f"predictions are {error['mean_percent']:.0f} % off on average, "
         f"{error['worst_percent']:.0f} % at worst; no watts are predicted",
     )  # fmt: skip

@@ -12,7 +12,8 @@ from plotly.subplots import make_subplots
 
 from analysis.devices.record import DeviceRecord
 from reports.dress import AXIS, dress
-from reports.style import INK, MUTED, OKABE_ITO
+from reports.names import written
+from reports.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, unit_style
 
 COLOURS = tuple(OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky", "vermillion"))
 BINS = 60
@@ -41,24 +42,33 @@ def latency_bins(records: Sequence[DeviceRecord]) -> tuple[pd.DataFrame, pd.Data
             {
                 "record": number, "median": latency.median, "p5": latency.p5, "p95": latency.p95, "n": latency.n,
                 "beyond": int(np.sum(np.asarray(latency.samples) > edges[-1])),
-                "label": f"{record.label}, {record.device}, {record.runtime}, batch {record.batch}",
-                "flags": "; ".join(record.flags), "origin": record.origin,
+                "label": written(record.label), "how": how_taken(record), "flags": "; ".join(record.flags),
+                "origin": record.origin,
             }
         )  # fmt: skip
     return pd.concat(bins, ignore_index=True), pd.DataFrame(marks)
+
+
+def how_taken(record: DeviceRecord) -> str:
+    """Device, runtime and batch of a record, for people."""
+    device = record.device.upper() if record.device in ("cpu", "cuda") else record.device
+    return f"{device}, {record.runtime}, batch {record.batch}"
 
 
 def latency_figure(records: Sequence[DeviceRecord]) -> go.Figure:
     """One histogram a record; the band is from 5 % to 95 %, the line the median; unstable records say so."""
     bins, marks = latency_bins(records)
     rows = len(records)
+    colours = _colours([record.label for record in records])
+    # What all records share is said once.
+    shared = marks["how"].iloc[0] if marks["how"].nunique() == 1 else ""
     figure = make_subplots(
         rows=rows, shared_xaxes=True, vertical_spacing=min(0.12, 0.36 / rows), subplot_titles=["-"] * rows
     )
     for mark in marks.itertuples():
         number, row = int(str(mark.record)), int(str(mark.record)) + 1
-        group = bins[bins["record"] == number]
-        colour = COLOURS[number % len(COLOURS)]
+        group = bins[(bins["record"] == number) & (bins["runs"] > 0)]
+        colour = colours[number]
         predicted = mark.origin == "predicted"
         figure.add_bar(
             x=group["ms"], y=group["runs"], width=group["width"], name=html.escape(str(mark.label)), row=row,
@@ -79,19 +89,38 @@ def latency_figure(records: Sequence[DeviceRecord]) -> go.Figure:
         )
         figure.add_vline(x=mark.median, line={"color": INK, "width": 1.8}, row=row, col=1)
         figure.layout.annotations[number].update(
-            text=_words(mark), x=0, xanchor="left", align="left", font={"size": 13, "color": INK}
+            text=_words(mark, bool(shared)),
+            x=0,
+            xanchor="left",
+            align="left",
+            font={"size": 13, "color": INK},
         )
-    figure.update_xaxes(**AXIS)
+    room = 0.02 * float(bins["ms"].max() - bins["ms"].min())
+    ends = [
+        float((bins["ms"] - bins["width"]).min()) - room,
+        float((bins["ms"] + bins["width"]).max()) + room,
+    ]
+    figure.update_xaxes(**AXIS, range=ends)
     figure.update_xaxes(title="Latency of one run (ms)", row=rows, col=1)
-    figure.update_yaxes(**AXIS, title="runs")
-    dress(figure, "Latency", "band: 5 % to 95 % of the runs; line: median")
+    figure.update_yaxes(**AXIS, title="Runs")
+    words = "band: 5 % to 95 % of the runs; line: median"
+    dress(figure, "Latency", f"{shared}; {words}" if shared else words)
     figure.update_layout(margin={"l": 80, "r": 40, "t": 115, "b": 70}, bargap=0)
     return figure
 
 
-def _words(mark: object) -> str:
+def _colours(labels: Sequence[str]) -> list[str]:
+    """The colour of each network's unit where all have one of their own, else a colour a record."""
+    units = [next((word for word in label.split(" ")[1:] if word in UNIT_STYLES), "") for label in labels]
+    if all(units) and len({unit_style(unit).colour for unit in units}) == len(units):
+        return [unit_style(unit).colour for unit in units]
+    return [COLOURS[number % len(COLOURS)] for number in range(len(labels))]
+
+
+def _words(mark: object, short: bool) -> str:
     get = mark.__getattribute__
-    text = f"<b>{html.escape(get('label'))}</b> ({get('origin')})   median {get('median'):.2f} ms, "
+    how = "" if short else f", {get('how')}"
+    text = f"<b>{html.escape(get('label') + how)}</b>   {get('origin')}: median {get('median'):.2f} ms, "
     text += f"5 % {get('p5'):.2f}, 95 % {get('p95'):.2f}, {get('n')} runs"
     if get("beyond"):
         text += f", {get('beyond')} beyond the axis"

@@ -8,12 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from reports.device_plots.reading import LayerFile
-from reports.device_plots.roofline import LOOKS
+from reports.device_plots.roofline import kind_looks, kind_name
 from reports.dress import AXIS, dress
+from reports.names import written
 from reports.style import MUTED, OKABE_ITO, PAPER
 
 MOST_BARS = 40
-BETWEEN, OTHERS = "between them", "none of the parts"
+BETWEEN, OTHERS = "between the parts", "none of the parts"
 
 
 def layer_bars(file: LayerFile, most: int = MOST_BARS) -> pd.DataFrame:
@@ -48,15 +49,16 @@ def layers_figure(file: LayerFile) -> go.Figure:
     bars, data = layer_bars(file), file.data
     predicted = data["origin"] == "predicted"
     figure = go.Figure()
-    kinds = [kind for kind in dict.fromkeys(bars["kind"]) if kind != OTHERS]
-    colours = {kind: LOOKS[number % len(LOOKS)][0] for number, kind in enumerate(kinds)}
+    # The kinds of the file come first, so that the roofline of the same file has the same colours.
+    kinds = dict.fromkeys([*file.layers["kind"], *file.layers["operation"], *bars["kind"]])
+    colours = {kind: look[0] for kind, look in kind_looks(kind for kind in kinds if kind != OTHERS).items()}
     colours[OTHERS] = OKABE_ITO["grey"]
     for kind, group in bars.groupby("kind", sort=False):
         colour = colours[str(kind)]
         edge = {"color": colour, "width": 1.4 if predicted else 0}
         figure.add_bar(
             x=group["ms"], y=[html.escape(str(name)) for name in group["name"]], orientation="h",
-            name=html.escape(str(kind)), marker={"color": PAPER if predicted else colour, "line": edge},
+            name=html.escape(kind_name(str(kind))), marker={"color": PAPER if predicted else colour, "line": edge},
             customdata=group["percent"],
             hovertemplate="%{y}: %{x:.3f} ms, %{customdata:.1f} % of the whole<extra></extra>",
             text=[f"{share:.0f} %" if share >= 3 else "" for share in group["percent"]],
@@ -66,18 +68,18 @@ def layers_figure(file: LayerFile) -> go.Figure:
         **AXIS, title=f"Time (ms, {data['origin']})", range=[0, 1.08 * float(bars["ms"].max())]
     )
     figure.update_yaxes(
-        **{**AXIS, "ticks": ""}, autorange="reversed", categoryorder="array", tickfont={"size": 11},
+        **{**AXIS, "ticks": "", "showgrid": False}, autorange="reversed", categoryorder="array", tickfont={"size": 11},
         categoryarray=[html.escape(str(name)) for name in bars["name"]],
     )  # fmt: skip
     height, width = data.get("input_size", (0, 0))
     words = [str(data["device"]), f"whole {data['whole_ms']:.2f} ms"]
     gap = data["sum_ms"] / data["whole_ms"] - 1
     if abs(gap) > 1e-9:
-        words.append(f"the sum of the parts is {100 * gap:+.1f} % off the whole")
+        words.append(f"its parts sum to {100 * abs(gap):.1f} % {'less' if gap < 0 else 'more'}")
     words += data.get("flags", [])
     if data.get("error"):
         words.append(str(data["error"]))
-    dress(figure, f"Time within {data['label']} at {height} x {width}", "; ".join(words))
-    figure.update_layout(margin={"l": 20, "r": 200, "t": 95, "b": 70}, bargap=0.25, barmode="overlay")
+    dress(figure, f"Time within {written(data['label'])} at {height} × {width}", "; ".join(words))
+    figure.update_layout(margin={"l": 20, "r": 230, "t": 95, "b": 70}, bargap=0.25, barmode="overlay")
     figure.update_yaxes(automargin=True)
     return figure

@@ -16,7 +16,8 @@ import plotly.graph_objects as go
 from analysis.devices.record import TOTAL, DeviceRecord
 from archspace.errors import InputError
 from reports.dress import AXIS, dress
-from reports.style import GRID, INK, MUTED, OKABE_ITO
+from reports.names import written
+from reports.style import GRID, INK, MUTED, OKABE_ITO, unit_style
 
 RAIL_COLOURS = tuple(OKABE_ITO[name] for name in ("blue", "vermillion", "green", "purple", "sky", "orange"))
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -139,15 +140,23 @@ def power_figure(record: DeviceRecord) -> go.Figure:
     notes = list(trace.notes) + (
         [f"{trace.lost} samples without a number are left out"] if trace.lost else []
     )
-    dress(figure, f"Power of {record.label}", "; ".join([f"{record.device}, {record.runtime}", *notes]))
+    dress(
+        figure, f"Power of {written(record.label)}", "; ".join([f"{record.device}, {record.runtime}", *notes])
+    )
     figure.update_layout(margin=MARGIN)
     return figure
 
 
-PAPER_COLOURS = {
-    "ESPNetv2": "vermillion", "MobileNetv1": "orange", "MobileNetv2": "green", "ShuffleNetv1": "sky",
-    "ShuffleNetv2": "blue",
+PAPER_UNITS = {
+    "ESPNetv2": "eesp", "MobileNetv1": "mobilenet", "MobileNetv2": "mobilenetv2", "ShuffleNetv1": "shufflenet",
+    "ShuffleNetv2": "shufflenetv2",
 }  # fmt: skip
+"""The unit of each network of the paper's figure, whose looks it has."""
+PAPER_LABELS = {
+    "ESPNetv2": (5.1, 3.02, "center"), "MobileNetv1": (5.15, 5.86, "center"), "MobileNetv2": (6.35, 5.5, "left"),
+    "ShuffleNetv1": (2.25, 3.95, "right"), "ShuffleNetv2": (4.15, 5.83, "center"),
+}  # fmt: skip
+"""Where the digitised curves leave room for their names: seconds, watts, side."""
 PUBLISHED = "published, read off the figure"
 
 
@@ -176,19 +185,25 @@ def paper_power_figure(records: Sequence[DeviceRecord] = ()) -> go.Figure:
     figure = go.Figure()
     longest = float(published["seconds"].max())
     heading = {"text": f"Jetson TX2, {PUBLISHED}", "font": {"size": 12, "color": MUTED}}
-    for number, (network, group) in enumerate(published.groupby("network")):
-        colour = OKABE_ITO[PAPER_COLOURS.get(str(network), "grey")]
+    for network, group in published.groupby("network"):
+        look = unit_style(PAPER_UNITS.get(str(network), ""))
         figure.add_scatter(
             x=group["seconds"], y=group["watts"], mode="lines+markers", name=str(network),
-            line={"color": colour, "width": 1.3, "dash": "dot"}, legendgroup=PUBLISHED, legendgrouptitle=heading,
-            marker={"size": 5, "color": colour, "symbol": ("circle", "square", "diamond", "cross", "x")[number % 5]},
+            line={"color": look.colour, "width": 1.3, "dash": "dot"}, legendgroup=PUBLISHED, legendgrouptitle=heading,
+            marker={"size": 7, "color": look.colour, "symbol": look.symbol, "line": {"color": INK, "width": 0.6}},
         )  # fmt: skip
+        seconds, watts, anchor = PAPER_LABELS.get(str(network), (math.nan, 0.0, "center"))
+        if math.isfinite(seconds):
+            figure.add_annotation(
+                x=seconds, y=watts, text=html.escape(str(network)), showarrow=False, xanchor=anchor,
+                font={"size": 12, "color": INK},
+            )  # fmt: skip
     for number, record in enumerate(records):
         trace = compared_trace(record)
         trace = trace[trace["seconds"] <= longest]
         figure.add_scatter(
             x=trace["seconds"], y=trace["watts"], mode="lines", legendgroup=record.origin,
-            name=f"{html.escape(record.label)}<br>{html.escape(record.device)}, {trace['rail'].iloc[0]}",
+            name=f"{html.escape(written(record.label))}<br>{html.escape(record.device)}, {trace['rail'].iloc[0]}",
             line={"color": INK, "width": 2.6, "dash": DASHES[number % len(DASHES)]},
             legendgrouptitle={"text": f"{record.origin}", "font": {"size": 12, "color": MUTED}},
         )  # fmt: skip

@@ -26,6 +26,7 @@ NEEDED = (
     "sum_ms",
     "layers",
 )
+WANTED = "a record of 'archspace measure --out', or a file of 'layers --out'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,17 @@ def _objects(path: Path) -> Iterator[Mapping[str, Any]]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    except IsADirectoryError:
+        raise InputError(
+            f"{path}: is a folder; give {WANTED} (a run is drawn by: archspace report)"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON ({' '.join(str(error).split())}); give {WANTED}") from None
     found = data.get("records", [data]) if isinstance(data, dict) else data
     if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
-        raise InputError(
-            f"{path}: must be a record of 'archspace measure --out', or a file of 'layers --out'"
-        )
+        raise InputError(f"{path}: must be {WANTED}")
     yield from found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ import plotly.graph_objects as go
 from archspace.errors import InputError
 from reports.device_plots.reading import LayerFile
 from reports.dress import AXIS, dress
-from reports.style import INK, MUTED, OKABE_ITO, compact, log_ticks
+from reports.names import unit_name, written
+from reports.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, compact, log_ticks, unit_style
 
 LOOKS = tuple(
     (OKABE_ITO[colour], symbol)
@@ -23,6 +24,10 @@ LOOKS = tuple(
         ("vermillion", "triangle-down"), ("sky", "pentagon"), ("black", "cross"), ("yellow", "hexagon2"),
     )
 )  # fmt: skip
+_KINDS = {
+    "chain": "chain of layers", "act": "activation", "edgenets-pyramid": "pyramid pooling (EdgeNets)",
+    "edgenets-weighted": "weighted skip (EdgeNets)",
+}  # fmt: skip
 SMALLEST, LARGEST = 7.0, 34.0
 
 
@@ -62,9 +67,9 @@ def roofline_figure(file: LayerFile) -> go.Figure:
         x=along, y=[roof(file, each) for each in along], mode="lines", hoverinfo="skip",
         line={"color": INK, "width": 2}, name=f"roof ({html.escape(data['roofs'])})",
     )  # fmt: skip
-    for (colour, symbol), (kind, group) in zip(
-        _looks(points), points.groupby("kind", sort=False), strict=True
-    ):
+    looks = kind_looks(file.layers["kind"])
+    for kind, group in points.groupby("kind", sort=False):
+        colour, symbol = looks[str(kind)]
         texts = [
             f"{html.escape(row['name'])}<br>{row['ms']:.3f} ms, {100 * row['share']:.1f} % of the time, "
             f"{row['macs']:,} MACs"
@@ -72,7 +77,7 @@ def roofline_figure(file: LayerFile) -> go.Figure:
         ]
         figure.add_scatter(
             x=group["intensity"], y=group["attained"], mode="markers", hovertext=texts, hoverinfo="text",
-            name=html.escape(str(kind)),
+            name=html.escape(kind_name(str(kind))),
             marker={
                 "color": colour, "symbol": f"{symbol}-open" if predicted else symbol, "opacity": 0.8,
                 "size": np.clip(90 * np.sqrt(group["share"]), SMALLEST, LARGEST),
@@ -95,17 +100,32 @@ def roofline_figure(file: LayerFile) -> go.Figure:
     figure.update_yaxes(title=f"Attained (operations a second, {data['origin']}, log scale)")
     _roof_words(figure, data, ridge, low, high)
     rest = 100 * (1 - points["share"].sum())
-    words = [str(data["device"]), f"{rest:.0f} % of the time is in parts without MACs, not shown"]
+    words = [str(data["device"]), f"not shown: parts without MACs, {rest:.0f} % of the time"]
     words += data.get("flags", [])
     if data.get("error"):
         words.append(str(data["error"]))
-    dress(figure, f"Roofline of {data['label']}", "; ".join(words))
-    figure.update_layout(margin={"l": 90, "r": 230, "t": 95, "b": 75}, legend={"itemsizing": "constant"})
+    dress(figure, f"Roofline of {written(data['label'])}", "; ".join(words))
+    figure.update_layout(margin={"l": 90, "r": 260, "t": 95, "b": 75}, legend={"itemsizing": "constant"})
     return figure
 
 
-def _looks(points: pd.DataFrame) -> list[tuple[str, str]]:
-    return [LOOKS[number % len(LOOKS)] for number in range(points["kind"].nunique())]
+def kind_looks(kinds: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each kind of layer: a unit has its own of every figure, the others what is left."""
+    found = list(dict.fromkeys(map(str, kinds)))
+    looks = {
+        kind: (unit_style(kind).colour, unit_style(kind).symbol) for kind in found if kind in UNIT_STYLES
+    }
+    taken = {colour for colour, _ in looks.values()}
+    free = [look for look in LOOKS if look[0] not in taken] or list(LOOKS)
+    others = [kind for kind in found if kind not in looks]
+    return looks | {kind: free[number % len(free)] for number, kind in enumerate(others)}
+
+
+def kind_name(kind: str) -> str:
+    """A kind of layer for people."""
+    return _KINDS.get(
+        kind, unit_name(kind).replace("+norm", " + BN").replace("norm", "BN").replace("+act", " + act.")
+    )
 
 
 def _roof_words(figure: go.Figure, data: Mapping[str, Any], ridge: float, low: float, high: float) -> None:

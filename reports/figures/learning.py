@@ -95,7 +95,7 @@ def curves_of_trials_figure(found: Curves, metric: str, *, title: str) -> go.Fig
         )  # fmt: skip
     units = pd.DataFrame({"unit": [curve.unit for curve in found.curves]})
     figure.add_traces(legend_traces(go.Scatter, units, {}))
-    figure.update_xaxes(title="epoch")
-    figure.update_yaxes(title=f"validation {metric}" if found.judged else "training loss")
+    figure.update_xaxes(title="Epoch")
+    figure.update_yaxes(title=f"Validation {metric}" if found.judged else "Training loss")
     note = f"{len(found.curves)} of {found.total} trials; thick: on the front"
     return dressed(figure, title, note)

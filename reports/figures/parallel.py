@@ -16,9 +16,12 @@ import plotly.graph_objects as go
 from analysis.records import Objective
 from reports.figures.looks import dressed, remark
 from reports.legend import by_unit, legend_traces
+from reports.names import field_name, network_name, objective_name
 from reports.style import INK, MUTED, si_number, unit_style
 
 MOST_FIELDS = 8
+CLOSE = 8
+"""Axes from which their names stand in two heights."""
 _FIELDS = ("unit", "width", "branches", "alphas", "network", "fusion", "reinforcement", "activation")
 """Fields in the order of their place; others that vary follow."""
 _LEFT_OUT = ("version", "task", "classes", "channels", "input_size")
@@ -55,19 +58,22 @@ def _field(name: str, entries: Sequence[object]) -> Coordinate:
     uniform = all(len(set(found)) <= 1 for found in lists if found is not None)
     values = [_value(entry, uniform) for entry in entries]
     numbers = [value for value in values if isinstance(value, float)]
-    if numbers and all(isinstance(value, float) or value is None for value in values):
+    if len(numbers) == len(values):
         low, high = min(numbers), max(numbers)
         span = high - low or 1.0
-        places = [math.nan if value is None else (float(value) - low) / span for value in values]
+        places = [(number - low) / span for number in numbers]
         ticks = [(0.0, f"{low:g}"), (0.5, f"{(low + high) / 2:.3g}"), (1.0, f"{high:g}")]
-        title = f"{name} (sum)" if not uniform else name
+        title = field_name(name) if uniform else f"{field_name(name)} (sum)"
         return Coordinate(name=title, ticks=tuple(ticks), places=tuple(places))
-    words = sorted({str(value) for value in values})
+    texts = [_word(value) for value in values]
+    # What is not known stands at the bottom, then numbers by size, then words.
+    order = {_word(value): (value is not None, *_sorting(value)) for value in values}
+    words = sorted(order, key=lambda word: order[word])
     step = {word: (place + 0.5) / len(words) for place, word in enumerate(words)}
     shown = words if len(words) <= 12 else words[:: math.ceil(len(words) / 12)]
     return Coordinate(
-        name=name, ticks=tuple((step[word], _short(word)) for word in shown),
-        places=tuple(step[str(value)] for value in values),
+        name=field_name(name), places=tuple(step[text] for text in texts),
+        ticks=tuple((step[word], _short(network_name(word))) for word in shown),
     )  # fmt: skip
 
 
@@ -90,7 +96,15 @@ def _value(entry: object, uniform: bool) -> float | str | None:
         return "yes" if entry else "no"
     if isinstance(entry, int | float | np.number):
         return None if math.isnan(float(entry)) else float(entry)
-    return "–" if entry is None else str(entry)
+    return None if entry is None else str(entry)
+
+
+def _word(value: float | str | None) -> str:
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else value
+
+
+def _sorting(value: float | str | None) -> tuple[bool, float, str]:
+    return not isinstance(value, float), value if isinstance(value, float) else 0.0, _word(value)
 
 
 def _short(word: str) -> str:
@@ -110,7 +124,9 @@ def _number(objective: Objective, values: np.ndarray) -> Coordinate:
         places, ticks = 1 - places, [(1 - place, value) for place, value in ticks]
     texts = tuple((place, si_number(value, objective.unit)) for place, value in ticks)
     return Coordinate(
-        name=objective.name, ticks=texts, places=tuple(np.where(np.isfinite(places), places, np.nan).tolist())
+        name=objective_name(objective.name),
+        ticks=texts,
+        places=tuple(np.where(np.isfinite(places), places, np.nan).tolist()),
     )
 
 
@@ -143,8 +159,10 @@ def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: s
             type="line", x0=index, x1=index, y0=0, y1=1, line={"color": INK, "width": 1}, layer="below"
         )
         figure.add_annotation(
-            x=index, y=1.06, text=f"<b>{html.escape(axis.name)}</b>", showarrow=False, yanchor="bottom",
-            font={"size": 12, "color": INK},
+            x=index, y=1.03, text=f"<b>{html.escape(axis.name).replace(' ', '<br>')}</b>", showarrow=False,
+            yanchor="bottom", font={"size": 12, "color": INK},
+            # Many names stand in two heights, so that none touches the next.
+            yshift=22 if len(axes) > CLOSE and index % 2 else 0,
         )  # fmt: skip
         for place, text in axis.ticks:
             figure.add_annotation(

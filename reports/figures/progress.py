@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from analysis.pareto import Floats, hypervolume, minimised
 from analysis.records import Objective
 from reports.figures.looks import dressed
+from reports.names import objective_name
 from reports.style import OKABE_ITO, si_number
 
 MARGIN = 0.1
@@ -48,7 +49,10 @@ class Progress:
     def reference_text(self) -> str:
         """The reference point in words."""
         return ", ".join(
-            f"{name} {si_number(value, self.units[name])}" for name, value in self.reference.items()
+            si_number(value, unit)
+            if unit in ("MACs", "parameters")
+            else f"{objective_name(name)} {si_number(value, unit)}"
+            for name, value, unit in ((name, one, self.units[name]) for name, one in self.reference.items())
         )
 
 
@@ -112,8 +116,8 @@ def progress_figure(found: Progress, *, title: str) -> go.Figure:
             hovertemplate="%{x} trials: %{y:.2f} %<extra></extra>", showlegend=False,
         )
     )  # fmt: skip
-    figure.update_xaxes(title="trials ended", rangemode="tozero")
-    figure.update_yaxes(title="hypervolume (% of the box)", rangemode="tozero")
+    figure.update_xaxes(title="Trials ended", rangemode="tozero")
+    figure.update_yaxes(title="Hypervolume (% of the box)", rangemode="tozero")
     return dressed(
         figure, title, f"reference point: {found.reference_text}; the box ends at each objective's best"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ import plotly.graph_objects as go
 
 from analysis.records import Objective
 from reports.figures.looks import dressed, remark
-from reports.style import INK, si_number, unit_style
+from reports.names import common_name, unit_name
+from reports.style import INK, MUTED, dark_edge, si_number, unit_style
 
 LEVEL = 0.95
 NO_SEEDS = "no network was trained with more than one seed, so the spread between seeds is not known"
@@ -23,12 +25,14 @@ class Spread:
 
     Attributes:
         name: label of its first trial.
+        title: the network for people: what the names of its given trials share, else unit and trial.
         unit: of the network.
         values: one a seed.
         low, high: Student's t interval of the mean at 95 %.
     """
 
     name: str
+    title: str
     arch_id: str
     unit: str
     values: tuple[float, ...]
@@ -73,11 +77,19 @@ def seed_spreads(
         mean, first = float(values.mean()), rows.iloc[0]
         found.append(
             Spread(
-                name=str(first["label"]), arch_id=str(arch_id), unit=str(first["unit"]), low=mean - reach,
-                high=mean + reach, values=tuple(values.tolist()),
+                name=str(first["label"]), title=_title(rows), arch_id=str(arch_id), unit=str(first["unit"]),
+                low=mean - reach, high=mean + reach, values=tuple(values.tolist()),
             )
         )  # fmt: skip
     return sorted(found, key=lambda one: one.mean, reverse=objective.direction == "maximize")
+
+
+def _title(rows: pd.DataFrame) -> str:
+    given = rows["given"].dropna()
+    if len(given) == len(rows):
+        return common_name([str(name) for name in given])
+    first = rows.iloc[0]
+    return f"{unit_name(str(first['unit']))}, trial {first['label']} ({len(rows)} seeds)"
 
 
 def seeds_figure(found: Sequence[Spread], objective: Objective, *, title: str) -> go.Figure:
@@ -86,29 +98,40 @@ def seeds_figure(found: Sequence[Spread], objective: Objective, *, title: str) -
     if not found:
         return remark(dressed(figure, title), NO_SEEDS)
     shown = list(found[:30])[::-1]
-    for row, one in enumerate(shown):
-        look = unit_style(one.unit)
-        figure.add_trace(
-            go.Scatter(
-                x=one.values, y=[row] * len(one.values), mode="markers", showlegend=False,
-                marker={"color": look.colour, "symbol": look.symbol, "size": 8, "opacity": 0.75},
-                hovertemplate="%{x}<extra>" + one.unit + "</extra>",
-            )
-        )  # fmt: skip
+    places = list(range(len(shown)))
     error = {
         "array": [one.high - one.mean for one in shown], "arrayminus": [one.mean - one.low for one in shown],
         "symmetric": False, "color": INK, "thickness": 1.4, "width": 6,
     }  # fmt: skip
     figure.add_trace(
         go.Scatter(
-            x=[one.mean for one in shown], y=list(range(len(shown))), mode="markers", error_x=error,
-            showlegend=False, marker={"symbol": "line-ns-open", "size": 14, "color": INK, "line": {"width": 2}},
+            x=[one.mean for one in shown], y=places, mode="markers", error_x=error, showlegend=False,
+            marker={"symbol": "line-ns-open", "size": 18, "color": INK, "line": {"width": 2}},
             hovertext=[f"mean {si_number(one.mean, objective.unit)}, n {len(one.values)}" for one in shown],
             hoverinfo="text",
         )
     )  # fmt: skip
-    names = [f"{one.unit} · trial {one.name}" for one in shown]
-    figure.update_yaxes(tickvals=list(range(len(shown))), ticktext=names, range=[-0.6, len(shown) - 0.4])
+    for place, one in zip(places, shown, strict=True):
+        look = unit_style(one.unit)
+        figure.add_trace(
+            go.Scatter(
+                x=one.values, y=[place] * len(one.values), mode="markers", showlegend=False,
+                marker={
+                    "color": look.colour, "symbol": look.symbol, "size": 12,
+                    "line": {"color": dark_edge(look.colour), "width": 1},
+                },
+                hovertemplate="%{x}<extra>" + html.escape(unit_name(one.unit)) + "</extra>",
+            )
+        )  # fmt: skip
+        figure.add_annotation(
+            x=1.01, xref="paper", xanchor="left", y=place, showarrow=False, font={"size": 12, "color": MUTED},
+            text=f"{one.mean:.2f} ± {one.deviation:.2f}",
+        )  # fmt: skip
+    names = [html.escape(one.title) for one in shown]
+    figure.update_yaxes(tickvals=places, ticktext=names, range=[-0.6, len(shown) - 0.4], automargin=True)
     figure.update_xaxes(title=objective.label)
-    figure = dressed(figure, title, "marks: seeds; line: 95 % interval of the mean (Student's t)")
-    return figure.update_layout(margin={"l": 190})
+    figure = dressed(
+        figure, title,
+        "marks: seeds; line: 95 % interval of the mean (Student's t); right: mean ± standard deviation",
+    )  # fmt: skip
+    return figure.update_layout(margin={"r": 130}, height=min(750, 210 + 70 * len(shown)))

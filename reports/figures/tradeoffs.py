@@ -125,9 +125,12 @@ def tradeoffs_figure(
     if len(references):
         marks[PRESETS] = {"marker": {**DIAMOND, "symbol": "line-ns-open", "color": INK}}
     figure.add_traces(legend_traces(go.Scatter, frame[complete], marks))
-    return dressed(
+    figure = dressed(
         figure, title, "every complete trial; the line joins what no other trial beats in both numbers"
     )
+    if len(found) % 2 and len(found) > 1:  # the legend fills the panel that is left
+        figure.update_layout(legend={"x": 0.58, "xanchor": "left", "y": 0.36, "yanchor": "top"})
+    return figure
 
 
 def _thinned(axis: Axis) -> dict[str, Any]:

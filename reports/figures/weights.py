@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from analysis.importance import Importance, importance
 from analysis.records import Objective
 from reports.figures.looks import dressed, remark
+from reports.names import field_name
 from reports.style import INK, OKABE_ITO
 
 _NOT_SEARCHED = ("spec.version", "spec.task", "spec.classes")
@@ -51,7 +52,7 @@ def importance_figure(found: Sequence[Importance], titles: Sequence[str], *, tit
         means = [row.mean for row in rows]
         figure.add_trace(
             go.Bar(
-                y=[row.field for row in rows], x=means, orientation="h",
+                y=[field_name(row.field) for row in rows], x=means, orientation="h",
                 name=f"{name} (R² {one.explained:.2f}, {one.networks} networks)",
                 marker={"color": colours[index % 4], "pattern": {"shape": patterns[index % 4]}},
                 error_x={
@@ -60,7 +61,7 @@ def importance_figure(found: Sequence[Importance], titles: Sequence[str], *, tit
                 },
             )
         )  # fmt: skip
-    figure.update_xaxes(title="importance (loss of R²)", rangemode="tozero")
+    figure.update_xaxes(title="Importance (loss of R²)", rangemode="tozero")
     figure = dressed(figure, title, HOW)
     return figure.update_layout(
         margin={"l": 170, "t": 132}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from analysis.images import write_html, write_picture
+from analysis.images import write_html, write_pictures
 from analysis.records import Objective
 from reports.figures.learning import curves_of_trials_figure
 from reports.figures.parallel import parallel_figure
@@ -17,6 +17,7 @@ from reports.figures.seeds import seeds_figure
 from reports.figures.tradeoffs import tradeoffs_figure
 from reports.figures.weights import importance_figure
 from reports.frames import study_caption
+from reports.names import objective_name
 from reports.plots import pareto_figure
 
 if TYPE_CHECKING:
@@ -39,18 +40,14 @@ def write_figures(
     """
     folder.mkdir(parents=True, exist_ok=True)
     written: dict[str, Path] = {}
-    stills = [one for one in formats if one != "html"]
-    problem: str | None = None
+    stills: dict[Path, go.Figure] = {}
     for name, figure in study_figures(content):
         if "html" in formats:
             written[f"{name}.html"] = folder / f"{name}.html"
             write_html(figure, folder / f"{name}.html")
-        for suffix in stills if problem is None else ():
-            path = folder / f"{name}.{suffix}"
-            problem = write_picture(figure, path)
-            if problem is not None:
-                break
-            written[path.name] = path
+        stills |= {folder / f"{name}.{suffix}": figure for suffix in formats if suffix != "html"}
+    drawn, problem = write_pictures(stills)
+    written |= {path.name: path for path in drawn}
     return written, [] if problem is None else [problem]
 
 
@@ -70,7 +67,10 @@ def study_figures(content: Content) -> Iterator[tuple[str, go.Figure]]:
     yield (
         "tradeoffs",
         tradeoffs_figure(
-            frame, content.pairs, content.references, title=f"{quality.title} against each cost in {name}"
+            frame,
+            content.pairs,
+            content.references,
+            title=f"{objective_name(quality.name)} against each cost in {name}",
         ),
     )
     yield "parallel", parallel_figure(frame, content.coordinates, title=f"Every trial of {name}")

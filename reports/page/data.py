@@ -16,6 +16,7 @@ from reports.axes import LOG_RATIO
 from reports.figures.seeds import Spread
 from reports.figures.tradeoffs import Pair
 from reports.frames import COUNTED
+from reports.names import unit_name
 from reports.page.content import Content
 from reports.style import column_scale, unit_style
 
@@ -43,7 +44,7 @@ def page_data(content: Content) -> dict[str, Any]:
         "given": np.flatnonzero(frame["given"].notna()).tolist(),
         "ranks": [None if pd.isna(rank) else int(rank) for rank in frame["rank"]],
         "knee": next(iter(np.flatnonzero(frame["knee"]).tolist()), None),
-        "looks": {unit: [(look := unit_style(unit)).colour, look.symbol] for unit in units},
+        "looks": {unit: [(look := unit_style(unit)).colour, look.symbol, unit_name(unit)] for unit in units},
         "axes": _first_axes(content),
         "progress": _progress(content),
         "weights": [
@@ -153,7 +154,7 @@ def _curves(content: Content) -> dict[str, Any]:
 
 def _spread(one: Spread) -> dict[str, Any]:
     ends = {"low": _number(one.low), "high": _number(one.high), "mean": _number(one.mean)}
-    return {"name": f"{one.unit} · {one.name}", "unit": one.unit, "values": _numbers(one.values), **ends}
+    return {"name": one.title, "unit": one.unit, "values": _numbers(one.values), **ends}
 
 
 def _weights(one: Importance, objective: Objective) -> dict[str, Any]:

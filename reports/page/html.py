@@ -10,6 +10,7 @@ from importlib.resources import files
 from string import Template
 
 from reports.frames import study_caption
+from reports.names import objective_name
 from reports.page.beside import badge, beside_html
 from reports.page.content import Chosen, Content, Number
 from reports.page.data import embedded, page_data
@@ -65,7 +66,7 @@ def _tiles(content: Content) -> str:
     if content.chosen is not None:
         goals = {o.name for o in content.objectives}
         tiles += [
-            (f"{one.name} of the {content.chosen.word}", si_number(one.value, one.unit))
+            (f"{objective_name(one.name)} of the {content.chosen.word}", si_number(one.value, one.unit))
             for one in content.chosen.numbers
             if one.name in goals
         ][:3]

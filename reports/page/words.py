@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.records import Objective
 from reports.figures.seeds import NO_SEEDS
 from reports.frames import front_frame
+from reports.names import common_name, objective_name
 from reports.page.content import Content
 from reports.style import si_number
 
@@ -234,7 +235,7 @@ def _limit(name: str, bounds: object) -> str:
         for key, value in bounds.items()
         if key in words and isinstance(value, int | float)
     ]
-    return f"{name} {' and '.join(parts)}" if parts else ""
+    return f"{objective_name(name)} {' and '.join(parts)}" if parts else ""
 
 
 def _choices(value: Mapping[str, Any]) -> str:
@@ -249,9 +250,12 @@ def _choices(value: Mapping[str, Any]) -> str:
 
 
 def _given(entries: object) -> list[str]:
-    if not isinstance(entries, list):
-        return []
-    return [entry if isinstance(entry, str) else str(entry) for entry in entries]
+    """Names of the given networks; one that is trained several times has one."""
+    names: dict[str, list[str]] = {}
+    for entry in entries if isinstance(entries, list) else []:
+        name, what = (entry.get("name"), entry.get("spec")) if isinstance(entry, Mapping) else (entry, entry)
+        names.setdefault(str(what), []).append(str(name))
+    return [common_name(alike) for alike in names.values()]
 
 
 def _points(value: float, quality: Objective) -> str:

@@ -18,6 +18,7 @@ from analysis.runs import STUDY_FILE, read_run
 from archspace.errors import InputError, SpecError
 from archspace.spec import ArchSpec
 from reports.frames import unit_of
+from reports.names import network_name, unit_name
 from reports.tables.table import EMPTY, Cell, Origin, Row
 from reports.tables.tasks import Quantity, TaskTables
 
@@ -68,8 +69,13 @@ def read_found(path: Path) -> list[Found]:
             raise InputError(f"{path}: no run: it has neither {STUDY_FILE} nor {METRICS_FILE}")
         return [_metrics(path / METRICS_FILE, _train_config(path / TRAIN_FILE))]
     data = _json(path)
-    if isinstance(data.get("latency_ms"), Mapping) and "device" in data:
-        return [_device(path, data)]
+    records = data.get("records")  # a file of several, as measure writes it
+    found = records if isinstance(records, list) and records else [data]
+    if all(
+        isinstance(one, Mapping) and isinstance(one.get("latency_ms"), Mapping) and "device" in one
+        for one in found
+    ):
+        return [_device(path, one) for one in found]
     return [_metrics(path, {})]
 
 
@@ -97,7 +103,8 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Found
     data, spec = study.config.get("data") or {}, trial.spec or {}
     size = spec.get("input_size") or data.get("input_size") or ()
     width = spec.get("width")
-    name = trial.given or " ".join(t for t in (str(spec.get("network", "")), unit_of(spec.get("unit"))) if t)
+    named = (network_name(str(spec.get("network", ""))), unit_name(unit_of(spec.get("unit"))))
+    name = trial.given or " ".join(text for text in named if text)
     texts = {
         "network": f"{name} ({study.name}:{trial.label})", "split": "val", "input_size": "x".join(map(str, size)),
         "width": f"{width:g}" if isinstance(width, int | float) else "",
@@ -200,6 +207,8 @@ def _train_config(path: Path) -> dict[str, Any]:
 def _json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file or folder") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read: {_one_line(error)}") from None
     if not isinstance(data, dict):

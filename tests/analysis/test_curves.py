@@ -45,7 +45,7 @@ def test_a_history_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_history(tmp_path / "history.csv")
     (tmp_path / "history.csv").write_text("epoch,loss\n1,2\n")
-    with pytest.raises(InputError, match="is no history of a training run"):
+    with pytest.raises(InputError, match="line 2: is no history of a training run: no column 'seconds'"):
         read_history(tmp_path / "history.csv")
 
 

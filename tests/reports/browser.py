@@ -12,6 +12,8 @@ import pytest
 from analysis.images import find_browser
 
 WIDE, PHONE = (1440, 900), (390, 844)
+READY = "html[data-ready=yes]"
+"""What a study's page says of itself once it is drawn; a page of tables is as it comes."""
 
 
 @contextmanager
@@ -31,7 +33,13 @@ def chromium() -> Iterator[Any]:
 
 @contextmanager
 def opened(
-    browser: Any, path: Path, size: tuple[int, int] = WIDE, *, dark: bool = False, touch: bool = False
+    browser: Any,
+    path: Path,
+    size: tuple[int, int] = WIDE,
+    *,
+    dark: bool = False,
+    touch: bool = False,
+    ready: str = READY,
 ) -> Iterator[tuple[Any, list[str]]]:
     """The page once it is drawn, and what its console said; an address that it asked for counts as said."""
     context = browser.new_context(
@@ -47,7 +55,7 @@ def opened(
             "request", lambda request: said.append(request.url) if request.url.startswith("http") else None
         )
         page.goto(path.as_uri())
-        page.wait_for_selector("html[data-ready=yes]", timeout=60_000)
+        page.wait_for_selector(ready, timeout=60_000)
         yield page, said
     finally:
         context.close()

@@ -138,7 +138,7 @@ def test_roofline_points_and_roof() -> None:
     assert roof(file, 0.5) == 5e5 and roof(file, 10.0) == 1e6
     figure = roofline_figure(file)
     assert {trace.name for trace in figure.data} == {"roof (measured)", "dense", "depthwise"}
-    assert "17 % of the time is in parts without MACs" in figure.layout.title.subtitle.text
+    assert "parts without MACs, 17 % of the time" in figure.layout.title.subtitle.text
     hollow = roofline_figure(a_layer_file(origin="predicted"))
     assert all(trace.marker.symbol.endswith("-open") for trace in hollow.data[1:])
 
@@ -150,7 +150,7 @@ def test_layer_bars_add_up_to_the_whole() -> None:
     few = layer_bars(a_layer_file(), most=2)
     assert few["name"].tolist() == ["a", "b", BETWEEN] and few["ms"].tolist() == [3.0, 3.0, 2.0]
     assert few["kind"].tolist()[:2] == ["several operations", "conv"]
-    assert "-25.0 % off the whole" in layers_figure(a_layer_file()).layout.title.subtitle.text
+    assert "its parts sum to 25.0 % less" in layers_figure(a_layer_file()).layout.title.subtitle.text
 
 
 def test_clock_points_are_never_unmarked() -> None:
@@ -230,7 +230,8 @@ def test_command_draws_what_it_can(app: typer.Typer, tmp_path: Path) -> None:
 
 BAD = {
     "missing.json": (None, "no such file"),
-    "text.json": ("not json", "cannot be read"),
+    "text.json": ("not json", "is no JSON"),
+    "rows.csv": ("network,ms\na,1\n", "is no JSON"),
     "list.json": ("[]", "must be a record of"),
     "other.json": ('{"a": 1}', "is no record of 'archspace measure --out'"),
     "layers.json": ('{"layers_format": 1, "label": "x"}', "a layer file needs device"),
@@ -246,6 +247,11 @@ def test_bad_files_are_one_line(app: typer.Typer, tmp_path: Path, name: str) -> 
     ran = CliRunner().invoke(app, [str(path), "--out", str(tmp_path / "out")])
     assert isinstance(ran.exception, InputError) and said in str(ran.exception)
     assert "\n" not in str(ran.exception) and not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_refused_with_the_command_for_runs(app: typer.Typer, tmp_path: Path) -> None:
+    ran = CliRunner().invoke(app, [str(tmp_path), "--out", str(tmp_path / "out")])
+    assert isinstance(ran.exception, InputError) and "archspace report" in str(ran.exception)
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:

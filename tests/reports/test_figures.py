@@ -21,6 +21,7 @@ from reports.figures.tradeoffs import pairs
 from reports.figures.writing import study_figures
 from reports.frames import preset_references, trial_frame
 from reports.merging import merge_runs
+from reports.names import common_name, written
 from reports.page.content import content_of
 from tests.reports.runs import realistic_study, spec, study_of, trial, write_run
 
@@ -43,7 +44,9 @@ class TestProgress:
         assert found.trials == (1, 2, 3) and found.last == 3 and found.total == 4
         boxes = [110 * 1, 110 * 1 + 10 * 5, 110 * 1 + 10 * 10]
         assert found.shares == pytest.approx([box / (110 * 11) for box in boxes])
-        assert "macs 210 MACs, miou 39.00 %" in progress_figure(found, title="x").layout.title.subtitle.text
+        assert (
+            "point: 210 MACs, mIoU 39.00 %;" in progress_figure(found, title="x").layout.title.subtitle.text
+        )
 
     @pytest.mark.parametrize("names", [("macs", "miou"), ("macs", "params", "miou")])
     def test_grows_and_ends_at_the_hypervolume_of_all(self, names: tuple[str, ...]) -> None:
@@ -120,17 +123,17 @@ class TestParallel:
             trial("1", 1, {"macs": 200.0, "miou": 60.0}, spec=spec("mixed", 2.0, 4, [1, 2, 5])),
         )
         axes = {axis.name: axis for axis in coordinates(trial_frame(study), [MACS, MIOU])}
-        assert list(axes) == ["unit", "width", "alphas (sum)", "macs", "miou"]
-        assert axes["macs"].places == (1.0, 0.0) and axes["miou"].places == (0.0, 1.0)
+        assert list(axes) == ["unit", "width", "alphas (sum)", "MACs", "mIoU"]
+        assert axes["MACs"].places == (1.0, 0.0) and axes["mIoU"].places == (0.0, 1.0)
         assert axes["alphas (sum)"].ticks[-1] == (1.0, "8")
-        assert [text for _, text in axes["unit"].ticks] == ["esp", "mixed"]
+        assert [text for _, text in axes["unit"].ticks] == ["ESP", "mixed"]
 
     def test_a_list_of_equal_entries_is_its_one_value(self) -> None:
         study = study_of(
             *(trial(str(k), k, {"macs": 1.0 + k}, spec=spec("esp", 1.0, k, [1, 1, 1])) for k in (2, 4))
         )
         axes = {axis.name: axis for axis in coordinates(trial_frame(study), [MACS])}
-        assert axes["branches"].ticks == ((0.0, "2"), (0.5, "3"), (1.0, "4"))
+        assert axes["K"].ticks == ((0.0, "2"), (0.5, "3"), (1.0, "4"))
 
 
 def test_each_cost_has_its_own_front() -> None:
@@ -166,3 +169,9 @@ def test_figures_as_svg_and_pdf(tmp_path: Path) -> None:
     assert (
         "<svg" in (tmp_path / "a.svg").read_text()[:200] and (tmp_path / "a.pdf").read_bytes()[:5] == b"%PDF-"
     )
+
+
+def test_names_are_those_of_papers() -> None:
+    assert written("espnetv2 s=0.5 eesp K=4 a=0-3-7") == "ESPNetv2 s=0.5 EESP K=4 α=0-3-7"
+    assert common_name(["A 0.5x (seed 0)", "A 0.5x (seed 1)"]) == "A 0.5x (2 seeds)"
+    assert common_name(["left", "right"]) == "left (2 seeds)" and common_name(["alone"]) == "alone"

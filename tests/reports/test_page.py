@@ -66,7 +66,7 @@ def test_words_have_the_studys_numbers(tmp_path: Path) -> None:
 def test_asked_names_goals_limits_and_data_but_no_folder(tmp_path: Path) -> None:
     facts = dict(asked(content(tmp_path, realistic_study(12))))
     assert facts["Goal"] == "least MACs; largest mIoU"
-    assert facts["Limits"] == "macs at most 1.2 G MACs"
+    assert facts["Limits"] == "MACs at most 1.2 G MACs"
     assert facts["Task and data"] == "segmentation, camvid, 360 × 480"
     assert "data/camvid" not in page_html(content(tmp_path / "b", realistic_study(12)))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -87,7 +88,10 @@ class TestBadInput:
         [
             ("macs,speed", "'speed': unknown objective"),
             ("macs,miuo", "nearest valid: miou"),
-            ("macs,accuracy", "no complete trial of camvid-units has it; nearest valid: one of miou, macs"),
+            (
+                "macs,accuracy",
+                "no complete trial of camvid-units has a number for it; nearest valid: one of miou, macs",
+            ),
             ("macs", "two or three objectives, not 1"),
             ("macs,macs", "two or three objectives, not 1"),
             ("", "two or three objectives, not 0"),
@@ -111,6 +115,16 @@ class TestBadInput:
     def test_no_trial_has_all(self, app: typer.Typer, tmp_path: Path) -> None:
         study = study_of(trial("0", 0, {"miou": 50.0}), trial("1", 1, {"macs": 1.0}))
         assert "has all of them" in refused(app, str(write_run(tmp_path / "run", study)))
+
+    def test_numbers_that_are_not_finite_are_none(self, app: typer.Typer, tmp_path: Path) -> None:
+        study = study_of(*(trial(str(k), k, {"miou": math.nan, "macs": 1.0 + k}) for k in range(2)))
+        text = refused(app, str(write_run(tmp_path / "run", study)))
+        assert "'miou': no complete trial of small has a number for it" in text and "\n" not in text
+        assert not (tmp_path / "run" / "report").exists()
+
+    def test_a_file_is_no_run(self, app: typer.Typer, tmp_path: Path) -> None:
+        (tmp_path / "rows.csv").write_text("a\n")
+        assert "is a file; give the run's folder" in refused(app, str(tmp_path / "rows.csv"))
 
     def test_out_that_cannot_be_written(self, app: typer.Typer, run: Path, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from PIL import Image
 
-from analysis.images import find_browser
+from analysis.images import find_browser, write_pictures
 from analysis.records import Objective, objective
 from reports.axes import axis_order, make_axis
 from reports.frames import preset_references, trial_frame
-from reports.labels import place_labels, stack_rows
+from reports.labels import given_labels, place_labels, stack_rows
 from reports.plots import pareto_figure, write_html, write_png
 from reports.style import OKABE_ITO, UNIT_STYLES, log_ticks, scaled_column, si_number, unit_style
 from tests.reports.runs import LIMIT, realistic_study, study_of, trial
@@ -297,3 +298,26 @@ def test_frame_is_not_changed_by_drawing() -> None:
     before = frame.copy()
     pareto_figure(frame, [MACS, MIOU], preset_references(study))
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_one_browser_draws_several_pictures_each_in_its_own_height(tmp_path: Path) -> None:
+    if find_browser() is None:
+        pytest.skip("no Chromium on this machine")
+    tall, flat = go.Figure(), go.Figure(layout={"height": 300})
+    paths = [tmp_path / "a" / "tall.png", tmp_path / "flat.png"]
+    assert write_pictures(dict(zip(paths, (tall, flat), strict=True))) == (paths, None)
+    sizes = []
+    for path in paths:
+        with Image.open(path) as picture:
+            sizes.append(picture.size)
+            assert picture.mode == "P"
+    assert sizes == [(2400, 1500), (2400, 600)]
+
+
+def test_a_network_with_several_seeds_is_named_once() -> None:
+    given = [
+        trial(f"given-{k}", k, {"macs": 1.0, "miou": 40.0 + k}, given=f"Net (seed {k})", arch_id="a")
+        for k in range(3)
+    ]
+    frame = trial_frame(study_of(*given, trial("0", 3, {"macs": 2.0, "miou": 50.0})))
+    assert given_labels(frame, "miou").tolist() == ["", "", "Net (3 seeds)", "0"]

@@ -118,7 +118,7 @@ class TestRuns:
             trial("3", 3, {}, state="failed", reason="x"),
         )  # fmt: skip
         (table,) = build_tables("segmentation", dataset="camvid", extra=[run])
-        row = row_of(table, "espnetv2 esp (mine:0)")
+        row = row_of(table, "ESPNetv2 ESP (mine:0)")
         miou = [column.key for column in table.columns].index("miou")
         assert row.cells[miou].origin == "measured" and row.cells[miou].value == 70.0
         assert row.cells[0].origin == "counted" and "run mine" in row.notes[0]
@@ -172,7 +172,7 @@ class TestRuns:
         assert line.cells[miou].text == "n/a" and not line.cells[miou].best and not line.dominated
 
     def test_missing_folder_and_foreign_folder(self, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match="cannot be read"):
+        with pytest.raises(InputError, match="no such file or folder"):
             build_tables("segmentation", extra=[tmp_path / "none"])
         with pytest.raises(InputError, match=r"neither study\.yaml nor metrics\.json"):
             build_tables("segmentation", extra=[tmp_path])
@@ -249,6 +249,11 @@ class TestFiles:
         assert value(table, row, "peak_memory_bytes") == 5e6 and "unstable: clock moved" in row.notes
         assert "512x1024" in row.labels and "2" in row.labels and "float32" in row.labels
 
+    def test_a_file_of_several_records_is_several_rows(self, tmp_path: Path) -> None:
+        both = {"records": [self.device().to_dict(), self.device(label="other").to_dict()]}
+        (table,) = build_tables("edge-device", dataset="tx2", extra=[write_json(tmp_path / "d.json", both)])
+        assert [row.labels[0] for row in table.rows[-2:]] == ["espnet", "other"]
+
     def test_a_predicted_record_stays_marked(self, tmp_path: Path) -> None:
         record = self.device(
             origin="predicted", device="board", how={}, power_w=None, missing={"power_w": "no sensor"}
@@ -266,7 +271,7 @@ class TestFiles:
         table = build_tables("edge-device", extra=[run])[-1]
         task = build_tables("segmentation", dataset="camvid", extra=[run])[0]
         assert "latency on ssh:board" in task.rows[-1].notes[0]
-        assert table.title == "Speed and power: Board 7" and table.rows[0].labels[0] == "espnetv2 esp (r:0)"
+        assert table.title == "Speed and power: Board 7" and table.rows[0].labels[0] == "ESPNetv2 ESP (r:0)"
 
     @pytest.mark.parametrize(
         ("data", "message"),

@@ -3,7 +3,7 @@
 function legend() {
   const colours = theme();
   const units = Object.keys(DATA.looks).filter((unit) => COLUMNS.get("unit").words.includes(unit));
-  const entries = units.map((unit) => make("span", {}, markIcon(symbolOf(unit), colourOf(unit, colours), colours.ink), unit));
+  const entries = units.map((unit) => make("span", {}, markIcon(symbolOf(unit), colourOf(unit, colours), colours.ink), DATA.looks[unit][2]));
   if (GIVEN.size) entries.push(make("span", {}, markIcon("star", colours.grid, colours.ink), "given network"));
   entries.push(make("span", { class: "note" }, DATA.knee === null ? "" : "ring: the chosen network; line: the front of the two numbers shown"));
   if (NUMBERS.some((column) => column.origins.words.includes("predicted"))) entries.push(make("span", { class: "note" }, "hollow: predicted"));
