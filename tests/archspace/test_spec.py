@@ -296,6 +296,7 @@ def test_any_unit_can_replace_any_other(spec: ArchSpec, unit: str) -> None:
         "fusion",
         "residual",
         "pointwise_kernel",
+        "inner",
     }
     for field in kept:
         assert getattr(changed, field) == getattr(spec, field)

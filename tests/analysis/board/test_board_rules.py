@@ -18,6 +18,8 @@ from tests.analysis.board.trees import NANO, iio
 ROOT = Path(__file__).parents[3]
 BOARD = ROOT / "analysis" / "board"
 FILES = sorted(BOARD.glob("*.py"))
+RUNTIME = {"ortrun.py": ("numpy", "onnxruntime")}
+"""What a board must have for one runtime alone: imported where it runs, never with the module."""
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -34,7 +36,16 @@ def test_a_module_imports_the_standard_library_and_its_neighbours_alone(path: Pa
     for name in imported(path):
         top = name.split(".")[0]
         ours = name == "analysis.board" or name.startswith("analysis.board.")
+        if top in RUNTIME.get(path.name, ()):
+            continue
         assert ours or (top in sys.stdlib_module_names and top != "__future__"), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("name", RUNTIME)
+def test_a_runtime_is_imported_where_it_runs(name: str) -> None:
+    module = ast.parse((BOARD / name).read_text(encoding="utf-8"))
+    top = [alias.name for node in module.body if isinstance(node, ast.Import) for alias in node.names]
+    assert not set(top) & set(RUNTIME[name])
 
 
 def test_every_file_runs_on_python_3_6() -> None:
