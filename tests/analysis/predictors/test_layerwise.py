@@ -109,11 +109,9 @@ def test_too_little_to_fit_is_said() -> None:
         fit(observed(KnownDevice(), networks(3, 0)))
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@pytest.mark.parametrize("name", [name for name in sorted(PRESETS) if PRESETS[name].spec.task != "language"])
 def test_the_pieces_of_every_network_hold_all_its_macs(name: str) -> None:
     spec = PRESETS[name].spec
-    if spec.task == "language":
-        pytest.skip("the predictor times networks of images")
     pieces = pieces_of(spec)
     macs = sum(value for p in pieces for value in p.numbers[NUMBERS.index("dense_1x1") : 9])
     axis = [p for p in pieces if any(name == "axisconv" for _, name in p.operators)]
