@@ -25,6 +25,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.bench.cost
 	$(BIN)/python -m tests.bench.loading
 	$(BIN)/python -m tests.bench.tables
+	$(BIN)/python -m tests.bench.report
 
 gallery: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gallery
