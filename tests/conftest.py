@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 # Before torch is imported: threads that spin while they wait slow a busy machine many times over.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+REQUIRED = os.environ.get("CI") == "true" and os.environ.get("ARCHSPACE_REQUIRE_SHARED") == "1"
+"""Whether everything that a test needs must be there: nothing is skipped for want of it."""
+
 SHARED = Path(__file__).parents[1].parent / "shared"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Where everything must be there, a test that is skipped for want of a program ("no Chromium ...") has failed."""
+    report = yield
+    error = call.excinfo.value if call.excinfo is not None else None
+    if REQUIRED and isinstance(error, pytest.skip.Exception) and str(error).startswith("no "):
+        report.outcome, report.longrepr = "failed", f"skipped in CI: {error}"
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +33,7 @@ def shared() -> Path:
     """The folder of shared data beside the checkout; tests that need it are skipped where it is missing."""
     if not (SHARED / "data").is_dir():
         reason = f"shared data is not at {SHARED}"
-        if os.environ.get("CI") == "true" and os.environ.get("ARCHSPACE_REQUIRE_SHARED") == "1":
+        if REQUIRED:
             pytest.fail(reason)
         pytest.skip(reason)
     return SHARED

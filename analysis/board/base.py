@@ -1,6 +1,7 @@
 """A power sensor, and how the small files of the kernel are read."""
 
 import errno
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -8,7 +9,7 @@ Found = Tuple[List["Sensor"], Dict[str, str]]
 """Sensors that can be read, and by name of what cannot, why."""
 
 
-class Sensor:
+class Sensor(ABC):
     """Something that tells watts.
 
     Attributes:
@@ -23,13 +24,13 @@ class Sensor:
     total: List[str] = []
     settle_s = 0.0
 
+    @abstractmethod
     def read(self) -> Dict[str, float]:
         """Watts now, by rail.
 
         Raises:
             OSError: the sensor has gone, or may no longer be read.
         """
-        raise NotImplementedError
 
     def describe(self) -> Dict[str, Any]:
         """How the watts come about: paths, driver, filter; plain data for JSON, without serial numbers."""
