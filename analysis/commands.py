@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analysis.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
 from archspace.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,12 +19,6 @@ SpecArgument = Annotated[
     str,
     typer.Argument(metavar="SPEC", help="A preset, a YAML or JSON file, an export, a checkpoint, or RUN:N."),
 ]
-TaskOption = Annotated[str | None, typer.Option("--task", help="classification or segmentation.")]
-ClassesOption = Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")]
-InputOption = Annotated[
-    str | None, typer.Option("--input", metavar="HxW", help="Height and width in pixels.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,10 +37,7 @@ def cost(
     task: TaskOption = None,
     classes: ClassesOption = None,
     input_size: InputOption = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field; may be repeated; VALUE is YAML."),
-    ] = None,
+    changes: SetOption = None,
     as_json: JsonOption = False,
     counters: Annotated[
         bool, typer.Option("--counters/--no-counters", help="Also run fvcore, thop and torch's counter.")

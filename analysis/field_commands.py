@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analysis.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
 from archspace.errors import FieldError, InputError
 
 if TYPE_CHECKING:
@@ -22,17 +23,6 @@ if TYPE_CHECKING:
 OUT = Path("runs/receptive-field")
 NOISE_IMAGES = 2
 PUBLISHED_SUFFIXES = (".pth", ".pt", ".tar")
-
-TaskOption = Annotated[str | None, typer.Option("--task", help="classification or segmentation.")]
-ClassesOption = Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")]
-InputOption = Annotated[
-    str | None, typer.Option("--input", metavar="HxW", help="Height and width in pixels.")
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Change a field; may be repeated; VALUE is YAML."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 def register(app: typer.Typer) -> None:

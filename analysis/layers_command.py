@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from analysis.options import ClassesOption, InputOption, JsonOption
+
 
 def register(app: typer.Typer) -> None:
     """Add this command to ``app``."""
@@ -25,14 +27,12 @@ def layers(
     by: Annotated[str, typer.Option("--by", help="unit or layer.")] = "unit",
     threads: Annotated[int, typer.Option("--threads", metavar="N", help="Threads in an operator.")] = 1,
     runs: Annotated[int, typer.Option("--runs", metavar="N", help="Timed runs.")] = 30,
-    classes: Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")] = None,
-    input_size: Annotated[
-        str | None, typer.Option("--input", metavar="HxW", help="Height and width in pixels.")
-    ] = None,
+    classes: ClassesOption = None,
+    input_size: InputOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.json", help="Write the times for plot-device.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Time of each unit or layer on this machine's CPU, with MACs and bytes, and how far the sum is from the whole."""
     from rich.console import Console

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from analysis.options import ClassesOption, InputOption, JsonOption, TaskOption
 from archspace.errors import FieldError, InputError, closest
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("float32", "float16", "bfloat16")
 REFRESH_SECONDS = 0.5
-
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -61,11 +60,9 @@ def measure(
     power: Annotated[
         bool, typer.Option("--power/--no-power", help="Sample power, where there is a sensor.")
     ] = True,
-    task: Annotated[str | None, typer.Option("--task", help="classification or segmentation.")] = None,
-    classes: Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")] = None,
-    input_size: Annotated[
-        str | None, typer.Option("--input", metavar="HxW", help="Height and width in pixels.")
-    ] = None,
+    task: TaskOption = None,
+    classes: ClassesOption = None,
+    input_size: InputOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.json", help="Keep the records here.")
     ] = None,

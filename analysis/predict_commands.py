@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analysis.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
 from archspace.errors import FieldError, InputError
 
 if TYPE_CHECKING:
@@ -55,11 +56,9 @@ def calibrate_command(
         Path | None,
         typer.Option("--space", metavar="STUDY.yaml", help="Whose networks; left out, those of road scenes."),
     ] = None,
-    input_size: Annotated[
-        str | None, typer.Option("--input", metavar="HxW", help="Height and width in pixels.")
-    ] = None,
+    input_size: InputOption = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random networks.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fits a latency predictor on this machine's own times of units, and checks it on whole held-out networks.
 
@@ -102,20 +101,15 @@ def predict_command(
     by: Annotated[
         str, typer.Option("--by", metavar="FILE.json|cpu", help="The predictor, as 'calibrate' made it.")
     ] = DEVICE,
-    task: Annotated[str | None, typer.Option("--task", help="Replaces the spec's.")] = None,
-    classes: Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")] = None,
-    input_size: Annotated[
-        str | None, typer.Option("--input", metavar="HxW", help="Height and width in pixels.")
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field; may be repeated; VALUE is YAML."),
-    ] = None,
+    task: TaskOption = None,
+    classes: ClassesOption = None,
+    input_size: InputOption = None,
+    changes: SetOption = None,
     other_device: Annotated[
         bool,
         typer.Option("--other-device", help="Also by a predictor of another machine, version or threads."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """How long a run of a network would take, predicted from its units; units never calibrated are refused."""
     from analysis.predictors.record import Calibration

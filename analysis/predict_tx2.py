@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from analysis.options import ClassesOption, InputOption, JsonOption, SetOption
 from archspace.errors import FieldError
 
 if TYPE_CHECKING:
@@ -126,18 +127,13 @@ def predict_command(
     runtime: Annotated[
         str, typer.Option("--runtime", help="tensorrt, or framework: PyTorch or TensorFlow, nothing fused.")
     ] = "tensorrt",
-    classes: Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")] = None,
-    input_size: Annotated[
-        str | None, typer.Option("--input", metavar="HxW", help="Height and width in pixels.")
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field; may be repeated; VALUE is YAML."),
-    ] = None,
+    classes: ClassesOption = None,
+    input_size: InputOption = None,
+    changes: SetOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.json", help="Write its kernels for plot-device.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """How long a network would take on a Jetson TX2: predicted by a roofline fitted on published times."""
     from archspace.files import write_text
@@ -160,7 +156,7 @@ def fit_command(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.json", help="Write coefficients and errors.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fits the TX2 predictor again on the published times it ships with, and prints its errors and its check."""
     from rich.console import Console

@@ -36,7 +36,7 @@ class Sensor(ABC):
         """How the watts come about: paths, driver, filter; plain data for JSON, without serial numbers."""
         return {"name": self.name, "rails": self.rails, "total": self.total, "settle_s": self.settle_s}
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (most sensors need nothing)
         """Ends what reading needed."""
 
 

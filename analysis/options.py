@@ -1,0 +1,18 @@
+"""Options that several commands of this package have: one name, one meaning, one line of help."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+TaskOption = Annotated[str | None, typer.Option("--task", help="Replaces the spec's.")]
+ClassesOption = Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")]
+InputOption = Annotated[
+    str | None, typer.Option("--input", metavar="HxW", help="Height and width in pixels.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Change a field; may be repeated; VALUE is YAML."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
