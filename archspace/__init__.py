@@ -9,20 +9,20 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from archspace.errors import FieldError, InputError, SpecError
+from archspace.support.errors import FieldError, InputError, SpecError
 
 if TYPE_CHECKING:
     from archspace.build import build, dead_parameters
     from archspace.checkpoint import load, save
-    from archspace.export import export
+    from archspace.export.export import export
     from archspace.presets import PRESETS as presets
     from archspace.published import load_published
-    from archspace.spec import ArchSpec
+    from archspace.spec.archspec import ArchSpec
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ArchSpec": ("archspace.spec", "ArchSpec"),
+    "ArchSpec": ("archspace.spec.archspec", "ArchSpec"),
     "presets": ("archspace.presets", "PRESETS"),
     "build": ("archspace.build", "build"),
     "dead_parameters": ("archspace.build", "dead_parameters"),

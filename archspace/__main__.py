@@ -7,12 +7,12 @@ import sys
 
 import typer
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """What the command line raises for a wrong option or argument; its home moved with typer's versions."""
 
-COMMANDS = ("searches.commands", "reports.commands", "analysis.commands")
+COMMANDS = ("searches.cli.commands", "reports.cli.commands", "analysis.cli.commands")
 
 
 def make_app() -> typer.Typer:

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspace.errors import InputError
-from archspace.files import replacing
 from archspace.preprocessing import Preprocessing
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
+from archspace.support.files import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from archspace.build import Network
+    from archspace.network import Network
 
 FORMAT_VERSION = 1
 """Version of the file's metadata; a file with a higher number was written by a newer archspace."""
@@ -57,7 +57,7 @@ def save(
     """Write weights, spec and preprocessing to one safetensors file, under a temporary name first.
 
     Args:
-        network: from :func:`archspace.build`; a folded one (:func:`archspace.deploy.deployed`) is refused.
+        network: from :func:`archspace.build`; a folded one (:func:`archspace.export.deploy.deployed`) is refused.
         path: the file; a folder gets ``weights.safetensors``.
         preprocessing: left out, the network's own (a loaded network has one).
         notes: plain data to keep beside the weights.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archspace.errors import FieldError, closest
+from archspace.support.errors import FieldError, closest
 
 if TYPE_CHECKING:
     from torch import Tensor

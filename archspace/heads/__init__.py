@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from archspace.heads import base, detection, language, mirrored, segmentation  # noqa: F401  (they enter their classes)
+from archspace.heads import base, detection, mirrored, segmentation  # noqa: F401  (they enter their classes)

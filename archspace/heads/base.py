@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archspace.plan.heads import DROPOUT
-from archspace.units.base import MODULES, BlockModule
+from archspace.units.base import MODULES, BlockModule, TiedLinear
 
 
 @MODULES.register("classifier")
@@ -46,3 +46,14 @@ class ConvClassifier(BlockModule):
         if self.block.option("dropout"):
             x = F.dropout(x, DROPOUT, self.training)
         return self.scores(x).flatten(1)  # type: ignore[no-any-return]
+
+
+@MODULES.register("language-head")
+class LanguageHead(BlockModule):
+    """A linear layer whose weights are the embedding's."""
+
+    decoder: TiedLinear
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """(1, C, T, N) and the embedding (words, C) -> (N, T, words)."""
+        return self.decoder(x.squeeze(0).permute(2, 1, 0), embedding)  # type: ignore[no-any-return]

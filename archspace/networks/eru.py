@@ -1,4 +1,4 @@
-"""The efficient recurrent unit of ESPNetv2's language model, and the layers of them. Our reading: archspace.plan.eru.
+"""The efficient recurrent unit of ESPNetv2's language model, and its layers; our reading: ``plan/networks/eru.py``.
 
 All N texts are one map, positions along its height and texts along its width: (1, C, T, N). A convolution of kernel
 (k, 1) then sees one text alone, and a point-wise one is a single large product, several times as fast as N small ones.
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from archspace.networks.recurrence import recur
-from archspace.plan.eru import DROPOUT, GATES
+from archspace.plan.networks.eru import DROPOUT, GATES
 from archspace.plan.nodes import Block, Conv
 from archspace.units.base import MODULES, BlockModule
 from archspace.units.esp import Eesp

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from archspace.plan.eru import GATES
+from archspace.plan.networks.eru import GATES
 
 
 def recur(steps: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:

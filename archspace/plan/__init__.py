@@ -1,27 +1,14 @@
 """From a resolved spec to every derived integer of its network, without torch.
 
-``nodes`` is the tree, ``counts`` its closed-form counts, ``request`` what a unit is asked, ``esp``, ``compared``,
-``dice`` and ``factorised`` the units, the other files the networks and their heads.
+``nodes`` is the tree, ``counts`` its closed-form counts, ``request`` what a unit is asked and ``design`` what a network
+is; ``units`` and ``networks`` hold a file each, ``placing`` and ``heads`` what networks share.
 """
 
 from __future__ import annotations
 
-from archspace.plan import (  # noqa: F401  (they enter their designs)
-    compared,
-    dice,
-    dicenet,
-    enet,
-    erfnet,
-    eru,
-    esp,
-    espnet,
-    espnetv2,
-    factorised,
-    mobile,
-    segnet,
-)
+from archspace.plan import networks, units  # noqa: F401  (they enter their designs)
 from archspace.plan.counts import Count, count_block, count_layer, layer_params
-from archspace.plan.networks import NETWORKS, TASKS, stage_channels
+from archspace.plan.design import NETWORKS, TASKS, stage_channels
 from archspace.plan.nodes import (
     AxisConv,
     Block,

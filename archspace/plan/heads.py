@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from archspace.plan.networks import SCORES_OF_IMAGE
+from archspace.plan.design import SCORES_OF_IMAGE
 from archspace.plan.nodes import Block, Conv, Linear
-
-if TYPE_CHECKING:
-    from archspace.spec import ArchSpec
+from archspace.spec.record import SpecRecord
 
 DROPOUT = 0.2
 
@@ -25,7 +21,7 @@ def projection(encoder: Block, classes: int) -> Block:
     return Block("projection", encoder.out_channels, classes, 1, (("project", conv),))
 
 
-def task_head(spec: ArchSpec, encoder: Block) -> Block:
+def task_head(spec: SpecRecord, encoder: Block) -> Block:
     """The network of ``encoder`` and the head that needs no decoder."""
     head = classifier if spec.task in SCORES_OF_IMAGE else projection
     return network(encoder, head(encoder, spec.classes))

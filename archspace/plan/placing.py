@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from archspace.plan.networks import NETWORKS
+from archspace.plan.design import NETWORKS
 from archspace.plan.nodes import Block
 from archspace.plan.request import UnitRequest, draw_unit
-
-if TYPE_CHECKING:
-    from archspace.spec import ArchSpec
+from archspace.spec.record import SpecRecord
 
 
-def _request(spec: ArchSpec, level: int, inputs: int, outputs: int, stride: int) -> UnitRequest:
+def _request(spec: SpecRecord, level: int, inputs: int, outputs: int, stride: int) -> UnitRequest:
     """The request for a unit of ``level``; a strided unit keeps the limit of the level that it leaves."""
     design = NETWORKS[spec.network]
     index = level - design.first
@@ -28,20 +26,20 @@ def _request(spec: ArchSpec, level: int, inputs: int, outputs: int, stride: int)
     )  # fmt: skip
 
 
-def unit_at(spec: ArchSpec, level: int) -> str:
+def unit_at(spec: SpecRecord, level: int) -> str:
     """Name of the unit placed at ``level``."""
     name = spec.unit[level - NETWORKS[spec.network].first]
     assert name is not None, "a level that places a unit has its name"
     return name
 
 
-def strided_unit(spec: ArchSpec, level: int, inputs: int, outputs: int, **changes: Any) -> Block:
+def strided_unit(spec: SpecRecord, level: int, inputs: int, outputs: int, **changes: Any) -> Block:
     """The unit of ``level`` that halves the map; ``changes`` are those of its request."""
     request = _request(spec, level, inputs, outputs, 2)
     return draw_unit(unit_at(spec, level), replace(request, **changes))
 
 
-def repeated_unit(spec: ArchSpec, level: int, inputs: int, outputs: int, **changes: Any) -> Block:
+def repeated_unit(spec: SpecRecord, level: int, inputs: int, outputs: int, **changes: Any) -> Block:
     """The unit of ``level`` at stride 1; ``changes`` are those of its request."""
     request = _request(spec, level, inputs, outputs, 1)
     return draw_unit(unit_at(spec, level), replace(request, **changes))

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from archspace.errors import SpecError
 from archspace.plan.nodes import Block
-from archspace.registry import Registry
+from archspace.support.errors import SpecError
+from archspace.support.registry import Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from archspace.errors import InputError, closest
 from archspace.presets.baselines import compared_presets, mobile_presets
 from archspace.presets.edgenets import (
     detection_presets,
@@ -15,6 +14,7 @@ from archspace.presets.edgenets import (
 from archspace.presets.espnet import espnet_presets
 from archspace.presets.language import eru_presets
 from archspace.presets.preset import Preset
+from archspace.support.errors import InputError, closest
 
 PRESETS: Mapping[str, Preset] = {
     preset.name: preset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from archspace.presets.preset import Preset
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 # network: (parameters, Cityscapes test mIoU %, source)
 _COMPARED: Mapping[str, tuple[float, float, str]] = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archspace.presets.preset import Preset
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 # scale: (parameters, convolution MACs, ImageNet top-1 %)
 _ESPNETV2_IMAGENET: Mapping[float, tuple[float, float, float | None]] = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archspace.presets.preset import Preset
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 
 def _espnet(

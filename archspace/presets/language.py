@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from archspace.plan.eru import HIDDEN
+from archspace.plan.networks.eru import HIDDEN
 from archspace.presets.preset import Preset
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 _ERU_HIDDEN: Mapping[str, int] = {"7m": 320, "15m": 768}
 """Hidden sizes with which the parameters come nearest to 7 M and 15 M: 7,058,560 and 15,103,744."""
 
 
 def eru_presets() -> list[Preset]:
-    """The two sizes of ESPNetv2's language model, in our reading (archspace.plan.eru).
+    """The two sizes of ESPNetv2's language model, in our reading (archspace.plan.networks.eru).
 
     The paper's own sizes are not at hand: the hidden size is the multiple of 16 whose total is nearest to the name's.
     """

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 from archspace.plan import count_block
 from archspace.presets.preset import Preset
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 Inner: TypeAlias = float | tuple[float, float]
 

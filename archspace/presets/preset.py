@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

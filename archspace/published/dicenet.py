@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from archspace.plan.dicenet import DICENET_CHANNELS, SHUFFLENETV2_CHANNELS
+from archspace.plan.networks.dicenet import DICENET_CHANNELS, SHUFFLENETV2_CHANNELS
 from archspace.published.family import (
     EDGENETS_DECODER,
     EDGENETS_LAYERS,
@@ -14,7 +14,7 @@ from archspace.published.family import (
     width_of,
 )
 from archspace.published.state import Rules, State, columns, repeats, rows
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 _LEVELS: Rules = (
     (r"^encoder\.level(\d)\.0\.", r"encoder.level\1.down."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archspace.preprocessing import Preprocessing
 from archspace.published.family import Family, width_of
 from archspace.published.state import Rules, State, columns, rows
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 UNSCALED = Preprocessing(channel_order="rgb", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 """RGB from 0 to 1 and nothing else: no weights are published that would tell more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archspace.preprocessing import Preprocessing
 from archspace.published.family import Family
 from archspace.published.state import Rules, State, columns, repeats, rows
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 
 def _bytes(mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocessing:

@@ -12,7 +12,7 @@ from archspace.published.family import (
     width_of,
 )
 from archspace.published.state import Rules, State, columns, repeats, rows
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 _EESP_UNIT: Rules = (
     (r"\.proj_1x1\.", ".reduce."),

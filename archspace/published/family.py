@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from archspace.plan.networks import NETWORKS
+from archspace.plan.design import NETWORKS
 from archspace.preprocessing import Preprocessing
 from archspace.published.state import Rules, State
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 IMAGENET = Preprocessing(channel_order="rgb", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 

@@ -6,14 +6,21 @@ from pathlib import Path
 
 from torch import Tensor
 
-from archspace.build import Network, build
-from archspace.errors import InputError
-from archspace.published.families import FAMILIES
+from archspace.build import build
+from archspace.network import Network
+from archspace.published.dicenet import DICENET
+from archspace.published.esnet import ESNET
+from archspace.published.espnet import ESPNET
+from archspace.published.espnetv2 import ESPNETV2
 from archspace.published.family import Family
 from archspace.published.state import State, read_state, renamed
+from archspace.support.errors import InputError
 
 MOST_SHOWN = 3
 COUNTER = "num_batches_tracked"
+
+FAMILIES: tuple[Family, ...] = (*ESPNET, *ESPNETV2, *DICENET, ESNET)
+"""Every family of published checkpoints."""
 
 
 def load_published(path: str | Path) -> Network:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 State: TypeAlias = Mapping[str, Tensor]
 Rules: TypeAlias = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archspace.plan.nodes import AxisConv, Block, Conv, Deconv, Embedding, Linear, Node, NormAct
-from archspace.registry import Registry
+from archspace.support.registry import Registry
 from archspace.units.axis import AxisConvolution
 
 ACTIVATIONS: dict[str, Callable[[int], nn.Module]] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from archspace.plan.compared import passed_channels
 from archspace.plan.nodes import Conv
+from archspace.plan.units.compared import passed_channels
 from archspace.units.base import MODULES, BlockModule, shuffle
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from archspace.errors import SpecError
-from archspace.fields import ACTIVATIONS, DOWNSAMPLINGS, FUSIONS, POINTWISE_KERNELS
 from archspace.plan import NETWORKS, UNITS, count_block
-from archspace.plan.networks import OPTIONAL_FIELDS
-from archspace.spec import ArchSpec
+from archspace.plan.design import OPTIONAL_FIELDS
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.fields import ACTIVATIONS, DOWNSAMPLINGS, FUSIONS, POINTWISE_KERNELS
+from archspace.support.errors import SpecError
 
 OWN_TESTS = ("detection", "language")
 """Tasks whose networks give something else than scores of classes; they have tests of their own."""

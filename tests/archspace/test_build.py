@@ -13,16 +13,17 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from analysis.complexity import count
-from archspace.build import Network, build, dead_parameters
-from archspace.errors import SpecError
-from archspace.fields import ACTIVATIONS
+from analysis.counts.complexity import count
+from archspace.build import build, dead_parameters
+from archspace.network import Network
 from archspace.plan import NETWORKS, UNITS, count_block
+from archspace.plan.design import SCORES_OF_IMAGE
 from archspace.plan.detection import COORDINATES, prior_count
-from archspace.plan.networks import SCORES_OF_IMAGE
 from archspace.presets import PRESETS, preset
-from archspace.resolve import FIELDS
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.fields import ACTIVATIONS
+from archspace.spec.record import FIELDS
+from archspace.support.errors import SpecError
 from tests.archspace.strategies import DECODERS, NETWORK_TASKS, OWN_TESTS, random_spec
 
 

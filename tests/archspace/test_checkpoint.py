@@ -12,12 +12,13 @@ import pytest
 import safetensors.torch
 import torch
 
-from archspace.build import Network, build
+from archspace.build import build
 from archspace.checkpoint import describe, load, save
-from archspace.deploy import deployed
-from archspace.errors import InputError
+from archspace.export.deploy import deployed
+from archspace.network import Network
 from archspace.preprocessing import Preprocessing
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
 
 SPEC = ArchSpec("espnetv2", width=0.5, classes=10, input_size=(32, 32), channels=1)
 GRAY = Preprocessing(channel_order="gray", mean=(0.3,), std=(0.2,))

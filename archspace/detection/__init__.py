@@ -1,0 +1,1 @@
+"""Prior boxes, decoding and non-maximum suppression of detectors."""

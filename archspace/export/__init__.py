@@ -1,0 +1,1 @@
+"""A network as files that run elsewhere, each read again and compared."""

@@ -1,0 +1,122 @@
+"""ESPNet-A, -B, -C and ESPNet as trees of layers (ESPNet figure 4). No torch.
+
+One family in three switches: concatenation of each level's input to its output (B), input reinforcement (C) and
+the light-weight decoder (ESPNet).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from archspace.plan.design import NETWORKS, NetworkDesign, for_scores, stage_channels
+from archspace.plan.heads import network, task_head
+from archspace.plan.nodes import Block, Conv, Deconv, Node, NormAct
+from archspace.plan.placing import repeated_unit, strided_unit
+from archspace.plan.request import UnitRequest, draw_unit
+from archspace.spec.record import SpecRecord
+
+EPS = 1e-3
+
+
+def _level(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
+    """Downsample, repeat the unit, concatenate what the network concatenates."""
+    down: Node
+    if spec.downsampling == "strided-conv":
+        down = Conv(
+            in_channels=inputs, out_channels=outputs, kernel=3, stride=2, norm=EPS, act=spec.activation
+        )
+    else:
+        down = strided_unit(spec, level, inputs, outputs)
+    repeats = spec.alphas[level - 2]
+    units = (repeated_unit(spec, level, outputs, outputs),) * repeats if repeats else ()
+    last = level == len(spec.alphas) + 1
+    concat = spec.network != "espnet-a" and repeats > 0
+    image = bool(spec.reinforcement) and not last
+    wide = outputs * (2 if concat else 1) + (spec.channels if image else 0)
+    mix = (("mix", NormAct(channels=wide, norm=EPS, act=spec.activation, at=2)),) if wide != outputs else ()
+    at_half = tuple(unit.moved(2) for unit in units)
+    return Block(
+        "espnet-level", inputs, wide, 2,
+        (("down", down), ("units", at_half), *mix),
+        (("concat", concat), ("image", image), ("down_first", last)),
+        at=2 ** (level - 1),
+    )  # fmt: skip
+
+
+def _encoder(spec: SpecRecord) -> Block:
+    channels = NETWORKS[spec.network].channels(spec.width, spec.task)
+    first = channels[0] + (spec.channels if spec.reinforcement else 0)
+    stem = Conv(
+        in_channels=spec.channels, out_channels=channels[0], kernel=3, stride=2, norm=EPS, act=spec.activation
+    )
+    mix = (
+        (("mix", NormAct(channels=first, norm=EPS, act=spec.activation, at=2)),) if spec.reinforcement else ()
+    )
+    levels = [("level1", Block("espnet-stem", spec.channels, first, 2, (("conv", stem), *mix)))]
+    inputs = first
+    for level in range(2, len(channels) + 1):
+        block = _level(spec, level, inputs, channels[level - 1])
+        levels.append((f"level{level}", block))
+        inputs = block.out_channels
+    return Block("espnet-encoder", spec.channels, inputs, 2 ** len(channels), tuple(levels))
+
+
+def decoder_branches(unit: str | None, branches: int | None, classes: int) -> int:
+    """K of the decoder's ESP unit: level 2's where that level is ESP, else 5; never more than its channels."""
+    return min(branches if unit == "esp" and branches else 5, classes)
+
+
+def _decoder(spec: SpecRecord, encoder: Block) -> Block:
+    """The light-weight decoder. ``espnet`` reads level 1 after the image joined it, ``espnet-raw`` before."""
+    parts = dict(encoder.parts)
+    level1, level2 = parts["level1"], parts["level2"]
+    assert isinstance(level1, Block) and isinstance(level2, Block)
+    stem = level1.part("conv")
+    assert isinstance(stem, Conv)
+    classes = spec.classes
+    wide1 = stem.out_channels if spec.decoder == "espnet-raw" else level1.out_channels
+    limits = spec.receptive_field
+    unit = UnitRequest(
+        in_channels=2 * classes, out_channels=classes,
+        branches=decoder_branches(spec.unit[0], spec.branches[0], classes),
+        limit=limits[1] if limits else None, dilated=bool(spec.dilated), fusion=spec.fusion == "hff",
+        residual=False, act=spec.activation, eps=EPS, pointwise_kernel=spec.pointwise_kernel or 1,
+    )  # fmt: skip
+    act = spec.activation
+    return Block(
+        "espnet-decoder", encoder.out_channels, classes, 1,
+        (
+            ("project3", Conv(in_channels=encoder.out_channels, out_channels=classes, at=8)),
+            ("norm3", NormAct(channels=classes, norm=EPS, at=8)),
+            ("up3", Deconv(in_channels=classes, out_channels=classes, at=8)),
+            ("project2", Conv(in_channels=level2.out_channels, out_channels=classes, at=4)),
+            ("mix2", NormAct(channels=2 * classes, norm=EPS, act=act, at=4)),
+            ("unit2", draw_unit("esp", unit).moved(4)),
+            ("up2", Deconv(in_channels=classes, out_channels=classes, norm=EPS, act=act, at=4)),
+            ("merge1", Conv(in_channels=classes + wide1, out_channels=classes, kernel=3, norm=EPS, act=act, at=2)),
+            ("up1", Deconv(in_channels=classes, out_channels=classes, at=2)),
+        ),
+        (("raw", spec.decoder == "espnet-raw"),),
+    )  # fmt: skip
+
+
+def _draw(spec: SpecRecord) -> Block:
+    encoder = _encoder(spec)
+    if spec.task == "segmentation" and spec.decoder != "none":
+        return network(encoder, _decoder(spec, encoder))
+    return task_head(spec, encoder)
+
+
+def _design(reinforcement: bool, decoders: tuple[str, ...]) -> NetworkDesign:
+    depth = {"segmentation": (2, 8), **for_scores((2, 8))}
+    return NetworkDesign(
+        draw=_draw, widths=partial(stage_channels, (16, 64, 128)), unit="esp", alphas=depth, eps=EPS,
+        reinforcement=reinforcement,
+        decoders=decoders, multiples={"espnet": 8, "espnet-raw": 8},
+    )  # fmt: skip
+
+
+NETWORKS.register("espnet-a")(_design(False, ("none", "espnet", "espnet-raw")))
+NETWORKS.register("espnet-b")(_design(False, ("none", "espnet", "espnet-raw")))
+NETWORKS.register("espnet-c")(_design(True, ("none", "espnet", "espnet-raw")))
+NETWORKS.register("espnet")(_design(True, ("espnet", "espnet-raw", "none")))

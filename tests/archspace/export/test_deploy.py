@@ -1,0 +1,70 @@
+"""Folding changes the operations and not the answers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from archspace.build import build
+from archspace.export.deploy import deployed
+from archspace.network import Network
+from archspace.presets import PRESETS
+from archspace.spec.archspec import ArchSpec
+from archspace.units.base import LayerModule
+from tests.archspace.strategies import OWN_TESTS
+
+
+def lived_in(network: Network) -> Network:
+    """The network with statistics, scales and shifts as after training, in eval mode."""
+    generator = torch.Generator().manual_seed(1)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None and module.running_var is not None
+            module.running_mean.normal_(0, 0.5, generator=generator)
+            module.running_var.uniform_(0.3, 3, generator=generator)
+            nn.init.uniform_(module.weight, 0.5, 1.5, generator=generator)
+            nn.init.normal_(module.bias, 0, 0.5, generator=generator)
+    return network.eval()
+
+
+def scored(y: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+    """Scores; of a detector its confidences and locations side by side."""
+    return y if isinstance(y, Tensor) else torch.cat(y, 2)
+
+
+def largest_ratio(network: Network, folded: Network, side: int) -> float:
+    x = torch.randn(2, network.spec.channels, side, side, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        ours, theirs = (scored(one(x)) for one in (network, folded))
+    return float((ours - theirs).abs().max() / ours.abs().max())
+
+
+@pytest.mark.parametrize("name", [name for name, p in PRESETS.items() if p.spec.task not in OWN_TESTS])
+def test_every_preset_answers_the_same(name: str) -> None:
+    torch.manual_seed(0)
+    network = lived_in(build(PRESETS[name].spec))
+    assert largest_ratio(network, deployed(network), 32) <= 1e-5
+
+
+def test_grouped_transposed_convolution_folds_too() -> None:
+    layer = LayerModule(nn.ConvTranspose2d(6, 9, 2, 2, groups=3, bias=True), 9, 1e-3, None)
+    network = build(ArchSpec("espnet-c", input_size=(32, 32)))
+    network.add_module("extra", layer)
+    folded = deployed(lived_in(network)).get_submodule("extra")
+    x = torch.randn(1, 6, 5, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(folded(x), layer(x), rtol=1e-5, atol=1e-6)
+    assert not hasattr(folded, "norm")
+
+
+def test_norms_after_convolutions_are_gone_and_the_original_is_untouched() -> None:
+    network = lived_in(build(PRESETS["espnet"].spec)).train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    folded = deployed(network)
+    layers = [m for m in folded.modules() if isinstance(m, LayerModule)]
+    assert not [m for m in layers if hasattr(m, "conv") and hasattr(m, "norm")]
+    assert [m for m in layers if hasattr(m, "norm")], "norms after a concatenation stay"
+    assert not any(m.training for m in folded.modules()) and network.training
+    after = network.state_dict()
+    assert before.keys() == after.keys() and all(torch.equal(after[k], v) for k, v in before.items())

@@ -1,0 +1,230 @@
+"""An export is a folder that proves itself: ONNX Runtime answers as torch does, or there is no folder."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from archspace.build import build
+from archspace.checkpoint import load
+from archspace.export.export import ExportError, export
+from archspace.network import Network
+from archspace.preprocessing import Preprocessing
+from archspace.presets import PRESETS
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
+
+FILES = {"spec.yaml", "weights.safetensors", "model.onnx", "card.md", "card.json"}
+SMALL = ArchSpec("espnetv2", width=0.5, alphas=(0, 1, 1, 1), classes=10, input_size=(8, 8), channels=1)
+GRAY = Preprocessing(channel_order="gray", mean=(0.3,), std=(0.2,))
+
+
+def trained(spec: ArchSpec) -> Network:
+    """A network whose batch norms know the statistics of data, so that its outputs depend on its input."""
+    torch.manual_seed(0)
+    network = build(spec)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        network(torch.randn(8, spec.channels, *spec.input_size))
+    return network
+
+
+@pytest.fixture(scope="module")
+def small() -> Network:
+    return trained(SMALL)
+
+
+@pytest.fixture(scope="module")
+def folder(small: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One export that several tests read."""
+    target = tmp_path_factory.mktemp("exports") / "deep" / "digits"
+    card = {
+        "found": {"study": "digits", "trial": 7},
+        "numbers": [
+            {
+                "name": "accuracy",
+                "value": 93.2,
+                "unit": "%",
+                "origin": "measured",
+                "how": {"dataset": "digits"},
+            }
+        ],
+        "remark": "smallest on the front",
+    }
+    report = export(small, target, real_inputs=torch.rand(3, 1, 8, 8), preprocessing=GRAY, card=card)
+    assert report.arch_id == SMALL.arch_id and set(report.agreements) == {"random", "real"}
+    return target
+
+
+def test_a_detector_is_refused_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="two outputs"):
+        export(build(ArchSpec("espnetv2", task="detection", width=0.5, classes=3)), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_folder_is_complete_and_small(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    assert ArchSpec.read(folder / "spec.yaml") == SMALL
+
+
+def test_onnx_runtime_answers_as_the_loaded_network(folder: Path) -> None:
+    network = load(folder)
+    assert network.preprocessing == GRAY
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    assert [(i.name, i.shape) for i in session.get_inputs()] == [("image", [1, 1, 8, 8])]
+    assert [(o.name, o.shape) for o in session.get_outputs()] == [("scores", [1, 10])]
+    seen = []
+    for seed in range(3):
+        x = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
+        theirs = session.run(["scores"], {"image": x.numpy()})[0]
+        with torch.no_grad():
+            ours = network(x).numpy()
+        assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(ours).max()
+        seen.append(theirs)
+    assert np.abs(seen[0] - seen[1]).max() > 1e-3 * np.abs(seen[0]).max(), "the output depends on the input"
+
+
+def test_the_model_is_valid_folded_and_holds_no_paths_of_this_machine(folder: Path) -> None:
+    model = onnx.load(folder / "model.onnx")
+    onnx.checker.check_model(model)
+    metadata = {prop.key: json.loads(prop.value) for prop in model.metadata_props if "archspace" in prop.key}
+    assert metadata["archspace.arch_id"] == SMALL.arch_id
+    assert metadata["archspace.preprocessing"] == GRAY.to_dict()
+    assert not any(node.metadata_props for node in model.graph.node)
+    assert b"/archspace/" not in model.SerializeToString()
+    norms = sum(node.op_type == "BatchNormalization" for node in model.graph.node)
+    alone = sum("norm.weight" in key and "mix" in key for key in load(folder).state_dict())
+    assert norms == alone
+
+
+def test_the_card_says_what_it_should(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    assert card["format"] == "archspace-export" and card["arch_id"] == SMALL.arch_id
+    assert card["found"] == {"study": "digits", "trial": 7} and card["notes"]["remark"]
+    origins = {number["name"]: number["origin"] for number in card["numbers"]}
+    assert origins == {"params": "counted", "macs": "counted", "conv_macs": "counted", "accuracy": "measured"}
+    assert card["verification"]["real"]["images"] == 3
+    assert card["verification"]["random"]["relative_difference"] <= 1e-4
+    assert set(card["versions"]) == {"archspace", "torch", "onnx", "onnxruntime"}
+    assert card["files"]["model.onnx"]["bytes"] == (folder / "model.onnx").stat().st_size
+    text = (folder / "card.md").read_text()
+    for wanted in (
+        SMALL.arch_id,
+        'archspace.load("digits")',
+        "InferenceSession",
+        "93.2 %",
+        "measured",
+        "trial: 7",
+    ):
+        assert wanted in text
+
+
+def test_an_export_is_replaced_and_other_content_is_not(small: Network, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="no export of archspace"):
+        export(small, target)
+    with pytest.raises(InputError, match="is a file"):
+        export(small, target / "thesis.tex")
+    assert (target / "thesis.tex").read_text() == "years of work"
+    export(small, tmp_path / "again")
+    first = (tmp_path / "again" / "weights.safetensors").read_bytes()
+    export(trained(SMALL.replace(activation="relu")), tmp_path / "again")
+    assert (tmp_path / "again" / "weights.safetensors").read_bytes() != first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "out"]
+
+
+def test_a_wrong_answer_leaves_nothing(
+    small: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = trained(SMALL.replace(activation="relu"))
+    monkeypatch.setattr(sys.modules["archspace.export"], "deployed", lambda network: other.eval())
+    with pytest.raises(
+        ExportError, match=r"differs from torch on random input by \S+, .* nothing was written"
+    ):
+        export(small, tmp_path / "a" / "b" / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
+    broken = trained(SMALL)
+    with torch.no_grad():
+        next(broken.parameters()).fill_(float("nan"))
+    with pytest.raises(ExportError, match="not a number"):
+        export(broken, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_nothing(small: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(InputError, match="disk is full"):
+        export(small, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "real", [torch.zeros(1, 1, 8, 9), torch.zeros(0, 1, 8, 8), torch.full((1, 1, 8, 8), float("nan"))]
+)
+def test_real_inputs_must_fit(small: Network, tmp_path: Path, real: torch.Tensor) -> None:
+    with pytest.raises(InputError, match="real_inputs"):
+        export(small, tmp_path / "out", real_inputs=real)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("espnet-c", (64, 96)),
+        ("espnet-camvid", (120, 160)),
+        ("espnetv2-0.5", (64, 64)),
+        ("espnetv2-seg-0.5", (48, 80)),
+        ("dicenet-seg-0.5", (48, 240)),
+        ("shufflenetv2-0.5", (64, 64)),
+        ("esnet", (64, 96)),
+        ("enet", (64, 96)),
+        ("segnet", (32, 64)),
+    ],
+)
+def test_presets_export(name: str, size: tuple[int, int], tmp_path: Path) -> None:
+    spec = PRESETS[name].spec.replace(input_size=size)
+    report = export(trained(spec), tmp_path / "out", real_inputs=torch.rand(2, 3, *size))
+    assert all(one.relative <= 1e-4 and one.same_class > 0.99 for one in report.agreements.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("network", "units"),
+    [
+        ("espnetv2", ("esp", "eesp", "mobilenet", "mobilenetv2")),
+        ("espnetv2", ("shufflenetv2", "resnet", "shufflenet", "asp")),
+        ("espnetv2", ("resnext", "inception", "resnext", "eesp")),
+        ("espnet-c", ("shufflenet", "inception")),
+        ("espnet-c", ("shufflenetv2", "mobilenet")),
+        ("espnet-c", ("resnext", "asp")),
+        ("espnet-c", ("resnet", "mobilenetv2")),
+        ("espnet", ("eesp", "esp")),
+        ("espnetv2", ("fcu", "pfcu", "non-bottleneck-1d", "enet")),
+    ],
+)
+def test_every_unit_exports(network: str, units: tuple[str, ...], tmp_path: Path) -> None:
+    spec = ArchSpec(network, unit=units, alphas=(1,) * len(units), classes=5, input_size=(24, 32))
+    report = export(trained(spec), tmp_path / "out")
+    assert report.agreements["random"].relative <= 1e-4
