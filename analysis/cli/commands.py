@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
-from archspace.errors import InputError
+from analysis.cli.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
+from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
-    from archspace.spec import ArchSpec
+    from archspace.spec.archspec import ArchSpec
 
 SpecArgument = Annotated[
     str,
@@ -26,9 +26,21 @@ def register(app: typer.Typer) -> None:
     app.command("cost", epilog="Example: archspace cost espnetv2-1.0 --set width=0.5")(cost)
     app.command("presets", epilog="Example: archspace presets --json")(presets)
     app.command("units", epilog="Example: archspace units")(units)
-    from analysis import field_commands, layers_command, measure_commands, predict_commands, predict_tx2
+    from analysis.cli import (
+        field_commands,
+        layers_command,
+        measure_commands,
+        predict_commands,
+        predict_tx2_commands,
+    )
 
-    for commands in (field_commands, measure_commands, layers_command, predict_commands, predict_tx2):
+    for commands in (
+        field_commands,
+        measure_commands,
+        layers_command,
+        predict_commands,
+        predict_tx2_commands,
+    ):
         commands.register(app)
 
 
@@ -44,21 +56,21 @@ def cost(
     ] = True,
 ) -> None:
     """What a network costs: parameters, MACs and memory by level, beside three independent counters."""
-    from analysis.cost import cost_of
+    from analysis.counts.cost import cost_of
 
     found = _read(spec, task, classes, input_size, changes)
     report = cost_of(found, _count_with_others(found) if counters else None)
     if as_json:
         _print_json(report)
         return
-    from analysis.rendering import print_cost
+    from analysis.cli.tables import print_cost
 
     print_cost(report)
 
 
 def presets(as_json: JsonOption = False) -> None:
     """The published networks: their task, what they cost here, and what their authors report."""
-    from analysis.complexity import count
+    from analysis.counts.complexity import count
     from archspace.presets import PRESETS
 
     rows = []
@@ -75,7 +87,7 @@ def presets(as_json: JsonOption = False) -> None:
     if as_json:
         _print_json({"presets": rows})
         return
-    from analysis.rendering import print_presets
+    from analysis.cli.tables import print_presets
 
     print_presets(rows)
 
@@ -96,7 +108,7 @@ def units(as_json: JsonOption = False) -> None:
     if as_json:
         _print_json({"units": rows})
         return
-    from analysis.rendering import print_units
+    from analysis.cli.tables import print_units
 
     print_units(rows)
 
@@ -104,7 +116,7 @@ def units(as_json: JsonOption = False) -> None:
 def _read(
     text: str, task: str | None, classes: int | None, input_size: str | None, changes: list[str] | None
 ) -> ArchSpec:
-    from archspace.specs import parse_changes, parse_size, read_spec
+    from archspace.spec.naming import parse_changes, parse_size, read_spec
 
     size = None if input_size is None else parse_size(input_size)
     return read_spec(text, task=task, classes=classes, input_size=size, changes=parse_changes(changes or []))
@@ -115,7 +127,7 @@ def _count_with_others(spec: ArchSpec) -> dict[str, Any]:
     from rich.console import Console
 
     with Console(stderr=True).status("building the network and running fvcore, thop and torch's counter"):
-        from analysis.counters import count_all
+        from analysis.counts.counters import count_all
         from archspace.build import build
 
         try:

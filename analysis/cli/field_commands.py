@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
-from archspace.errors import FieldError, InputError
+from analysis.cli.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
+from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from analysis.effective_field import EffectiveField
-    from analysis.receptive_field import ReceptiveField
-    from archspace.build import Network
+    from analysis.fields.effective import EffectiveField
+    from analysis.fields.theoretical import ReceptiveField
+    from archspace.network import Network
 
 OUT = Path("runs/receptive-field")
 NOISE_IMAGES = 2
@@ -79,7 +79,7 @@ def receptive_field(
         raise FieldError("draws", draws, "must be 1 or more", 1)
     from rich.console import Console
 
-    from analysis.token_fields import language_spec, token_fields
+    from analysis.fields.tokens import language_spec, token_fields
 
     text = language_spec(target, task, classes, input_size, changes)
     if text is not None:
@@ -92,7 +92,7 @@ def receptive_field(
         if as_json:
             _print_json(tokens)
             return
-        from analysis.field_tables import print_token_fields
+        from analysis.cli.field_tables import print_token_fields
 
         print_token_fields(tokens)
         return
@@ -101,7 +101,7 @@ def receptive_field(
     if as_json:
         _print_json(report)
         return
-    from analysis.field_tables import print_fields
+    from analysis.cli.field_tables import print_fields
 
     print_fields(report)
 
@@ -120,8 +120,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """The network as a table, as the papers print it: layers, sizes, K, dilations, receptive fields and costs."""
-    from analysis.show import architecture
-    from archspace.specs import parse_changes, parse_size, read_spec
+    from analysis.counts.architecture import architecture
+    from archspace.spec.naming import parse_changes, parse_size, read_spec
 
     size = None if input_size is None else parse_size(input_size)
     found = read_spec(spec, task=task, classes=classes, input_size=size, changes=parse_changes(changes or []))
@@ -129,7 +129,7 @@ def show(
     if as_json:
         _print_json(report)
         return
-    from analysis.field_tables import print_architecture
+    from analysis.cli.field_tables import print_architecture
 
     print_architecture(report)
 
@@ -148,7 +148,7 @@ def open_network(
     published = path.suffix in PUBLISHED_SUFFIXES
     if not (published or path.suffix == ".safetensors" or (path / "weights.safetensors").is_file()):
         from archspace.build import build
-        from archspace.specs import parse_changes, read_spec
+        from archspace.spec.naming import parse_changes, read_spec
 
         fields = parse_changes(changes or [])
         spec = read_spec(text, task=task, classes=classes, input_size=size, changes=fields)
@@ -200,10 +200,10 @@ def _fields(
 ) -> dict[str, Any]:  # fmt: skip
     import torch
 
-    from analysis.effective_field import effective_receptive_fields
-    from analysis.field_pictures import field_sheet, write_png
-    from analysis.receptive_field import receptive_fields
-    from archspace.specs import parse_size
+    from analysis.drawing.heatmaps import field_sheet, write_png
+    from analysis.fields.effective import effective_receptive_fields
+    from analysis.fields.theoretical import receptive_fields
+    from archspace.spec.naming import parse_size
 
     task, classes, text, changes = options
     size = None if text is None else parse_size(text)
@@ -245,8 +245,8 @@ def _numbers(theory: ReceptiveField, found: EffectiveField) -> dict[str, Any]:
 
 
 def _gridding(unit: str, branches: int, out: Path, as_json: bool) -> None:
-    from analysis.field_pictures import gridding_sheet, write_png
-    from analysis.gridding import griddings
+    from analysis.drawing.heatmaps import gridding_sheet, write_png
+    from analysis.fields.gridding import griddings
 
     found = griddings(unit, branches)
     picture = write_png(gridding_sheet(unit, found), out / f"gridding-{unit}-k{branches}.png")
@@ -258,7 +258,7 @@ def _gridding(unit: str, branches: int, out: Path, as_json: bool) -> None:
     if as_json:
         _print_json(report)
         return
-    from analysis.field_tables import print_gridding
+    from analysis.cli.field_tables import print_gridding
 
     print_gridding(report)
 

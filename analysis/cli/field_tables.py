@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from analysis.rendering import console_of, scaled, table_of
+from analysis.cli.tables import console_of, scaled, table_of
 
 
 def _side(value: int | None) -> str:

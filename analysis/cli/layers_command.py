@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from analysis.options import ClassesOption, InputOption, JsonOption
+from analysis.cli.options import ClassesOption, InputOption, JsonOption
 
 
 def register(app: typer.Typer) -> None:
@@ -38,10 +38,10 @@ def layers(
     from rich.console import Console
     from rich.progress import Progress
 
-    from analysis.layer_times import layer_times, layers_report
+    from analysis.counts.layer_times import layer_times, layers_report
     from archspace.build import build
-    from archspace.files import write_text
-    from archspace.specs import parse_size, read_spec
+    from archspace.spec.naming import parse_size, read_spec
+    from archspace.support.files import write_text
 
     size = None if input_size is None else parse_size(input_size)
     network = build(read_spec(spec, classes=classes, input_size=size))
@@ -67,7 +67,7 @@ def print_layers(report: Mapping[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from analysis.rendering import scaled
+    from analysis.cli.tables import scaled
 
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from analysis.options import ClassesOption, InputOption, JsonOption, TaskOption
-from archspace.errors import FieldError, InputError, closest
+from analysis.cli.options import ClassesOption, InputOption, JsonOption, TaskOption
+from archspace.support.errors import FieldError, InputError, closest
 
 if TYPE_CHECKING:
-    from analysis.devices.base import Precision, Settings, Told
     from analysis.devices.compare import Comparison
     from analysis.devices.record import DeviceRecord
+    from analysis.devices.settings import Precision, Settings, Told
     from analysis.devices.target import Target
 
 PRECISIONS = ("float32", "float16", "bfloat16")
@@ -73,9 +73,10 @@ def measure(
         raise FieldError("precision", precision, "unknown precision", closest(precision, list(PRECISIONS)))
     if compare and runtime is not None:
         raise FieldError("runtime", runtime, "--compare measures every runtime", "leave one of the two out")
-    from analysis.devices.base import Settings, open_device
+    from analysis.devices.opening import open_device
+    from analysis.devices.settings import Settings
     from analysis.devices.target import open_target
-    from archspace.specs import parse_size
+    from archspace.spec.naming import parse_size
 
     settings = Settings(
         runtime=runtime, precision=cast("Precision", precision), batch=batch, threads=threads, warmup=warmup,
@@ -95,7 +96,7 @@ def measure(
             report = report["comparisons"][0]
         _finish(report, out, as_json)
         if not as_json:
-            from analysis.measure_tables import print_comparison
+            from analysis.cli.measure_tables import print_comparison
 
             for one in comparisons:
                 print_comparison(one)
@@ -107,7 +108,7 @@ def measure(
     reports = [_with_reason(record) for record in records]
     _finish(reports[0] if len(reports) == 1 else {"records": reports}, out, as_json)
     if not as_json:
-        from analysis.measure_tables import print_record, print_records
+        from analysis.cli.measure_tables import print_record, print_records
 
         print_record(records[0]) if len(records) == 1 else print_records(records)
 
@@ -119,13 +120,13 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """What this machine or a board can do, what is missing, and how to get it."""
-    from analysis.devices.base import open_device
+    from analysis.devices.opening import open_device
 
     checks = open_device(device).doctor()
     if as_json:
         _print({"device": device, "checks": [asdict(check) for check in checks]})
         return
-    from analysis.measure_tables import print_checks
+    from analysis.cli.measure_tables import print_checks
 
     print_checks(device, checks)
 
@@ -157,7 +158,7 @@ def _with_reason(record: DeviceRecord) -> dict[str, Any]:
 
 def _finish(report: Mapping[str, Any], out: Path | None, as_json: bool) -> None:
     if out is not None:
-        from archspace.files import write_text
+        from archspace.support.files import write_text
 
         write_text(out, json.dumps(report, indent=1, allow_nan=False) + "\n")
     if as_json:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from analysis.cli.tables import console_of, table_of
 from analysis.devices.record import TOTAL, DeviceRecord
-from analysis.rendering import console_of, table_of
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
-from archspace.errors import FieldError, InputError
+from analysis.cli.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
+from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
     from analysis.predictors.calibration import Told
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def default_file(device: str) -> Path:
     """Where the predictor of a device is kept when no file is named."""
-    from archspace.files import cache_root
+    from archspace.support.files import cache_root
 
     return cache_root() / "predictors" / f"{device}.json"
 
@@ -69,7 +69,7 @@ def calibrate_command(
     if out is not None and out.suffix != ".json":
         raise FieldError("out", str(out), "a predictor is a .json file", f"{out}.json")
     from analysis.predictors.spaces import DEFAULT_SPACE, check_space, read_space
-    from archspace.specs import parse_size
+    from archspace.spec.naming import parse_size
 
     size = None if input_size is None else parse_size(input_size)
     fields = (
@@ -113,7 +113,7 @@ def predict_command(
 ) -> None:
     """How long a run of a network would take, predicted from its units; units never calibrated are refused."""
     from analysis.predictors.record import Calibration
-    from archspace.specs import parse_changes, parse_size, read_spec
+    from archspace.spec.naming import parse_changes, parse_size, read_spec
 
     size = None if input_size is None else parse_size(input_size)
     found = read_spec(spec, task=task, classes=classes, input_size=size, changes=parse_changes(changes or []))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.options import ClassesOption, InputOption, JsonOption, SetOption
-from archspace.errors import FieldError
+from analysis.cli.options import ClassesOption, InputOption, JsonOption, SetOption
+from archspace.support.errors import FieldError
 
 if TYPE_CHECKING:
     from analysis.predictors.roofline import Machine, Timed
-    from archspace.spec import ArchSpec
+    from archspace.spec.archspec import ArchSpec
 
 LAYERS_FORMAT = 1
 DEVICE = "tx2"
@@ -136,8 +136,8 @@ def predict_command(
     as_json: JsonOption = False,
 ) -> None:
     """How long a network would take on a Jetson TX2: predicted by a roofline fitted on published times."""
-    from archspace.files import write_text
-    from archspace.specs import parse_changes, parse_size, read_spec
+    from archspace.spec.naming import parse_changes, parse_size, read_spec
+    from archspace.support.files import write_text
 
     size = None if input_size is None else parse_size(input_size)
     found = read_spec(spec, classes=classes, input_size=size, changes=parse_changes(changes or []))
@@ -147,7 +147,7 @@ def predict_command(
     if as_json:
         typer.echo(json.dumps(report, indent=2, allow_nan=False))
         return
-    from analysis.tx2_tables import print_prediction
+    from analysis.cli.tx2_tables import print_prediction
 
     print_prediction(report)
 
@@ -162,7 +162,7 @@ def fit_command(
     from rich.console import Console
 
     from analysis.predictors.tx2_fit import fit_report
-    from archspace.files import write_text
+    from archspace.support.files import write_text
 
     with Console(stderr=True).status("fitting, and fitting again without each network"):
         report = fit_report()
@@ -172,6 +172,6 @@ def fit_command(
     if as_json:
         typer.echo(text)
         return
-    from analysis.tx2_tables import print_fit
+    from analysis.cli.tx2_tables import print_fit
 
     print_fit(report)

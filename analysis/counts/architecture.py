@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from analysis.complexity import count
-from analysis.cost import CONVENTION
-from analysis.reach import ALIGNED_RESIZE, EARLIER_TOKENS, GLOBAL_POOLING, PYRAMID_POOLING, runs
-from analysis.receptive_field import reaches
-from archspace.errors import InputError
+from analysis.counts.complexity import count
+from analysis.counts.cost import CONVENTION
+from analysis.fields.reach import ALIGNED_RESIZE, EARLIER_TOKENS, GLOBAL_POOLING, PYRAMID_POOLING, runs
+from analysis.fields.theoretical import reaches
 from archspace.plan import (
     AxisConv,
     Block,
@@ -26,7 +25,8 @@ from archspace.plan import (
     count_layer,
 )
 from archspace.plan.nodes import map_size, output_map, stands_at
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
 
 UNSEEN = "not known"
 """Stands where a block's receptive field is not known; never a silent 0."""
@@ -87,7 +87,7 @@ def architecture(spec: ArchSpec) -> dict[str, Any]:
 
 
 def rows(spec: ArchSpec) -> list[Row]:
-    """The table's lines in running order; parameters and MACs add up to those of :func:`analysis.complexity.count`."""
+    """The table's lines in running order; parameters and MACs add up to those of the whole network."""
     encoder, head = spec.plan.part("encoder"), spec.plan.part("head")
     assert isinstance(encoder, Block) and isinstance(head, Block)
     lines: list[Row] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from archspace.plan import Block, Count, Layer, Size, count_block, count_layer
 from archspace.plan.nodes import NormAct, map_size, stands_at
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.complexity import count
+from analysis.counts.complexity import count
 from archspace.plan import Count
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 CONVENTION = (
     "1 MAC = 1 multiply-accumulate of a convolution, transposed convolution or linear layer; "
@@ -22,7 +22,7 @@ def cost_of(spec: ArchSpec, counters: Mapping[str, Mapping[str, Any]] | None = N
 
     Args:
         spec: the network.
-        counters: :meth:`analysis.counters.Counter.to_dict` by name; left out, their numbers are ``None``.
+        counters: :meth:`analysis.counts.counters.Counter.to_dict` by name; left out, their numbers are ``None``.
     """
     cost = count(spec)
     others = dict(counters or {})

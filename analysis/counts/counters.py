@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from archspace.build import Network
+from archspace.network import Network
 
 _MOVES = frozenset(
     (

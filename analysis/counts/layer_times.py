@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.environment import cpu_model
 from analysis.predictors.kernels import record_kernels
 from analysis.predictors.roofline import Kernel
-from archspace.build import Network
-from archspace.errors import FieldError
+from analysis.store.environment import cpu_model
+from archspace.network import Network
+from archspace.support.errors import FieldError
 from archspace.units.base import BlockModule, LayerModule
 
 By: TypeAlias = Literal["unit", "layer"]

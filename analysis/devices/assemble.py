@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.devices.base import Settings
 from analysis.devices.record import TOTAL, DeviceRecord, Latency, RailPower
+from analysis.devices.settings import Settings
 from analysis.devices.target import Target
 
 if TYPE_CHECKING:

@@ -3,67 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from analysis.devices.record import DeviceRecord
+from analysis.devices.settings import Settings, Told, silent
 from analysis.devices.target import Target
-from archspace.errors import FieldError
-
-Told: TypeAlias = Callable[[str, float], None]
-"""Called now and then with what is being done and the share of it that is done, 0 to 1."""
-
-Precision: TypeAlias = Literal["float32", "float16", "bfloat16"]
-
-
-def silent(doing: str, share: float) -> None:
-    """Tells nobody."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a measurement is taken.
-
-    Attributes:
-        runtime: ``torch``, ``compile``, ``cudagraph``, ``onnxruntime``, ``openvino`` or ``tensorrt``; the device's own
-            default if left out.
-        precision: of weights and activations.
-        batch: inputs of a run.
-        threads: CPU threads within an operator.
-        warmup: fewest untimed runs.
-        runs: timed runs.
-        power: whether power is sampled; it takes ``idle_s + settle + busy_s`` seconds more.
-        idle_s, busy_s: seconds of the idle baseline and of the counted window under load.
-        period_s: between two power samples.
-        reference: whether runs of a fixed small network are put between the timed ones, to see the device drift.
-        spread: largest interquartile range as a share of the median that counts as stable.
-        drift: largest change of clocks, or of the reference's latency, that counts as stable.
-        attempts: most times that an unstable measurement is taken.
-    """
-
-    runtime: str | None = None
-    precision: Precision = "float32"
-    batch: int = 1
-    threads: int = 1
-    warmup: int = 10
-    runs: int = 100
-    power: bool = True
-    idle_s: float = 3.0
-    busy_s: float = 5.0
-    period_s: float = 0.1
-    reference: bool = True
-    spread: float = 0.10
-    drift: float = 0.10
-    attempts: int = 3
-
-    def __post_init__(self) -> None:
-        for name in ("batch", "threads", "runs", "attempts"):
-            if getattr(self, name) < 1:
-                raise FieldError(name, getattr(self, name), "must be at least 1", 1)
-        for name in ("idle_s", "busy_s", "period_s", "spread", "drift"):
-            if not getattr(self, name) > 0:
-                raise FieldError(name, getattr(self, name), "must be above 0", getattr(Settings, name, 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,20 +51,3 @@ class Device(ABC):
 
 class DeviceAway(RuntimeError):
     """The device cannot be reached now."""
-
-
-def open_device(name: str) -> Device:
-    """The device of a ``--device``: ``cpu``, ``cuda``, ``cuda:N`` or ``ssh://[user@]host[:port]``.
-
-    Raises:
-        FieldError: no such device.
-    """
-    if name.startswith("ssh://"):
-        from analysis.devices.ssh import SshDevice
-
-        return SshDevice(name)
-    if name == "cpu" or name == "cuda" or name.startswith("cuda:"):
-        from analysis.devices.local import LocalDevice
-
-        return LocalDevice(name)
-    raise FieldError("device", name, "must be cpu, cuda, cuda:N or ssh://[user@]host[:port]", "cpu")

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from analysis.devices.base import Device, DeviceAway, Settings, Told, silent
-from archspace.files import cache_root
-from archspace.locks import Held, try_lock
+from analysis.devices.base import Device, DeviceAway
+from analysis.devices.settings import Settings, Told, silent
+from archspace.support.files import cache_root
+from archspace.support.locks import Held, try_lock
 
 T = TypeVar("T")
 POLL_S = 0.2

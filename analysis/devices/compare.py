@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from analysis.devices.assemble import assemble
-from analysis.devices.base import Settings, Told, silent
 from analysis.devices.local import LocalDevice
 from analysis.devices.record import DeviceRecord
+from analysis.devices.settings import Settings, Told, silent
 from analysis.devices.target import Target
 from analysis.devices.timing import warm
 from analysis.runtimes import RUNTIMES, Opened
 from analysis.runtimes.tensorrt import OwnLoop
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 TURN = 5
 """Timed runs of one runtime before the next has its turn; an untimed run goes first."""

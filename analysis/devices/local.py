@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.devices.assemble import assemble, repeated
-from analysis.devices.base import Check, Device, Settings, Told, silent
+from analysis.devices.base import Check, Device
 from analysis.devices.record import DeviceRecord
+from analysis.devices.settings import Settings, Told, silent
 from analysis.devices.target import Target
-from archspace.errors import FieldError, InputError
+from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
     from analysis.board.sampling import Trace
@@ -45,7 +46,7 @@ class LocalDevice(Device):
     @property
     def model(self) -> str:
         """The processor's or the GPU's model name."""
-        from analysis.environment import cpu_model
+        from analysis.store.environment import cpu_model
 
         if self.torch_name == "cpu":
             return cpu_model()

@@ -14,7 +14,7 @@ from analysis.board.sampling import Sampler
 from analysis.board.sensors import find_sensors
 from analysis.board.trace import Trace
 from analysis.devices.assemble import NO_POWER_ASKED
-from analysis.devices.base import Settings, Told
+from analysis.devices.settings import Settings, Told
 from analysis.runtimes.base import Opened
 from analysis.runtimes.tensorrt import OwnLoop
 

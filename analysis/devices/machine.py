@@ -20,7 +20,7 @@ def examine(device: str = "cpu") -> list[Check]:
 def _processor() -> list[Check]:
     import torch
 
-    from analysis.environment import cpu_model
+    from analysis.store.environment import cpu_model
 
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.records import Measurement, Origin
-from archspace.errors import InputError
+from analysis.store.records import Measurement, Origin
+from archspace.support.errors import InputError
 
 RECORD_FORMAT = 1
 

@@ -14,13 +14,14 @@ from analysis.board.running import WARM_S
 from analysis.board.sampling import Trace
 from analysis.devices import board_checks
 from analysis.devices.assemble import assemble, repeated
-from analysis.devices.base import Check, Device, DeviceAway, Settings, Told, silent
+from analysis.devices.base import Check, Device, DeviceAway
 from analysis.devices.board_queue import one_at_a_time
 from analysis.devices.record import DeviceRecord
+from analysis.devices.settings import Settings, Told, silent
 from analysis.devices.ssh_address import Address, BoardError, config_file
 from analysis.devices.ssh_link import Link
 from analysis.devices.target import Target
-from archspace.errors import FieldError, InputError
+from archspace.support.errors import FieldError, InputError
 
 RUNTIMES = {"tensorrt": "trtexec", "onnxruntime": "onnxruntime"}
 OPSET = 13

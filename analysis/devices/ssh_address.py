@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.devices.base import DeviceAway
-from archspace.errors import FieldError, InputError
+from archspace.support.errors import FieldError, InputError
 
 CONFIG_VARIABLE = "ARCHSPACE_SSH_CONFIG"
 SHAPE = re.compile(

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from analysis.board.frames import AGENT, BEAT, BEAT_S, MARK, SILENCE_S, header
-from analysis.devices.base import DeviceAway, Told, silent
+from analysis.devices.base import DeviceAway
 from analysis.devices.bundle import bundle
+from analysis.devices.settings import Told, silent
 from analysis.devices.ssh_address import Address, BoardError
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 START_S = 60.0
 """Longest wait for the agent's greeting: connecting, a jump host, a slow board starting Python."""

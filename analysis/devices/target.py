@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspace.errors import FieldError, InputError
-from archspace.specs import RECORD, read_spec
+from archspace.spec.naming import RECORD, read_spec
+from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from archspace.build import Network
+    from archspace.network import Network
 
 WEIGHTS = "weights.safetensors"
 
@@ -72,8 +72,8 @@ class Target:
         """
         if self.onnx is not None:
             return self._foreign(self.onnx, folder, batch, opset)
-        from archspace.deploy import deployed
-        from archspace.onnx_model import OUTPUT_NAME, write_onnx
+        from archspace.export.deploy import deployed
+        from archspace.export.onnx_model import OUTPUT_NAME, write_onnx
 
         assert self.network is not None
         spec = self.network.spec
@@ -93,7 +93,7 @@ class Target:
     def _foreign(self, path: Path, folder: Path, batch: int, opset: int | None) -> Path:
         import onnx
 
-        from archspace.onnx_lowering import lowered
+        from archspace.export.onnx_lowering import lowered
 
         model = onnx.load(str(path))
         fixed = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
@@ -147,7 +147,7 @@ def _trained_trial(text: str) -> Path | None:
 
 
 def _onnx(path: Path, input_size: tuple[int, int] | None) -> Target:
-    from archspace.onnx_model import open_session
+    from archspace.export.onnx_model import open_session
 
     try:
         session = open_session(path)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from analysis.devices.base import Told, silent
+from analysis.devices.settings import Told, silent
 
 STABLE = 0.1
 """Warm-up ends when two successive windows' medians differ by less than this share."""

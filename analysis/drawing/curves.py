@@ -13,8 +13,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from archspace.errors import InputError
-from archspace.labels import OKABE_ITO
+from archspace.class_names import OKABE_ITO
+from archspace.support.errors import InputError
 
 HISTORY_FILE = "history.csv"
 ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (f"rgb{colour}" for colour in OKABE_ITO)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 
-from archspace.files import replacing, write_text
+from archspace.support.files import replacing, write_text
 
 log = logging.getLogger(__name__)
 

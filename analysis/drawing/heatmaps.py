@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.effective_field import EffectiveField, Map
-from archspace.files import replacing
+from analysis.fields.effective import EffectiveField, Map
+from archspace.support.files import replacing
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-    from analysis.gridding import Gridding
-    from analysis.receptive_field import ReceptiveField
+    from analysis.fields.gridding import Gridding
+    from analysis.fields.theoretical import ReceptiveField
 
 DECADES = 4
 """Powers of ten of the colour scale; smaller values have its lowest colour."""

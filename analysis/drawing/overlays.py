@@ -1,4 +1,4 @@
-"""Pictures with masks and boxes drawn on them, in the colours of :mod:`archspace.labels`. No torch."""
+"""Pictures with masks and boxes drawn on them, in the colours of :mod:`archspace.class_names`. No torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from archspace.labels import colours_of
+from archspace.class_names import colours_of
 
 Colours: TypeAlias = NDArray[np.uint8]
 Picture: TypeAlias = NDArray[np.uint8]
@@ -18,7 +18,7 @@ BLACK = (0, 0, 0)
 
 
 def class_colours(classes: Sequence[str]) -> Colours:
-    """One RGB colour a class: uint8 (C, 3), those of :func:`archspace.labels.colours_of`."""
+    """One RGB colour a class: uint8 (C, 3), those of :func:`archspace.class_names.colours_of`."""
     return np.array(colours_of(classes), np.uint8).reshape(-1, 3)
 
 

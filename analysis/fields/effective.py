@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archspace.errors import FieldError
+from archspace.support.errors import FieldError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from archspace.build import Network
+    from archspace.network import Network
 
 Map = NDArray[np.float64]
 

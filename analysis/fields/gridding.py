@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.effective_field import Map
-from archspace.errors import FieldError
+from analysis.fields.effective import Map
 from archspace.plan import UnitRequest, draw_unit
+from archspace.support.errors import FieldError
 
 FUSIONS = ("none", "hff")
 FUSED_UNITS = ("esp", "eesp")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from math import gcd, lcm
 
-from archspace.errors import InputError
 from archspace.plan import Block, Conv, Deconv, Linear, Node, NormAct
+from archspace.support.errors import InputError
 
 GLOBAL_POOLING = "global pooling sees the whole image"
 PYRAMID_POOLING = "pyramid pooling, taken as the whole image"

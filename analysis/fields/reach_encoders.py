@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.reach import EARLIER_TOKENS, Reach, Walk, after, chained, joined, runs, windowed
+from analysis.fields.reach import EARLIER_TOKENS, Reach, Walk, after, chained, joined, runs, windowed
 from archspace.plan import Block
 
 

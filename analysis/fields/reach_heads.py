@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.reach import ALIGNED_RESIZE, GLOBAL_POOLING, PYRAMID_POOLING, Reach, Walk, chained, joined
+from analysis.fields.reach import (
+    ALIGNED_RESIZE,
+    GLOBAL_POOLING,
+    PYRAMID_POOLING,
+    Reach,
+    Walk,
+    chained,
+    joined,
+)
 from archspace.plan import Block
 from archspace.plan.detection import STRIDES
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.reach import Reach, Walk, chained, joined, upsampled
+from analysis.fields.reach import Reach, Walk, chained, joined, upsampled
 from archspace.plan import Block
 
 

@@ -19,12 +19,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from analysis.reach import Reach, Walk, after, chained, known
-from analysis.reach_encoders import ENCODERS
-from analysis.reach_heads import HEADS
-from analysis.reach_mirrored import MIRRORED_ENCODERS, MIRRORED_HEADS
+from analysis.fields.reach import Reach, Walk, after, chained, known
+from analysis.fields.reach_encoders import ENCODERS
+from analysis.fields.reach_heads import HEADS
+from analysis.fields.reach_mirrored import MIRRORED_ENCODERS, MIRRORED_HEADS
 from archspace.plan import Block, UnitRequest, draw_unit
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.receptive_field import receptive_fields, token_windows
-from archspace.errors import InputError
-from archspace.spec import ArchSpec
-from archspace.specs import parse_changes, parse_size, read_spec
+from analysis.fields.theoretical import receptive_fields, token_windows
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.naming import parse_changes, parse_size, read_spec
+from archspace.support.errors import InputError
 
 
 def language_spec(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.detection_metrics import Objects, Precision, Sighting, known_mean
+from analysis.metrics.voc import Objects, Precision, Sighting, known_mean
 
 MOST = 100
 """COCO counts so many sightings of each class in an image, the surest."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import binary_average_precision
 
-from analysis.detection_metrics import Precision, known_mean
+from analysis.metrics.voc import Precision, known_mean
 
 
 def multilabel_metrics(logits: Tensor, target: Tensor, classes: Sequence[str], void: int) -> Precision:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from analysis.environment import environment
 from analysis.predictors.journal import Journal
 from analysis.predictors.layerwise import Layerwise, Unseen, fit
 from analysis.predictors.pieces import Piece, pieces_of
@@ -19,8 +18,9 @@ from analysis.predictors.record import Calibration
 from analysis.predictors.scores import scores
 from analysis.predictors.spaces import check_space, random_specs
 from analysis.predictors.timing import Timed, Timer, load_average
-from archspace.errors import FieldError
-from archspace.spec import ArchSpec
+from analysis.store.environment import environment
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError
 
 CANDIDATES = 6
 """Random networks among which the one is timed that teaches most."""

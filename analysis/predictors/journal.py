@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.predictors.layerwise import Observed
-from archspace.errors import InputError
-from archspace.files import unwritable
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
+from archspace.support.files import unwritable
 
 JOURNAL_FORMAT = 1
 

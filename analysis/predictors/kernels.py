@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from analysis.predictors.roofline import Kernel, Kind, convolution_kind, is_fused
-from archspace.build import Network, assembled
-from archspace.spec import ArchSpec
+from archspace.build import assembled
+from archspace.network import Network
+from archspace.spec.archspec import ArchSpec
 from archspace.units.base import LayerModule
 
 OPERATIONS = {

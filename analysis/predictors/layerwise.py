@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from analysis.predictors.pieces import NUMBERS, SHAPES, Piece, pieces_of
 from analysis.predictors.trees import Trees, fit_trees
-from archspace.errors import InputError
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
 
 FEWEST_NETWORKS = 8
 FEWEST_KEYS = 12

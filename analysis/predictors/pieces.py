@@ -25,7 +25,7 @@ from archspace.plan import (
     placed_layers,
 )
 from archspace.plan.nodes import Embedding, Node, input_map, map_size, output_map, stands_at
-from archspace.spec import ArchSpec, plain
+from archspace.spec.archspec import ArchSpec, plain
 
 NUMBERS = (
     "layers", "dense_1x1", "dense_kxk", "dense_dilated", "grouped", "depthwise", "depthwise_dilated", "deconv",

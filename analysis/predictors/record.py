@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.environment import cpu_model, package_version
 from analysis.predictors.layerwise import Layerwise
-from analysis.records import Measurement
-from archspace.errors import InputError
-from archspace.files import write_text
-from archspace.spec import ArchSpec
+from analysis.store.environment import cpu_model, package_version
+from analysis.store.records import Measurement
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
+from archspace.support.files import write_text
 
 FORMAT = 1
 NAME = "layerwise"
@@ -46,7 +46,7 @@ class Calibration:
             ``None`` where fewer than two had them.
         fitted_on: how many networks and configurations, minutes, space, seed, load of the machine.
         rows: each held-out network: measured and predicted.
-        environment: :func:`analysis.environment.environment` of the calibration.
+        environment: :func:`analysis.store.environment.environment` of the calibration.
     """
 
     device: Mapping[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 
 def hit_rate(true: Sequence[float], predicted: Sequence[float], within: float) -> float:

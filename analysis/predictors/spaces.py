@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from archspace.errors import FieldError, InputError, SpecError, closest
 from archspace.plan import NETWORKS
-from archspace.resolve import FIELDS
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.record import FIELDS
+from archspace.support.errors import FieldError, InputError, SpecError, closest
 
 DEFAULT_SPACE: Mapping[str, Any] = {
     "task": "segmentation",

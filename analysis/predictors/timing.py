@@ -22,9 +22,10 @@ from torch import Tensor
 
 from analysis.predictors.pieces import pieces_of
 from analysis.predictors.record import device_key
-from archspace.build import Network, build
-from archspace.errors import FieldError
-from archspace.spec import ArchSpec
+from archspace.build import build
+from archspace.network import Network
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError
 
 Array = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from analysis.predictors.roofline import Coefficients, Kernel, Kind, Machine, Timed, ran, timed
-from archspace.errors import FieldError, closest
+from archspace.support.errors import FieldError, closest
 
 Runtime: TypeAlias = Literal["tensorrt", "framework"]
 Tx2Precision: TypeAlias = Literal["float32", "float16"]

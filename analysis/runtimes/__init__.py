@@ -7,7 +7,7 @@ from analysis.runtimes.onnx_runtime import OnnxRuntime
 from analysis.runtimes.openvino import OpenVino
 from analysis.runtimes.tensorrt import TensorRt
 from analysis.runtimes.torch_forms import Compile, CudaGraph, Eager
-from archspace.errors import FieldError, closest
+from archspace.support.errors import FieldError, closest
 
 __all__ = ["RUNTIMES", "Opened", "Runtime", "find_runtime"]
 

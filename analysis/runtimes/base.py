@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archspace.errors import FieldError, InputError
+from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from analysis.devices.base import Settings
+    from analysis.devices.settings import Settings
     from analysis.devices.target import Target
 
 WRONG = 1e-2

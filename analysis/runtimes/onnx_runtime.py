@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from analysis.runtimes.base import Opened, Runtime, one_line
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
     from onnxruntime import InferenceSession
 
-    from analysis.devices.base import Settings
+    from analysis.devices.settings import Settings
     from analysis.devices.target import Target
 
 CUDA = "CUDAExecutionProvider"

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from analysis.runtimes.base import Opened, Runtime, one_line
-from archspace.errors import FieldError, InputError
+from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from analysis.devices.base import Settings
+    from analysis.devices.settings import Settings
     from analysis.devices.target import Target
 
 SHORT = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}

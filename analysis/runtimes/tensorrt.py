@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, ClassVar
 from analysis.board.running import Load, RunError, Timed
 from analysis.board.trtexec import Runner, find_trtexec, looked_for
 from analysis.runtimes.base import Opened, Runtime
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from analysis.devices.base import Settings, Told
+    from analysis.devices.settings import Settings, Told
     from analysis.devices.target import Target
 
 LIMIT_S = 1800.0

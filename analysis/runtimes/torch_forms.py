@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from analysis.runtimes.base import Opened, Runtime, one_line
-from archspace.deploy import deployed
-from archspace.errors import InputError
+from archspace.export.deploy import deployed
+from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from analysis.devices.base import Settings
+    from analysis.devices.settings import Settings
     from analysis.devices.target import Target
 
 EVERY = ("float32", "float16", "bfloat16")
@@ -48,7 +48,7 @@ class Forward(Opened):
 
     def __init__(self, call: Callable[[Tensor], Any], x: Tensor, version: str) -> None:
         self._call, self._x, self.version = call, x, version
-        self.how = {"form": "batch norms folded (archspace.deploy)", "clock": "perf_counter_ns"}
+        self.how = {"form": "batch norms folded (archspace.export.deploy)", "clock": "perf_counter_ns"}
         self._events: tuple[torch.cuda.Event, torch.cuda.Event] | None = None
         if x.is_cuda:
             self._events = (_event(), _event())

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from archspace.errors import FieldError, closest
+from archspace.support.errors import FieldError, closest
 
 Origin = Literal["measured", "counted", "predicted", "published"]
 Direction = Literal["minimize", "maximize"]

@@ -11,9 +11,9 @@ from typing import Any, get_args
 
 import yaml
 
-from analysis.records import RUN_FORMAT, Measurement, StudyRecord, TrialRecord, TrialState, objective
-from archspace.errors import InputError
-from archspace.files import write_text
+from analysis.store.records import RUN_FORMAT, Measurement, StudyRecord, TrialRecord, TrialState, objective
+from archspace.support.errors import InputError
+from archspace.support.files import write_text
 
 STUDY_FILE = "study.yaml"
 TRIALS_FOLDER = "trials"

@@ -10,12 +10,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from analysis.commands import register
-from analysis.complexity import count
-from archspace.errors import InputError
+from analysis.cli.commands import register
+from analysis.counts.complexity import count
 from archspace.presets import PRESETS
-from archspace.spec import ArchSpec
-from archspace.specs import parse_changes, parse_size, read_spec
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.naming import parse_changes, parse_size, read_spec
+from archspace.support.errors import InputError
 
 
 def run(*arguments: str) -> Result:

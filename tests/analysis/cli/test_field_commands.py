@@ -11,13 +11,13 @@ import torch
 import typer
 from typer.testing import CliRunner, Result
 
-from analysis.commands import register
-from analysis.field_pictures import ZERO, colours_of, fitted, window
-from analysis.gridding import griddings
-from analysis.receptive_field import receptive_fields
+from analysis.cli.commands import register
+from analysis.drawing.heatmaps import ZERO, colours_of, fitted, window
+from analysis.fields.gridding import griddings
+from analysis.fields.theoretical import receptive_fields
 from archspace.build import build
-from archspace.errors import InputError
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
 
 torch.set_num_threads(1)
 

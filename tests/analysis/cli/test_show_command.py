@@ -12,13 +12,13 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from analysis.commands import register
-from analysis.complexity import count
-from analysis.receptive_field import receptive_fields
-from analysis.show import UNSEEN, rows
-from archspace.errors import InputError
+from analysis.cli.commands import register
+from analysis.counts.architecture import UNSEEN, rows
+from analysis.counts.complexity import count
+from analysis.fields.theoretical import receptive_fields
 from archspace.presets import PRESETS
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
 
 SPECS = {
     **{name: preset.spec for name, preset in PRESETS.items()},
@@ -132,7 +132,7 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], message: str) -> None
 
 
 def test_showing_a_network_needs_no_torch() -> None:
-    code = "import sys; from analysis.show import architecture; from archspace.presets import preset\n"
+    code = "import sys; from analysis.counts.architecture import architecture; from archspace.presets import preset\n"
     code += "assert architecture(preset('espnet').spec)['rows']; assert 'torch' not in sys.modules"
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60, check=True)

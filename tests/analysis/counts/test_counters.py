@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.complexity import count
-from analysis.counters import Counter, count_all
+from analysis.counts.complexity import count
+from analysis.counts.counters import Counter, count_all
 from archspace.build import build
 from archspace.heads.base import Classifier
 from archspace.heads.segmentation import Weighted
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 # model and variant in reference_costs.csv -> our spec
 SAME_FORWARD = {

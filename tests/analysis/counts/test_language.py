@@ -9,12 +9,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from analysis.commands import register
-from analysis.complexity import count
-from analysis.counters import count_all
+from analysis.cli.commands import register
+from analysis.counts.complexity import count
+from analysis.counts.counters import count_all
 from archspace.build import build
-from archspace.errors import FieldError
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError
 
 SMALL = ("--set", "width=0.05", "--set", "channels=48", "--classes", "30", "--input", "12x1")
 

@@ -8,12 +8,12 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from analysis.complexity import count
-from analysis.layer_times import BUSY, LayerTimes, busy_flags, layer_times, timed_parts
-from analysis.layers_command import register
+from analysis.cli.layers_command import register
+from analysis.counts.complexity import count
+from analysis.counts.layer_times import BUSY, LayerTimes, busy_flags, layer_times, timed_parts
 from archspace.build import build
-from archspace.errors import FieldError
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError
 
 SPEC = ArchSpec("espnetv2", classes=10, input_size=(64, 64))
 

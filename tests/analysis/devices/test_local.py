@@ -13,16 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from analysis.devices.assemble import assemble, reference_of, repeated
-from analysis.devices.base import Settings, open_device
 from analysis.devices.compare import compare
 from analysis.devices.local import LocalDevice
+from analysis.devices.opening import open_device
 from analysis.devices.record import DeviceRecord
+from analysis.devices.settings import Settings
 from analysis.devices.target import Target, open_target
 from analysis.devices.timing import timed_runs
 from analysis.runtimes import RUNTIMES, find_runtime
-from archspace.errors import FieldError, InputError
-from archspace.onnx_model import open_session
-from archspace.spec import ArchSpec
+from archspace.export.onnx_model import open_session
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, InputError
 
 CALM = {"spread": 50.0, "drift": 50.0}
 """Limits that a busy machine keeps too, where the test is about something else."""

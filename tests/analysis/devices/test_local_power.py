@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analysis.devices.base import Settings
 from analysis.devices.local import LocalDevice
 from analysis.devices.record import TOTAL, DeviceRecord
+from analysis.devices.settings import Settings
 from analysis.devices.target import Target
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 from tests.analysis.board.trees import TX2, Tree, iio
 
 IDLE, BUSY = 2.0, 6.0

@@ -9,9 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from analysis.commands import register
+from analysis.cli.commands import register
 from analysis.devices.record import DeviceRecord
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 QUICK = ("--input", "32x32", "--runs", "3", "--warmup", "1", "--attempts", "1")
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from analysis.devices.base import Settings
 from analysis.devices.board_queue import one_at_a_time
 from analysis.devices.record import DeviceRecord
+from analysis.devices.settings import Settings
 from analysis.devices.ssh_address import BoardError
 from analysis.devices.target import Target
-from archspace.errors import FieldError
+from archspace.support.errors import FieldError
 from tests.analysis.devices.sshd import Board, until
 
 QUICK = Settings(power=False, warmup=2, runs=20, spread=100.0, drift=100.0, attempts=1)

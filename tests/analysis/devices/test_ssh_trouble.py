@@ -15,13 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from analysis.devices.base import DeviceAway, Settings, open_device
+from analysis.devices.base import DeviceAway
 from analysis.devices.board_queue import patiently, wait_for
+from analysis.devices.opening import open_device
 from analysis.devices.record import DeviceRecord
+from analysis.devices.settings import Settings
 from analysis.devices.ssh import SshDevice
 from analysis.devices.ssh_address import COMMAND, CONFIG_VARIABLE, Address, BoardError
 from analysis.devices.target import Target
-from archspace.errors import FieldError, InputError
+from archspace.support.errors import FieldError, InputError
 from tests.analysis.devices.sshd import Board, commands, descendants, free_port, keygen, script, until
 
 QUICK = Settings(power=False, warmup=2, runs=20, spread=100.0, drift=100.0, attempts=1)

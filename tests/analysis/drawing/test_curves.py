@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.curves import curves_figure, range_figure, read_history, stage_starts
-from archspace.errors import InputError
+from analysis.drawing.curves import curves_figure, range_figure, read_history, stage_starts
+from archspace.support.errors import InputError
 from searches.training.history import write_history
 from searches.training.resume import Epoch
 

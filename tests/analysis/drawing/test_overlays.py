@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.palette import BLACK, boxed, class_colours, ink, overlaid
-from archspace.labels import CITYSCAPES, OKABE_ITO
+from analysis.drawing.overlays import BLACK, boxed, class_colours, ink, overlaid
+from archspace.class_names import CITYSCAPES, OKABE_ITO
 
 
 def test_cityscapes_has_its_own_colours_and_few_classes_are_safe_for_colour_blind_eyes() -> None:

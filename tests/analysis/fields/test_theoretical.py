@@ -10,20 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from analysis.effective_field import (
+from analysis.fields.effective import (
     effective_receptive_field,
     effective_receptive_fields,
     gaussian_sigma,
     smallest_areas,
     square_sides,
 )
-from analysis.receptive_field import reaches, receptive_fields, unit_receptive_field
+from analysis.fields.theoretical import reaches, receptive_fields, unit_receptive_field
 from archspace.build import build
-from archspace.errors import FieldError, InputError
 from archspace.heads import mirrored
 from archspace.plan import UNITS, UnitRequest, draw_unit
 from archspace.presets import PRESETS
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, InputError
 from archspace.units import make
 
 torch.set_num_threads(1)
@@ -228,7 +228,7 @@ def test_every_preset_has_growing_fields_and_published_ones_are_pinned() -> None
 
 
 def test_an_unknown_block_is_said_not_guessed() -> None:
-    from analysis.reach import Reach, after
+    from analysis.fields.reach import Reach, after
     from archspace.plan import AxisConv, Block
 
     with pytest.raises(InputError, match="'mystery'"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.correlation import mean_interval, rank_correlation
+from analysis.fronts.correlation import mean_interval, rank_correlation
 
 
 def test_one_swap_of_four_by_hand() -> None:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.importance import LEAST, MOST, importance
+from analysis.fronts.importance import LEAST, MOST, importance
 
 
 def made(count: int = 120) -> tuple[dict[str, list[object]], np.ndarray]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis.pareto import UNRANKED, hypervolume, knee, minimised, non_dominated, ranks
+from analysis.fronts.pareto import UNRANKED, hypervolume, knee, minimised, non_dominated, ranks
 
 # Few distinct values, so that ties and copies are common.
 GRID = st.integers(1, 4).flatmap(

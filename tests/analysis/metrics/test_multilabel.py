@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from analysis.multilabel_metrics import multilabel_metrics
+from analysis.metrics.multilabel import multilabel_metrics
 
 VOID = 255
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.coco_metrics import coco_metrics
-from analysis.detection_metrics import Objects, Sighting, class_precision, overlaps, voc_metrics
+from analysis.metrics.coco import coco_metrics
+from analysis.metrics.voc import Objects, Sighting, class_precision, overlaps, voc_metrics
 
 
 def objects(*rows: Sequence[float]) -> Objects:

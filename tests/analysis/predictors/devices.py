@@ -10,7 +10,7 @@ from analysis.predictors.layerwise import Observed
 from analysis.predictors.pieces import NUMBERS, Piece, pieces_of
 from analysis.predictors.record import device_key
 from analysis.predictors.timing import Timed
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
 
 CLOCKS = 1.03
 """Clocks inside a run make it this much longer."""

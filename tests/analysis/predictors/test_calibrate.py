@@ -15,8 +15,8 @@ from analysis.predictors.pieces import pieces_of
 from analysis.predictors.record import Calibration, device_key
 from analysis.predictors.timing import CpuTimer
 from archspace.__main__ import make_app
-from archspace.errors import FieldError, InputError
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, InputError
 from tests.analysis.predictors.devices import WALL, KnownDevice
 
 SPACE = {

@@ -8,14 +8,14 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from analysis.complexity import count
+from analysis.counts.complexity import count
 from analysis.predictors.layerwise import Layerwise, Unseen, fit
 from analysis.predictors.pieces import NUMBERS, pieces_of
 from analysis.predictors.scores import scores
 from analysis.predictors.spaces import DEFAULT_SPACE, random_specs
-from archspace.errors import FieldError, InputError
 from archspace.presets import PRESETS
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, InputError
 from tests.analysis.predictors.devices import KnownDevice, observed, true_time
 
 SPACE = {

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.predictors import trees
 from analysis.predictors.scores import hit_rate, rmspe, scores
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 
 def test_hit_rate_counts_shares_of_the_measured_number() -> None:

@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from analysis.complexity import count
-from analysis.predict_tx2 import layers_file, predict_tx2, register
+from analysis.cli.predict_tx2_commands import layers_file, predict_tx2, register
+from analysis.counts.complexity import count
 from analysis.predictors.foreign import FOREIGN
 from analysis.predictors.kernels import network_kernels
 from analysis.predictors.roofline import Coefficients, Kernel, Machine, ran, timed
@@ -28,9 +28,9 @@ from analysis.predictors.tx2_fit import (
     table,
 )
 from analysis.predictors.tx2_power import lines, refusal
-from archspace.errors import FieldError
 from archspace.presets import preset
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError
 
 DEVICE = Machine(peak=1e12, bandwidth=1e10, element_bytes=4)
 COEFFICIENTS = Coefficients(efficiency={"dense": 0.5, "depthwise": 0.01}, memory=0.8, launch_s=1e-5)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import archspace
-from analysis import environment as module
-from analysis.environment import environment, package_version
+from analysis.store import environment as module
+from analysis.store.environment import environment, package_version
 
 
 def test_what_is_needed_to_make_a_result_again_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

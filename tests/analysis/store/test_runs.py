@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import yaml
 
-from analysis.records import Measurement, TrialRecord
-from analysis.runs import read_record, read_run, write_record
-from archspace.errors import InputError
+from analysis.store.records import Measurement, TrialRecord
+from analysis.store.runs import read_record, read_run, write_record
+from archspace.support.errors import InputError
 
 
 def config(**changes: object) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The commands that count and measure, and the tables that they print."""

@@ -1,0 +1,1 @@
+"""Which networks win: Pareto fronts, hypervolume, rank correlation and importance."""

@@ -1,0 +1,1 @@
+"""How good a prediction is: mIoU, mean average precision."""

@@ -1,0 +1,1 @@
+"""What is kept: records of trials, run folders, and where a result was made."""
