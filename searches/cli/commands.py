@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from searches import compare_command, data_commands
-from searches.demo_command import demo
-from searches.train_command import recipes, train
+from searches.cli import compare_command, data_commands
+from searches.cli.demo_command import demo
+from searches.cli.train_command import recipes, train
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
@@ -44,7 +44,7 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Launch a search study, or resume the one in the run folder."""
-    from searches.running import run_study
+    from searches.study.run import run_study
 
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()),
@@ -68,7 +68,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a chosen network as spec, weights, ONNX and card, and prove that ONNX Runtime agrees with torch."""
-    from searches.running import export_trial
+    from searches.study.run import export_trial
 
     most = {"macs": max_macs, "params": max_params, "latency_ms": max_latency_ms}
     export_trial(run, pick, {k: v for k, v in most.items() if v is not None}, out, as_json)
@@ -87,7 +87,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure a checkpoint on a split: the metrics of its task, by class too."""
-    from searches.evaluating import evaluate as run
+    from searches.training.evaluate import evaluate as run
 
     run(checkpoint, data, layout, split, device, as_json)
 
@@ -97,9 +97,9 @@ def init(
     recipe: Annotated[str, typer.Option(help="Built-in recipe to start from.")] = "scenes",
 ) -> None:
     """Write a commented study.yaml to start from."""
-    from archspace.errors import FieldError, InputError, closest
-    from archspace.files import write_text
-    from searches.config import recipes
+    from archspace.support.errors import FieldError, InputError, closest
+    from archspace.support.files import write_text
+    from searches.config.study import recipes
 
     known = recipes()
     if recipe not in known:
@@ -118,7 +118,7 @@ def spaces(as_json: Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from searches.config import parse_config, recipes
+    from searches.config.study import parse_config, recipes
 
     rows: dict[str, dict[str, Any]] = {}
     for name, text in recipes().items():

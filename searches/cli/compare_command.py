@@ -57,13 +57,13 @@ def modules(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """ESPNet figure 5: ESP and seven other modules in ESPNet-C, at the published numbers of parameters."""
-    from searches import comparing
-    from searches.compare_config import Budget, run_comparison
+    from searches.compare import comparisons
+    from searches.compare.study_of import Budget, run_comparison
 
     budget = Budget(
         data, layout, input, images, recipe, epochs, batch, seed, seeds, workers, device, measure_on, energy
     )
-    run_comparison(lambda _: comparing.modules(_words(only)), "segmentation", budget, out, as_json)
+    run_comparison(lambda _: comparisons.modules(_words(only)), "segmentation", budget, out, as_json)
 
 
 def ablation(
@@ -79,9 +79,9 @@ def ablation(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """What each choice of a paper gives: ESPNet table 2 (a) to (g), or ESPNetv2's ablation."""
-    from archspace.errors import FieldError
-    from searches import comparing
-    from searches.compare_config import Budget, run_comparison
+    from archspace.support.errors import FieldError
+    from searches.compare import comparisons
+    from searches.compare.study_of import Budget, run_comparison
 
     budget = Budget(
         data, layout, input, images, recipe, epochs, batch, seed, seeds, workers, device, measure_on, energy
@@ -90,13 +90,13 @@ def ablation(
     if paper == "espnet":
         if task not in (None, "segmentation"):
             raise FieldError("--task", task, "ESPNet's ablation is of segmentation", "segmentation")
-        run_comparison(lambda _: comparing.espnet_ablation(words), "segmentation", budget, out, as_json)
+        run_comparison(lambda _: comparisons.espnet_ablation(words), "segmentation", budget, out, as_json)
         return
     chosen = task or "classification"
     known = ("classification", "segmentation")
     if chosen not in known:
         raise FieldError("--task", task, "ESPNetv2's ablation is of another", f"one of {', '.join(known)}")
-    run_comparison(lambda r: comparing.espnetv2_ablation(r, words, chosen), chosen, budget, out, as_json)
+    run_comparison(lambda r: comparisons.espnetv2_ablation(r, words, chosen), chosen, budget, out, as_json)
 
 
 def networks(
@@ -111,13 +111,13 @@ def networks(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Any networks on one data set: all trained alike, or evaluated where a checkpoint is given."""
-    from searches import comparing
-    from searches.compare_config import Budget, run_comparison
+    from searches.compare import comparisons
+    from searches.compare.study_of import Budget, run_comparison
 
     budget = Budget(
         data, layout, input, images, recipe, epochs, batch, seed, seeds, workers, device, measure_on, energy
     )
-    compared = comparing.networks(names, task)
+    compared = comparisons.networks(names, task)
     spec: Any = compared.given[0].spec
     run_comparison(lambda _: compared, task or spec["task"], budget, out, as_json)
 

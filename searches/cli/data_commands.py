@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from searches.fetch_command import fetch
+from searches.cli.fetch_command import fetch
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
@@ -42,7 +42,7 @@ def check(
 
     Exits with 1 where there are problems.
     """
-    from searches.check_report import check as run
+    from searches.data.check_report import check as run
 
     if run(path, layout, task, split, out, tiles, most, as_json):
         raise typer.Exit(1)

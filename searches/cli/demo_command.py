@@ -35,7 +35,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Show what a checkpoint sees: classes tinted over the image, the likeliest classes, or boxes, with a legend."""
-    from archspace.specs import parse_size
+    from archspace.spec.naming import parse_size
     from searches.demo.running import demo as run
 
     run(

@@ -34,7 +34,7 @@ def fetch(
 
     Cityscapes needs an account: its name and password are read from CITYSCAPES_USERNAME and CITYSCAPES_PASSWORD.
     """
-    from archspace.errors import FieldError, InputError, closest
+    from archspace.support.errors import FieldError, InputError, closest
     from searches.fetching.catalogue import read_catalogue
 
     sets = read_catalogue(catalogue)
@@ -104,7 +104,7 @@ def _ask(plan: Plan, yes: bool, console: Console) -> None:
     """Says what is about to happen, and goes on only with a yes."""
     import sys
 
-    from archspace.errors import InputError
+    from archspace.support.errors import InputError
 
     console.print(plan.name, style="bold", markup=False)
     for title, text in plan.lines():

@@ -49,10 +49,10 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train one network by a recipe; killed at any time, the same command goes on and comes to the same weights."""
-    from archspace.errors import InputError
-    from archspace.specs import parse_size
-    from searches.train import train as run
-    from searches.training.ranging import RangeQuestion
+    from archspace.spec.naming import parse_size
+    from archspace.support.errors import InputError
+    from searches.training.range_test import RangeQuestion
+    from searches.training.run import train as run
     from searches.training.steps import TrainingError, out_of_memory
 
     changes: dict[str, Any] = {
@@ -83,7 +83,7 @@ def recipes(as_json: Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from searches.training.config import read_train, train_recipes
+    from searches.config.training import read_train, train_recipes
 
     rows = []
     for name in train_recipes():

@@ -8,14 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from archspace.errors import FieldError, InputError, closest
 from archspace.presets import preset
 from archspace.presets.modules import HOST, MODULES
-from archspace.spec import ArchSpec
-from archspace.specs import read_spec
-from searches.checkpoints import PUBLISHED_SUFFIXES
-from searches.config_parts import Comparison, Given, Step
-from searches.training.recipe import Recipe
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.naming import read_spec
+from archspace.support.errors import FieldError, InputError, closest
+from searches.config.parts import Comparison, Given, Step
+from searches.config.recipe import Recipe
+from searches.data.checkpoints import PUBLISHED_SUFFIXES
 
 MODULES_PARTS = tuple(MODULES)
 ESPNET_PARTS = ("a", "b", "c", "d", "e", "f", "g")
@@ -165,7 +165,7 @@ def _network(name: str) -> tuple[ArchSpec, Path | None]:
     """The spec that a name stands for, and the checkpoint where it is one."""
     path = Path(name)
     if path.suffix in PUBLISHED_SUFFIXES:
-        from searches.checkpoints import load_checkpoint
+        from searches.data.checkpoints import load_checkpoint
 
         return load_checkpoint(path).spec, path.resolve()
     spec = read_spec(name)

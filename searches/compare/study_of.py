@@ -9,15 +9,15 @@ from typing import Any
 
 import yaml
 
-from archspace.errors import FieldError
-from archspace.spec import ArchSpec
-from archspace.specs import parse_size
-from searches.comparing import Compared
-from searches.config import METRICS, STUDY_TASKS, StudyConfig, parse_config, recipes
-from searches.running import run_config
-from searches.tasks.identify import TEXT, identify
-from searches.training.config import read_train
-from searches.training.recipe import Recipe
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.naming import parse_size
+from archspace.support.errors import FieldError
+from searches.compare.comparisons import Compared
+from searches.config.recipe import Recipe
+from searches.config.study import METRICS, STUDY_TASKS, StudyConfig, parse_config, recipes
+from searches.config.training import read_train
+from searches.data.identify import TEXT, identify
+from searches.study.run import run_config
 
 BUILT_IN = {"classification": "digits"}
 """Layout of the data that are there without a folder, by task; the drawn scenes are there for every other."""

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis.devices.record import DeviceRecord
-from analysis.records import TrialRecord, objective
-from searches.config import METRICS, StudyConfig
-from searches.progress import short
+from analysis.store.records import TrialRecord, objective
+from searches.config.study import METRICS, StudyConfig
+from searches.study.progress import short
 
 SHOWN = ("params", "macs", "memory", "latency_ms", "energy_mj")
 

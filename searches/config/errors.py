@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from archspace.errors import FieldError, InputError, closest
+from archspace.support.errors import FieldError, InputError, closest
 
 
 def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:

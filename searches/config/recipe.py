@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from archspace.errors import FieldError, closest
+from archspace.support.errors import FieldError, closest
 
 Size: TypeAlias = tuple[int, int]
 Span: TypeAlias = tuple[float, float]

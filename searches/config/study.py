@@ -16,11 +16,11 @@ from pydantic import (
     model_validator,
 )
 
-from analysis.records import OBJECTIVES, RUN_FORMAT, objective
-from archspace.errors import FieldError, InputError, closest
-from searches.config_errors import first_error
-from searches.config_parts import Bound, Comparison, DataConfig, Given, MeasureConfig, Part, SamplerConfig
-from searches.training.recipe import Recipe
+from analysis.store.records import OBJECTIVES, RUN_FORMAT, objective
+from archspace.support.errors import FieldError, InputError, closest
+from searches.config.errors import first_error
+from searches.config.parts import Bound, Comparison, DataConfig, Given, MeasureConfig, Part, SamplerConfig
+from searches.config.recipe import Recipe
 
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection"]
 STUDY_TASKS: tuple[str, ...] = get_args(StudyTask)
@@ -158,7 +158,7 @@ def parse_config(data: object) -> StudyConfig:
 
 def recipes() -> dict[str, str]:
     """Built-in studies: name -> YAML text."""
-    folder = files("searches") / "recipes"
+    folder = files("searches.config") / "studies"
     return {
         item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8")
         for item in sorted(folder.iterdir(), key=lambda item: item.name)

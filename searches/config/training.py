@@ -10,9 +10,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from archspace.errors import FieldError, InputError, closest
-from searches.config_errors import first_error
-from searches.training.recipe import Recipe
+from archspace.support.errors import FieldError, InputError, closest
+from searches.config.errors import first_error
+from searches.config.recipe import Recipe
 
 TRAIN_FILE = "train.yaml"
 TRAIN_FORMAT = 1
@@ -79,7 +79,7 @@ class TrainConfig(BaseModel):
 
 def train_recipes() -> dict[str, str]:
     """Built-in training recipes: name -> YAML text."""
-    folder = files("searches.training") / RECIPES_FOLDER
+    folder = files("searches.config") / RECIPES_FOLDER
     listed = sorted(folder.iterdir(), key=lambda item: item.name)
     return {
         item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8")

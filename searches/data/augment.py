@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from searches.tasks.boxes import Boxes, boxes_of
-from searches.tasks.dataset import VOID
+from searches.data.boxes import Boxes, boxes_of
+from searches.data.dataset import VOID
 
 ASPECT = (3 / 4, 4 / 3)
 TRIES = 10
@@ -26,7 +26,7 @@ LEAST_SEEN = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """Random changes to a training batch; the fields are a recipe's (:class:`searches.training.recipe.Stage`)."""
+    """Random changes to a training batch; the fields are a recipe's (:class:`searches.config.recipe.Stage`)."""
 
     flip: bool = False
     shift: int = 0

@@ -23,8 +23,8 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from archspace.errors import InputError
-from archspace.files import CACHE_VARIABLE, cache_root
+from archspace.support.errors import InputError
+from archspace.support.files import CACHE_VARIABLE, cache_root
 
 FORMAT_VERSION = 1
 STALE_SECONDS = 24 * 3600.0

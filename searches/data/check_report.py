@@ -12,14 +12,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from archspace.errors import FieldError, InputError, closest
-from archspace.files import write_text
-from searches.checking import Checked, check_split, checked_task, in_two, served
+from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.files import write_text
+from searches.data.checking import Checked, check_split, checked_task, in_two, served
+from searches.data.dataset import SPLITS, layouts
+from searches.data.identify import TEXT, identify
+from searches.data.sheet import write_sheet
+from searches.data.text import UNKNOWN, load_text, text_files
 from searches.fetching.hint import fetch_hint
-from searches.tasks.dataset import SPLITS, layouts
-from searches.tasks.identify import TEXT, identify
-from searches.tasks.sheet import write_sheet
-from searches.tasks.text import UNKNOWN, load_text, text_files
 
 REPORT = "check.json"
 

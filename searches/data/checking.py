@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from archspace.errors import FieldError, InputError, closest
-from searches.tasks.cache import in_threads
-from searches.tasks.dataset import SPLITS, Request, checked_request, layouts
-from searches.tasks.listing import Listing, Picture, passed, placed, upright_mask, without_repeats
-from searches.tasks.sheet import Tile, chosen, drawn
+from archspace.support.errors import FieldError, InputError, closest
+from searches.data.cache import in_threads
+from searches.data.dataset import SPLITS, Request, checked_request, layouts
+from searches.data.listing import Listing, Picture, passed, placed, upright_mask, without_repeats
+from searches.data.sheet import Tile, chosen, drawn
 
 SMALLEST = 32
 Counts = dict[str, dict[str, int]]

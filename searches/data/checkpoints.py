@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archspace.build import Network
+    from archspace.network import Network
 
 PUBLISHED_SUFFIXES = (".pth", ".pt", ".tar")
 

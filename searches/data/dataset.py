@@ -14,13 +14,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from archspace.errors import FieldError, closest
-from archspace.registry import Registry
+from archspace.support.errors import FieldError, closest
+from archspace.support.registry import Registry
+from searches.data.boxes import Boxes
+from searches.data.cache import Stamp
+from searches.data.images import Images
+from searches.data.listing import Listing, Told
 from searches.fetching.hint import fetch_hint
-from searches.tasks.boxes import Boxes
-from searches.tasks.cache import Stamp
-from searches.tasks.images import Images
-from searches.tasks.listing import Listing, Told
 
 Targets: TypeAlias = NDArray[Any] | Boxes
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from archspace.errors import FieldError, InputError
+from archspace.support.errors import FieldError, InputError
+from searches.data.dataset import SPLITS
+from searches.data.text import text_files
 from searches.fetching.hint import fetch_hint
-from searches.tasks.dataset import SPLITS
-from searches.tasks.text import text_files
 
 TEXT = "text"
-"""The layout of language data, which :func:`searches.tasks.text.load_text` reads."""
+"""The layout of language data, which :func:`searches.data.text.load_text` reads."""
 
 
 def _some(root: Path, *patterns: str) -> bool:

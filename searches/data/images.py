@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 Images: TypeAlias = NDArray[np.uint8]
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from archspace.errors import InputError
-from searches.tasks.images import open_oriented
+from archspace.support.errors import InputError
+from searches.data.images import open_oriented
 
 Told: TypeAlias = Callable[[InputError], None]
 """What is done about a fault of one file: raise it, or note it and go on without the file."""

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archspace.errors import InputError
-from searches.tasks.boxes import Boxes, boxes_of
-from searches.tasks.cache import Item, cached, stamp
-from searches.tasks.dataset import LAYOUTS, VOID, Lister, Loader, Request, Split, Targets
-from searches.tasks.images import Images, image_array, resize_mask
-from searches.tasks.listing import Listing, Mask, Picture, placed, refuse, upright_mask, without_repeats
+from archspace.support.errors import InputError
+from searches.data.boxes import Boxes, boxes_of
+from searches.data.cache import Item, cached, stamp
+from searches.data.dataset import LAYOUTS, VOID, Lister, Loader, Request, Split, Targets
+from searches.data.images import Images, image_array, resize_mask
+from searches.data.listing import Listing, Mask, Picture, placed, refuse, upright_mask, without_repeats
 
 log = logging.getLogger(__name__)
 

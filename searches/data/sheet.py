@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from analysis.palette import boxed, class_colours, ink, overlaid
-from archspace.files import replacing
-from searches.tasks.dataset import stratified_order
-from searches.tasks.images import Images, image_array, resize_mask
+from analysis.drawing.overlays import boxed, class_colours, ink, overlaid
+from archspace.support.files import replacing
+from searches.data.dataset import stratified_order
+from searches.data.images import Images, image_array, resize_mask
 
 SIDE = 260
 """Longer side of a tile's picture, in pixels."""

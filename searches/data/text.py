@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archspace.errors import FieldError, InputError, closest
-from searches.tasks.cache import Item, cached, stamp
-from searches.tasks.dataset import SPLITS
+from archspace.support.errors import FieldError, InputError, closest
+from searches.data.cache import Item, cached, stamp
+from searches.data.dataset import SPLITS
 
 UNKNOWN, END = "<unk>", "<eos>"
 VERSION = 1

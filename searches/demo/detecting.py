@@ -1,7 +1,7 @@
 """Objects in an image as the demo draws them: the one place where a detection network's findings come in.
 
 :func:`objects_of` takes what the post-processing of detection returns for an image. A task joins the demo by an entry
-in :data:`searches.demo.seeing.SIGHTS`.
+in :data:`searches.demo.predicting.SIGHTS`.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from archspace.labels import BACKGROUNDS, Colour
+from archspace.class_names import BACKGROUNDS, Colour
 from searches.demo.detecting import Objects
-from searches.demo.seeing import Mask, Sight
+from searches.demo.predicting import Mask, Sight
 
 INK, PAPER, TRACK = (31, 36, 48), (255, 255, 255), (230, 232, 236)
 OPACITY = 0.55

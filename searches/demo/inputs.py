@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from archspace.errors import FieldError, InputError
-from searches.tasks.images import is_image_name, list_images
+from archspace.support.errors import FieldError, InputError
+from searches.data.images import is_image_name, list_images
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
 

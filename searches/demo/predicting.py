@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from archspace.build import Network
 from archspace.checkpoint import describe
-from archspace.detecting import THRESHOLD, detections
-from archspace.errors import FieldError, InputError
-from archspace.labels import Colour, class_names, colours_of, read_names
+from archspace.class_names import Colour, class_names, colours_of, read_names
+from archspace.detection.boxes import THRESHOLD, detections
+from archspace.network import Network
 from archspace.preprocessing import Preprocessing
-from searches.checkpoints import PUBLISHED_SUFFIXES, load_checkpoint
+from archspace.support.errors import FieldError, InputError
+from searches.data.checkpoints import PUBLISHED_SUFFIXES, load_checkpoint
+from searches.data.images import image_array
 from searches.demo.detecting import Objects, objects_of
 from searches.tasks.base import Size
-from searches.tasks.images import image_array
 from searches.tasks.matching import priors_on
 from searches.training.steps import out_of_memory
 
@@ -179,7 +179,7 @@ def open_seer(
 
     Args:
         size: (H, W) of the input; the spec's if left out.
-        labels: a data set's name or a file with a class name a line; see :func:`archspace.labels.class_names`.
+        labels: a data set's name or a file with a class name a line; see :func:`archspace.class_names.class_names`.
 
     Raises:
         InputError: the checkpoint cannot be used, the size does not fit, or the names do not.

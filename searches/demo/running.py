@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archspace.checkpoint import WEIGHTS_FILE
-from archspace.errors import FieldError, InputError
-from archspace.files import replacing
+from archspace.support.errors import FieldError, InputError
+from archspace.support.files import replacing
+from searches.data.images import image_array, open_image
 from searches.demo.detecting import Objects
 from searches.demo.drawing import drawn
 from searches.demo.inputs import find_inputs, picture_paths
-from searches.demo.seeing import Mask, Seer, Sight, open_seer
+from searches.demo.predicting import Mask, Seer, Sight, open_seer
 from searches.demo.video import expected_frames, film, opened, pyav
-from searches.study import check_device
 from searches.tasks.base import Size
-from searches.tasks.images import image_array, open_image
+from searches.training.device import check_device
 
 NAMED = 8
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from PIL import Image
 
-from archspace.errors import FieldError, InputError
-from archspace.files import replacing
+from archspace.support.errors import FieldError, InputError
+from archspace.support.files import replacing
 
 Show = Callable[[Image.Image], Image.Image]
 """From a frame to its picture, which has even sides, the same for every frame."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 CATALOGUE_VARIABLE = "ARCHSPACE_CATALOGUE"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

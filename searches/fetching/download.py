@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archspace.errors import InputError
-from archspace.files import unwritable
+from archspace.support.errors import InputError
+from archspace.support.files import unwritable
 from searches.fetching.catalogue import Login, RemoteFile, host_of
 from searches.fetching.part import Meter, Note, Part
 from searches.fetching.web import FetchError, PassingError, RefusedError, Web, explained

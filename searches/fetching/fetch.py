@@ -13,9 +13,9 @@ from typing import Any
 
 from rich.filesize import decimal
 
-from archspace.errors import InputError
-from archspace.files import unwritable
-from archspace.locks import try_lock
+from archspace.support.errors import InputError
+from archspace.support.files import unwritable
+from archspace.support.locks import try_lock
 from searches.fetching.bars import Bars
 from searches.fetching.catalogue import DataSet, RemoteFile, host_of
 from searches.fetching.download import Download, Policy

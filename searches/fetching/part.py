@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from archspace.files import write_text
+from archspace.support.files import write_text
 
 _CHUNK = 1 << 20
 

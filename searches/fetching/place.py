@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from archspace.errors import InputError
-from archspace.files import unwritable, write_text
+from archspace.support.errors import InputError
+from archspace.support.files import unwritable, write_text
 from searches.fetching.catalogue import DataSet, RemoteFile
 
 MARK = ".fetched.json"

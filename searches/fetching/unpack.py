@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from archspace.errors import InputError
-from archspace.files import unwritable
+from archspace.support.errors import InputError
+from archspace.support.files import unwritable
 from searches.fetching.web import FetchError
 
 _BROKEN = (

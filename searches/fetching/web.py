@@ -16,7 +16,7 @@ from typing import IO, Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from archspace import __version__
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 from searches.fetching.catalogue import Login, host_of
 
 AGENT = f"archspace/{__version__}"

@@ -7,14 +7,14 @@ import logging
 import numpy as np
 
 from analysis.devices.base import DeviceAway
-from analysis.pareto import minimised, non_dominated
-from analysis.records import TrialRecord, objective
-from analysis.runs import TRIALS_FOLDER, read_again, write_again
+from analysis.fronts.pareto import minimised, non_dominated
+from analysis.store.records import TrialRecord, objective
+from analysis.store.runs import TRIALS_FOLDER, read_again, write_again
 from archspace.build import build
-from archspace.spec import ArchSpec
-from searches.config import StudyConfig
-from searches.measuring import patiently
-from searches.study import Study
+from archspace.spec.archspec import ArchSpec
+from searches.config.study import StudyConfig
+from searches.study.measurer import patiently
+from searches.study.study import Study
 
 log = logging.getLogger(__name__)
 

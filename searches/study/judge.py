@@ -11,22 +11,23 @@ from pathlib import Path
 
 import torch
 
-from analysis.complexity import count
-from analysis.records import OBJECTIVES, Measurement
-from archspace.build import Network, build
+from analysis.counts.complexity import count
+from analysis.store.records import OBJECTIVES, Measurement
+from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, load, save
-from archspace.errors import InputError
-from archspace.files import write_text
-from archspace.spec import ArchSpec
-from searches.checkpoints import load_checkpoint
-from searches.config import StudyConfig
-from searches.config_parts import Bound
-from searches.measuring import Measurer
+from archspace.network import Network
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
+from archspace.support.files import write_text
+from searches.config.parts import Bound
+from searches.config.recipe import Recipe
+from searches.config.study import StudyConfig
+from searches.data.checkpoints import load_checkpoint
+from searches.study.measurer import Measurer
 from searches.tasks.base import ImageTask
 from searches.tasks.table import make_task
 from searches.training.history import write_history
 from searches.training.loop import Watch, fit
-from searches.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 

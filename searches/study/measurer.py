@@ -11,16 +11,19 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from analysis.devices.base import Device, DeviceAway, Settings, open_device
+from analysis.devices.base import Device, DeviceAway
+from analysis.devices.opening import open_device
 from analysis.devices.record import DeviceRecord
+from analysis.devices.settings import Settings
 from analysis.devices.target import Target
-from analysis.records import ON_DEVICE, Measurement
-from archspace.build import Network, build
-from archspace.errors import FieldError
-from archspace.files import cache_root, write_text
-from archspace.locks import locked
-from archspace.spec import ArchSpec
-from searches.config import StudyConfig
+from analysis.store.records import ON_DEVICE, Measurement
+from archspace.build import build
+from archspace.network import Network
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError
+from archspace.support.files import cache_root, write_text
+from archspace.support.locks import locked
+from searches.config.study import StudyConfig
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +37,7 @@ class Measurer:
     Args:
         device: what they run on.
         settings: how each measurement is taken.
-        wanted: quantities of :data:`analysis.records.ON_DEVICE` that must come out.
+        wanted: quantities of :data:`analysis.store.records.ON_DEVICE` that must come out.
     """
 
     def __init__(self, device: Device, settings: Settings, wanted: frozenset[str]) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.pareto import knee, minimised, non_dominated
-from analysis.records import StudyRecord, TrialRecord
-from analysis.runs import TRIALS_FOLDER
-from archspace.errors import FieldError, InputError
+from analysis.fronts.pareto import knee, minimised, non_dominated
+from analysis.store.records import StudyRecord, TrialRecord
+from analysis.store.runs import TRIALS_FOLDER
+from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,8 +85,8 @@ def weights_of(folder: Path, trial: TrialRecord) -> Path:
 
 def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
     """The first validation images of the study's data as network input; ``None`` when the data are gone."""
-    from searches.config import parse_config
-    from searches.tasks.dataset import load_split
+    from searches.config.study import parse_config
+    from searches.data.dataset import load_split
 
     config = parse_config(dict(study.config))
     data = config.data

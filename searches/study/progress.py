@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from analysis.records import Measurement, Objective, TrialRecord
-from archspace.spec import ArchSpec
+from analysis.store.records import Measurement, Objective, TrialRecord
+from archspace.spec.archspec import ArchSpec
 from searches.training.loop import Epoch, Step, Watch
 
 log = logging.getLogger("searches")

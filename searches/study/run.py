@@ -14,14 +14,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from analysis.records import ON_DEVICE, TrialRecord, objective
-from analysis.runs import STUDY_FILE, TRIALS_FOLDER, read_again, read_run
-from archspace.errors import FieldError, InputError
-from searches.compared import show_comparison
-from searches.config import StudyConfig, read_config
-from searches.exporting import export_card, pick_trial, real_images, weights_of
-from searches.logs import log_to
-from searches.progress import Progress, short
+from analysis.store.records import ON_DEVICE, TrialRecord, objective
+from analysis.store.runs import STUDY_FILE, TRIALS_FOLDER, read_again, read_run
+from archspace.support.errors import FieldError, InputError
+from searches.compare.summary import show_comparison
+from searches.config.study import StudyConfig, read_config
+from searches.study.picking import export_card, pick_trial, real_images, weights_of
+from searches.study.progress import Progress, short
+from searches.training.logs import log_to
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +47,9 @@ def run_study(source: str, changes: Mapping[str, Any], out: Path | None, as_json
 
 
 def _run(config: StudyConfig, folder: Path, as_json: bool) -> None:
-    from searches.front import measure_again
-    from searches.study import Study
-    from searches.workers import extra_workers
+    from searches.study.front import measure_again
+    from searches.study.study import Study
+    from searches.study.workers import extra_workers
 
     console = Console(stderr=True)
     study = Study.open(config, folder)
@@ -100,7 +100,7 @@ def full_disk_told(folder: Path) -> Iterator[None]:
 
 
 def _summary(config: StudyConfig, folder: Path, records: list[TrialRecord], as_json: bool) -> None:
-    from searches.front import front_of
+    from searches.study.front import front_of
 
     front = front_of(config, records)
     again = {r.label: read_again(folder / TRIALS_FOLDER / r.label) for r in front}
@@ -139,7 +139,7 @@ def _summary(config: StudyConfig, folder: Path, records: list[TrialRecord], as_j
 
 
 def _label(record: TrialRecord) -> str:
-    from archspace.spec import ArchSpec
+    from archspace.spec.archspec import ArchSpec
 
     label = ArchSpec.from_dict(record.spec or {}).label
     return f"{record.given}: {label}" if record.given else label
@@ -152,7 +152,7 @@ def export_trial(run: Path, pick: str, most: Mapping[str, float], out: Path | No
         InputError: no such trial or file, or ONNX Runtime does not agree with torch.
     """
     from archspace.checkpoint import load
-    from archspace.export import export
+    from archspace.export.export import export
 
     if run.is_file():
         network, real, card = load(run), None, None

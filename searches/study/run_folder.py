@@ -8,11 +8,11 @@ from typing import Any
 
 import optuna
 
-from analysis.records import objective
-from analysis.runs import STUDY_FILE
-from archspace.errors import FieldError, InputError
-from archspace.files import write_text
-from searches.config import StudyConfig, read_config
+from analysis.store.records import objective
+from analysis.store.runs import STUDY_FILE
+from archspace.support.errors import FieldError, InputError
+from archspace.support.files import write_text
+from searches.config.study import StudyConfig, read_config
 
 FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage"})
 """Fields that may differ when a study is resumed."""

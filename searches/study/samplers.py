@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from searches.config_parts import SamplerConfig
+from searches.config.parts import SamplerConfig
 
 
 def derived_seed(*parts: object) -> int:

@@ -7,7 +7,7 @@ come to the same network have the same ``arch_id`` and the second is answered fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,12 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from archspace.errors import FieldError, SpecError, closest
-from archspace.plan.networks import NETWORKS
-from archspace.resolve import FIELDS
-from archspace.spec import ArchSpec
-from archspace.values import check_value
+from archspace.plan.design import NETWORKS
+from archspace.plan.request import UNITS
+from archspace.spec import fields
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.record import FIELDS
+from archspace.support.errors import FieldError, SpecError, closest
 
 FIXED_BY_DATA = ("task", "classes", "input_size", "channels")
 PER_LEVEL = ("unit", "branches", "alphas", "receptive_field", "inner")
@@ -214,3 +215,36 @@ def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> 
     return trial.suggest_int(
         name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
     )
+
+
+_READERS: Mapping[str, Callable[[str, object], object]] = {
+    "network": lambda f, v: fields.choice(f, v, list(NETWORKS), "network"),
+    "unit": lambda f, v: fields.choice(f, v, list(UNITS), "unit"),
+    "branches": lambda f, v: fields.whole(f, v, 1),
+    "width": fields.width,
+    "alphas": fields.repeats,
+    "receptive_field": fields.limit,
+    "dilated": fields.flag,
+    "fusion": lambda f, v: fields.choice(f, v, fields.FUSIONS, "fusion"),
+    "residual": fields.flag,
+    "activation": lambda f, v: fields.choice(f, v, fields.ACTIVATIONS, "activation"),
+    "pointwise_kernel": fields.pointwise_kernel,
+    "inner": fields.share,
+    "downsampling": lambda f, v: fields.choice(f, v, fields.DOWNSAMPLINGS, "downsampling"),
+    "reinforcement": fields.flag,
+    "decoder": lambda f, v: fields.choice(
+        f, v, sorted({d for n in NETWORKS.values() for d in n.decoders}), "decoder"
+    ),
+}
+
+
+def check_value(where: str, field: str, value: object) -> None:
+    """Refuses a single value that can never be right for ``field``, whatever the other fields are.
+
+    Args:
+        where: how the user calls the place, for the message (``space.unit.choices``).
+
+    Raises:
+        SpecError: it cannot be right.
+    """
+    _READERS[field](where, value)

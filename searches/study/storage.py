@@ -8,8 +8,8 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from archspace.errors import FieldError
-from searches.config import StudyConfig
+from archspace.support.errors import FieldError
+from searches.config.study import StudyConfig
 
 LOCK_SECONDS = 60
 """How long a worker waits for another one's write to a SQLite storage."""

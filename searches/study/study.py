@@ -8,32 +8,30 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import optuna
-import torch
 
 from analysis.devices.base import DeviceAway
-from analysis.records import Measurement, TrialRecord
-from archspace.errors import FieldError, InputError, SpecError
-from archspace.preprocessing import Preprocessing
-from archspace.presets import PRESETS, preset
-from archspace.spec import ArchSpec
-from searches.config import StudyConfig
-from searches.config_parts import Given
-from searches.measuring import Measurer, waits
-from searches.objective import Judge, broken, counted, now, violations
-from searches.opening import open_run, open_study
-from searches.progress import Progress
-from searches.samplers import derived_seed, make_sampler
-from searches.space import SearchSpace
-from searches.storage import open_storage
+from analysis.store.records import Measurement, TrialRecord
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError, SpecError
+from searches.config.parts import Given
+from searches.config.study import StudyConfig
+from searches.data.dataset import Split, load_split
+from searches.data.statistics import statistics
+from searches.study.given import check_weights, fitted, given_spec
+from searches.study.judge import Judge, broken, counted, now, violations
+from searches.study.measurer import Measurer, waits
+from searches.study.progress import Progress
+from searches.study.run_folder import open_run, open_study
+from searches.study.samplers import derived_seed, make_sampler
+from searches.study.space import SearchSpace
+from searches.study.storage import open_storage
+from searches.study.trials import Claim, Trials
 from searches.tasks.base import ImageTask
-from searches.tasks.dataset import Split, load_split
 from searches.tasks.table import make_task
+from searches.training.device import check_device
 from searches.training.steps import TrainingError
-from searches.trials import Claim, Trials
 
 log = logging.getLogger(__name__)
 
@@ -60,25 +58,6 @@ def load_task(config: StudyConfig) -> ImageTask:
 
     train, val = split("train", data.train), split("val", data.val)
     return make_task(config.task, train, val, statistics(train))
-
-
-def statistics(train: Split, most: int = 500) -> Preprocessing:
-    """Mean and standard deviation by channel of the first ``most`` training images, on the 0 to 1 scale."""
-    images = np.asarray(train.images[:most], dtype=np.float64) / 255
-    order = "rgb" if images.shape[3] == 3 else "gray"
-    mean = tuple(round(float(v), 4) for v in images.mean((0, 1, 2)))
-    std = tuple(round(max(float(v), 1e-3), 4) for v in images.std((0, 1, 2)))
-    return Preprocessing(channel_order=order, mean=mean, std=std)
-
-
-def check_device(name: str) -> None:
-    """Refuses a device that this machine does not have."""
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise FieldError("device", name, "unknown device", "cpu or cuda") from None
-    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and not torch.cuda.is_available()):
-        raise FieldError("device", name, "this machine has no such device", "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,35 +219,6 @@ class Study:
         apart = {one.name for one in self.config.reference if not one.alike}
         fits = (r for r in self.records() if r.arch_id == spec.arch_id and r.values and r.given not in apart)
         return next(fits, None)
-
-
-def fitted(given: Given, fixed: Mapping[str, Any]) -> ArchSpec:
-    """A given network for the study's task and data."""
-    spec = given_spec(given.spec)
-    return spec.replace(**{name: fixed[name] for name in ("task", "classes", "input_size", "channels")})
-
-
-def check_weights(config: StudyConfig, fixed: Mapping[str, Any]) -> None:
-    """Refuses a checkpoint that is for other data, before anything is trained."""
-    for one in config.reference:
-        if one.weights is None:
-            continue
-        if not one.weights.exists():
-            raise InputError(f"{one.weights}: no such checkpoint")
-        spec = given_spec(one.spec)
-        for name in ("task", "classes", "channels"):
-            if getattr(spec, name) != fixed[name]:
-                rule = f"{one.name} is a checkpoint for another value; the study's data have {fixed[name]}"
-                raise FieldError(name, getattr(spec, name), rule, fixed[name])
-
-
-def given_spec(name: str | Mapping[str, Any]) -> ArchSpec:
-    """The spec of a preset, a spec file or plain fields."""
-    if not isinstance(name, str):
-        return ArchSpec.from_dict(name)
-    if name in PRESETS or not Path(name).suffix:
-        return preset(name).spec
-    return ArchSpec.read(Path(name))
 
 
 def _recorder(

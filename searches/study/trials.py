@@ -11,9 +11,9 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from analysis.records import TrialRecord
-from analysis.runs import RECORD_FILE, TRIALS_FOLDER, write_record
-from archspace.locks import Held, locked, try_lock
+from analysis.store.records import TrialRecord
+from analysis.store.runs import RECORD_FILE, TRIALS_FOLDER, write_record
+from archspace.support.locks import Held, locked, try_lock
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analysis.records import objective
-from searches.config import StudyConfig
-from searches.progress import Progress
+from analysis.store.records import objective
+from searches.config.study import StudyConfig
+from searches.study.progress import Progress
 from searches.training.loop import Epoch
 
 
@@ -31,14 +31,14 @@ class OrphanProgress(Progress):
 
 def _work(config: StudyConfig, folder: Path, parent: int) -> None:
     """A worker process; what goes wrong here is told by the first process, which meets it too, and by the log."""
-    from archspace.errors import InputError
-    from searches.logs import log_to
-    from searches.running import full_disk_told
+    from archspace.support.errors import InputError
+    from searches.study.run import full_disk_told
+    from searches.training.logs import log_to
 
     log_to(folder)
     log = logging.getLogger("searches")
     try:
-        from searches.study import Study
+        from searches.study.study import Study
 
         with full_disk_told(folder):
             study = Study.open(config, folder)

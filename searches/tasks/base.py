@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from archspace.errors import FieldError
 from archspace.preprocessing import Preprocessing
-from searches.tasks.augment import NONE, Augmentation, recoloured, resized, show, windows
-from searches.tasks.boxes import Boxes
-from searches.tasks.dataset import Split, Targets
-from searches.tasks.text import TextSplit
-from searches.training.recipe import Stage
+from archspace.support.errors import FieldError
+from searches.config.recipe import Stage
+from searches.data.augment import NONE, Augmentation, recoloured, resized, show, windows
+from searches.data.boxes import Boxes
+from searches.data.dataset import Split, Targets
+from searches.data.text import TextSplit
 
 Size: TypeAlias = tuple[int, int]
 Told: TypeAlias = Callable[[int], None]

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from searches.config.recipe import Stage
+from searches.data.dataset import Split
 from searches.tasks.base import Evaluation, ImageTask, Size, Told
-from searches.tasks.dataset import Split
-from searches.training.recipe import Stage
 
 TOP = 5
 

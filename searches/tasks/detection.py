@@ -9,17 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from analysis.coco_metrics import coco_metrics
-from analysis.detection_metrics import Objects, Sighting, voc_metrics
-from archspace.detecting import Found, checked, detections
-from archspace.errors import FieldError, InputError
+from analysis.metrics.coco import coco_metrics
+from analysis.metrics.voc import Objects, Sighting, voc_metrics
+from archspace.detection.boxes import Found, checked, detections
 from archspace.preprocessing import Preprocessing
-from searches.tasks.augment import Augmentation
+from archspace.support.errors import FieldError, InputError
+from searches.config.recipe import Stage
+from searches.data.augment import Augmentation
+from searches.data.boxes import Boxes
+from searches.data.dataset import Split
 from searches.tasks.base import Batch, Evaluation, ImageTask, Raw, Size, Told
-from searches.tasks.boxes import Boxes
-from searches.tasks.dataset import Split
 from searches.tasks.matching import BACKGROUND, Matched, match, priors_on
-from searches.training.recipe import Stage
 
 NEGATIVES = 3
 """Priors on the background that learn, for each prior on an object: the worst (hard negative mining)."""
@@ -28,7 +28,7 @@ NEGATIVES = 3
 class Detection(ImageTask):
     """Outputs (confidences (N, P, classes + 1), background first; locations (N, P, 4)), targets :class:`Boxes`.
 
-    The priors are those of the batch's size (:mod:`archspace.priors`).
+    The priors are those of the batch's size (:mod:`archspace.detection.priors`).
     """
 
     metric = "map"
@@ -84,7 +84,7 @@ class Detection(ImageTask):
         """Mean average precision in percent, in three definitions; boxes are compared in the pixels of the files.
 
         The headline ``map`` is COCO's, the mean over overlaps of 0.50 to 0.95; ``map_voc07`` and ``map_voc12`` are
-        PASCAL VOC's at 0.5 (:mod:`analysis.detection_metrics`).
+        PASCAL VOC's at 0.5 (:mod:`analysis.metrics.voc`).
         """
         found: list[Found] = []
         priors = priors_on(size or (split.images.shape[1], split.images.shape[2]), device)

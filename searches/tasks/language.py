@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from archspace.errors import FieldError, InputError
 from archspace.networks.eru import LayerState
-from searches.tasks.augment import Augmentation
+from archspace.support.errors import FieldError, InputError
+from searches.config.recipe import Stage
+from searches.data.augment import Augmentation
+from searches.data.text import UNKNOWN, TextSplit
 from searches.tasks.base import Batch, Evaluation, Raw, Size, Task, Told
-from searches.tasks.text import UNKNOWN, TextSplit
-from searches.training.recipe import Stage
 
 EVALUATION_STREAMS = 10
 """Streams at most in which a split is evaluated."""

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from archspace.detecting import corners_of, encode, overlaps
-from archspace.priors import prior_boxes
-from searches.tasks.boxes import Boxes
+from archspace.detection.boxes import corners_of, encode, overlaps
+from archspace.detection.priors import prior_boxes
+from searches.data.boxes import Boxes
 
 MATCH = 0.5
 """A prior that overlaps an object as much learns it."""

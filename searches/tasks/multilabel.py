@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from analysis.multilabel_metrics import multilabel_metrics
-from archspace.errors import FieldError, InputError
+from analysis.metrics.multilabel import multilabel_metrics
 from archspace.preprocessing import Preprocessing
+from archspace.support.errors import FieldError, InputError
+from searches.config.recipe import Stage
+from searches.data.dataset import VOID, Split
 from searches.tasks.base import Evaluation, ImageTask, Size, Told
-from searches.tasks.dataset import VOID, Split
-from searches.training.recipe import Stage
 
 MOST_WEIGHT = 20.0
 """Weight of the images that have a class, at most."""
@@ -67,7 +67,7 @@ class MultiLabel(ImageTask):
         self, network: nn.Module, split: Split, device: torch.device, *,
         size: Size | None = None, on_batch: Told = lambda images: None,
     ) -> Evaluation:  # fmt: skip
-        """Mean average precision, precision, recall and F1 (:func:`analysis.multilabel_metrics.multilabel_metrics`)."""
+        """Mean average precision, precision, recall and F1 (:func:`analysis.metrics.multilabel.multilabel_metrics`)."""
         scores: list[Tensor] = []
         targets: list[Tensor] = []
 

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from analysis.metrics import Confusion, ConfusionCounter
+from analysis.metrics.confusion import Confusion, ConfusionCounter
+from searches.config.recipe import Stage
+from searches.data.dataset import VOID, Split
 from searches.tasks.base import Evaluation, ImageTask, Size, Told
-from searches.tasks.dataset import VOID, Split
 from searches.tasks.scores import fitted, shrunk
-from searches.training.recipe import Stage
 
 
 @lru_cache(maxsize=8)

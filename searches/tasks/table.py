@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from archspace.preprocessing import Preprocessing
+from searches.data.dataset import Split
 from searches.tasks.base import ImageTask, Task
 from searches.tasks.classification import Classification
-from searches.tasks.dataset import Split
 from searches.tasks.detection import Detection
 from searches.tasks.language import Language
 from searches.tasks.multilabel import MultiLabel

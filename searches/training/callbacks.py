@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
-from analysis.curves import HISTORY_FILE, curves_figure, read_history
-from analysis.images import write_html, write_png
+from analysis.drawing.curves import HISTORY_FILE, curves_figure, read_history
+from analysis.drawing.figure_files import write_html, write_png
+from searches.config.training import TrainConfig
 from searches.tasks.base import Evaluation, Size, Task
-from searches.training.config import TrainConfig
 from searches.training.history import write_history
 from searches.training.loop import Epoch, Step, Watch
 

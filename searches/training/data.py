@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 
-from archspace.errors import FieldError
-from archspace.spec import ArchSpec
-from archspace.specs import read_spec
-from searches.study import statistics
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.naming import read_spec
+from archspace.support.errors import FieldError
+from searches.config.training import TrainConfig, TrainData
+from searches.data.dataset import load_split
+from searches.data.identify import TEXT, identify
+from searches.data.statistics import statistics
+from searches.data.text import load_text
 from searches.tasks.base import Task
-from searches.tasks.dataset import load_split
-from searches.tasks.identify import TEXT, identify
 from searches.tasks.language import Language
 from searches.tasks.table import TASKS, make_task
-from searches.tasks.text import load_text
-from searches.training.config import TrainConfig, TrainData
 
 log = logging.getLogger(__name__)
 

@@ -12,19 +12,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from archspace.build import Network
 from archspace.checkpoint import describe
-from archspace.errors import FieldError, InputError
-from searches.checkpoints import load_checkpoint
-from searches.loading import layout_for
-from searches.study import check_device
+from archspace.network import Network
+from archspace.support.errors import FieldError, InputError
+from searches.config.training import TrainData
+from searches.data.checkpoints import load_checkpoint
+from searches.data.dataset import Split, load_split
+from searches.data.identify import TEXT
+from searches.data.text import UNKNOWN, load_text
 from searches.tasks.base import ImageTask, Task
-from searches.tasks.dataset import Split, load_split
-from searches.tasks.identify import TEXT
 from searches.tasks.language import Language, described
 from searches.tasks.table import TASKS, make_task
-from searches.tasks.text import UNKNOWN, load_text
-from searches.training.config import TrainData
+from searches.training.data import layout_for
+from searches.training.device import check_device
 
 MOST_UNKNOWN = 0.5
 """Share of unknown words at which a text is not one for a language model."""

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from archspace.files import write_text
+from archspace.support.files import write_text
 from searches.training.resume import Epoch
 
 HISTORY_FILE = "history.csv"

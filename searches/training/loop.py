@@ -16,11 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from archspace.build import Network, build
-from archspace.errors import InputError
+from archspace.build import build
+from archspace.network import Network
+from archspace.support.errors import InputError
+from searches.config.recipe import Recipe, Stage
 from searches.tasks.base import Evaluation, Size, Task
-from searches.training.feeding import feed
-from searches.training.recipe import Recipe, Stage
+from searches.training.prefetch import feed
 from searches.training.resume import Epoch, Identity, Place, load_state, save_state
 from searches.training.schedules import rate_factor
 from searches.training.steps import Stepper, TrainingError
@@ -212,6 +213,6 @@ def teacher_of(stage: Stage, device: torch.device) -> nn.Module | None:
     """The stage's teacher, in eval mode, or ``None``."""
     if stage.teacher is None:
         return None
-    from searches.checkpoints import load_checkpoint
+    from searches.data.checkpoints import load_checkpoint
 
     return load_checkpoint(Path(stage.teacher)).to(device).eval().requires_grad_(False)

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from analysis.curves import range_figure
-from analysis.images import write_html, write_png
-from archspace.build import Network
-from archspace.errors import FieldError
-from archspace.files import write_text
+from analysis.drawing.curves import range_figure
+from analysis.drawing.figure_files import write_html, write_png
+from archspace.network import Network
+from archspace.support.errors import FieldError
+from archspace.support.files import write_text
+from searches.config.recipe import Recipe
+from searches.config.training import TrainConfig
 from searches.tasks.base import Size, Task
-from searches.training.config import TrainConfig
-from searches.training.feeding import feed
 from searches.training.loop import encoder_alone, teacher_of
-from searches.training.recipe import Recipe
+from searches.training.prefetch import feed
 from searches.training.steps import Stepper, TrainingError
 
 SMOOTHING = 0.9

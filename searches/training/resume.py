@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from archspace.errors import FieldError, InputError
-from archspace.files import replacing
-from searches.training.recipe import Recipe
+from archspace.support.errors import FieldError, InputError
+from archspace.support.files import replacing
+from searches.config.recipe import Recipe
 
 STATE_FILE = "training.pt"
 STATE_FORMAT = 1

@@ -11,25 +11,26 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from analysis.environment import environment
-from archspace.build import Network, build
+from analysis.store.environment import environment
+from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, describe, save
-from archspace.errors import FieldError, InputError
-from archspace.files import write_text
-from archspace.spec import ArchSpec
-from archspace.specs import read_spec
-from searches.checkpoints import load_checkpoint
-from searches.loading import load_task
-from searches.logs import log_to
-from searches.study import check_device
+from archspace.network import Network
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.naming import read_spec
+from archspace.support.errors import FieldError, InputError
+from archspace.support.files import write_text
+from searches.config.training import TRAIN_FILE, TrainConfig, read_train, train_recipes
+from searches.data.checkpoints import load_checkpoint
 from searches.tasks.base import Evaluation, Task
 from searches.tasks.language import Language
-from searches.training.board import Board, require_tensorboard
-from searches.training.config import TRAIN_FILE, TrainConfig, read_train, train_recipes
+from searches.training.callbacks import Recorder, Shown, Watches
+from searches.training.data import load_task
+from searches.training.device import check_device
+from searches.training.logs import log_to
 from searches.training.loop import fit
-from searches.training.ranging import FILES as RANGE_FILES
-from searches.training.ranging import RangeQuestion, answer
-from searches.training.watching import Recorder, Shown, Watches
+from searches.training.range_test import FILES as RANGE_FILES
+from searches.training.range_test import RangeQuestion, answer
+from searches.training.tensorboard_log import Board, require_tensorboard
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def resolved(
 
 def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
     """``config`` with values replaced by dotted field (``training.epochs``); stages take epochs and batch too."""
-    from searches.training.config import parse_train
+    from searches.config.training import parse_train
 
     data = config.model_dump(mode="json")
     for name, value in changes.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from searches.training.recipe import Stage
+from searches.config.recipe import Stage
 
 POLY_POWER = 0.9
 

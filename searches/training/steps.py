@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from archspace.errors import InputError
-from searches.tasks.augment import Augmentation
+from archspace.support.errors import InputError
+from searches.config.recipe import Stage
+from searches.data.augment import Augmentation
 from searches.tasks.base import Raw, Size, Task
 from searches.tasks.scores import distilled
-from searches.training.recipe import Stage
 
 log = logging.getLogger(__name__)
 

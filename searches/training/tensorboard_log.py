@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from archspace.errors import InputError
-from archspace.labels import class_names, colours_of
+from archspace.class_names import class_names, colours_of
+from archspace.support.errors import InputError
+from searches.data.augment import NONE
+from searches.data.boxes import Boxes
+from searches.data.dataset import VOID
 from searches.demo.detecting import Objects
 from searches.demo.drawing import Row, boxed, panel, rows_of, text_size, tinted
-from searches.demo.seeing import SIGHTS, Mask, Outcome, Ranking, Sight
-from searches.tasks.augment import NONE
+from searches.demo.predicting import SIGHTS, Mask, Outcome, Ranking, Sight
 from searches.tasks.base import Evaluation, ImageTask, Raw, Size, Task, gathered
-from searches.tasks.boxes import Boxes
-from searches.tasks.dataset import VOID
 from searches.training.loop import Epoch, Step, Watch
 
 FOLDER = "tensorboard"

@@ -7,11 +7,11 @@ Source of ids, classes and categories: the data set's paper (Cordts et al. 2016,
 
 from __future__ import annotations
 
-from archspace.errors import InputError
-from searches.tasks.dataset import SPLITS, VOID, Request
-from searches.tasks.listing import Listing, Told
-from searches.tasks.maskfiles import Values, mask_pictures, plain_values, values_of
-from searches.tasks.reading import listed
+from archspace.support.errors import InputError
+from searches.data.dataset import SPLITS, VOID, Request
+from searches.data.layouts.maskfiles import Values, mask_pictures, plain_values, values_of
+from searches.data.listing import Listing, Told
+from searches.data.reading import listed
 
 LABELS = {
     7: ("road", "flat"), 8: ("sidewalk", "flat"), 11: ("building", "construction"), 12: ("wall", "construction"),

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from archspace.errors import InputError
-from searches.tasks import voc
-from searches.tasks.coco_json import Instances, categories, read_instances
-from searches.tasks.coco_masks import render
-from searches.tasks.dataset import VOID, Request
-from searches.tasks.listing import Listing, Objects, Picture, Told, picture_file
-from searches.tasks.reading import listed
+from archspace.support.errors import InputError
+from searches.data.dataset import VOID, Request
+from searches.data.layouts import voc
+from searches.data.layouts.coco_json import Instances, categories, read_instances
+from searches.data.layouts.coco_masks import render
+from searches.data.listing import Listing, Objects, Picture, Told, picture_file
+from searches.data.reading import listed
 
 TASKS = ("detection", "segmentation", "multilabel")
 BACKGROUND = "background"

@@ -8,8 +8,8 @@ import mmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from archspace.errors import InputError
-from searches.tasks.listing import Told
+from archspace.support.errors import InputError
+from searches.data.listing import Told
 
 _MARK = b'"categories"'
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archspace.errors import InputError
-from searches.tasks.dataset import VOID
-from searches.tasks.listing import Mask
+from archspace.support.errors import InputError
+from searches.data.dataset import VOID
+from searches.data.listing import Mask
 
 
 def render(

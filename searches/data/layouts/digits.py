@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from searches.tasks.cache import Item, cached
-from searches.tasks.dataset import Request, Split, layout, stratified_order
-from searches.tasks.images import Images, image_array
+from searches.data.cache import Item, cached
+from searches.data.dataset import Request, Split, layout, stratified_order
+from searches.data.images import Images, image_array
 
 VERSION = 1
 CLASSES = tuple("0123456789")

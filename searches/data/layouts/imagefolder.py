@@ -15,12 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
+from searches.data.dataset import Request, held_out_index
+from searches.data.images import is_image_name, list_images, open_oriented
+from searches.data.listing import Listing, Picture, Told, passed, picture_file
+from searches.data.reading import listed
 from searches.fetching.hint import fetch_hint
-from searches.tasks.dataset import Request, held_out_index
-from searches.tasks.images import is_image_name, list_images, open_oriented
-from searches.tasks.listing import Listing, Picture, Told, passed, picture_file
-from searches.tasks.reading import listed
 
 
 class Source(NamedTuple):

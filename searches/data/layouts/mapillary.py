@@ -11,12 +11,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from archspace.errors import FieldError, InputError
-from searches.tasks.dataset import VOID, Request
-from searches.tasks.images import list_images
-from searches.tasks.listing import Listing, Told
-from searches.tasks.maskfiles import mask_pictures, values_of
-from searches.tasks.reading import listed
+from archspace.support.errors import FieldError, InputError
+from searches.data.dataset import VOID, Request
+from searches.data.images import list_images
+from searches.data.layouts.maskfiles import mask_pictures, values_of
+from searches.data.listing import Listing, Told
+from searches.data.reading import listed
 
 FOLDERS = {"train": "training", "val": "validation"}
 VERSIONS = ("1.2", "2.0")

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from archspace.errors import InputError
-from searches.tasks.dataset import VOID
-from searches.tasks.images import mask_array, open_image
-from searches.tasks.listing import Mask, Picture, Told, picture_file
+from archspace.support.errors import InputError
+from searches.data.dataset import VOID
+from searches.data.images import mask_array, open_image
+from searches.data.listing import Mask, Picture, Told, picture_file
 
 _REFUSED = -1
 

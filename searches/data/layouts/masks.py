@@ -20,13 +20,13 @@ from pathlib import Path, PurePosixPath
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from archspace.errors import FieldError, InputError
-from searches.config_errors import first_error
-from searches.tasks.dataset import SPLITS, VOID, Request
-from searches.tasks.images import is_image_name, list_images
-from searches.tasks.listing import Listing, Told
-from searches.tasks.maskfiles import Values, mask_pictures, plain_values, values_of
-from searches.tasks.reading import listed
+from archspace.support.errors import FieldError, InputError
+from searches.config.errors import first_error
+from searches.data.dataset import SPLITS, VOID, Request
+from searches.data.images import is_image_name, list_images
+from searches.data.layouts.maskfiles import Values, mask_pictures, plain_values, values_of
+from searches.data.listing import Listing, Told
+from searches.data.reading import listed
 
 FILE = "dataset.yaml"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from searches.tasks.boxes import Boxes, boxes_of
-from searches.tasks.dataset import VOID
-from searches.tasks.images import Images
-from searches.tasks.scene_parts import PEDESTRIAN, ROAD, SIDEWALK, SKY, VEHICLE, Array, Canvas
+from searches.data.boxes import Boxes, boxes_of
+from searches.data.dataset import VOID
+from searches.data.images import Images
+from searches.data.layouts.scene_parts import PEDESTRIAN, ROAD, SIDEWALK, SKY, VEHICLE, Array, Canvas
 
 THINGS = (VEHICLE, PEDESTRIAN)
 """Labels of what has boxes; the position is the class index of detection."""

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from archspace.errors import FieldError
-from searches.tasks.cache import Item, cached
-from searches.tasks.dataset import SPLITS, VOID, Request, Split, Targets, layout
-from searches.tasks.images import Images, image_array
-from searches.tasks.scene_finish import MOST_THINGS, THINGS, borders, boxes_in, things_of, weather
-from searches.tasks.scene_parts import (
+from archspace.support.errors import FieldError
+from searches.data.cache import Item, cached
+from searches.data.dataset import SPLITS, VOID, Request, Split, Targets, layout
+from searches.data.images import Images, image_array
+from searches.data.layouts.scene_finish import MOST_THINGS, THINGS, borders, boxes_in, things_of, weather
+from searches.data.layouts.scene_parts import (
     BUILDING,
     MARKING,
     ROAD,

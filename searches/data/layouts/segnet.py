@@ -11,14 +11,14 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from archspace.errors import InputError
-from archspace.labels import CAMVID
+from archspace.class_names import CAMVID
+from archspace.support.errors import InputError
+from searches.data.dataset import SPLITS, VOID, Request
+from searches.data.images import list_images
+from searches.data.layouts.maskfiles import mask_pictures, plain_values
+from searches.data.listing import Listing, Told
+from searches.data.reading import listed
 from searches.fetching.hint import fetch_hint
-from searches.tasks.dataset import SPLITS, VOID, Request
-from searches.tasks.images import list_images
-from searches.tasks.listing import Listing, Told
-from searches.tasks.maskfiles import mask_pictures, plain_values
-from searches.tasks.reading import listed
 
 CAMVID_VOID = 11
 

@@ -19,13 +19,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from archspace.errors import InputError
-from searches.tasks.dataset import VOID, Request, held_out_index
-from searches.tasks.images import IMAGE_SUFFIXES
-from searches.tasks.listing import Listing, Told, passed, picture_file
-from searches.tasks.maskfiles import mask_pictures, plain_values
-from searches.tasks.reading import listed
-from searches.tasks.voc_xml import Annotation, read_annotation
+from archspace.support.errors import InputError
+from searches.data.dataset import VOID, Request, held_out_index
+from searches.data.images import IMAGE_SUFFIXES
+from searches.data.layouts.maskfiles import mask_pictures, plain_values
+from searches.data.layouts.voc_xml import Annotation, read_annotation
+from searches.data.listing import Listing, Told, passed, picture_file
+from searches.data.reading import listed
 
 CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",

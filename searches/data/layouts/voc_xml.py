@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from archspace.errors import InputError
-from searches.tasks.listing import Objects
+from archspace.support.errors import InputError
+from searches.data.listing import Objects
 
 
 @dataclass(frozen=True, slots=True)

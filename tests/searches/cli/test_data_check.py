@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archspace.errors import InputError
-from searches.tasks.dataset import layouts
-from searches.tasks.identify import SIGNS, TEXT, identify
-from tests.searches.layout_files import coco, mask, photo, voc_list, voc_picture, voc_xml
-from tests.searches.test_mask_layouts import CURB, city, described, vistas
-from tests.searches.test_search_command import _archspace, _refused
+from archspace.support.errors import InputError
+from searches.data.dataset import layouts
+from searches.data.identify import SIGNS, TEXT, identify
+from tests.searches.cli.test_search_command import _archspace, _refused
+from tests.searches.data.layout_files import coco, mask, photo, voc_list, voc_picture, voc_xml
+from tests.searches.data.test_mask_layouts import CURB, city, described, vistas
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 

@@ -18,8 +18,8 @@ from PIL import Image
 from archspace.build import build
 from archspace.checkpoint import save
 from archspace.preprocessing import Preprocessing
-from archspace.spec import ArchSpec
-from tests.searches.test_search_command import _archspace, _refused
+from archspace.spec.archspec import ArchSpec
+from tests.searches.cli.test_search_command import _archspace, _refused
 
 RGB = Preprocessing(channel_order="rgb", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.metrics import ConfusionCounter
-from tests.searches.test_search_command import _archspace, _refused
+from analysis.metrics.confusion import ConfusionCounter
+from tests.searches.cli.test_search_command import _archspace, _refused
 
 WEIGHTS = "weights/espnet/espnet_p2_q8_camvid.pth"
 

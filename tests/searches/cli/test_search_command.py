@@ -12,7 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from analysis.runs import read_run
+from analysis.store.runs import read_run
 from tests.searches.studies import tiny, write_study
 
 

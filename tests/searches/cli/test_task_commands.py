@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from analysis.records import OBJECTIVES
-from archspace.errors import FieldError, InputError
-from searches.config import METRICS, STUDY_TASKS, parse_config
-from searches.evaluating import evaluate
-from searches.running import run_study
-from searches.tasks.dataset import LAYOUTS, Loader, Request, Split, layouts
+from analysis.store.records import OBJECTIVES
+from archspace.support.errors import FieldError, InputError
+from searches.config.study import METRICS, STUDY_TASKS, parse_config
+from searches.config.training import read_train, train_recipes
+from searches.data.dataset import LAYOUTS, Loader, Request, Split, layouts
+from searches.study.run import run_study
 from searches.tasks.table import IMAGE_TASKS, TASKS
-from searches.train import train
-from searches.training.config import read_train, train_recipes
-from tests.searches.boxed import rectangles
+from searches.training.evaluate import evaluate
+from searches.training.run import train
+from tests.searches.data.boxed import rectangles
 from tests.searches.studies import tiny, write_study
-from tests.searches.test_multilabel import coloured
+from tests.searches.tasks.test_multilabel import coloured
 
 PRESET = {
     "network": "espnetv2", "width": 0.5, "alphas": [0, 0, 0, 0],

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from analysis.runs import read_run
-from archspace.errors import FieldError, InputError
+from analysis.store.runs import read_run
 from archspace.plan import count_block
 from archspace.presets import preset
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, InputError
 from searches import comparing
-from searches.compare_config import Budget, comparison_study
-from searches.comparing import Compared
-from searches.config import parse_config
-from searches.training.recipe import Recipe
+from searches.compare.comparisons import Compared
+from searches.compare.study_of import Budget, comparison_study
+from searches.config.recipe import Recipe
+from searches.config.study import parse_config
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--input", "16x16", "--epochs", "1", "--images", "64"]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from archspace.errors import InputError
-from searches.config import parse_config, read_config, recipes
-from searches.space import SearchSpace
+from archspace.support.errors import InputError
+from searches.config.study import parse_config, read_config, recipes
+from searches.study.space import SearchSpace
 from tests.searches.studies import tiny, write_study
 
 

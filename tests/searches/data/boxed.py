@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from searches.tasks.boxes import Boxes, boxes_of
-from searches.tasks.dataset import Split
+from searches.data.boxes import Boxes, boxes_of
+from searches.data.dataset import Split
 
 CLASSES = ("red", "green")
 

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from archspace.errors import InputError
-from searches.tasks.dataset import Split, load_split
+from archspace.support.errors import InputError
+from searches.data.dataset import Split, load_split
 
 Box = tuple[str, float, float, float, float]
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from searches.tasks.augment import Augmentation, Window, moved_boxes, recoloured, resized, show, windows
-from searches.tasks.boxes import Boxes, boxes_of
-from searches.tasks.dataset import VOID
+from searches.data.augment import Augmentation, Window, moved_boxes, recoloured, resized, show, windows
+from searches.data.boxes import Boxes, boxes_of
+from searches.data.dataset import VOID
 
 SIDE = 96
 

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
+from searches.data.cache import Item, cached, stamp
 from searches.tasks import cache
-from searches.tasks.cache import Item, cached, stamp
 
 ARRAYS = {"images": Item((2, 3, 1), "uint8"), "labels": Item((), "int64")}
 
@@ -156,7 +156,7 @@ def test_writers_at_the_same_time_agree(cache_folder: Path) -> None:
 def test_a_killed_writer_leaves_nothing_that_is_read(cache_folder: Path) -> None:
     program = (
         "import os, numpy as np\n"
-        "from searches.tasks.cache import Item, cached\n"
+        "from searches.data.cache import Item, cached\n"
         "def fill(i):\n"
         "    if i == 7: os._exit(9)\n"
         "    return (np.array(1),)\n"
@@ -174,7 +174,7 @@ def test_a_killed_writer_leaves_nothing_that_is_read(cache_folder: Path) -> None
 
 
 def test_decoding_is_logged_once(cache_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "searches.tasks.cache")
+    caplog.set_level(logging.INFO, "searches.data.cache")
     for _ in range(2):
         cached({"layout": "x", "split": "val"}, 3, ARRAYS, Counter())
     first, last = caplog.messages

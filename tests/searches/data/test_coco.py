@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
+from searches.data.boxes import Boxes
+from searches.data.layouts.coco_json import categories
+from searches.data.layouts.coco_masks import instance, render
 from searches.tasks import voc
-from searches.tasks.boxes import Boxes
-from searches.tasks.coco_json import categories
-from searches.tasks.coco_masks import instance, render
-from tests.searches.layout_files import coco, loaded, refused
+from tests.searches.data.layout_files import coco, loaded, refused
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 
@@ -164,7 +164,7 @@ def test_images_are_found_where_they_are_kept(tmp_path: Path, folder: str) -> No
 
 def test_masks_of_turned_pictures_are_turned(tmp_path: Path) -> None:
     """The file holds rows 12 x 8 with orientation 6; its annotation speaks of the stored 8 x 12."""
-    from tests.searches.layout_files import photo
+    from tests.searches.data.layout_files import photo
 
     corner = [0, 0, 6, 0, 6, 4, 0, 4]  # the bright quarter as stored
     coco(tmp_path, [{"category_id": 1, "segmentation": [corner], "bbox": [0, 0, 6, 4]}])

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from archspace.errors import FieldError, InputError
-from archspace.labels import CAMVID
+from archspace.class_names import CAMVID
+from archspace.support.errors import FieldError, InputError
+from searches.data.dataset import LAYOUTS, Split, layouts, load_split, stratified_order
+from searches.data.images import image_array, list_images, open_image
 from searches.tasks import images, listing
-from searches.tasks.dataset import LAYOUTS, Split, layouts, load_split, stratified_order
-from searches.tasks.images import image_array, list_images, open_image
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 ROOT = Path(__file__).parents[2]
@@ -81,7 +81,7 @@ def test_arguments_are_checked(values: dict[str, Any], field: str) -> None:
 def test_data_modules_import_without_torch_and_sklearn() -> None:
     program = (
         "import sys\n"
-        "from searches.tasks.dataset import layouts, load_split\n"
+        "from searches.data.dataset import layouts, load_split\n"
         "assert len(layouts()) >= 4\n"
         "load_split('digits', 'val', root=None, input_size=(8, 8), task='classification')\n"
         "assert not {'torch', 'torchvision', 'sklearn'} & set(sys.modules)\n"

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from searches.tasks.cityscapes import CATEGORIES, CLASSES
-from tests.searches.layout_files import loaded, mask, photo, refused
+from searches.data.layouts.cityscapes import CATEGORIES, CLASSES
+from tests.searches.data.layout_files import loaded, mask, photo, refused
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 SEG = {"task": "segmentation"}

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from archspace.errors import FieldError
+from archspace.support.errors import FieldError
+from searches.data.boxes import Boxes
+from searches.data.dataset import Split, load_split
+from searches.data.layouts.scenes import CLASSES, draw_scene
 from searches.tasks import scenes
-from searches.tasks.boxes import Boxes
-from searches.tasks.dataset import Split, load_split
-from searches.tasks.scenes import CLASSES, draw_scene
 
 PUBLISHED_COUNTS = dict(scenes.COUNTS)
 

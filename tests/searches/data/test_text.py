@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
+from searches.data.text import TextSplit, load_text, text_files
 from searches.tasks import text
-from searches.tasks.text import TextSplit, load_text, text_files
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 

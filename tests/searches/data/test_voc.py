@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from searches.tasks.boxes import Boxes
-from searches.tasks.dataset import Split
-from searches.tasks.voc import CLASSES
-from tests.searches.layout_files import (
+from searches.data.boxes import Boxes
+from searches.data.dataset import Split
+from searches.data.layouts.voc import CLASSES
+from tests.searches.data.layout_files import (
     loaded,
     mask,
     photo,
@@ -168,7 +168,7 @@ def stored_pixels() -> np.ndarray:
 
 
 def loaded_pixels(root: Path) -> np.ndarray:
-    from searches.tasks.images import open_image
+    from searches.data.images import open_image
 
     return np.asarray(open_image(root / "JPEGImages" / "a.png", "a").convert("L"))
 

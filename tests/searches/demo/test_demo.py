@@ -12,14 +12,14 @@ import torch.nn.functional as F
 from PIL import Image
 
 from archspace.build import build
-from archspace.labels import NAMED, colours_of
-from archspace.priors import prior_boxes
-from archspace.spec import ArchSpec
+from archspace.class_names import NAMED, colours_of
+from archspace.detection.priors import prior_boxes
+from archspace.spec.archspec import ArchSpec
 from searches.demo import seeing
 from searches.demo.detecting import Objects, objects_of
 from searches.demo.drawing import LEAST_HEIGHT, OPACITY, Row, drawn, panel, rows_of, tinted
 from searches.demo.inputs import find_inputs, picture_paths
-from searches.demo.seeing import SIGHTS, Mask, Outcome, Ranking, labels_at, open_seer
+from searches.demo.predicting import SIGHTS, Mask, Outcome, Ranking, labels_at, open_seer
 
 NAMES = ("background", "cat", "dog")
 COLOURS = ((0, 0, 0), (250, 0, 0), (0, 0, 250))

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 from searches.fetching.catalogue import Login, RemoteFile
 from searches.fetching.download import Download, Downloaded, Policy
 from searches.fetching.web import FetchError, Web, _Redirects
-from tests.searches.file_server import PASSWORD, TOKEN, USER, Served, Server, running
+from tests.searches.fetching.file_server import PASSWORD, TOKEN, USER, Served, Server, running
 
 BODY = random.Random(7).randbytes(700_000)
 MD5 = hashlib.md5(BODY).hexdigest()

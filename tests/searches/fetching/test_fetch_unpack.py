@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
+from searches.data.dataset import load_split
 from searches.fetching.convert import convert_cifar10
 from searches.fetching.unpack import unpack
 from searches.fetching.web import FetchError
-from searches.tasks.dataset import load_split
 
 
 def make_zip(path: Path, members: dict[str, bytes], modes: dict[str, int] | None = None) -> Path:

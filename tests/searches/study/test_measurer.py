@@ -12,15 +12,17 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis.board.sensors import find_sensors
-from analysis.devices.base import DeviceAway, Settings, open_device
-from analysis.runs import read_run
+from analysis.devices.base import DeviceAway
+from analysis.devices.opening import open_device
+from analysis.devices.settings import Settings
+from analysis.store.runs import read_run
 from archspace.__main__ import make_app
 from archspace.build import build
-from archspace.errors import InputError
-from archspace.spec import ArchSpec
-from reports.frames import trial_frame
-from searches.measuring import Measurer, waits
-from searches.running import run_study
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
+from reports.frames.trials import trial_frame
+from searches.study.measurer import Measurer, waits
+from searches.study.run import run_study
 from tests.analysis.devices.sshd import SSHD, Board
 from tests.searches.studies import write_study
 

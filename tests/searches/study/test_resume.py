@@ -16,15 +16,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from archspace.build import Network, build
-from archspace.errors import FieldError, InputError
+from archspace.build import build
+from archspace.network import Network
 from archspace.preprocessing import Preprocessing
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, InputError
+from searches.config.recipe import Recipe
+from searches.data.dataset import VOID, Split
 from searches.tasks.base import Task
-from searches.tasks.dataset import VOID, Split
 from searches.tasks.table import make_task
 from searches.training.loop import Step, Watch, fit
-from searches.training.recipe import Recipe
 from searches.training.resume import STATE_FILE
 
 CPU = torch.device("cpu")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import optuna
 import pytest
 
-from archspace.errors import FieldError
-from searches.config_parts import SamplerConfig
-from searches.samplers import derived_seed, make_sampler
-from searches.space import SearchSpace
+from archspace.support.errors import FieldError
+from searches.config.parts import SamplerConfig
+from searches.study.samplers import derived_seed, make_sampler
+from searches.study.space import SearchSpace
 
 FIXED = {"task": "segmentation", "classes": 8, "input_size": [64, 64], "channels": 3}
 SPACE = {

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from analysis.runs import read_run
-from archspace.errors import InputError
-from searches.config import parse_config
-from searches.space import SearchSpace
+from analysis.store.runs import read_run
+from archspace.support.errors import InputError
+from searches.config.study import parse_config
+from searches.study.space import SearchSpace
+from tests.searches.cli.test_search_command import _archspace, _refused
 from tests.searches.studies import tiny, write_study
-from tests.searches.test_search_command import _archspace, _refused
 
 
 @pytest.fixture

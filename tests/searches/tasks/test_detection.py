@@ -14,21 +14,21 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from archspace.build import build
-from archspace.detecting import Found, corners_of, decode, encode, overlaps
-from archspace.errors import FieldError, InputError
+from archspace.detection.boxes import Found, corners_of, decode, encode, overlaps
 from archspace.preprocessing import Preprocessing
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, InputError
+from searches.config.recipe import Recipe, Stage
+from searches.data.augment import NONE, Augmentation, show, windows
+from searches.data.boxes import Boxes
+from searches.data.dataset import Split
 from searches.tasks import matching
-from searches.tasks.augment import NONE, Augmentation, show, windows
 from searches.tasks.base import gathered
-from searches.tasks.boxes import Boxes
-from searches.tasks.dataset import Split
 from searches.tasks.detection import Detection, hardest, in_pixels, sighted
 from searches.tasks.matching import Matched, match, priors_on
 from searches.tasks.table import TASKS
 from searches.training.loop import fit
-from searches.training.recipe import Recipe, Stage
-from tests.searches.boxed import boxes, rectangles
+from tests.searches.data.boxed import boxes, rectangles
 
 CPU = torch.device("cpu")
 RGB = Preprocessing(channel_order="rgb", mean=(0.3, 0.3, 0.3), std=(0.3, 0.3, 0.3))

@@ -15,23 +15,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from archspace.build import Network, build
+from archspace.build import build
 from archspace.checkpoint import describe, load, save
-from archspace.errors import FieldError, InputError
-from archspace.spec import ArchSpec
-from searches.evaluating import evaluate
+from archspace.network import Network
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, InputError
+from searches.config.recipe import Recipe, Stage
+from searches.data.text import TextSplit, vocabulary_of
 from searches.tasks.language import LEAST_STREAM, Language, streamed
-from searches.tasks.text import TextSplit, vocabulary_of
-from searches.train import train
-from searches.training.board import Board
+from searches.training.callbacks import Watches
+from searches.training.evaluate import evaluate
 from searches.training.loop import fit
-from searches.training.ranging import RangeQuestion
-from searches.training.recipe import Recipe, Stage
+from searches.training.range_test import RangeQuestion
+from searches.training.run import train
 from searches.training.steps import Stepper
-from searches.training.watching import Watches
-from tests.searches.test_resume import CPU, KillAt, Killed, weights
-from tests.searches.test_task_commands import printed
-from tests.searches.test_watching import _events
+from searches.training.tensorboard_log import Board
+from tests.searches.cli.test_task_commands import printed
+from tests.searches.study.test_resume import CPU, KillAt, Killed, weights
+from tests.searches.training.test_callbacks import _events
 
 WORDS = ("a", "b", "c", "d", "e", "<eos>", "<unk>")
 SPEC: dict[str, Any] = {

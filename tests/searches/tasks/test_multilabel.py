@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from archspace.build import build
-from archspace.errors import FieldError, InputError
 from archspace.preprocessing import Preprocessing
-from archspace.spec import ArchSpec
-from searches.tasks.dataset import VOID, Split
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, InputError
+from searches.config.recipe import Recipe, Stage
+from searches.data.dataset import VOID, Split
 from searches.tasks.multilabel import MultiLabel, positive_weights
 from searches.training.loop import fit
-from searches.training.recipe import Recipe, Stage
 
 CPU = torch.device("cpu")
 RGB = Preprocessing(channel_order="rgb", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))

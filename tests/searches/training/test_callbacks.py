@@ -16,18 +16,18 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from analysis.curves import read_history
+from analysis.drawing.curves import read_history
 from archspace.preprocessing import Preprocessing
-from searches.tasks.dataset import Split
+from searches.config.recipe import Recipe
+from searches.config.training import TrainConfig
+from searches.data.dataset import Split
 from searches.tasks.table import make_task
-from searches.training.board import Board, pictures
-from searches.training.config import TrainConfig
+from searches.training.callbacks import Recorder, Shown, Watches
 from searches.training.loop import Step, Watch, fit
-from searches.training.recipe import Recipe
 from searches.training.steps import out_of_memory
-from searches.training.watching import Recorder, Shown, Watches
-from tests.searches.test_resume import CLASSIFIER, CPU, SEGMENTER, KillAt, Killed, fresh, task_of
-from tests.searches.test_search_command import _archspace
+from searches.training.tensorboard_log import Board, pictures
+from tests.searches.cli.test_search_command import _archspace
+from tests.searches.study.test_resume import CLASSIFIER, CPU, SEGMENTER, KillAt, Killed, fresh, task_of
 
 STAGES = {
     "batch": 4, "evaluate_every": 1,

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from archspace.errors import FieldError
-from searches.training.ranging import SETTLED, RangeQuestion, range_test, suggestion
-from searches.training.recipe import Recipe
-from tests.searches.test_resume import CLASSIFIER, CPU, SEGMENTER, fresh, task_of
-from tests.searches.test_search_command import _archspace, _refused
+from archspace.support.errors import FieldError
+from searches.config.recipe import Recipe
+from searches.training.range_test import SETTLED, RangeQuestion, range_test, suggestion
+from tests.searches.cli.test_search_command import _archspace, _refused
+from tests.searches.study.test_resume import CLASSIFIER, CPU, SEGMENTER, fresh, task_of
 
 
 def test_rates_rise_by_one_factor_from_low_to_high() -> None:

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from searches.training.config import read_train
-from searches.training.recipe import Stage
+from searches.config.recipe import Stage
+from searches.config.training import read_train
 from searches.training.schedules import rate_factor
 
 

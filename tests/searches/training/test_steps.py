@@ -14,13 +14,13 @@ import torch.nn.functional as F
 
 from archspace.build import build
 from archspace.preprocessing import Preprocessing
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from searches.config.recipe import Recipe, Stage
+from searches.data.dataset import Split
 from searches.tasks.base import Raw
 from searches.tasks.classification import Classification
-from searches.tasks.dataset import Split
 from searches.tasks.scores import distilled
 from searches.training.loop import adopt_encoder, encoder_alone, fit
-from searches.training.recipe import Recipe, Stage
 from searches.training.steps import Stepper, TrainingError, make_optimizer
 
 CPU = torch.device("cpu")
@@ -172,11 +172,11 @@ MEMORY = """
     torch.set_num_threads(1)
     from archspace.build import build
     from archspace.preprocessing import Preprocessing
-    from archspace.spec import ArchSpec
+    from archspace.spec.archspec import ArchSpec
     from searches.tasks.base import Raw
     from searches.tasks.classification import Classification
-    from searches.tasks.dataset import Split
-    from searches.training.recipe import Stage
+    from searches.data.dataset import Split
+    from searches.config.recipe import Stage
     from searches.training.steps import Stepper
 
     logging.basicConfig(level=logging.WARNING)

@@ -10,16 +10,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.metrics import ConfusionCounter
+from analysis.metrics.confusion import ConfusionCounter
 from archspace.build import build
 from archspace.preprocessing import Preprocessing
-from archspace.spec import ArchSpec
-from searches.tasks.augment import Augmentation, show, windows
+from archspace.spec.archspec import ArchSpec
+from searches.config.recipe import Recipe, Stage
+from searches.data.augment import Augmentation, show, windows
+from searches.data.dataset import VOID, Split
 from searches.tasks.classification import Classification
-from searches.tasks.dataset import VOID, Split
 from searches.tasks.segmentation import Segmentation, class_weights
 from searches.training.loop import TrainingError, fit
-from searches.training.recipe import Recipe, Stage
 from searches.training.schedules import rate_factor
 
 RGB = Preprocessing(channel_order="rgb", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))

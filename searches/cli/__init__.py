@@ -1,0 +1,1 @@
+"""The commands that search, train, evaluate and prepare data."""

@@ -1,0 +1,1 @@
+"""Studies of given networks: modules, ablations and published networks beside each other."""

@@ -1,0 +1,1 @@
+"""Studies, training runs and recipes as data. No torch, no Optuna."""

@@ -1,0 +1,1 @@
+"""Data sets: reading, caching, augmenting and checking."""

@@ -1,0 +1,1 @@
+"""Studies: space, samplers, trials, storage, workers and the front."""
