@@ -1,4 +1,4 @@
-"""The gallery made again: ``python -m tests.gallery`` runs every command of reports/gallery/README.md.
+"""The gallery made again: ``python -m tests.gallery`` runs every command of docs/gallery/README.md.
 
 The commands run in a scratch copy of the gallery's inputs, in one process; what the page shows is copied back.
 """

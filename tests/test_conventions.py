@@ -50,7 +50,7 @@ def imports(name: str) -> Iterator[str]:
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *([base] if base else [])])
-            # "from archspace import spec" names a module, "from archspace.spec import ArchSpec" a part.
+            # "from archspace import spec" names a module, "from archspace.spec.archspec import ArchSpec" a part.
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
@@ -79,12 +79,12 @@ def test_imports_go_one_way(name: str) -> None:
 
 # The parts of archspace that need no torch; reports may use these and nothing else of it.
 LIGHT = (
-    "archspace.spec",
-    "archspace.specs",
+    "archspace.spec.archspec",
+    "archspace.spec.naming",
     "archspace.presets",
-    "archspace.errors",
+    "archspace.support.errors",
     "archspace.plan",
-    "archspace.files",
+    "archspace.support.files",
 )
 
 
@@ -92,7 +92,10 @@ LIGHT = (
 def test_reports_use_only_the_light_parts_of_archspace(name: str) -> None:
     for dotted in imports(name):
         if dotted.split(".")[0] == "archspace":
-            public = {"archspace.ArchSpec": "archspace.spec", "archspace.presets": "archspace.presets"}
+            public = {
+                "archspace.ArchSpec": "archspace.spec.archspec",
+                "archspace.presets": "archspace.presets",
+            }
             module = public.get(dotted) or home(dotted)
             assert any(module == light or module.startswith(f"{light}.") for light in LIGHT), (
                 f"{name}: {dotted}"
@@ -159,9 +162,12 @@ def below(package: str) -> list[str]:
 @pytest.mark.parametrize(
     "name",
     [
-        "archspace", "archspace.spec", "archspace.presets", "archspace.errors", "archspace.resolve",
-        "archspace.labels", "analysis.records", "analysis.pareto", "analysis.runs", "analysis.complexity",
-        "analysis.curves", "analysis.images", "analysis.predictors.record", "analysis.predictors.spaces",
+        "archspace", "archspace.spec.archspec", "archspace.presets", "archspace.support.errors",
+        "archspace.spec.resolve",
+        "archspace.class_names", "analysis.store.records", "analysis.fronts.pareto",
+        "analysis.store.runs", "analysis.counts.complexity",
+        "analysis.drawing.curves", "analysis.drawing.figure_files", "analysis.predictors.record",
+        "analysis.predictors.spaces",
     ],
 )  # fmt: skip
 def test_data_about_networks_needs_no_torch(name: str) -> None:
@@ -171,7 +177,7 @@ def test_data_about_networks_needs_no_torch(name: str) -> None:
 
 def test_plans_need_neither_torch_nor_any_other_heavy_package() -> None:
     heavy = (*TORCH, "numpy", "pandas", "plotly", "optuna", "yaml")
-    imported_without(heavy, [*below("archspace.plan"), "archspace.spec", "archspace.presets"])
+    imported_without(heavy, [*below("archspace.plan"), "archspace.spec.archspec", "archspace.presets"])
 
 
 def test_all_of_reports_needs_no_torch_and_no_optuna() -> None:
@@ -184,7 +190,7 @@ def test_the_door_opens_without_heavy_packages() -> None:
 
 
 def test_counting_a_preset_needs_no_torch() -> None:
-    code = "from analysis.complexity import count; from archspace.presets import preset; import sys\n"
+    code = "from analysis.counts.complexity import count; from archspace.presets import preset; import sys\n"
     code += "assert count(preset('espnet').spec).params == 364569; assert 'torch' not in sys.modules"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, timeout=60, check=True)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspace.errors import FieldError, InputError, closest
-from reports.compared_command import compared
-from reports.report_command import report
-from reports.tables.command import tables
+from archspace.support.errors import FieldError, InputError, closest
+from reports.cli.compared_command import compared
+from reports.cli.report_command import report
+from reports.cli.tables_command import tables
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from analysis.records import Objective, StudyRecord, TrialRecord
+    from analysis.store.records import Objective, StudyRecord, TrialRecord
 
 _OPTION = "--objectives"
 _TABLES_EXAMPLE = (
@@ -28,7 +28,7 @@ _TABLES_EXAMPLE = (
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the door's application."""
     app.command("pareto")(pareto)
-    from reports import device_commands
+    from reports.cli import device_commands
 
     device_commands.register(app)
     app.command("compared", epilog="Example: archspace compared runs/compare-modules-scenes")(compared)
@@ -53,8 +53,8 @@ def pareto(
 
     Example: archspace pareto runs/camvid-units --objectives macs,miou
     """
-    from analysis.runs import read_run
-    from reports.frames import front_frame, trial_frame
+    from analysis.store.runs import read_run
+    from reports.frames.trials import front_frame, trial_frame
 
     study = read_run(run)
     chosen = choose_objectives(study, objectives)
@@ -82,7 +82,7 @@ def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Objective,
         InputError: an objective is unknown or not recorded, there are fewer than two or more than three, or
             no complete trial has them all.
     """
-    from analysis.records import OBJECTIVES
+    from analysis.store.records import OBJECTIVES
 
     complete = [trial for trial in study.trials if trial.state == "complete"]
     if not complete:
@@ -120,7 +120,7 @@ def front_table(front: pd.DataFrame, objectives: Sequence[Objective], *, title: 
     from rich.markup import escape
     from rich.table import Table
 
-    from reports.style import scaled_column
+    from reports.style.style import scaled_column
 
     table = Table(title=escape(title), title_justify="left", header_style="bold")
     for name in ("trial", "network", "unit", "width"):
@@ -150,8 +150,8 @@ def _write_report(
     """Write tables and figures; the files by name, and a line on each that could not be written."""
     from rich.console import Console
 
-    from reports.frames import preset_references, study_caption, write_tables
-    from reports.plots import pareto_figure, write_html, write_png
+    from reports.figures.pareto.figure import pareto_figure, write_html, write_png
+    from reports.frames.trials import preset_references, study_caption, write_tables
 
     try:
         files = write_tables(frame, objectives, folder)

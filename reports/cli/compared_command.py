@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from analysis.records import StudyRecord
+    from analysis.store.records import StudyRecord
     from reports.tables.table import Table
 
 FIGURE5 = "Published (Cityscapes val, GTX 960M)"
@@ -32,8 +32,8 @@ def compared(
 
     from rich.console import Console
 
-    from analysis.images import write_html, write_pictures
-    from analysis.runs import read_run
+    from analysis.drawing.figure_files import write_html, write_pictures
+    from analysis.store.runs import read_run
     from reports.tables.markdown import markdown
     from reports.tables.values import plain
     from reports.tables.write import write_tables
@@ -70,8 +70,10 @@ def compared_views(study: StudyRecord) -> tuple[list[Table], dict[str, go.Figure
     Raises:
         InputError: the study is no comparison, or nothing of it has finished.
     """
-    from analysis.records import objective
-    from reports.compare import (
+    from analysis.store.records import objective
+    from reports.figures.ablation import ablation_figure, waterfall
+    from reports.figures.modules import module_figure, module_panels
+    from reports.frames.comparison import (
         METRICS,
         comparison_of,
         correlations,
@@ -79,10 +81,8 @@ def compared_views(study: StudyRecord) -> tuple[list[Table], dict[str, go.Figure
         step_frame,
         with_published_modules,
     )
-    from reports.compare_tables import correlation_notes, network_table, step_table
-    from reports.figures.ablation import ablation_figure, waterfall
-    from reports.figures.modules import module_figure, module_panels
-    from reports.frames import study_caption, trial_frame
+    from reports.frames.trials import study_caption, trial_frame
+    from reports.tables.comparison import correlation_notes, network_table, step_table
 
     comparison = comparison_of(study)
     metric = METRICS[study.config["task"]]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from analysis.devices.record import DeviceRecord
-    from reports.device_plots.reading import LayerFile
+    from reports.figures.devices.reading import LayerFile
 
 Draw = tuple[str, Callable[[], "go.Figure"]]
 
@@ -46,8 +46,8 @@ def plot_device(
     """Latency and power of records, roofline and times of layers, as HTML and PNG."""
     from rich.console import Console
 
-    from analysis.images import write_html, write_pictures
-    from reports.device_plots.reading import read_files
+    from analysis.drawing.figure_files import write_html, write_pictures
+    from reports.figures.devices.reading import read_files
 
     if not files and not papers:
         raise InputError("plot-device: nothing to draw: give a record or a layer file, or --papers")
@@ -85,11 +85,11 @@ def _figures(records: list[DeviceRecord], layers: list[LayerFile], papers: bool)
     """The figures by the name of their file."""
     from functools import partial
 
-    from reports.device_plots.clocks import clocks_figure
-    from reports.device_plots.latency import latency_figure
-    from reports.device_plots.layers import layers_figure
-    from reports.device_plots.power import paper_power_figure, power_figure
-    from reports.device_plots.roofline import roofline_figure
+    from reports.figures.devices.clocks import clocks_figure
+    from reports.figures.devices.latency import latency_figure
+    from reports.figures.devices.layers import layers_figure
+    from reports.figures.devices.power import paper_power_figure, power_figure
+    from reports.figures.devices.roofline import roofline_figure
 
     if records:
         yield "latency", partial(latency_figure, records)

@@ -1,13 +1,18 @@
-"""Command: report. Heavy imports wait until it runs."""
+"""Command: report. Writes the page, and on request its figures as files. Heavy imports wait until it runs."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from archspace.errors import InputError
+from archspace.support.errors import FieldError, InputError
+
+PAGE_FILE = "report.html"
+FORMATS = ("png", "svg", "pdf", "html")
 
 
 def report(
@@ -31,14 +36,92 @@ def report(
     if not paper and not runs:
         raise InputError("report: needs a RUN, or --paper for the papers' tables")
     if not paper:
-        from reports.page.command import write_report
-
         write_report(runs or [], out, as_json, figures)
         return
     if runs:
         raise InputError(
             f"report: --paper takes no RUN; compare it with: archspace tables TASK --with {runs[0]}"
         )
-    from reports.tables.command import paper_report
+    from reports.cli.tables_command import paper_report
 
     paper_report(out or Path("runs") / "paper", as_json=as_json)
+
+
+def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures: str | None = None) -> None:
+    """Write the page of one or more runs, and tell what was written.
+
+    Args:
+        runs: run folders of the same objectives, task and data.
+        out: a file that ends in .html, or a folder; ``RUN/report`` of the first run if ``None``.
+        as_json: one JSON object on standard output.
+        figures: formats (png, svg, pdf, html) separated by commas, in which each figure is written beside the page.
+
+    Raises:
+        InputError: a run cannot be read or merged, or the page cannot be written.
+    """
+    from rich.console import Console
+
+    from archspace.support.files import write_text
+    from reports.frames.merge import merge_runs
+    from reports.page.content import content_of
+    from reports.page.html import page_html
+    from reports.page.words import found
+
+    formats = _formats(figures)
+    path = _page_path(runs, out)
+    console = Console(stderr=True)
+    with console.status("reading the trials") as status:
+        merged = merge_runs(runs)
+        status.update("computing the page")
+        content = content_of(merged)
+        write_text(path, page_html(content))
+        written = {"report": path}
+        notes: list[str] = []
+        if formats:
+            from reports.figures.writing import write_figures
+
+            status.update("drawing the figures")
+            drawn, notes = write_figures(content, path.parent / "figures", formats)
+            written |= drawn
+    for note in notes:
+        typer.echo(note, err=True)
+    if not as_json:
+        for one in written.values():
+            typer.echo(str(one))
+        return
+    frame = content.frame
+    result = {
+        "study": content.study.name,
+        "runs": {name: str(folder) for name, folder in merged.runs.items()},
+        "objectives": [
+            {"name": o.name, "unit": o.unit, "direction": o.direction} for o in content.objectives
+        ],
+        "trials": {str(state): int(count) for state, count in frame["state"].value_counts().items()},
+        "front": frame.loc[frame["on_front"] & frame["duplicate_of"].isna(), "label"].tolist(),
+        "chosen": content.chosen.label if content.chosen else None,
+        "found": found(content),
+        "files": {name: str(one) for name, one in written.items()},
+        "notes": notes,
+    }
+    typer.echo(json.dumps(result, allow_nan=False))
+
+
+def _page_path(runs: Sequence[Path], out: Path | None) -> Path:
+    """Where the page goes."""
+    if out is None:
+        return runs[0] / "report" / PAGE_FILE
+    if out.suffix.lower() in (".html", ".htm"):
+        if out.is_dir():
+            raise InputError(f"--out: {out}: is a folder; give a file, or a folder without .html")
+        return out
+    if out.is_file():
+        raise FieldError("--out", str(out), "is a file that is no page", out.with_suffix(".html"))
+    return out / PAGE_FILE
+
+
+def _formats(text: str | None) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(word.strip().lower() for word in (text or "").split(",") if word.strip()))
+    for word in words:
+        if word not in FORMATS:
+            raise FieldError("--figures", word, "unknown format of a figure", f"one of {', '.join(FORMATS)}")
+    return words

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspace.errors import FieldError
+from archspace.support.errors import FieldError
 
 if TYPE_CHECKING:
     from reports.tables.table import Table

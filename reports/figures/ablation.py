@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from reports.figures.looks import dressed
-from reports.style import INK, MUTED, OKABE_ITO, PAPER
+from reports.style.style import INK, MUTED, OKABE_ITO, PAPER
+from reports.style.theme import dressed
 
 GAIN, LOSS = OKABE_ITO["blue"], OKABE_ITO["orange"]
 """Told apart in greyscale too; the sign stands beside each bar."""
@@ -47,7 +47,7 @@ class Bar:
 
 
 def waterfall(steps: pd.DataFrame) -> list[Bar]:
-    """The bars of a :func:`reports.compare.step_frame`, in its order."""
+    """The bars of a :func:`reports.frames.comparison.step_frame`, in its order."""
     bars: list[Bar] = []
     above = None
     for row, step in enumerate(steps.to_dict("records")):

@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.curves import HISTORY_FILE, read_history
-from archspace.errors import InputError
-from reports.figures.looks import dressed, remark
-from reports.legend import legend_traces
-from reports.style import unit_style
+from analysis.drawing.curves import HISTORY_FILE, read_history
+from archspace.support.errors import InputError
+from reports.style.legend import legend_traces
+from reports.style.style import unit_style
+from reports.style.theme import dressed, remark
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def learning_curves(frame: pd.DataFrame, folders: Mapping[str, Path]) -> Curves:
     """Curves of the trials whose folder has a history; a broken file is left out and logged.
 
     Args:
-        frame: a :func:`reports.frames.trial_frame`.
+        frame: a :func:`reports.frames.trials.trial_frame`.
         folders: folder of a trial by label.
     """
     having = [label for label, folder in folders.items() if (folder / HISTORY_FILE).is_file()]

@@ -13,10 +13,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from reports.axes import LOG_RATIO
-from reports.figures.beside import Mark, shifts
-from reports.figures.looks import dressed
-from reports.style import GRID, INK, MUTED, dark_edge, log_ticks, si_number, unit_style
+from reports.style.axes import LOG_RATIO
+from reports.style.point_labels import Mark, shifts
+from reports.style.style import GRID, INK, MUTED, dark_edge, log_ticks, si_number, unit_style
+from reports.style.theme import dressed
 
 LARGEST = 58.0
 """Diameter of the largest bubble in pixels."""
@@ -66,7 +66,7 @@ def module_panels(frame: pd.DataFrame, metric: str, ours: str, theirs: str) -> l
     Bubbles are drawn to one scale in all panels; names stand where they do not collide.
 
     Args:
-        frame: a :func:`reports.compare.with_published_modules`, or one without its columns.
+        frame: a :func:`reports.frames.comparison.with_published_modules`, or one without its columns.
         metric: title of the metric, with its unit.
         ours, theirs: titles of the rows.
     """

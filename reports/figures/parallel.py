@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.records import Objective
-from reports.figures.looks import dressed, remark
-from reports.legend import by_unit, legend_traces
-from reports.names import field_name, network_name, objective_name
-from reports.style import INK, MUTED, si_number, unit_style
+from analysis.store.records import Objective
+from reports.style.legend import by_unit, legend_traces
+from reports.style.names import field_name, network_name, objective_name
+from reports.style.style import INK, MUTED, si_number, unit_style
+from reports.style.theme import dressed, remark
 
 MOST_FIELDS = 8
 CLOSE = 8

@@ -10,11 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from analysis.pareto import Floats, hypervolume, minimised
-from analysis.records import Objective
-from reports.figures.looks import dressed
-from reports.names import objective_name
-from reports.style import OKABE_ITO, si_number
+from analysis.fronts.pareto import Floats, hypervolume, minimised
+from analysis.store.records import Objective
+from reports.style.names import objective_name
+from reports.style.style import OKABE_ITO, si_number
+from reports.style.theme import dressed
 
 MARGIN = 0.1
 """The reference point lies this share of the range beyond the worst value of each objective."""
@@ -62,7 +62,7 @@ def progress(frame: pd.DataFrame, objectives: Sequence[Objective]) -> Progress |
     ``None`` where no complete trial has every objective.
 
     Args:
-        frame: a :func:`reports.frames.trial_frame`.
+        frame: a :func:`reports.frames.trials.trial_frame`.
         objectives: one or more.
     """
     ordered = frame.sort_values("finished", kind="stable", na_position="last")

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.records import Objective
-from reports.figures.looks import dressed, remark
-from reports.names import common_name, unit_name
-from reports.style import INK, MUTED, dark_edge, si_number, unit_style
+from analysis.store.records import Objective
+from reports.style.names import common_name, unit_name
+from reports.style.style import INK, MUTED, dark_edge, si_number, unit_style
+from reports.style.theme import dressed, remark
 
 LEVEL = 0.95
 NO_SEEDS = "no network was trained with more than one seed, so the spread between seeds is not known"
@@ -56,7 +56,7 @@ def seed_spreads(
     """Every network that was trained with two seeds or more, best mean first.
 
     Args:
-        frame: a :func:`reports.frames.trial_frame`.
+        frame: a :func:`reports.frames.trials.trial_frame`.
         objective: what is spread.
         trainings: for each row the name of how it was trained, where that differs: only equal ones are put together.
     """

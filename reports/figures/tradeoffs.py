@@ -11,12 +11,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.pareto import minimised, non_dominated
-from analysis.records import OBJECTIVES, Objective
-from reports.axes import Axis, make_axis, reachable
-from reports.figures.looks import dressed, remark
-from reports.legend import DIAMOND, FRONT_LINE, HOLLOW, by_unit, legend_traces, predicted
-from reports.style import INK, dark_edge, unit_style
+from analysis.fronts.pareto import minimised, non_dominated
+from analysis.store.records import OBJECTIVES, Objective
+from reports.style.axes import Axis, make_axis, reachable
+from reports.style.legend import DIAMOND, FRONT_LINE, HOLLOW, by_unit, legend_traces, predicted
+from reports.style.style import INK, dark_edge, unit_style
+from reports.style.theme import dressed, remark
 
 COSTS = ("macs", "params", "latency_ms", "energy_mj")
 MOST_TICKS = 5
@@ -43,9 +43,9 @@ def pairs(frame: pd.DataFrame, quality: Objective, references: pd.DataFrame) -> 
     """Each cost that the complete trials have, with the front of quality against it.
 
     Args:
-        frame: a :func:`reports.frames.trial_frame`.
+        frame: a :func:`reports.frames.trials.trial_frame`.
         quality: what is better when larger.
-        references: a :func:`reports.frames.preset_references`.
+        references: a :func:`reports.frames.trials.preset_references`.
     """
     found = []
     complete = (frame["state"] == "complete").to_numpy()

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.importance import Importance, importance
-from analysis.records import Objective
-from reports.figures.looks import dressed, remark
-from reports.names import field_name
-from reports.style import INK, OKABE_ITO
+from analysis.fronts.importance import Importance, importance
+from analysis.store.records import Objective
+from reports.style.names import field_name
+from reports.style.style import INK, OKABE_ITO
+from reports.style.theme import dressed, remark
 
 _NOT_SEARCHED = ("spec.version", "spec.task", "spec.classes")
 SHOWN = 12
@@ -19,7 +19,7 @@ HOW = "loss of R² on unseen networks when the field is shuffled; line: 95 % ove
 
 
 def field_importance(frame: pd.DataFrame, objective: Objective) -> Importance:
-    """What mattered for an objective over the complete, distinct networks of a :func:`reports.frames.trial_frame`.
+    """What mattered for an objective over the complete, distinct networks of a study.
 
     Networks trained with several seeds count once, with their mean.
     """

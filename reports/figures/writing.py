@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from analysis.images import write_html, write_pictures
-from analysis.records import Objective
+from analysis.drawing.figure_files import write_html, write_pictures
+from analysis.store.records import Objective
 from reports.figures.learning import curves_of_trials_figure
 from reports.figures.parallel import parallel_figure
+from reports.figures.pareto.figure import pareto_figure
 from reports.figures.progress import progress_figure
 from reports.figures.seeds import seeds_figure
 from reports.figures.tradeoffs import tradeoffs_figure
 from reports.figures.weights import importance_figure
-from reports.frames import study_caption
-from reports.names import objective_name
-from reports.plots import pareto_figure
+from reports.frames.trials import study_caption
+from reports.style.names import objective_name
 
 if TYPE_CHECKING:
     from reports.page.content import Content

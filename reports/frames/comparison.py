@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.correlation import RankCorrelation, mean_interval, rank_correlation
-from analysis.receptive_field import receptive_fields
-from analysis.records import StudyRecord, TrialRecord
-from archspace.errors import InputError
-from archspace.spec import ArchSpec
-from reports.frames import unit_of
-from reports.paper import published
+from analysis.fields.theoretical import receptive_fields
+from analysis.fronts.correlation import RankCorrelation, mean_interval, rank_correlation
+from analysis.store.records import StudyRecord, TrialRecord
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
+from reports.frames.published import published
+from reports.frames.trials import unit_of
 
 METRICS = {"classification": "accuracy", "multilabel": "map", "segmentation": "miou", "detection": "map"}
 """The objective that tells how good a network is, by task."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from analysis.records import StudyRecord, TrialRecord
-from analysis.runs import TRIALS_FOLDER, read_run
-from archspace.errors import InputError
+from analysis.store.records import StudyRecord, TrialRecord
+from analysis.store.runs import TRIALS_FOLDER, read_run
+from archspace.support.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ def merge_runs(folders: Sequence[Path]) -> Merged:
     """Read one or more run folders as one study.
 
     Raises:
-        InputError: a folder is no readable run (:func:`analysis.runs.read_run`) or given twice, or two runs have other
-            objectives, another task or other data; the message names both and the difference.
+        InputError: a folder is no readable run or given twice, or two runs have other objectives,
+            another task or other data; the message names both and the difference.
     """
     places = [folder.resolve() for folder in folders]
     for place, folder in zip(places, folders, strict=True):

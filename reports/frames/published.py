@@ -13,13 +13,13 @@ from importlib.resources import files
 
 import pandas as pd
 
-from analysis.complexity import count
-from archspace.errors import InputError, SpecError
+from analysis.counts.complexity import count
 from archspace.plan import Conv, Deconv, NormAct, placed_layers
 from archspace.presets import PRESETS
-from archspace.spec import ArchSpec
-from archspace.specs import parse_changes, parse_size
-from reports.rows import read_rows, unit_of_column
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.naming import parse_changes, parse_size
+from archspace.support.errors import InputError, SpecError
+from reports.frames.rows import read_rows, unit_of_column
 
 TABLES = (
     "classification", "multilabel", "segmentation", "detection", "language", "edge_device", "modules", "ablations",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 ORIGINS = ("quoted-text", "read-off-figure", "from-memory")
 """How a published number was read."""

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.pareto import UNRANKED, knee, minimised, ranks
-from analysis.records import Objective, StudyRecord, TrialRecord
-from archspace.errors import SpecError
-from archspace.files import write_text
-from reports.style import si_count
+from analysis.fronts.pareto import UNRANKED, knee, minimised, ranks
+from analysis.store.records import Objective, StudyRecord, TrialRecord
+from archspace.support.errors import SpecError
+from archspace.support.files import write_text
+from reports.style.style import si_count
 
 log = logging.getLogger(__name__)
 
 COUNTED: Mapping[str, str] = {"macs": "macs", "params": "params", "memory": "activation_bytes"}
-"""Objectives that are counted from a spec, with their attribute of ``analysis.complexity.Cost``."""
+"""Objectives that are counted from a spec, with their attribute of ``analysis.counts.complexity.Cost``."""
 
 _LEADING = ("label", "number", "state", "given", "arch_id", "unit", "on_front", "rank", "knee")
 _TRAILING = ("duplicate_of", "reason", "seed", "started", "finished")
@@ -187,7 +187,7 @@ def _mark_front(frame: pd.DataFrame, objectives: Sequence[Objective]) -> None:
 
 def _count_presets(study: StudyRecord, like: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Rows of :func:`preset_references` by arch_id."""
-    from analysis.complexity import count
+    from analysis.counts.complexity import count
     from archspace.presets import PRESETS
 
     size = (study.config.get("data") or {}).get("input_size") or like["input_size"]

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.importance import Importance
-from analysis.records import OBJECTIVES, Objective, StudyRecord, TrialRecord
-from analysis.runs import STUDY_FILE
-from analysis.show import Row, rows
-from archspace.errors import InputError
-from archspace.spec import ArchSpec
+from analysis.counts.architecture import Row, rows
+from analysis.fronts.importance import Importance
+from analysis.store.records import OBJECTIVES, Objective, StudyRecord, TrialRecord
+from analysis.store.runs import STUDY_FILE
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
 from reports.figures.learning import Curves, learning_curves
 from reports.figures.parallel import Coordinate, coordinates
 from reports.figures.progress import Progress, progress
 from reports.figures.seeds import Spread, seed_spreads
 from reports.figures.tradeoffs import Pair, pairs, quality_of
 from reports.figures.weights import field_importance
-from reports.frames import preset_references, trial_frame
-from reports.merging import Merged
+from reports.frames.merge import Merged
+from reports.frames.trials import preset_references, trial_frame
 from reports.page.origins import how_taken, versions
 
 
@@ -65,7 +65,7 @@ class Content:
     """Everything on the page.
 
     Attributes:
-        frame: of :func:`reports.frames.trial_frame`.
+        frame: of :func:`reports.frames.trials.trial_frame`.
         numbers: the objectives and further numbers that trials have, as columns of ``frame``.
         quality: the objective that comparisons are about, if one is to be maximised.
         commands: (what for, command).

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.importance import Importance
-from analysis.records import Objective
-from reports.axes import LOG_RATIO
+from analysis.fronts.importance import Importance
+from analysis.store.records import Objective
 from reports.figures.seeds import Spread
 from reports.figures.tradeoffs import Pair
-from reports.frames import COUNTED
-from reports.names import unit_name
+from reports.frames.trials import COUNTED
 from reports.page.content import Content
-from reports.style import column_scale, unit_style
+from reports.style.axes import LOG_RATIO
+from reports.style.names import unit_name
+from reports.style.style import column_scale, unit_style
 
 _TEXTS = (("label", "trial"), ("network", "network"), ("unit", "unit"), ("state", "state"))
 _SPEC_SHOWN = (

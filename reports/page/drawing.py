@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from analysis.show import Row
-from reports.style import si_count, si_number
+from analysis.counts.architecture import Row
+from reports.style.style import si_count, si_number
 
 _STEP, _WIDTH, _GAP = 34, 28, 16
 _TALLEST, _SHORTEST, _TOP = 150.0, 18.0, 46.0

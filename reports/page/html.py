@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from string import Template
 
-from reports.frames import study_caption
-from reports.names import objective_name
-from reports.page.beside import badge, beside_html
+from reports.frames.trials import study_caption
 from reports.page.content import Chosen, Content, Number
 from reports.page.data import embedded, page_data
 from reports.page.drawing import layer_table, ribbon, ribbon_svg
+from reports.page.side_by_side import badge, beside_html
 from reports.page.words import asked, found, state_of
-from reports.style import si_number
+from reports.style.names import objective_name
+from reports.style.style import si_number
 
 SCRIPTS = ("base.js", "marks.js", "scatter.js", "table.js", "charts.js", "start.js")
 

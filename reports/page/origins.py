@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.records import Measurement, StudyRecord
+from analysis.store.records import Measurement, StudyRecord
 
 _TOLD = (
     "device", "runtime", "version", "precision", "threads", "batch", "n", "p95", "split", "layout", "images", "epochs",

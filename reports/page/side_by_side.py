@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from archspace.errors import InputError
+from archspace.support.errors import InputError
+from reports.frames.published import TABLES, published
 from reports.page.content import Chosen, Content, Number
-from reports.paper import TABLES, published
-from reports.style import si_count, si_number
+from reports.style.style import si_count, si_number
 
 SHOWN = 24
 DATASETS = {"cityscapes": "Cityscapes", "voc": "PASCAL VOC 2012", "coco": "MS-COCO"}

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.records import Objective
+from analysis.store.records import Objective
 from reports.figures.seeds import NO_SEEDS
-from reports.frames import front_frame
-from reports.names import common_name, objective_name
+from reports.frames.trials import front_frame
 from reports.page.content import Content
-from reports.style import si_number
+from reports.style.names import common_name, objective_name
+from reports.style.style import si_number
 
 _SHORT = {
     "accuracy": "top-1 accuracy", "miou": "mIoU", "map": "mean average precision", "macs": "MACs",
@@ -224,7 +224,7 @@ def _way(one: Objective) -> str:
 
 
 def _limit(name: str, bounds: object) -> str:
-    from analysis.records import OBJECTIVES
+    from analysis.store.records import OBJECTIVES
 
     unit = OBJECTIVES[name].unit if name in OBJECTIVES else ""
     if not isinstance(bounds, Mapping):

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.records import Objective
-from reports.frames import COUNTED
-from reports.style import compact, log_ticks
+from analysis.store.records import Objective
+from reports.frames.trials import COUNTED
+from reports.style.style import compact, log_ticks
 
 LOG_RATIO = 8.0
 """A cost's axis is logarithmic when its largest value is over this many times its smallest."""

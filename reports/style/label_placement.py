@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.records import Objective
-from reports.names import common_name
-from reports.style import si_number
+from analysis.store.records import Objective
+from reports.style.names import common_name
+from reports.style.style import si_number
 
 CHARACTER_WIDTH, LINE_HEIGHT = 6.6, 14.0
 MARKER = 14.0

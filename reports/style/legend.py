@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.records import Objective
-from reports.names import unit_name
-from reports.style import GRID, INK, MUTED, PAPER, UNIT_STYLES, dark_edge, unit_style
+from analysis.store.records import Objective
+from reports.style.names import unit_name
+from reports.style.style import GRID, INK, MUTED, PAPER, UNIT_STYLES, dark_edge, unit_style
 
 FRONT_LINE = {"color": INK, "width": 1.6}
 STAR = {"symbol": "star", "size": 14, "color": GRID, "line": {"color": INK, "width": 1}}

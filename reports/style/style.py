@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.records import Objective
+from analysis.store.records import Objective
 
 OKABE_ITO: Mapping[str, str] = {
     "black": "#000000",

@@ -6,7 +6,7 @@ import html
 
 import plotly.graph_objects as go
 
-from reports.style import FONT, GRID, INK, MUTED, PAPER
+from reports.style.style import FONT, GRID, INK, MUTED, PAPER
 
 AXIS = {
     "gridcolor": GRID, "zeroline": False, "linecolor": MUTED, "showline": True, "ticks": "outside",
@@ -28,3 +28,23 @@ def dress(figure: go.Figure, title: str, subtitle: str = "") -> None:
         legend={"x": 1.015, "y": 1, "xanchor": "left", "tracegroupgap": 3, "itemsizing": "trace"},
         hoverlabel={"align": "left", "bgcolor": PAPER, "font": {"family": FONT, "size": 12, "color": INK}},
     )  # fmt: skip
+
+
+def dressed(figure: go.Figure, title: str, subtitle: str = "") -> go.Figure:
+    """The figure with the toolkit's title, fonts, grid and paper; texts are escaped."""
+    dress(figure, title, subtitle)
+    figure.update_layout(margin={"l": 90, "r": 40, "t": 104, "b": 68})
+    figure.update_xaxes(**AXIS)
+    figure.update_yaxes(**AXIS)
+    return figure
+
+
+def remark(figure: go.Figure, text: str) -> go.Figure:
+    """The figure with a line of text in its middle, for what cannot be drawn."""
+    figure.add_annotation(
+        text=html.escape(text), showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5,
+        font={"size": 15, "color": MUTED},
+    )  # fmt: skip
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return figure

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from archspace.errors import FieldError, InputError, closest
-from reports.paper import published
-from reports.rows import read_rows
-from reports.tables.found import EDGE, Found, found_row, read_found
+from archspace.support.errors import FieldError, InputError, closest
+from reports.frames.published import published
+from reports.frames.rows import read_rows
 from reports.tables.published import published_rows
+from reports.tables.runs import EDGE, Found, found_row, read_found
 from reports.tables.table import Row, Table, without_empty
 from reports.tables.tasks import Quantity, TaskTables, task_tables
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.correlation import RankCorrelation
-from analysis.records import objective
+from analysis.fronts.correlation import RankCorrelation
+from analysis.store.records import objective
 from reports.tables.table import Cell, Column, Row, Table, without_empty
 
 SHARED = (
@@ -34,7 +34,7 @@ def network_table(
     """The networks of a comparison, and the published numbers where the frame has them.
 
     Args:
-        frame: a :func:`reports.compare.network_frame`, perhaps with published modules.
+        frame: a :func:`reports.frames.comparison.network_frame`, perhaps with published modules.
         metric: name of the objective that tells how good a network is.
         title: of the table.
         found: rank correlations with the published numbers.

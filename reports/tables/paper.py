@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.paper import TABLES, Comparison, comparisons, contradictions, published
-from reports.rows import unit_of_column
+from reports.frames.published import TABLES, Comparison, comparisons, contradictions, published
+from reports.frames.rows import unit_of_column
 from reports.tables.build import build_tables
 from reports.tables.published import ORIGINS, reason
 from reports.tables.table import Cell, Column, Row, Table

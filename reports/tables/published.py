@@ -8,11 +8,11 @@ from functools import lru_cache
 
 import pandas as pd
 
-from analysis.complexity import Cost, count
-from archspace.spec import ArchSpec
-from archspace.specs import parse_size
-from reports.paper import CONTRADICTIONS, Comparison, comparisons, published, spec_of
-from reports.rows import unit_of_column
+from analysis.counts.complexity import Cost, count
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.naming import parse_size
+from reports.frames.published import CONTRADICTIONS, Comparison, comparisons, published, spec_of
+from reports.frames.rows import unit_of_column
 from reports.tables.table import EMPTY, Cell, Origin, Row
 from reports.tables.tasks import Quantity, TaskTables
 
@@ -31,7 +31,7 @@ def published_rows(
 
     Args:
         task: what the table shows.
-        frame: rows of :func:`reports.rows.read_rows`.
+        frame: rows of :func:`reports.frames.rows.read_rows`.
         group: the data set or device.
         quantities: the table's columns.
     """

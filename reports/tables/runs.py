@@ -11,14 +11,14 @@ from typing import Any, cast, get_args
 
 import yaml
 
-from analysis.complexity import count
+from analysis.counts.complexity import count
 from analysis.devices.record import DeviceRecord
-from analysis.records import StudyRecord, TrialRecord
-from analysis.runs import STUDY_FILE, read_run
-from archspace.errors import InputError, SpecError
-from archspace.spec import ArchSpec
-from reports.frames import unit_of
-from reports.names import network_name, unit_name
+from analysis.store.records import StudyRecord, TrialRecord
+from analysis.store.runs import STUDY_FILE, read_run
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError, SpecError
+from reports.frames.trials import unit_of
+from reports.style.names import network_name, unit_name
 from reports.tables.table import EMPTY, Cell, Origin, Row
 from reports.tables.tasks import Quantity, TaskTables
 

@@ -9,8 +9,8 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from analysis.pareto import minimised, non_dominated
-from analysis.records import Direction
+from analysis.fronts.pareto import minimised, non_dominated
+from analysis.store.records import Direction
 
 _Item = TypeVar("_Item")
 

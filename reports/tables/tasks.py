@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.records import Direction
-from archspace.errors import FieldError, closest
-from reports.rows import unit_of_column
+from analysis.store.records import Direction
+from archspace.support.errors import FieldError, closest
+from reports.frames.rows import unit_of_column
 from reports.tables.table import Column
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from archspace.errors import FieldError
-from archspace.files import write_text
+from archspace.support.errors import FieldError
+from archspace.support.files import write_text
 from reports.tables.latex import latex, latex_document
 from reports.tables.markdown import markdown
 from reports.tables.page import html_page

@@ -14,11 +14,11 @@ import time
 import torch
 from fvcore.nn import FlopCountAnalysis
 
-from analysis.complexity import count
+from analysis.counts.complexity import count
 from archspace.build import build
-from archspace.errors import SpecError
 from archspace.plan import UNITS
-from archspace.spec import ArchSpec
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import SpecError
 
 SPECS, SIZE = 200, 128
 

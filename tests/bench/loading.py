@@ -25,12 +25,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from archspace.build import build
 from archspace.presets import preset
-from searches.study import statistics as image_statistics
-from searches.tasks.augment import Augmentation
-from searches.tasks.dataset import load_split
+from searches.config.recipe import Stage
+from searches.data.augment import Augmentation
+from searches.data.dataset import load_split
+from searches.data.statistics import statistics as image_statistics
 from searches.tasks.table import make_task
-from searches.training.feeding import feed
-from searches.training.recipe import Stage
+from searches.training.prefetch import feed
 from searches.training.steps import Stepper
 
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from reports.merging import merge_runs
+from reports.frames.merge import merge_runs
 from reports.page.content import content_of
 from reports.page.html import page_html
 from tests.reports.browser import chromium

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from analysis.images import find_browser
+from analysis.drawing.figure_files import find_browser
 
 WIDE, PHONE = (1440, 900), (390, 844)
 READY = "html[data-ready=yes]"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from analysis.records import (
+from analysis.store.records import (
     RUN_FORMAT,
     Measurement,
     Objective,
@@ -18,7 +18,7 @@ from analysis.records import (
     TrialRecord,
     objective,
 )
-from analysis.runs import write_record
+from analysis.store.runs import write_record
 
 UNITS = ("esp", "eesp", "mobilenetv2", "shufflenetv2", "resnext", "mixed")
 _COST = {"esp": 1.0, "eesp": 0.7, "mobilenetv2": 0.85, "shufflenetv2": 0.6, "resnext": 1.3, "mixed": 0.9}

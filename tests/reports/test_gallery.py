@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from analysis.images import find_browser
+from analysis.drawing.figure_files import find_browser
 from tests.gallery import GALLERY, INPUTS, PAGE, ROOT, blocks, run, run_all, shown
 
 TEXT = {".md", ".csv", ".tex"}

@@ -13,8 +13,8 @@ from plotly.subplots import make_subplots
 from analysis.devices.record import TOTAL, DeviceRecord
 from analysis.predictors.tx2 import load_fit
 from analysis.predictors.tx2_fit import CHECKED, table
-from reports.dress import AXIS, dress
-from reports.style import INK, MUTED, OKABE_ITO
+from reports.style.style import INK, MUTED, OKABE_ITO
+from reports.style.theme import AXIS, dress
 
 COLUMNS = ["network", "clock_mhz", "quantity", "value", "origin", "how"]
 PAPER_SIZE = (512, 1024)

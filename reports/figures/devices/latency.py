@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.devices.record import DeviceRecord
-from reports.dress import AXIS, dress
-from reports.names import written
-from reports.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, unit_style
+from reports.style.names import written
+from reports.style.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, unit_style
+from reports.style.theme import AXIS, dress
 
 COLOURS = tuple(OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky", "vermillion"))
 BINS = 60

@@ -7,11 +7,11 @@ import html
 import pandas as pd
 import plotly.graph_objects as go
 
-from reports.device_plots.reading import LayerFile
-from reports.device_plots.roofline import kind_looks, kind_name
-from reports.dress import AXIS, dress
-from reports.names import written
-from reports.style import MUTED, OKABE_ITO, PAPER
+from reports.figures.devices.reading import LayerFile
+from reports.figures.devices.roofline import kind_looks, kind_name
+from reports.style.names import written
+from reports.style.style import MUTED, OKABE_ITO, PAPER
+from reports.style.theme import AXIS, dress
 
 MOST_BARS = 40
 BETWEEN, OTHERS = "between the parts", "none of the parts"

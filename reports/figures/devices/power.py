@@ -14,10 +14,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis.devices.record import TOTAL, DeviceRecord
-from archspace.errors import InputError
-from reports.dress import AXIS, dress
-from reports.names import written
-from reports.style import GRID, INK, MUTED, OKABE_ITO, unit_style
+from archspace.support.errors import InputError
+from reports.style.names import written
+from reports.style.style import GRID, INK, MUTED, OKABE_ITO, unit_style
+from reports.style.theme import AXIS, dress
 
 RAIL_COLOURS = tuple(OKABE_ITO[name] for name in ("blue", "vermillion", "green", "purple", "sky", "orange"))
 DASHES = ("solid", "dash", "dot", "dashdot")

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.devices.record import DeviceRecord
-from archspace.errors import InputError
+from archspace.support.errors import InputError
 
 NEEDED = (
     "label",

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from archspace.errors import InputError
-from reports.device_plots.reading import LayerFile
-from reports.dress import AXIS, dress
-from reports.names import unit_name, written
-from reports.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, compact, log_ticks, unit_style
+from archspace.support.errors import InputError
+from reports.figures.devices.reading import LayerFile
+from reports.style.names import unit_name, written
+from reports.style.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, compact, log_ticks, unit_style
+from reports.style.theme import AXIS, dress
 
 LOOKS = tuple(
     (OKABE_ITO[colour], symbol)

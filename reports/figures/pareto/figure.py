@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.images import write_html, write_png
-from analysis.records import Objective
-from reports.axes import axis_order
-from reports.dress import dress
-from reports.layers import MARGIN, Limits, plane_layers
-from reports.plane import pareto_plane
-from reports.scenes import pareto_scene
+from analysis.drawing.figure_files import write_html, write_png
+from analysis.store.records import Objective
+from reports.figures.pareto.layout import MARGIN, Limits, plane_layers
+from reports.figures.pareto.plane import pareto_plane
+from reports.figures.pareto.scene3d import pareto_scene
+from reports.style.axes import axis_order
+from reports.style.theme import dress
 
 __all__ = ["pareto_figure", "write_html", "write_png"]
 
@@ -35,9 +35,9 @@ def pareto_figure(
     hollow.
 
     Args:
-        frame: a :func:`reports.frames.trial_frame` whose front is over these objectives.
+        frame: a :func:`reports.frames.trials.trial_frame` whose front is over these objectives.
         objectives: two or three.
-        references: a :func:`reports.frames.preset_references`; presets far from the trials are left out.
+        references: a :func:`reports.frames.trials.preset_references`; presets far from the trials are left out.
         title: first line.
         subtitle: second line, smaller.
         constraints: ``{name: {"max": value}}`` or ``min``, drawn as dotted lines.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.records import Objective
-from reports.axes import REFERENCE_REACH, Axis, make_axis, reachable
-from reports.labels import first_name, stack_rows
+from analysis.store.records import Objective
+from reports.style.axes import REFERENCE_REACH, Axis, make_axis, reachable
+from reports.style.label_placement import first_name, stack_rows
 
 WIDTH, HEIGHT = 1200, 750
 MARGIN = {"l": 132, "r": 212, "t": 104, "b": 68}

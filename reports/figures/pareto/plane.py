@@ -13,9 +13,16 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from reports.labels import MARKER, first_name, given_labels, place_labels, reference_hover, trial_hover
-from reports.layers import LANE_GAP, LANE_HEIGHT, MARGIN, PRESETS, UNTRAINED, Layers
-from reports.legend import (
+from reports.figures.pareto.layout import LANE_GAP, LANE_HEIGHT, MARGIN, PRESETS, UNTRAINED, Layers
+from reports.style.label_placement import (
+    MARKER,
+    first_name,
+    given_labels,
+    place_labels,
+    reference_hover,
+    trial_hover,
+)
+from reports.style.legend import (
     DIAMOND,
     FRONT_LINE,
     HOLLOW,
@@ -26,7 +33,7 @@ from reports.legend import (
     legend_traces,
     predicted,
 )
-from reports.style import GRID, INK, MUTED, compact, dark_edge, unit_style
+from reports.style.style import GRID, INK, MUTED, compact, dark_edge, unit_style
 
 FRONT, KNEE_NAME = "Pareto front (trial no.)", "knee of the front"
 DOT_GAP = 8.0

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.records import Objective
-from reports.axes import Axis, make_axis, reachable
-from reports.labels import given_labels, reference_hover, trial_hover
-from reports.layers import PRESETS, not_drawn
-from reports.legend import add_note, by_unit, legend_traces, predicted
-from reports.style import GRID, INK, MUTED, dark_edge, unit_style
+from analysis.store.records import Objective
+from reports.figures.pareto.layout import PRESETS, not_drawn
+from reports.style.axes import Axis, make_axis, reachable
+from reports.style.label_placement import given_labels, reference_hover, trial_hover
+from reports.style.legend import add_note, by_unit, legend_traces, predicted
+from reports.style.style import GRID, INK, MUTED, dark_edge, unit_style
 
 _GIVEN = {"symbol": "diamond-open", "size": 9, "color": INK, "line": {"width": 2}}
 _REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
@@ -27,9 +27,9 @@ def pareto_scene(frame: pd.DataFrame, order: Sequence[Objective], references: pd
     Trials and presets without all three coordinates are not drawn.
 
     Args:
-        frame: a :func:`reports.frames.trial_frame` without copies.
+        frame: a :func:`reports.frames.trials.trial_frame` without copies.
         order: objectives of x, y and z.
-        references: a :func:`reports.frames.preset_references`.
+        references: a :func:`reports.frames.trials.preset_references`.
     """
     names = [o.name for o in order]
     located = frame[names].map(np.isfinite).all(axis=1)

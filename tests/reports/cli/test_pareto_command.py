@@ -11,8 +11,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from archspace.errors import InputError
-from reports.commands import register
+from archspace.support.errors import InputError
+from reports.cli.commands import register
 from tests.reports.runs import realistic_study, study_config, study_of, trial, write_run
 
 
@@ -142,7 +142,7 @@ def test_names_with_markup_are_shown_as_they_are(app: typer.Typer, run: Path) ->
 
 def test_importing_the_commands_imports_nothing_heavy() -> None:
     heavy = ("torch", "optuna", "pandas", "numpy", "plotly", "rich.table")
-    code = f"import sys, reports.commands; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, reports.cli.commands; print([m for m in {heavy} if m in sys.modules])"
     root = Path(__file__).parents[2]
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
@@ -152,7 +152,7 @@ def test_importing_the_commands_imports_nothing_heavy() -> None:
 
 def test_drawing_a_report_imports_neither_torch_nor_optuna() -> None:
     code = (
-        "import sys, reports.frames, reports.plots, analysis.runs, analysis.pareto;"
+        "import sys, reports.frames.trials, reports.figures.pareto.figure, analysis.store.runs, analysis.fronts.pareto;"
         "print([m for m in ('torch', 'optuna') if m in sys.modules])"
     )
     root = Path(__file__).parents[2]

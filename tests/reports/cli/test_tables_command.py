@@ -11,8 +11,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from archspace.errors import InputError
-from reports.commands import register
+from archspace.support.errors import InputError
+from reports.cli.commands import register
 from tests.reports.runs import realistic_study, write_run
 
 

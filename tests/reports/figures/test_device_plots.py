@@ -14,20 +14,20 @@ from typer.testing import CliRunner
 
 from analysis.devices.record import DeviceRecord, Latency, RailPower
 from analysis.predictors.tx2 import load_fit
-from archspace.errors import InputError
-from reports.device_commands import register
-from reports.device_plots.clocks import clock_points, clocks_figure, network_of
-from reports.device_plots.latency import latency_bins, latency_figure
-from reports.device_plots.layers import BETWEEN, layer_bars, layers_figure
-from reports.device_plots.power import (
+from archspace.support.errors import InputError
+from reports.cli.device_commands import register
+from reports.figures.devices.clocks import clock_points, clocks_figure, network_of
+from reports.figures.devices.latency import latency_bins, latency_figure
+from reports.figures.devices.layers import BETWEEN, layer_bars, layers_figure
+from reports.figures.devices.power import (
     compared_trace,
     paper_power,
     paper_power_figure,
     power_figure,
     power_trace,
 )
-from reports.device_plots.reading import LayerFile, read_files
-from reports.device_plots.roofline import roof, roofline_figure, roofline_points
+from reports.figures.devices.reading import LayerFile, read_files
+from reports.figures.devices.roofline import roof, roofline_figure, roofline_points
 
 
 def a_record(**changes: Any) -> DeviceRecord:

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from analysis.images import find_browser, write_picture
-from analysis.pareto import hypervolume, minimised
-from analysis.records import objective
+from analysis.drawing.figure_files import find_browser, write_picture
+from analysis.fronts.pareto import hypervolume, minimised
+from analysis.store.records import objective
 from reports.figures.learning import MOST, learning_curves
 from reports.figures.parallel import coordinates
 from reports.figures.progress import progress, progress_figure
 from reports.figures.seeds import NO_SEEDS, seed_spreads, seeds_figure
 from reports.figures.tradeoffs import pairs
 from reports.figures.writing import study_figures
-from reports.frames import preset_references, trial_frame
-from reports.merging import merge_runs
-from reports.names import common_name, written
+from reports.frames.merge import merge_runs
+from reports.frames.trials import preset_references, trial_frame
 from reports.page.content import content_of
+from reports.style.names import common_name, written
 from tests.reports.runs import realistic_study, spec, study_of, trial, write_run
 
 MACS, MIOU = objective("macs"), objective("miou")

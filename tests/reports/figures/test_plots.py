@@ -11,13 +11,13 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from analysis.images import find_browser, write_pictures
-from analysis.records import Objective, objective
-from reports.axes import axis_order, make_axis
-from reports.frames import preset_references, trial_frame
-from reports.labels import given_labels, place_labels, stack_rows
-from reports.plots import pareto_figure, write_html, write_png
-from reports.style import OKABE_ITO, UNIT_STYLES, log_ticks, scaled_column, si_number, unit_style
+from analysis.drawing.figure_files import find_browser, write_pictures
+from analysis.store.records import Objective, objective
+from reports.figures.pareto.figure import pareto_figure, write_html, write_png
+from reports.frames.trials import preset_references, trial_frame
+from reports.style.axes import axis_order, make_axis
+from reports.style.label_placement import given_labels, place_labels, stack_rows
+from reports.style.style import OKABE_ITO, UNIT_STYLES, log_ticks, scaled_column, si_number, unit_style
 from tests.reports.runs import LIMIT, realistic_study, study_of, trial
 
 MACS, PARAMS, MIOU, LATENCY = (objective(name) for name in ("macs", "params", "miou", "latency_ms"))

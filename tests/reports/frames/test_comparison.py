@@ -11,19 +11,19 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from analysis.records import Measurement, StudyRecord, TrialRecord, objective
-from analysis.runs import write_record
+from analysis.store.records import Measurement, StudyRecord, TrialRecord, objective
+from analysis.store.runs import write_record
 from archspace.__main__ import make_app
-from archspace.errors import InputError
 from archspace.plan import count_block
 from archspace.presets import preset
 from archspace.presets.modules import HOST, MODULES
-from archspace.spec import ArchSpec
-from reports.compare import correlations, network_frame, step_frame, with_published_modules
-from reports.compare_tables import network_table, step_table
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
 from reports.figures.ablation import ablation_figure, waterfall
-from reports.figures.beside import Mark, shifts
 from reports.figures.modules import LARGEST, module_figure, module_panels
+from reports.frames.comparison import correlations, network_frame, step_frame, with_published_modules
+from reports.style.point_labels import Mark, shifts
+from reports.tables.comparison import network_table, step_table
 from tests.reports.runs import study_config
 
 OBJECTIVES = ("miou", "params", "latency_ms")

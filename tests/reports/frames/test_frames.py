@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.complexity import count
-from analysis.records import Measurement, objective
-from archspace.errors import InputError
+from analysis.counts.complexity import count
+from analysis.store.records import Measurement, objective
 from archspace.presets import PRESETS
-from reports.frames import (
+from archspace.support.errors import InputError
+from reports.frames.trials import (
     front_frame,
     preset_references,
     study_caption,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from archspace.errors import InputError
 from archspace.presets import PRESETS
-from reports.paper import (
+from archspace.support.errors import InputError
+from reports.frames.published import (
     COST_COLUMNS,
     TABLES,
     comparisons,
@@ -18,7 +18,7 @@ from reports.paper import (
     published,
     spec_of,
 )
-from reports.rows import read_rows
+from reports.frames.rows import read_rows
 
 
 @pytest.mark.parametrize("table", TABLES)

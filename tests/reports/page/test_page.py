@@ -12,12 +12,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from analysis.records import Measurement, StudyRecord
-from analysis.runs import write_again
+from analysis.store.records import Measurement, StudyRecord
+from analysis.store.runs import write_again
 from archspace.__main__ import make_app
 from archspace.presets import PRESETS
-from reports.merging import merge_runs
-from reports.page.command import write_report
+from reports.cli.report_command import write_report
+from reports.frames.merge import merge_runs
 from reports.page.content import Content, content_of
 from reports.page.data import embedded, page_data
 from reports.page.html import page_html

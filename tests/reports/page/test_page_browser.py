@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reports.page.command import write_report
+from reports.cli.report_command import write_report
 from tests.reports.browser import PHONE, WIDE, chromium, opened
 from tests.reports.runs import realistic_study, write_run
 

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from analysis.devices.record import TOTAL, DeviceRecord, Latency, RailPower
-from analysis.records import Measurement
-from archspace.errors import InputError
+from analysis.store.records import Measurement
 from archspace.presets import preset
-from reports.paper import TABLES, published
+from archspace.support.errors import InputError
+from reports.frames.published import TABLES, published
 from reports.tables.build import build_tables
 from reports.tables.layout import lay_out
 from reports.tables.paper import paper_tables

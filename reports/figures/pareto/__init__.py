@@ -1,0 +1,1 @@
+"""The Pareto figure, in two and three dimensions."""

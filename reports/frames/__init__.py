@@ -1,0 +1,1 @@
+"""Plain tables of trials and published numbers, which figures and tables are made of."""

@@ -1,0 +1,1 @@
+"""One look of all figures: colours, marks, names, axes and labels."""
