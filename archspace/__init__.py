@@ -29,7 +29,7 @@ _HOMES = {
     "load": ("archspace.checkpoint", "load"),
     "save": ("archspace.checkpoint", "save"),
     "load_published": ("archspace.published", "load_published"),
-    "export": ("archspace.export", "export"),
+    "export": ("archspace.export.export", "export"),
 }
 
 __all__ = [

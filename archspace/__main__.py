@@ -1,4 +1,4 @@
-"""The door: mounts each package's commands. The one file that may import sideways, and only commands."""
+"""The command line: mounts each package's commands. The one file that may import sideways, and only commands."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def make_app() -> typer.Typer:
     )
 
     @app.callback(invoke_without_command=True)
-    def door(
+    def root(
         context: typer.Context,
         version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
     ) -> None:
@@ -56,8 +56,8 @@ def main() -> None:
     except typer.Abort:
         sys.exit(130)
     except USAGE_ERROR as error:
-        told = getattr(error, "format_message", error.__str__)()
-        print(f"archspace: {_one_line(told)}; see 'archspace COMMAND --help'", file=sys.stderr)  # noqa: T201
+        text = getattr(error, "format_message", error.__str__)()
+        print(f"archspace: {_one_line(text)}; see 'archspace COMMAND --help'", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     except InputError as error:
         print(f"archspace: {error}", file=sys.stderr)  # noqa: T201

@@ -66,7 +66,7 @@ class Agent:
         self._lock: Optional[int] = None
         self._lock_until = 0.0
         self._silence_s = SILENCE_S
-        self._heard = self._told = time.monotonic()
+        self._heard = self._beaten = time.monotonic()
 
     def serve(self) -> None:
         """Answers frames until the link ends.
@@ -110,8 +110,8 @@ class Agent:
         if self._worker is not None and now > self._deadline:
             limit = (self.request or {})["timeout_s"]
             raise Failed("timeout", "no result within %g s; stopped on the board" % limit)
-        if now - self._told > BEAT_S:
-            self._told = now
+        if now - self._beaten > BEAT_S:
+            self._beaten = now
             say({"beat": 1, "waiting": bool(self._lock_until)})
 
     def _take(self, data: bytes) -> None:
@@ -136,8 +136,8 @@ class Agent:
         needed = SPARE_BYTES + ENGINE_FACTOR * size
         if name == MODEL and free < needed:
             mib = 1024.0 * 1024.0
-            told = (self.folder.parent, free / mib, needed / mib)
-            raise Failed("disk", "%s has %.1f MiB free on the board; %.1f MiB are needed" % told)
+            facts = (self.folder.parent, free / mib, needed / mib)
+            raise Failed("disk", "%s has %.1f MiB free on the board; %.1f MiB are needed" % facts)
         return (self.folder / name).open("wb")
 
     def _begin(self) -> None:

@@ -29,7 +29,7 @@ def conditions(root: str = "/") -> Dict[str, Any]:
         ``emc_mhz`` and ``emc_cap_mhz`` of the memory, ``temperature_c`` by zone, ``load_average`` of one minute, and
         ``missing``.
     """
-    told: Dict[str, Any] = {}
+    readings: Dict[str, Any] = {}
     missing: Dict[str, str] = {}
     for name, read in READERS.items():
         try:
@@ -37,13 +37,13 @@ def conditions(root: str = "/") -> Dict[str, Any]:
         except OSError as error:
             missing[name] = why(error)
         else:
-            told[name] = found
-    told["temperature_c"] = _temperatures(root, missing)
+            readings[name] = found
+    readings["temperature_c"] = _temperatures(root, missing)
     if not told["temperature_c"]:
-        del told["temperature_c"]
+        del readings["temperature_c"]
         missing.setdefault("temperature_c", "no {}".format(below(root, "sys/class/thermal/thermal_zone*")))
-    told["missing"] = missing
-    return told
+    readings["missing"] = missing
+    return readings
 
 
 def drift(before: Mapping[str, Any], after: Mapping[str, Any]) -> Dict[str, float]:
@@ -194,7 +194,7 @@ def _zones(root: str) -> Iterator[Path]:
 
 def _temperatures(root: str, missing: Dict[str, str]) -> Dict[str, float]:
     """Degrees by zone; zones without power are left out, those that cannot be read are named."""
-    told: Dict[str, float] = {}
+    readings: Dict[str, float] = {}
     for zone in _zones(root):
         try:
             name, degrees = text(zone / "type"), number(zone / "temp") / 1e3
@@ -202,5 +202,5 @@ def _temperatures(root: str, missing: Dict[str, str]) -> Dict[str, float]:
             missing["temperature_c " + zone.name] = why(error)
             continue
         if degrees != OFF_C:
-            told[name if name not in told else "{} {}".format(name, zone.name)] = degrees
-    return told
+            readings[name if name not in readings else "{} {}".format(name, zone.name)] = degrees
+    return readings

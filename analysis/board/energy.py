@@ -61,8 +61,8 @@ def measured_power(
     """
     counted = (busy[0] + settle_s, busy[1])
     if counted[1] <= counted[0]:
-        told = "the load lasted {:.2f} s, and a sensor needs {:.2f} s to settle: nothing is left to count"
-        raise ValueError(told.format(busy[1] - busy[0], settle_s))
+        reason = "the load lasted {:.2f} s, and a sensor needs {:.2f} s to settle: nothing is left to count"
+        raise ValueError(reason.format(busy[1] - busy[0], settle_s))
     means = {rail: (idle and _mean(trace, rail, idle), _mean(trace, rail, counted)) for rail in trace.watts}
     parts = list(trace.total if total is None else total)
     if parts:
@@ -111,17 +111,17 @@ def _check(trace: Trace, start: float, end: float) -> None:
     because = "" if trace.error is None else " ({})".format(trace.error)
     inside = times[bisect_left(times, start) : bisect_right(times, end)]
     if len(inside) < FEWEST:
-        told = "{} power samples in a window of {:.2f} s, fewer than {}{}"
-        raise ValueError(told.format(len(inside), end - start, FEWEST, because))
+        reason = "{} power samples in a window of {:.2f} s, fewer than {}{}"
+        raise ValueError(reason.format(len(inside), end - start, FEWEST, because))
     slack = trace.period_s or 0.0
     if start < times[0] - slack or end > times[-1] + slack:
-        told = "power samples do not reach over the window: they start {:.2f} s after it and end {:.2f} s before it{}"
-        raise ValueError(told.format(max(0.0, times[0] - start), max(0.0, end - times[-1]), because))
+        reason = "power samples do not reach over the window: they start {:.2f} s after it and end {:.2f} s before it{}"
+        raise ValueError(reason.format(max(0.0, times[0] - start), max(0.0, end - times[-1]), because))
     edges = [start, *inside, end]
     gap = max(b - a for a, b in zip(edges, edges[1:]))
     if gap > WIDEST_GAP * (end - start):
-        told = "no power sample for {:.2f} s of a window of {:.2f} s{}"
-        raise ValueError(told.format(gap, end - start, because))
+        reason = "no power sample for {:.2f} s of a window of {:.2f} s{}"
+        raise ValueError(reason.format(gap, end - start, because))
 
 
 def _at(times: Sequence[float], watts: Sequence[float], at: float) -> float:

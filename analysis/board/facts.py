@@ -64,12 +64,12 @@ def pinned(root: str) -> Dict[str, Optional[bool]]:
     """Whether the lowest clock allowed is the highest, for ``cpu`` and ``gpu``; ``None`` where it cannot be read."""
     folders = below(root, "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq")
     cores = [_same(core, "scaling_min_freq", "scaling_max_freq") for core in folders]
-    told = [core for core in cores if core is not None]
+    known = [core for core in cores if core is not None]
     try:
         gpu = _same(gpu_clock(root), "min_freq", "max_freq")
     except OSError:
         gpu = None
-    return {"cpu": all(told) if told else None, "gpu": gpu}
+    return {"cpu": all(known) if known else None, "gpu": gpu}
 
 
 def _same(folder: Path, low: str, high: str) -> Optional[bool]:

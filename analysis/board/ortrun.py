@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any, Dict, List
 
-from analysis.board.running import Left, Load, RunError, Timed, Told
+from analysis.board.running import Left, Load, OnProgress, RunError, Timed
 
 PROBE_S = 60.0
 PROBE = """
@@ -63,13 +63,13 @@ class Runner:
         self._session: Any = None
         self._feed: Dict[str, Any] = {}
 
-    def prepare(self, told: Told, left: Left) -> None:
+    def prepare(self, on_progress: OnProgress, left: Left) -> None:
         """Opens the model, so that the idle window has it in memory.
 
         Raises:
             RunError: there is no onnxruntime, or it cannot open the model.
         """
-        told("opening the model in onnxruntime", 0.0)
+        on_progress("opening the model in onnxruntime", 0.0)
         self.versions = probe()
         if "error" in self.versions:
             raise RunError("neither trtexec nor onnxruntime on the board: %s" % self.versions["error"])
@@ -93,7 +93,7 @@ class Runner:
                 )
             self._feed[given.name] = random.standard_normal(given.shape).astype(TYPES[given.type])
 
-    def run(self, load: Load, told: Told, left: Left) -> Timed:
+    def run(self, load: Load, on_progress: OnProgress, left: Left) -> Timed:
         """Warm-up until the filters have settled, then timed runs until both counts are met.
 
         Raises:
@@ -105,14 +105,14 @@ class Runner:
         while done < load.warmup or time.monotonic() - begin < max(load.warm_s, load.settle_s):
             self._once()
             done += 1
-            said = _now_and_then(told, "warm-up", done / float(max(1, load.warmup)), said)
+            said = _now_and_then(on_progress, "warm-up", done / float(max(1, load.warmup)), said)
             _check(left)
         before = load.look()
         samples: List[float] = []
         start = said = time.monotonic()
         while len(samples) < load.runs or time.monotonic() - start < load.busy_s:
             samples.append(self._once())
-            said = _now_and_then(told, "timed runs", len(samples) / float(load.runs), said)
+            said = _now_and_then(on_progress, "timed runs", len(samples) / float(load.runs), said)
             _check(left)
         timed = Timed(samples, begin, start, time.monotonic(), len(samples))
         timed.before, timed.after = before, load.look()
@@ -126,12 +126,12 @@ class Runner:
         return 1e3 * (time.perf_counter() - start)
 
 
-def _now_and_then(told: Told, doing: str, share: float, said: float) -> float:
+def _now_and_then(on_progress: OnProgress, doing: str, share: float, said: float) -> float:
     """Tells at most twice a second; when it last did."""
     now = time.monotonic()
     if now - said < 0.5:
         return said
-    told(doing, min(1.0, share))
+    on_progress(doing, min(1.0, share))
     return now
 
 

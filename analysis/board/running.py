@@ -2,7 +2,7 @@
 
 from typing import Any, Callable, Dict, List, Optional
 
-Told = Callable[[str, float], None]
+OnProgress = Callable[[str, float], None]
 Left = Callable[[], float]
 WARM_S = 2.0
 """What trtexec on a Jetson takes for its clocks to rise."""

@@ -173,8 +173,8 @@ def _sample(sensors: List[Sensor], period_s: float) -> None:
         now = time.monotonic()
         # The next multiple of the period: late samples do not push those after them.
         due = started + period_s * (1 + (now - started) // period_s)
-        told = select.select([sys.stdin], [], [], max(0.0, due - now))[0]
-        ended = bool(told) or os.getppid() != parent
+        ready = select.select([sys.stdin], [], [], max(0.0, due - now))[0]
+        ended = bool(ready) or os.getppid() != parent
 
 
 def _tell(line: Dict[str, Any]) -> None:
@@ -191,18 +191,18 @@ def _trace(lines: str, period_s: Any) -> Trace:
     trace = Trace(period_s=period_s)
     whole, _, _ = lines.rpartition("\n")  # a killed process may leave half a line
     for line in whole.splitlines():
-        told = json.loads(line)
-        if "sensors" in told:
-            trace.sensors, trace.missing = told["sensors"], told["missing"]
+        reading = json.loads(line)
+        if "sensors" in reading:
+            trace.sensors, trace.missing = reading["sensors"], reading["missing"]
             trace.watts = {rail: [] for sensor in trace.sensors for rail in sensor["rails"]}
-        elif "t" in told:
-            trace.times.append(told["t"])
+        elif "t" in reading:
+            trace.times.append(reading["t"])
             for rail, samples in trace.watts.items():
-                samples.append(told["w"][rail])
-        elif "after" in told:
-            _compare(trace.sensors, told["after"])
-        trace.error = told.get("error", trace.error)
-        trace.lost += told.get("lost", 0)
+                samples.append(reading["w"][rail])
+        elif "after" in reading:
+            _compare(trace.sensors, reading["after"])
+        trace.error = reading.get("error", trace.error)
+        trace.lost += reading.get("lost", 0)
     return trace
 
 

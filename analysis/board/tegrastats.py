@@ -36,27 +36,27 @@ def parse(line: str) -> Dict[str, Any]:
         several), ``emc_mhz`` (the two only for root), ``temperature_c`` by zone, ``ram_mb``, ``ram_total_mb``,
         ``cpu``: of each core ``{"load": percent, "mhz": MHz}``, or ``None`` for one that is off.
     """
-    told: Dict[str, Any] = {"rails_mw": {}, "average_mw": {}, "temperature_c": {}}
+    readings: Dict[str, Any] = {"rails_mw": {}, "average_mw": {}, "temperature_c": {}}
     for rail, now, average, _ in RAIL.findall(line):
         if rail not in UNCONNECTED:
-            told["rails_mw"][rail] = int(now)
-            told["average_mw"][rail] = int(average)
+            readings["rails_mw"][rail] = int(now)
+            readings["average_mw"][rail] = int(average)
     for name, pattern in (("gpu", GPU), ("emc", EMC)):
         found = pattern.search(line)
         if found and found.group(1):
-            told[name + "_load"] = int(found.group(1))
+            readings[name + "_load"] = int(found.group(1))
         if found and found.group(2):
-            told[name + "_mhz"] = int(found.group(2).split(",")[0])
+            readings[name + "_mhz"] = int(found.group(2).split(",")[0])
     for zone, degrees in TEMPERATURE.findall(line):
         if float(degrees) != OFF_C:
-            told["temperature_c"][zone] = float(degrees)
+            readings["temperature_c"][zone] = float(degrees)
     found = RAM.search(line)
     if found:
-        told["ram_mb"], told["ram_total_mb"] = int(found.group(1)), int(found.group(2))
+        readings["ram_mb"], readings["ram_total_mb"] = int(found.group(1)), int(found.group(2))
     found = CPU.search(line)
     if found:
-        told["cpu"] = [_core(core.strip()) for core in found.group(1).split(",")]
-    return told
+        readings["cpu"] = [_core(core.strip()) for core in found.group(1).split(",")]
+    return readings
 
 
 def _core(core: str) -> Optional[Dict[str, Optional[int]]]:

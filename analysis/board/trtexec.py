@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, FrozenSet, List, Optional, Tuple
 
-from analysis.board.running import Left, Load, RunError, Timed, Told
+from analysis.board.running import Left, Load, OnProgress, RunError, Timed
 from analysis.board.trtexec_output import (
     STAMP,
     STARTED,
@@ -171,7 +171,7 @@ class Runner:
         self._precision = precision
         self._engine = "%s.%s.engine" % (model, precision)
 
-    def prepare(self, told: Told, left: Left) -> None:
+    def prepare(self, on_progress: OnProgress, left: Left) -> None:
         """Builds the engine, unless an earlier run of this folder did.
 
         Raises:
@@ -179,12 +179,12 @@ class Runner:
         """
         if Path(self._engine).is_file():
             return
-        told("trtexec builds the engine", 0.0)
+        on_progress("trtexec builds the engine", 0.0)
         part = self._engine + ".part"
         execute(build_command(self._tool, self._model, part, self._precision), "building the engine", left)
         Path(part).replace(self._engine)
 
-    def run(self, load: Load, told: Told, left: Left) -> Timed:
+    def run(self, load: Load, on_progress: OnProgress, left: Left) -> Timed:
         """Runs the engine for as long as power needs, or as often as latency needs.
 
         Raises:
@@ -194,7 +194,7 @@ class Runner:
             LEAST_WITHOUT_POWER_S, load.busy_s + max(0.0, load.settle_s - load.warm_s) if load.busy_s else 0
         )
         times = self._engine + ".times.json"
-        looker = _Looker(load, duration, told)
+        looker = _Looker(load, duration, on_progress)
         begin = time.monotonic()
         try:
             command = run_command(self._tool, self._engine, times, load.warm_s, duration, load.runs)
@@ -232,10 +232,10 @@ class Runner:
 class _Looker:
     """Reads the conditions twice while trtexec runs the engine, and tells how far it is."""
 
-    def __init__(self, load: Load, duration_s: float, told: Told) -> None:
+    def __init__(self, load: Load, duration_s: float, on_progress: OnProgress) -> None:
         self.before: Dict[str, Any] = {}
         self.after: Dict[str, Any] = {}
-        self._look, self._told = load.look, told
+        self._look, self._told = load.look, on_progress
         self._warm_s, self._seconds = load.warm_s, load.warm_s + duration_s
         self._over = threading.Event()
         self._thread: Optional[threading.Thread] = None

@@ -35,7 +35,7 @@ class Worker:
         while data:
             data = data[os.write(self._out, data) :]
 
-    def told(self, doing: str, share: float) -> None:
+    def on_progress(self, doing: str, share: float) -> None:
         """Tells what is being done and the share of it that is done."""
         self.say({"doing": doing, "share": round(share, 3)})
 
@@ -46,7 +46,7 @@ class Worker:
     def doctor(self) -> Dict[str, Any]:
         """Everything that can be said of the board without running a network."""
         root = self.request["root"]
-        self.told("looking at the board", 0.0)
+        self.on_progress("looking at the board", 0.0)
         sensors, missing = find_sensors(root)
         found = facts.board(root, self.request["trtexec"], self.folder)
         found["conditions"] = conditions(root)
@@ -61,7 +61,7 @@ class Worker:
         sensors, missing = find_sensors(root) if request["power"] else ([], {})
         settle_s = max([sensor.settle_s for sensor in sensors] or [0.0])
         runner = self._runner()
-        runner.prepare(self.told, self.left)
+        runner.prepare(self.on_progress, self.left)
         busy_cores = facts.busy_cores(root)
         watcher, cores = share_cores(request["threads"])
         sampler = Sampler(root, request["period_s"], watcher) if sensors else None
@@ -75,7 +75,7 @@ class Worker:
                 runs=request["runs"], warmup=request["warmup"], warm_s=request["warm_s"], settle_s=settle_s,
                 busy_s=request["busy_s"] if sampler is not None else 0.0, look=lambda: conditions(root),
             )  # fmt: skip
-            timed = runner.run(load, self.told, self.left)
+            timed = runner.run(load, self.on_progress, self.left)
         finally:
             trace = sampler.stop() if sampler is not None else None
         if request["power"]:
@@ -122,7 +122,7 @@ class Worker:
         begin = time.monotonic()
         start, end = begin + settle_s, begin + settle_s + self.request["idle_s"]
         while time.monotonic() < end:
-            self.told("idle power", min(1.0, (time.monotonic() - begin) / (end - begin)))
+            self.on_progress("idle power", min(1.0, (time.monotonic() - begin) / (end - begin)))
             time.sleep(min(0.5, max(0.0, end - time.monotonic())))
         return start, end
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.cli.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
 from archspace.support.errors import InputError
+from archspace.support.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
 
 if TYPE_CHECKING:
     from archspace.spec.archspec import ArchSpec

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from analysis.cli.options import ClassesOption, InputOption, JsonOption
+from archspace.support.options import ClassesOption, InputOption, JsonOption
 
 
 def register(app: typer.Typer) -> None:

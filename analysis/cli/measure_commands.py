@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from analysis.cli.options import ClassesOption, InputOption, JsonOption, TaskOption
 from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.options import ClassesOption, InputOption, JsonOption, TaskOption
 
 if TYPE_CHECKING:
     from analysis.devices.compare import Comparison
     from analysis.devices.record import DeviceRecord
-    from analysis.devices.settings import Precision, Settings, Told
+    from analysis.devices.settings import OnProgress, Precision, Settings
     from analysis.devices.target import Target
 
 PRECISIONS = ("float32", "float16", "bfloat16")
@@ -103,8 +103,8 @@ def measure(
         return
     records = []
     for network in networks:
-        with _progress() as told, _reached():
-            records.append(opened.measure(network, settings, told))
+        with _progress() as on_progress, _reached():
+            records.append(opened.measure(network, settings, on_progress))
     reports = [_with_reason(record) for record in records]
     _finish(reports[0] if len(reports) == 1 else {"records": reports}, out, as_json)
     if not as_json:
@@ -137,8 +137,8 @@ def _compared(network: Target, device: str, settings: Settings) -> Comparison:
 
     if device.startswith("ssh://"):
         raise FieldError("device", device, "--compare takes turns on this machine only", "cpu")
-    with _progress() as told:
-        return compare(network, LocalDevice(device), settings, told)
+    with _progress() as on_progress:
+        return compare(network, LocalDevice(device), settings, on_progress)
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _reached() -> Iterator[None]:
 
 
 @contextmanager
-def _progress() -> Iterator[Told]:
+def _progress() -> Iterator[OnProgress]:
     """A bar on standard error that is drawn between runs only; another device's waits become plain words."""
     from rich.console import Console
     from rich.progress import Progress
@@ -195,13 +195,13 @@ def _progress() -> Iterator[Told]:
         bar = progress.add_task("measuring", total=1.0)
         drawn = 0.0
 
-        def told(doing: str, share: float) -> None:
+        def on_progress(doing: str, share: float) -> None:
             nonlocal drawn
             if time.monotonic() - drawn > REFRESH_SECONDS:
                 progress.update(bar, description=doing, completed=share, refresh=True)
                 drawn = time.monotonic()
 
         try:
-            yield told
+            yield on_progress
         except DeviceAway as error:
             raise InputError(f"device: {error}") from error

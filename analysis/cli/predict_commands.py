@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.cli.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
 from archspace.support.errors import FieldError, InputError
+from archspace.support.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
 
 if TYPE_CHECKING:
-    from analysis.predictors.calibration import Told
+    from analysis.predictors.calibration import OnProgress
     from analysis.predictors.record import Calibration
 
 DEVICE = "cpu"
@@ -81,9 +81,10 @@ def calibrate_command(
     from analysis.predictors.calibration import calibrate
     from analysis.predictors.timing import CpuTimer
 
-    with _progress() as told:
+    with _progress() as on_progress:
         made = calibrate(
-            CpuTimer(runtime), fields, out or default_file(device), minutes=minutes, check=check, seed=seed, told=told
+            CpuTimer(runtime), fields, out or default_file(device), minutes=minutes, check=check, seed=seed,
+            on_progress=on_progress,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(made.summary(), indent=2, allow_nan=False))
@@ -148,7 +149,7 @@ def _differences(made: Calibration, path: Path, allowed: bool) -> list[str]:
 
 
 @contextmanager
-def _progress() -> Iterator[Told]:
+def _progress() -> Iterator[OnProgress]:
     """A bar on standard error with the time left, drawn between measurements only."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
@@ -162,14 +163,14 @@ def _progress() -> Iterator[Told]:
         bar = progress.add_task("calibrating", total=1.0, left="")
         drawn = 0.0
 
-        def told(doing: str, share: float, left_s: float) -> None:
+        def on_progress(doing: str, share: float, left_s: float) -> None:
             nonlocal drawn
             if time.monotonic() - drawn > DRAW_SECONDS or share >= 1:
                 left = f"{left_s / 60:.0f} min left" if left_s > 90 else f"{left_s:.0f} s left"
                 progress.update(bar, description=doing, completed=min(share, 1.0), left=left, refresh=True)
                 drawn = time.monotonic()
 
-        yield told
+        yield on_progress
 
 
 def _print_calibration(made: Calibration, path: Path) -> None:

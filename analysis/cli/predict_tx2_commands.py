@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.cli.options import ClassesOption, InputOption, JsonOption, SetOption
 from archspace.support.errors import FieldError
+from archspace.support.options import ClassesOption, InputOption, JsonOption, SetOption
 
 if TYPE_CHECKING:
     from analysis.predictors.roofline import Machine, Timed

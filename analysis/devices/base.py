@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.devices.record import DeviceRecord
-from analysis.devices.settings import Settings, Told, silent
+from analysis.devices.settings import OnProgress, Settings, no_progress
 from analysis.devices.target import Target
 
 
@@ -36,7 +36,9 @@ class Device(ABC):
         """What two measurements must share to be one: device model, runtime and its version, precision, batch, ..."""
 
     @abstractmethod
-    def measure(self, target: Target, settings: Settings, told: Told = silent) -> DeviceRecord:
+    def measure(
+        self, target: Target, settings: Settings, on_progress: OnProgress = no_progress
+    ) -> DeviceRecord:
         """Measures a network, again while it is unstable and attempts are left.
 
         Raises:

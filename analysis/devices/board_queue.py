@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from analysis.devices.base import Device, DeviceAway
-from analysis.devices.settings import Settings, Told, silent
+from analysis.devices.settings import OnProgress, Settings, no_progress
 from archspace.support.files import cache_root
 from archspace.support.locks import Held, try_lock
 
@@ -20,7 +20,7 @@ LONGEST_WAIT_S = 300.0
 
 
 @contextmanager
-def one_at_a_time(board: str, limit_s: float, told: Told = silent) -> Iterator[None]:
+def one_at_a_time(board: str, limit_s: float, on_progress: OnProgress = no_progress) -> Iterator[None]:
     """Holds this user's turn at a board among all processes of this machine; the kernel ends it with the process.
 
     Other machines and users are kept apart by a lock on the board itself; this one saves them a connection.
@@ -28,7 +28,7 @@ def one_at_a_time(board: str, limit_s: float, told: Told = silent) -> Iterator[N
     Args:
         board: ``user@host:port``.
         limit_s: longest wait.
-        told: called now and then while waiting.
+        on_progress: called now and then while waiting.
 
     Raises:
         DeviceAway: others had the board for all that time.
@@ -40,7 +40,7 @@ def one_at_a_time(board: str, limit_s: float, told: Told = silent) -> Iterator[N
         waited = time.monotonic() - begin
         if waited > limit_s:
             raise DeviceAway(f"{board}: others measured on the board for {limit_s:g} s")
-        told(f"waiting for the board: another process measures ({waited:.0f} s)", 0.0)
+        on_progress(f"waiting for the board: another process measures ({waited:.0f} s)", 0.0)
         time.sleep(POLL_S)
         held = try_lock(path)
     with _released(held):
@@ -55,11 +55,11 @@ def _released(held: Held) -> Iterator[None]:
         held.release()
 
 
-def patiently(
+def with_retries(
     call: Callable[[], T],
     *,
     limit_s: float | None = None,
-    told: Told = silent,
+    on_progress: OnProgress = no_progress,
     first_s: float = FIRST_WAIT_S,
     longest_s: float = LONGEST_WAIT_S,
 ) -> T:
@@ -68,7 +68,7 @@ def patiently(
     Args:
         call: what needs the device.
         limit_s: longest wait in all; ``None`` waits for ever.
-        told: called with the reason before each pause.
+        on_progress: called with the reason before each pause.
         first_s, longest_s: the first pause, and the one that doubling stops at.
 
     Raises:
@@ -83,7 +83,7 @@ def patiently(
             if left <= 0:
                 raise
             pause_now = min(pause, left)
-            told(f"{away}; again in {pause_now:.0f} s", 0.0)
+            on_progress(f"{away}; again in {pause_now:.0f} s", 0.0)
         time.sleep(pause_now)
         pause = min(2 * pause, longest_s)
 
@@ -93,7 +93,7 @@ def wait_for(
     settings: Settings,
     *,
     limit_s: float | None = None,
-    told: Told = silent,
+    on_progress: OnProgress = no_progress,
     first_s: float = FIRST_WAIT_S,
 ) -> None:
     """Returns when the device answers again, for a measurement that raised :class:`DeviceAway`.
@@ -101,4 +101,4 @@ def wait_for(
     Raises:
         DeviceAway: it was still away after ``limit_s``.
     """
-    patiently(lambda: device.key(settings), limit_s=limit_s, told=told, first_s=first_s)
+    with_retries(lambda: device.key(settings), limit_s=limit_s, on_progress=on_progress, first_s=first_s)

@@ -11,7 +11,7 @@ from typing import Any
 from analysis.devices.assemble import assemble
 from analysis.devices.local import LocalDevice
 from analysis.devices.record import DeviceRecord
-from analysis.devices.settings import Settings, Told, silent
+from analysis.devices.settings import OnProgress, Settings, no_progress
 from analysis.devices.target import Target
 from analysis.devices.timing import warm
 from analysis.runtimes import RUNTIMES, Opened
@@ -38,7 +38,9 @@ class Comparison:
         return None if eager is None else eager.latency_ms.median / self.records[runtime].latency_ms.median
 
 
-def compare(target: Target, device: LocalDevice, settings: Settings, told: Told = silent) -> Comparison:
+def compare(
+    target: Target, device: LocalDevice, settings: Settings, on_progress: OnProgress = no_progress
+) -> Comparison:
     """Times ``target`` on all runtimes of ``device`` in interleaved rounds.
 
     Each runtime's record is one attempt; an unstable one is flagged. TensorRT's own program cannot take turns: it runs
@@ -54,7 +56,7 @@ def compare(target: Target, device: LocalDevice, settings: Settings, told: Told 
         opened: dict[str, Opened] = {}
         hows: dict[str, dict[str, Any]] = {}
         for name, runtime in RUNTIMES.items():
-            told(f"opening {runtime.title}", 0.0)
+            on_progress(f"opening {runtime.title}", 0.0)
             asked = replace(settings, runtime=name)
             try:
                 runtime.check(target, device.torch_name, asked)
@@ -67,9 +69,9 @@ def compare(target: Target, device: LocalDevice, settings: Settings, told: Told 
         if not opened:
             raise InputError(f"compare: no runtime can run {target.label}: {'; '.join(unavailable.values())}")
         taken = {name: one for name, one in opened.items() if not isinstance(one, OwnLoop)}
-        records = _in_turns(target, device, settings, taken, hows, stack, told)
+        records = _in_turns(target, device, settings, taken, hows, stack, on_progress)
         for name in opened.keys() - taken.keys():
-            records[name] = device.measure(target, replace(settings, runtime=name), told)
+            records[name] = device.measure(target, replace(settings, runtime=name), on_progress)
     return Comparison(records=records, unavailable=unavailable)
 
 
@@ -80,7 +82,7 @@ def _in_turns(
     opened: dict[str, Opened],
     hows: dict[str, dict[str, Any]],
     stack: ExitStack,
-    told: Told,
+    on_progress: OnProgress,
 ) -> dict[str, DeviceRecord]:
     from analysis.board.conditions import conditions
 
@@ -101,7 +103,7 @@ def _in_turns(
             if reference is not None:
                 references.append(reference())
         done += turn
-        told("timing in turns", done / settings.runs)
+        on_progress("timing in turns", done / settings.runs)
     after = conditions()
     return {
         name: assemble(

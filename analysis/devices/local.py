@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.devices.assemble import assemble, repeated
 from analysis.devices.base import Check, Device
 from analysis.devices.record import DeviceRecord
-from analysis.devices.settings import Settings, Told, silent
+from analysis.devices.settings import OnProgress, Settings, no_progress
 from analysis.devices.target import Target
 from archspace.support.errors import FieldError, InputError
 
@@ -64,13 +64,15 @@ class LocalDevice(Device):
         )  # fmt: skip
         return "; ".join(parts)
 
-    def measure(self, target: Target, settings: Settings, told: Told = silent) -> DeviceRecord:
+    def measure(
+        self, target: Target, settings: Settings, on_progress: OnProgress = no_progress
+    ) -> DeviceRecord:
         """Measures on this machine; see the base class."""
         self.require()
         runtime = _runtime(settings, target)
         runtime.check(target, self.torch_name, settings)
         with tempfile.TemporaryDirectory(prefix="archspace-") as made, ExitStack() as stack:
-            told(f"opening {target.label}", 0.0)
+            on_progress(f"opening {target.label}", 0.0)
             missing: dict[str, str] = {}
             runtime.prepare(target, settings, Path(made))
             base = self._memory_before(missing)
@@ -96,7 +98,7 @@ class LocalDevice(Device):
                     dict(missing),
                     how,
                     peak,
-                    lambda _, share: told(word, share),
+                    lambda _, share: on_progress(word, share),
                 )
 
             return repeated(take, settings)
@@ -156,8 +158,10 @@ class LocalDevice(Device):
         with usual.open(target, "cpu", replace(settings, precision="float32"), folder) as right:
             share = difference(right.answer(), opened.answer())
         if settings.precision == "float32" and not share <= WRONG:
-            told = f"answers differ from {usual.title} by {share:.3g} of the largest output, limit {WRONG:g}"
-            raise InputError(f"runtime: {runtime.name!r}: {told}; nothing was measured")
+            reason = (
+                f"answers differ from {usual.title} by {share:.3g} of the largest output, limit {WRONG:g}"
+            )
+            raise InputError(f"runtime: {runtime.name!r}: {reason}; nothing was measured")
         return {
             "agreement": {"with": f"{usual.version()} on the CPU, float32", "max_relative_difference": share}
         }
@@ -226,7 +230,7 @@ class LocalDevice(Device):
         missing: dict[str, str],
         how: dict[str, Any],
         peak: int | None,
-        told: Told,
+        on_progress: OnProgress,
     ) -> DeviceRecord:
         """One attempt: latency, then power."""
         from analysis.board.conditions import conditions
@@ -237,20 +241,20 @@ class LocalDevice(Device):
         trace: Trace | None
         windows: Windows
         if isinstance(opened, OwnLoop):
-            trace, windows, loop = sampled(opened, settings, self.torch_name, missing, told, self.root)
+            trace, windows, loop = sampled(opened, settings, self.torch_name, missing, on_progress, self.root)
             assert loop is not None
             samples, references, before, after = loop.samples_ms, [], loop.before, loop.after
             how = {**how, **loop.how}
         else:
             states: list[dict[str, Any]] = []
             timed = timed_runs(
-                opened.timed_ms, runs=settings.runs, warmup=settings.warmup, reference=reference, told=told,
-                warmed=lambda: states.append(conditions(self.root)),
+                opened.timed_ms, runs=settings.runs, warmup=settings.warmup, reference=reference,
+                on_progress=on_progress, warmed=lambda: states.append(conditions(self.root)),
             )  # fmt: skip
             samples, references = timed.samples_ms, timed.reference_ms
             before, after = states[0], conditions(self.root)
             how = {**how, "warmup": timed.warmup, "settled": timed.settled}
-            trace, windows, _ = sampled(opened, settings, self.torch_name, missing, told, self.root)
+            trace, windows, _ = sampled(opened, settings, self.torch_name, missing, on_progress, self.root)
         return assemble(
             target, self.name, opened.version, settings, samples, references, trace, windows, before, after,
             missing, how, peak,

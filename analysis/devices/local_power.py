@@ -14,7 +14,7 @@ from analysis.board.sampling import Sampler
 from analysis.board.sensors import find_sensors
 from analysis.board.trace import Trace
 from analysis.devices.assemble import NO_POWER_ASKED
-from analysis.devices.settings import Settings, Told
+from analysis.devices.settings import OnProgress, Settings
 from analysis.runtimes.base import Opened
 from analysis.runtimes.tensorrt import OwnLoop
 
@@ -22,7 +22,12 @@ TOLD_S = 0.25
 
 
 def sampled(
-    opened: Opened, settings: Settings, device: str, missing: dict[str, str], told: Told, root: str = "/"
+    opened: Opened,
+    settings: Settings,
+    device: str,
+    missing: dict[str, str],
+    on_progress: OnProgress,
+    root: str = "/",
 ) -> tuple[Trace | None, dict[str, Any], Loop | None]:
     """Samples power before and under a steady load of ``opened``; fills ``missing`` where no sensor can be read.
 
@@ -34,20 +39,20 @@ def sampled(
     settle = _settle(settings, extra, missing, root)
     own = isinstance(opened, OwnLoop)
     if settle is None:
-        return None, {}, _loop(opened, settings, 0.0, 0.0, told, root) if own else None
+        return None, {}, _loop(opened, settings, 0.0, 0.0, on_progress, root) if own else None
     with ExitStack() as stack:
         sampler = Sampler(root, settings.period_s, other_core(), extra)
         stack.enter_context(sampler)
-        _wait(settle + settings.idle_s, "idle power", told)
+        _wait(settle + settings.idle_s, "idle power", on_progress)
         now = time.monotonic()
         windows: dict[str, Any] = {"idle": [now - settings.idle_s, now]}
         loop = None
         if own:
-            loop = _loop(opened, settings, settle, settings.busy_s, told, root)
+            loop = _loop(opened, settings, settle, settings.busy_s, on_progress, root)
             windows["busy"], windows["runs_in_busy"] = [loop.start, loop.end], loop.runs
             windows["settle_s"] = max(0.0, settle - (loop.start - loop.load_start))
         else:
-            windows["busy"], windows["runs_in_busy"] = _busy(opened, settle + settings.busy_s, told)
+            windows["busy"], windows["runs_in_busy"] = _busy(opened, settle + settings.busy_s, on_progress)
         trace = sampler.stop()
     return trace, windows, loop
 
@@ -83,7 +88,7 @@ def _settle(settings: Settings, extra: list[str], missing: dict[str, str], root:
     return max(settles)
 
 
-def _busy(opened: Opened, seconds: float, told: Told) -> tuple[list[float], int]:
+def _busy(opened: Opened, seconds: float, on_progress: OnProgress) -> tuple[list[float], int]:
     """Runs back to back for ``seconds``; start and end on the monotonic clock, and how many."""
     start = told_at = time.monotonic()
     runs = 0
@@ -92,18 +97,22 @@ def _busy(opened: Opened, seconds: float, told: Told) -> tuple[list[float], int]
         runs += 1
         opened.finish()
         if now - told_at > TOLD_S:
-            told("power under load", (now - start) / seconds)
+            on_progress("power under load", (now - start) / seconds)
             told_at = now
     return [start, time.monotonic()], runs
 
 
-def _loop(opened: Opened, settings: Settings, settle_s: float, busy_s: float, told: Told, root: str) -> Loop:
+def _loop(
+    opened: Opened, settings: Settings, settle_s: float, busy_s: float, on_progress: OnProgress, root: str
+) -> Loop:
     assert isinstance(opened, OwnLoop)
-    return opened.loop(Load(settings.runs, settings.warmup, settle_s, busy_s, lambda: conditions(root)), told)
+    return opened.loop(
+        Load(settings.runs, settings.warmup, settle_s, busy_s, lambda: conditions(root)), on_progress
+    )
 
 
-def _wait(seconds: float, doing: str, told: Told) -> None:
+def _wait(seconds: float, doing: str, on_progress: OnProgress) -> None:
     start = time.monotonic()
     while (left := start + seconds - time.monotonic()) > 0:
         time.sleep(min(left, TOLD_S))
-        told(doing, 1 - max(0.0, left) / seconds)
+        on_progress(doing, 1 - max(0.0, left) / seconds)

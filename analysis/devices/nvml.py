@@ -80,14 +80,14 @@ class NvmlSensor(Sensor):
             ),
             "energy_counter_j": self.total_energy_j,
         }
-        told: dict[str, Any] = {}
+        readings: dict[str, Any] = {}
         missing: dict[str, str] = {}
         for name, reader in readers.items():
             try:
-                told[name] = float(reader())
+                readings[name] = float(reader())
             except OSError as error:
                 missing[name] = str(error.strerror)
-        return {**told, "missing": missing}
+        return {**readings, "missing": missing}
 
     def describe(self) -> dict[str, Any]:
         """The GPU's model, the driver's version, what is read and over what time it is averaged, and :meth:`state`."""

@@ -8,13 +8,13 @@ from typing import Literal, TypeAlias
 
 from archspace.support.errors import FieldError
 
-Told: TypeAlias = Callable[[str, float], None]
+OnProgress: TypeAlias = Callable[[str, float], None]
 """Called now and then with what is being done and the share of it that is done, 0 to 1."""
 
 Precision: TypeAlias = Literal["float32", "float16", "bfloat16"]
 
 
-def silent(doing: str, share: float) -> None:
+def no_progress(doing: str, share: float) -> None:
     """Tells nobody."""
 
 

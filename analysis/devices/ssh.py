@@ -17,7 +17,7 @@ from analysis.devices.assemble import assemble, repeated
 from analysis.devices.base import Check, Device, DeviceAway
 from analysis.devices.board_queue import one_at_a_time
 from analysis.devices.record import DeviceRecord
-from analysis.devices.settings import Settings, Told, silent
+from analysis.devices.settings import OnProgress, Settings, no_progress
 from analysis.devices.ssh_address import Address, BoardError, config_file
 from analysis.devices.ssh_link import Link
 from analysis.devices.target import Target
@@ -69,7 +69,7 @@ class SshDevice(Device):
         self._trtexec, self._root = trtexec, root
         self._board: dict[str, Any] | None = None
 
-    def board(self, told: Told = silent) -> dict[str, Any]:
+    def board(self, on_progress: OnProgress = no_progress) -> dict[str, Any]:
         """What the agent says of the board, asked now.
 
         Raises:
@@ -78,7 +78,7 @@ class SshDevice(Device):
         """
         self._board = None
         request = {"mode": "doctor", "timeout_s": LOOK_S, "root": self._root, "trtexec": self._trtexec}
-        with Link(self.address, self._config, told) as link:
+        with Link(self.address, self._config, on_progress) as link:
             link.send(REQUEST, json.dumps(request).encode())
             link.receive("ready", LOOK_S)
             link.send(RUN)
@@ -97,16 +97,18 @@ class SshDevice(Device):
         ]  # fmt: skip
         return "; ".join([*parts, *([f"threads {settings.threads}"] if runtime == "onnxruntime" else [])])
 
-    def measure(self, target: Target, settings: Settings, told: Told = silent) -> DeviceRecord:
+    def measure(
+        self, target: Target, settings: Settings, on_progress: OnProgress = no_progress
+    ) -> DeviceRecord:
         """Sends the network once and runs it there, again while it is unstable; this process waits for its turn."""
         request = self._request(settings)
         with tempfile.TemporaryDirectory(prefix="archspace-export-") as folder:
-            told("exporting ONNX", 0.0)
+            on_progress("exporting ONNX", 0.0)
             model = target.onnx_file(Path(folder), settings.batch, OPSET).read_bytes()
         try:
             with (
-                one_at_a_time(str(self.address), self._wait_s, told),
-                Link(self.address, self._config, told) as link,
+                one_at_a_time(str(self.address), self._wait_s, on_progress),
+                Link(self.address, self._config, on_progress) as link,
             ):
                 link.send(REQUEST, json.dumps(request).encode())
                 link.receive("ready", self._wait_s + GRACE_S)

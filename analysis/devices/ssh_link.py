@@ -15,7 +15,7 @@ from typing import IO, Any
 from analysis.board.frames import AGENT, BEAT, BEAT_S, MARK, SILENCE_S, header
 from analysis.devices.base import DeviceAway
 from analysis.devices.bundle import bundle
-from analysis.devices.settings import Told, silent
+from analysis.devices.settings import OnProgress, no_progress
 from analysis.devices.ssh_address import Address, BoardError
 from archspace.support.errors import InputError
 
@@ -31,8 +31,8 @@ Message = dict[str, Any]
 class Link:
     """A context: connects, and on leaving makes the agent clean up; the agent does so by itself if the link is lost."""
 
-    def __init__(self, address: Address, config: Path | None, told: Told = silent) -> None:
-        self._address, self._config, self._told = address, config, told
+    def __init__(self, address: Address, config: Path | None, on_progress: OnProgress = no_progress) -> None:
+        self._address, self._config, self._told = address, config, on_progress
         self._lines: queue.Queue[Message | None] = queue.Queue()
         self._stray: deque[str] = deque(maxlen=LINES_KEPT)
         self._said: deque[str] = deque(maxlen=LINES_KEPT)

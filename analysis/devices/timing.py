@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from analysis.devices.settings import Told, silent
+from analysis.devices.settings import OnProgress, no_progress
 
 STABLE = 0.1
 """Warm-up ends when two successive windows' medians differ by less than this share."""
@@ -70,7 +70,7 @@ def timed_runs(
     runs: int,
     warmup: int,
     reference: Clock | None = None,
-    told: Told = silent,
+    on_progress: OnProgress = no_progress,
     warmed: Callable[[], None] = lambda: None,
 ) -> Timed:
     """Warms up, then times single runs, with the reference between them.
@@ -80,7 +80,7 @@ def timed_runs(
         runs: timed runs.
         warmup: fewest untimed runs.
         reference: runs the reference network, which is warmed up too.
-        told: called between runs.
+        on_progress: called between runs.
         warmed: called once, after the warm-up.
     """
     count, settled = warm(clock, warmup)
@@ -94,7 +94,7 @@ def timed_runs(
         samples.append(clock())
         if reference is not None and index % every == every - 1:
             references.append(reference())
-        told("timing", (index + 1) / runs)
+        on_progress("timing", (index + 1) / runs)
     return Timed(samples_ms=samples, reference_ms=references, warmup=count, settled=settled)
 
 

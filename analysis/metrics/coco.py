@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.metrics.voc import Objects, Precision, Sighting, known_mean
+from analysis.metrics.voc import Detections, Objects, Precision, known_mean
 
 MOST = 100
 """COCO counts so many sightings of each class in an image, the surest."""
@@ -16,7 +16,7 @@ SIZES = ("small", "medium", "large")
 """Below 32 x 32 pixels, below 96 x 96, and above."""
 
 
-def coco_metrics(objects: Objects, found: Sighting, images: int, classes: Sequence[str]) -> Precision:
+def coco_metrics(objects: Objects, found: Detections, images: int, classes: Sequence[str]) -> Precision:
     """``map`` over overlaps 0.50, 0.55, ... 0.95, at 0.50 and 0.75, and by the object's size; by class ``class_ap``.
 
     An ignored object is a COCO crowd: what lies in it is neither right nor wrong. Sizes are areas of boxes in pixels;
@@ -64,7 +64,7 @@ def _truth(objects: Objects, images: int, classes: Sequence[str]) -> dict[str, A
     }  # fmt: skip
 
 
-def _results(found: Sighting) -> list[dict[str, Any]]:
+def _results(found: Detections) -> list[dict[str, Any]]:
     rows = zip(found.image, _sides(found.corners), found.scores, found.labels, strict=True)
     return [
         {"image_id": int(image), "bbox": box, "score": float(score), "category_id": int(label)}

@@ -37,7 +37,7 @@ class Objects:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sighting:
+class Detections:
     """What a network found in a data set.
 
     Attributes:
@@ -61,7 +61,7 @@ class Precision:
     by_class: Mapping[str, Mapping[str, float]]
 
 
-def voc_metrics(objects: Objects, found: Sighting, classes: Sequence[str]) -> Precision:
+def voc_metrics(objects: Objects, found: Detections, classes: Sequence[str]) -> Precision:
     """``map_voc07`` and ``map_voc12`` at an overlap of 0.5, and both by class.
 
     A class without objects that count has NaN and is left out of the means.
@@ -74,7 +74,7 @@ def voc_metrics(objects: Objects, found: Sighting, classes: Sequence[str]) -> Pr
     )
 
 
-def class_precision(objects: Objects, found: Sighting, label: int) -> tuple[float, float]:
+def class_precision(objects: Objects, found: Detections, label: int) -> tuple[float, float]:
     """Average precision of a class in percent, of VOC 2007 and from 2010 on; NaN where it has no object that counts.
 
     Sightings are judged from the highest score down, of equal scores the first given one first. One is compared with

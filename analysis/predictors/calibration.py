@@ -41,7 +41,7 @@ CHECK_SEED = 1_000_003
 QUIET = 10
 """Percentile of the reference's medians that is its time on a quiet machine."""
 
-Told = Callable[[str, float, float], None]
+OnProgress = Callable[[str, float, float], None]
 """Called with what is being done, the share of it that is done and the seconds left."""
 
 
@@ -51,7 +51,7 @@ def nobody(doing: str, share: float, left_s: float) -> None:
 
 def calibrate(
     timer: Timer, space: Mapping[str, Any], out: Path, *, minutes: float = 10.0, check: int = 100, seed: int = 0,
-    told: Told = nobody,
+    on_progress: OnProgress = nobody,
 ) -> Calibration:  # fmt: skip
     """Times networks of ``space`` for ``minutes``, fits the predictor, checks it, and writes it to ``out``.
 
@@ -64,7 +64,7 @@ def calibrate(
         minutes: on the wall, of drawing and timing networks to fit on; checking comes on top.
         check: random networks that it is checked on. None of them, by ``arch_id``, is fitted on.
         seed: of the random networks.
-        told: progress.
+        on_progress: progress.
 
     Raises:
         InputError: an option or the space is wrong, or the journal is of another calibration.
@@ -77,10 +77,10 @@ def calibrate(
     head = {"device": timer.key(), "space": dict(space), "seed": seed}
     journal = Journal(out.with_suffix(".jsonl"), head)
     held_out = _held_out(space, seed, check)
-    _time_pieces(timer, space, seed, journal, set(held_out), minutes * 60, told)
-    told("fitting", 1.0, 0.0)
+    _time_pieces(timer, space, seed, journal, set(held_out), minutes * 60, on_progress)
+    on_progress("fitting", 1.0, 0.0)
     fitted, blind = fit(list(journal.observed()))
-    _time_whole(timer, journal, held_out, told)
+    _time_whole(timer, journal, held_out, on_progress)
     found = _record(journal, fitted, blind, set(held_out), head)
     found.write(out)
     return found
@@ -103,7 +103,7 @@ def _held_out(space: Mapping[str, Any], seed: int, count: int) -> dict[str, Arch
 
 def _time_pieces(
     timer: Timer, space: Mapping[str, Any], seed: int, journal: Journal, held_out: set[str], seconds: float,
-    told: Told,
+    on_progress: OnProgress,
 ) -> None:  # fmt: skip
     """Times networks to fit on until ``seconds`` are spent, or the space has no other."""
     spent = sum(line["seconds"] for line in journal.of("fit"))
@@ -117,7 +117,7 @@ def _time_pieces(
     for spec in _teaching(random_specs(space, seed + len(journal.lines)), taken, met):
         if spent >= seconds:
             return
-        told(f"timing units, {len(met)} configurations", spent / seconds, seconds - spent)
+        on_progress(f"timing units, {len(met)} configurations", spent / seconds, seconds - spent)
         timed = timer.time_pieces(spec)
         ended = time.monotonic()
         journal.add(_line("fit", spec, timed, ended - started))
@@ -154,13 +154,15 @@ def doubt(pieces: tuple[Piece, ...], met: Mapping[str, int]) -> float:
     return float(np.sqrt(variance) / work)
 
 
-def _time_whole(timer: Timer, journal: Journal, held_out: Mapping[str, ArchSpec], told: Told) -> None:
+def _time_whole(
+    timer: Timer, journal: Journal, held_out: Mapping[str, ArchSpec], on_progress: OnProgress
+) -> None:
     done = {line["arch_id"] for line in journal.of("check")}
     left = [spec for name, spec in held_out.items() if name not in done]
     started = time.monotonic()
     for index, spec in enumerate(left):
         each = (time.monotonic() - started) / index if index else 1.0
-        told("timing held-out networks", index / len(left), each * (len(left) - index))
+        on_progress("timing held-out networks", index / len(left), each * (len(left) - index))
         begun = time.monotonic()
         timed = timer.time_whole(spec)
         journal.add(_line("check", spec, timed, time.monotonic() - begun))

@@ -16,7 +16,7 @@ from archspace.support.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from analysis.devices.settings import Settings, Told
+    from analysis.devices.settings import OnProgress, Settings
     from analysis.devices.target import Target
 
 LIMIT_S = 1800.0
@@ -41,7 +41,7 @@ class OwnLoop(Opened):
         """The outputs as float32."""
         raise InputError(f"runtime: 'tensorrt': {NO_ANSWER}")
 
-    def loop(self, load: Load, told: Told) -> Timed:
+    def loop(self, load: Load, on_progress: OnProgress) -> Timed:
         """All runs at once, with conditions read under load.
 
         Raises:
@@ -49,8 +49,8 @@ class OwnLoop(Opened):
         """
         deadline = time.monotonic() + LIMIT_S
         try:
-            self._runner.prepare(told, lambda: deadline - time.monotonic())
-            return self._runner.run(load, told, lambda: deadline - time.monotonic())
+            self._runner.prepare(on_progress, lambda: deadline - time.monotonic())
+            return self._runner.run(load, on_progress, lambda: deadline - time.monotonic())
         except RunError as error:
             raise InputError(f"runtime: 'tensorrt': {error}") from error
 

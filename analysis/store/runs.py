@@ -60,13 +60,13 @@ def read_record(path: Path) -> TrialRecord:
         data = json.loads(path.read_text(encoding="utf-8"))
         trial = TrialRecord.from_dict(data)
         _check_record(trial)
-        trial = replace(trial, again=read_again(path.parent))
+        trial = replace(trial, again=read_remeasured(path.parent))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path}: broken trial record: {_one_line(error)}") from error
     return trial
 
 
-def read_again(folder: Path) -> dict[str, Measurement]:
+def read_remeasured(folder: Path) -> dict[str, Measurement]:
     """What was measured anew of the trial in ``folder``, by name; empty if nothing was."""
     path = folder / AGAIN_FILE
     if not path.is_file():
@@ -75,7 +75,7 @@ def read_again(folder: Path) -> dict[str, Measurement]:
     return {name: Measurement.from_dict(found) for name, found in data.items()}
 
 
-def write_again(folder: Path, label: str, found: Mapping[str, Measurement]) -> None:
+def write_remeasured(folder: Path, label: str, found: Mapping[str, Measurement]) -> None:
     """Keeps what was measured anew of a trial of the run in ``folder``."""
     data = {name: _plain(one.to_dict()) for name, one in found.items()}
     write_text(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.options import JsonOption
 from reports.cli.compared_command import compared
 from reports.cli.report_command import report
 from reports.cli.tables_command import tables
@@ -47,7 +48,7 @@ def pareto(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where to write; RUN/report if left out.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """The Pareto front of a study: a table, front.csv, trials.csv, pareto.html and pareto.png.
 

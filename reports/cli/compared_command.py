@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import InputError
+from archspace.support.options import JsonOption
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -25,7 +26,7 @@ def compared(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to write; RUN/report if left out.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """A comparison beside the published numbers: tables as md, csv, tex and html, figures as html and png."""
     import json

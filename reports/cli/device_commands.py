@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archspace.support.errors import InputError
+from archspace.support.options import JsonOption
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -41,7 +42,7 @@ def plot_device(
         bool,
         typer.Option("--papers", help="Also the ESPNet and ESPNetv2 papers' TX2 figures, records beside."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Latency and power of records, roofline and times of layers, as HTML and PNG."""
     from rich.console import Console

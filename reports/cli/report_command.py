@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from archspace.support.errors import FieldError, InputError
+from archspace.support.options import JsonOption
 
 PAGE_FILE = "report.html"
 FORMATS = ("png", "svg", "pdf", "html")
@@ -30,7 +31,7 @@ def report(
         str | None,
         typer.Option("--figures", metavar="png,svg,pdf,html", help="Also write each figure as a file."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """One HTML page on studies; or, with --paper, the papers' tables beside our own counts."""
     if not paper and not runs:

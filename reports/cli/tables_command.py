@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import FieldError
+from archspace.support.options import JsonOption
 
 if TYPE_CHECKING:
     from reports.tables.table import Table
@@ -41,7 +42,7 @@ def tables(
         str | None,
         typer.Option("--format", metavar="md,csv,tex,html", help="All of them with --out, else Markdown."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Published, counted and measured networks of a task in one table, the origin of every number marked."""
     from reports.tables.build import build_tables

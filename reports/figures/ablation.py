@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from reports.style.style import INK, MUTED, OKABE_ITO, PAPER
-from reports.style.theme import dressed
+from reports.style.theme import themed
 
 GAIN, LOSS = OKABE_ITO["blue"], OKABE_ITO["orange"]
 """Told apart in greyscale too; the sign stands beside each bar."""
@@ -26,7 +26,7 @@ class Bar:
         before, after: the metric in per cent.
         low, high: ends of the 95 % interval of ``after`` given ``before``; ``None`` for one seed.
         published: where the paper's delta would end; ``None`` where none is published.
-        told: the deltas in words.
+        summary: the deltas in words.
         continues: the step starts where the one above it ends.
     """
 
@@ -37,7 +37,7 @@ class Bar:
     low: float | None
     high: float | None
     published: float | None
-    told: str
+    summary: str
     continues: bool
 
     @property
@@ -52,11 +52,11 @@ def waterfall(steps: pd.DataFrame) -> list[Bar]:
     above = None
     for row, step in enumerate(steps.to_dict("records")):
         delta, published = step["delta"], step["published_delta"]
-        told = f"{delta:+.2f}"
+        summary = f"{delta:+.2f}"
         if pd.notna(step["delta_low"]):
-            told += f" ± {step['delta_high'] - delta:.2f}"
+            summary += f" ± {step['delta_high'] - delta:.2f}"
         if pd.notna(published):
-            told += f" (published {float(published):+g})"
+            summary += f" (published {float(published):+g})"
         low, high = (
             (None, None)
             if pd.isna(step["delta_low"])
@@ -66,7 +66,7 @@ def waterfall(steps: pd.DataFrame) -> list[Bar]:
             Bar(
                 row=row, text=f"{step['part']}: {step['change']}", before=step["before"], after=step["after"],
                 low=low, high=high, published=None if pd.isna(published) else step["before"] + float(published),
-                told=told.replace("-", "−"), continues=above == step["base"],
+                summary=summary.replace("-", "−"), continues=above == step["base"],
             )
         )  # fmt: skip
         above = step["variant"]
@@ -103,10 +103,10 @@ def ablation_figure(bars: Sequence[Bar], metric: str, *, title: str, subtitle: s
     for bar in bars:
         right = max(v for v in (bar.before, bar.after, bar.high, bar.published) if v is not None)
         figure.add_annotation(
-            x=right, y=bar.row, text=bar.told, showarrow=False, xanchor="left", xshift=12,
+            x=right, y=bar.row, text=bar.summary, showarrow=False, xanchor="left", xshift=12,
             font={"size": 12, "color": INK},
         )  # fmt: skip
-    dressed(figure, title, subtitle)
+    themed(figure, title, subtitle)
     figure.update_xaxes(
         title={"text": metric, "font": {"size": 13, "color": MUTED}},
         range=[low - 0.06 * span, high + 0.34 * span],
@@ -128,5 +128,5 @@ def _bars(bars: Sequence[Bar], colour: str, name: str) -> go.Bar:
         base=[bar.before for bar in bars], x=[bar.after - bar.before for bar in bars], y=[bar.row for bar in bars],
         orientation="h", width=0.58, name=name, marker={"color": colour, "line": {"color": INK, "width": 1}},
         error_x={"type": "data", "array": error, "color": INK, "thickness": 1.2, "visible": any(error)},
-        customdata=[[bar.told] for bar in bars], hovertemplate="%{customdata[0]}<extra></extra>",
+        customdata=[[bar.summary] for bar in bars], hovertemplate="%{customdata[0]}<extra></extra>",
     )  # fmt: skip

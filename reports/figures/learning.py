@@ -15,7 +15,7 @@ from analysis.drawing.curves import HISTORY_FILE, read_history
 from archspace.support.errors import InputError
 from reports.style.legend import legend_traces
 from reports.style.style import unit_style
-from reports.style.theme import dressed, remark
+from reports.style.theme import remark, themed
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def curves_of_trials_figure(found: Curves, metric: str, *, title: str) -> go.Fig
     """The curves in the colours of their units; those of the front are thick."""
     figure = go.Figure()
     if not found.curves:
-        return remark(dressed(figure, title), NO_CURVES)
+        return remark(themed(figure, title), NO_CURVES)
     for curve in sorted(found.curves, key=lambda one: one.on_front):
         look = unit_style(curve.unit)
         figure.add_trace(
@@ -98,4 +98,4 @@ def curves_of_trials_figure(found: Curves, metric: str, *, title: str) -> go.Fig
     figure.update_xaxes(title="Epoch")
     figure.update_yaxes(title=f"Validation {metric}" if found.judged else "Training loss")
     note = f"{len(found.curves)} of {found.total} trials; thick: on the front"
-    return dressed(figure, title, note)
+    return themed(figure, title, note)

@@ -16,7 +16,7 @@ from plotly.subplots import make_subplots
 from reports.style.axes import LOG_RATIO
 from reports.style.point_labels import Mark, shifts
 from reports.style.style import GRID, INK, MUTED, dark_edge, log_ticks, si_number, unit_style
-from reports.style.theme import dressed
+from reports.style.theme import themed
 
 LARGEST = 58.0
 """Diameter of the largest bubble in pixels."""
@@ -156,7 +156,7 @@ def module_figure(rows: Sequence[Sequence[Panel]], *, title: str, subtitle: str 
                 words = [f"{tick:g}" for tick in ticks]
                 figure.update_xaxes(type="log", tickvals=ticks, ticktext=words, row=i, col=j)
             figure.update_yaxes(title=panel.y_title, range=list(panel.y_range), row=i, col=j)
-    dressed(figure, title, subtitle)
+    themed(figure, title, subtitle)
     figure.update_layout(showlegend=False, margin={"l": 80, "r": 30, "t": 118, "b": 64})
     for heading in figure.layout.annotations[: len(titles)]:
         heading.update(font={"size": 14, "color": INK}, yshift=4)

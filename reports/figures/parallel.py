@@ -17,7 +17,7 @@ from analysis.store.records import Objective
 from reports.style.legend import by_unit, legend_traces
 from reports.style.names import field_name, network_name, objective_name
 from reports.style.style import INK, MUTED, si_number, unit_style
-from reports.style.theme import dressed, remark
+from reports.style.theme import remark, themed
 
 MOST_FIELDS = 8
 CLOSE = 8
@@ -134,7 +134,7 @@ def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: s
     """The complete trials as lines in their unit's colour, those of the front thick and on top."""
     figure = go.Figure()
     if len(axes) < 2:
-        return remark(dressed(figure, title), "fewer than two fields and numbers vary")
+        return remark(themed(figure, title), "fewer than two fields and numbers vary")
     places = np.array([axis.places for axis in axes]).T
     rows = frame.assign(place=np.arange(len(frame)))
     rows = rows[rows["state"] == "complete"]
@@ -169,7 +169,7 @@ def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: s
                 x=index, y=place, text=html.escape(text), showarrow=False, xanchor="left", xshift=4,
                 font={"size": 11, "color": MUTED}, bgcolor="rgba(255,255,255,0.8)",
             )  # fmt: skip
-    figure = dressed(figure, title, "complete trials; thick: on the front; the better end of a number is up")
+    figure = themed(figure, title, "complete trials; thick: on the front; the better end of a number is up")
     figure.update_xaxes(visible=False, range=[-0.25, len(axes) - 0.4])
     figure.update_yaxes(visible=False, range=[-0.06, 1.16])
     return figure

@@ -14,7 +14,7 @@ from analysis.fronts.pareto import Floats, hypervolume, minimised
 from analysis.store.records import Objective
 from reports.style.names import objective_name
 from reports.style.style import OKABE_ITO, si_number
-from reports.style.theme import dressed
+from reports.style.theme import themed
 
 MARGIN = 0.1
 """The reference point lies this share of the range beyond the worst value of each objective."""
@@ -118,6 +118,6 @@ def progress_figure(found: Progress, *, title: str) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title="Trials ended", rangemode="tozero")
     figure.update_yaxes(title="Hypervolume (% of the box)", rangemode="tozero")
-    return dressed(
+    return themed(
         figure, title, f"reference point: {found.reference_text}; the box ends at each objective's best"
     )

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from analysis.store.records import Objective
 from reports.style.names import common_name, unit_name
 from reports.style.style import INK, MUTED, dark_edge, si_number, unit_style
-from reports.style.theme import dressed, remark
+from reports.style.theme import remark, themed
 
 LEVEL = 0.95
 NO_SEEDS = "no network was trained with more than one seed, so the spread between seeds is not known"
@@ -96,7 +96,7 @@ def seeds_figure(found: Sequence[Spread], objective: Objective, *, title: str) -
     """Each network's seeds as marks and the mean's interval as a line; at most thirty networks."""
     figure = go.Figure()
     if not found:
-        return remark(dressed(figure, title), NO_SEEDS)
+        return remark(themed(figure, title), NO_SEEDS)
     shown = list(found[:30])[::-1]
     places = list(range(len(shown)))
     error = {
@@ -130,7 +130,7 @@ def seeds_figure(found: Sequence[Spread], objective: Objective, *, title: str) -
     names = [html.escape(one.title) for one in shown]
     figure.update_yaxes(tickvals=places, ticktext=names, range=[-0.6, len(shown) - 0.4], automargin=True)
     figure.update_xaxes(title=objective.label)
-    figure = dressed(
+    figure = themed(
         figure, title,
         "marks: seeds; line: 95 % interval of the mean (Student's t); right: mean ± standard deviation",
     )  # fmt: skip

@@ -16,7 +16,7 @@ from analysis.store.records import OBJECTIVES, Objective
 from reports.style.axes import Axis, make_axis, reachable
 from reports.style.legend import DIAMOND, FRONT_LINE, HOLLOW, by_unit, legend_traces, predicted
 from reports.style.style import INK, dark_edge, unit_style
-from reports.style.theme import dressed, remark
+from reports.style.theme import remark, themed
 
 COSTS = ("macs", "params", "latency_ms", "energy_mj")
 MOST_TICKS = 5
@@ -71,7 +71,7 @@ def tradeoffs_figure(
 ) -> go.Figure:
     """One panel a cost, two beside each other: trials by unit, the pair's front, published presets as ticks below."""
     if not found:
-        return remark(dressed(go.Figure(), title), "no complete trial has both a quality and a cost")
+        return remark(themed(go.Figure(), title), "no complete trial has both a quality and a cost")
     columns = min(2, len(found))
     figure = make_subplots(
         rows=-(-len(found) // columns), cols=columns, horizontal_spacing=0.1, vertical_spacing=0.16
@@ -125,7 +125,7 @@ def tradeoffs_figure(
     if len(references):
         marks[PRESETS] = {"marker": {**DIAMOND, "symbol": "line-ns-open", "color": INK}}
     figure.add_traces(legend_traces(go.Scatter, frame[complete], marks))
-    figure = dressed(
+    figure = themed(
         figure, title, "every complete trial; the line joins what no other trial beats in both numbers"
     )
     if len(found) % 2 and len(found) > 1:  # the legend fills the panel that is left

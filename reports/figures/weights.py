@@ -11,7 +11,7 @@ from analysis.fronts.importance import Importance, importance
 from analysis.store.records import Objective
 from reports.style.names import field_name
 from reports.style.style import INK, OKABE_ITO
-from reports.style.theme import dressed, remark
+from reports.style.theme import remark, themed
 
 _NOT_SEARCHED = ("spec.version", "spec.task", "spec.classes")
 SHOWN = 12
@@ -42,7 +42,7 @@ def importance_figure(found: Sequence[Importance], titles: Sequence[str], *, tit
     figure = go.Figure()
     known = [(one, name) for one, name in zip(found, titles, strict=True) if one.fields]
     if not known:
-        return remark(dressed(figure, title), "; ".join(dict.fromkeys(one.reason or "" for one in found)))
+        return remark(themed(figure, title), "; ".join(dict.fromkeys(one.reason or "" for one in found)))
     order = [weight.field for weight in known[0][0].fields][:SHOWN][::-1]
     colours = [OKABE_ITO[name] for name in ("blue", "orange", "green", "purple")]
     patterns = ["", "/", ".", "x"]
@@ -62,7 +62,7 @@ def importance_figure(found: Sequence[Importance], titles: Sequence[str], *, tit
             )
         )  # fmt: skip
     figure.update_xaxes(title="Importance (loss of R²)", rangemode="tozero")
-    figure = dressed(figure, title, HOW)
+    figure = themed(figure, title, HOW)
     return figure.update_layout(
         margin={"l": 170, "t": 132}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     )

@@ -20,7 +20,7 @@ class Merged:
         study: its labels are ``NAME/label`` where there are several runs.
         folders: the folder of each trial by label.
         runs: the run folders by the name that labels begin with.
-        notes: what differs between the runs and is to be told.
+        notes: what differs between the runs and is to be values_text.
     """
 
     study: StudyRecord
@@ -99,8 +99,8 @@ def _differences(names: Sequence[str], studies: Sequence[StudyRecord]) -> list[s
         for key in dict.fromkeys(key for one in flat for key in one):
             values = [one.get(key) for one in flat]
             if any(value != values[0] for value in values):
-                told = "; ".join(f"{name}: {value}" for name, value in zip(names, values, strict=True))
-                lines.append(f"the runs differ in {key} ({told})")
+                values_text = "; ".join(f"{name}: {value}" for name, value in zip(names, values, strict=True))
+                lines.append(f"the runs differ in {key} ({values_text})")
     return lines
 
 

@@ -28,7 +28,7 @@ Cells = Sequence[tuple[str, str]]
 NUMBER = ' class="n"'
 
 
-def beside_html(content: Content) -> str:
+def side_by_side_html(content: Content) -> str:
     """Both comparisons as HTML; a line where there is nothing to compare."""
     references, chosen = content.references, content.chosen
     if references.empty or chosen is None:

@@ -15,7 +15,7 @@ AXIS = {
 """Looks of a plane's axis."""
 
 
-def dress(figure: go.Figure, title: str, subtitle: str = "") -> None:
+def apply_theme(figure: go.Figure, title: str, subtitle: str = "") -> None:
     """Give ``figure`` the one look of all reports, a bold title and a smaller line below it."""
     figure.update_layout(
         title={
@@ -30,9 +30,9 @@ def dress(figure: go.Figure, title: str, subtitle: str = "") -> None:
     )  # fmt: skip
 
 
-def dressed(figure: go.Figure, title: str, subtitle: str = "") -> go.Figure:
+def themed(figure: go.Figure, title: str, subtitle: str = "") -> go.Figure:
     """The figure with the toolkit's title, fonts, grid and paper; texts are escaped."""
-    dress(figure, title, subtitle)
+    apply_theme(figure, title, subtitle)
     figure.update_layout(margin={"l": 90, "r": 40, "t": 104, "b": 68})
     figure.update_xaxes(**AXIS)
     figure.update_yaxes(**AXIS)

@@ -13,7 +13,7 @@ from archspace.support.errors import FieldError, InputError, closest
 from reports.frames.published import published
 from reports.frames.rows import read_rows
 from reports.tables.published import published_rows
-from reports.tables.runs import EDGE, Found, found_row, read_found
+from reports.tables.runs import EDGE, Found, read_results, result_row
 from reports.tables.table import Row, Table, without_empty
 from reports.tables.tasks import Quantity, TaskTables, task_tables
 
@@ -70,7 +70,7 @@ def _table(task: TaskTables, group: str, frame: pd.DataFrame, founds: Sequence[F
     quantities = tuple(q for q in task.quantities if _belongs(q, group))
     rows: list[Row] = [
         *published_rows(task, frame, group, quantities),
-        *(found_row(f, task, quantities) for f in founds),
+        *(result_row(f, task, quantities) for f in founds),
     ]
     rows = [
         replace(row, labels=tuple("" if text == group else text for text in row.labels))
@@ -126,7 +126,7 @@ def _fitting(path: Path, task: TaskTables) -> list[Found]:
     Raises:
         InputError: it has nothing for this task.
     """
-    founds = read_found(path)
+    founds = read_results(path)
     fitting = [found for found in founds if found.task == task.task]
     if not fitting:
         theirs = sorted({found.task for found in founds})

@@ -56,7 +56,7 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def read_found(path: Path) -> list[Found]:
+def read_results(path: Path) -> list[Found]:
     """Every measured network of a run folder, a training folder, or a JSON file of metrics or of a device.
 
     Raises:
@@ -79,7 +79,7 @@ def read_found(path: Path) -> list[Found]:
     return [_metrics(path, {})]
 
 
-def found_row(found: Found, task: TaskTables, quantities: tuple[Quantity, ...]) -> Row:
+def result_row(found: Found, task: TaskTables, quantities: tuple[Quantity, ...]) -> Row:
     """A measured network as a row of a table with these columns."""
     labels = tuple(found.texts.get(column, "") for column in task.labels.values())
     cells = []

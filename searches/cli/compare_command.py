@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from archspace.support.options import JsonOption
+
+if TYPE_CHECKING:
+    from searches.compare.comparisons import Compared
+    from searches.compare.study_of import Budget
+    from searches.config.recipe import Recipe as Training
 
 Data = Annotated[
     Path | None, typer.Option("--data", help="Folder of the data set; built-in data if left out.")
@@ -29,7 +37,6 @@ MeasureOn = Annotated[
 ]
 Energy = Annotated[bool, typer.Option(help="Sample power too, some ten seconds a network.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Run folder; runs/NAME if left out.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -54,16 +61,16 @@ def modules(
     data: Data = None, layout: Layout = None, input: Input = None, images: Images = None, recipe: Recipe = None,
     epochs: Epochs = None, batch: Batch = None, seed: Seed = 0, seeds: Seeds = 1, workers: Workers = 1,
     device: Device = "cpu", measure_on: MeasureOn = "cpu", energy: Energy = True, out: Out = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """ESPNet figure 5: ESP and seven other modules in ESPNet-C, at the published numbers of parameters."""
     from searches.compare import comparisons
-    from searches.compare.study_of import Budget, run_comparison
+    from searches.compare.study_of import Budget
 
     budget = Budget(
         data, layout, input, images, recipe, epochs, batch, seed, seeds, workers, device, measure_on, energy
     )
-    run_comparison(lambda _: comparisons.modules(_words(only)), "segmentation", budget, out, as_json)
+    _run(lambda _: comparisons.modules(_words(only)), "segmentation", budget, out, as_json)
 
 
 def ablation(
@@ -76,12 +83,12 @@ def ablation(
     data: Data = None, layout: Layout = None, input: Input = None, images: Images = None, recipe: Recipe = None,
     epochs: Epochs = None, batch: Batch = None, seed: Seed = 0, seeds: Seeds = 1, workers: Workers = 1,
     device: Device = "cpu", measure_on: MeasureOn = "cpu", energy: Energy = False, out: Out = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """What each choice of a paper gives: ESPNet table 2 (a) to (g), or ESPNetv2's ablation."""
     from archspace.support.errors import FieldError
     from searches.compare import comparisons
-    from searches.compare.study_of import Budget, run_comparison
+    from searches.compare.study_of import Budget
 
     budget = Budget(
         data, layout, input, images, recipe, epochs, batch, seed, seeds, workers, device, measure_on, energy
@@ -90,13 +97,13 @@ def ablation(
     if paper == "espnet":
         if task not in (None, "segmentation"):
             raise FieldError("--task", task, "ESPNet's ablation is of segmentation", "segmentation")
-        run_comparison(lambda _: comparisons.espnet_ablation(words), "segmentation", budget, out, as_json)
+        _run(lambda _: comparisons.espnet_ablation(words), "segmentation", budget, out, as_json)
         return
     chosen = task or "classification"
     known = ("classification", "segmentation")
     if chosen not in known:
         raise FieldError("--task", task, "ESPNetv2's ablation is of another", f"one of {', '.join(known)}")
-    run_comparison(lambda r: comparisons.espnetv2_ablation(r, words, chosen), chosen, budget, out, as_json)
+    _run(lambda r: comparisons.espnetv2_ablation(r, words, chosen), chosen, budget, out, as_json)
 
 
 def networks(
@@ -108,18 +115,31 @@ def networks(
     data: Data = None, layout: Layout = None, input: Input = None, images: Images = None, recipe: Recipe = None,
     epochs: Epochs = None, batch: Batch = None, seed: Seed = 0, seeds: Seeds = 1, workers: Workers = 1,
     device: Device = "cpu", measure_on: MeasureOn = "cpu", energy: Energy = False, out: Out = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Any networks on one data set: all trained alike, or evaluated where a checkpoint is given."""
     from searches.compare import comparisons
-    from searches.compare.study_of import Budget, run_comparison
+    from searches.compare.study_of import Budget
 
     budget = Budget(
         data, layout, input, images, recipe, epochs, batch, seed, seeds, workers, device, measure_on, energy
     )
     compared = comparisons.networks(names, task)
     spec: Any = compared.given[0].spec
-    run_comparison(lambda _: compared, task or spec["task"], budget, out, as_json)
+    _run(lambda _: compared, task or spec["task"], budget, out, as_json)
+
+
+def _run(
+    make: Callable[[Training], Compared], task: str, budget: Budget, out: Path | None, as_json: bool
+) -> None:
+    """Runs or resumes a comparison as a study and prints its table."""
+    from searches.cli.summary import show_study
+    from searches.compare.study_of import comparison_study
+    from searches.study.run import run_study
+
+    config = comparison_study(make, task, budget)
+    folder = out or Path("runs") / config.name
+    show_study(config, folder, run_study(config, folder).records(), as_json)
 
 
 def _words(text: str | None) -> list[str]:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
+from archspace.support.options import JsonOption
 from searches.cli.fetch_command import fetch
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +35,7 @@ def check(
     ] = None,
     tiles: Annotated[int, typer.Option(help="Pictures of a contact sheet.", min=1, max=400)] = 24,
     most: Annotated[int, typer.Option(help="Problems listed a split; all are counted.", min=0)] = 20,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Look at every file: counts, sizes, class frequencies, what is broken, and a contact sheet to see the labels.
 

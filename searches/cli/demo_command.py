@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from archspace.support.options import JsonOption
+
 
 def demo(
     checkpoint: Annotated[
@@ -32,7 +34,7 @@ def demo(
         int | None, typer.Option(metavar="N", help="Stop a video or webcam after so many frames.", min=1)
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what a checkpoint sees: classes tinted over the image, the likeliest classes, or boxes, with a legend."""
     from archspace.spec.naming import parse_size

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from archspace.support.options import JsonOption
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,7 +30,7 @@ def fetch(
             envvar="ARCHSPACE_CATALOGUE", help="YAML file to use instead of the built-in catalogue."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Download a public data set from its official host, after asking; stopped, the same command goes on.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+from archspace.support.options import JsonOption
 
 
 def train(
@@ -46,7 +46,7 @@ def train(
     range_low: Annotated[float, typer.Option(help="Learning rate at which the range test starts.")] = 1e-6,
     range_high: Annotated[float, typer.Option(help="Learning rate at which it ends at the latest.")] = 1.0,
     range_steps: Annotated[int, typer.Option(help="Steps of the range test.")] = 100,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train one network by a recipe; killed at any time, the same command goes on and comes to the same weights."""
     from archspace.spec.naming import parse_size
@@ -76,7 +76,7 @@ def train(
         raise InputError(f"{what}: {rule} ({str(error).splitlines()[0]})") from None
 
 
-def recipes(as_json: Json = False) -> None:
+def recipes(as_json: JsonOption = False) -> None:
     """List the built-in training recipes: what each is for and where its numbers stand."""
     import json
 

@@ -17,7 +17,6 @@ from searches.config.recipe import Recipe
 from searches.config.study import METRICS, STUDY_TASKS, StudyConfig, parse_config, recipes
 from searches.config.training import read_train
 from searches.data.identify import TEXT, identify
-from searches.study.run import run_config
 
 BUILT_IN = {"classification": "digits"}
 """Layout of the data that are there without a folder, by task; the drawn scenes are there for every other."""
@@ -44,20 +43,6 @@ class Budget:
     device: str = "cpu"
     measure_on: str = "cpu"
     energy: bool = False
-
-
-def run_comparison(
-    make: Callable[[Recipe], Compared], task: str, budget: Budget, out: Path | None, as_json: bool
-) -> None:
-    """Runs or resumes a comparison as a study and prints its table.
-
-    Args:
-        make: the comparison, from the recipe by which its networks are trained.
-
-    Raises:
-        InputError: anything the user gave cannot be used.
-    """
-    run_config(comparison_study(make, task, budget), out, as_json)
 
 
 def comparison_study(make: Callable[[Recipe], Compared], task: str, budget: Budget) -> StudyConfig:

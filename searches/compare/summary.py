@@ -56,8 +56,8 @@ def show_comparison(config: StudyConfig, folder: Path, records: Sequence[TrialRe
     rows = rows_of(config, records)
     assert config.comparison is not None
     if as_json:
-        told = {"run": str(folder), "comparison": config.comparison.kind, "metric": METRICS[config.task]}
-        print(json.dumps({**told, "networks": rows}))  # noqa: T201
+        head = {"run": str(folder), "comparison": config.comparison.kind, "metric": METRICS[config.task]}
+        print(json.dumps({**head, "networks": rows}))  # noqa: T201
         return
     names = [name for name in (METRICS[config.task], *SHOWN) if any(row[name] is not None for row in rows)]
     table = Table(

@@ -132,8 +132,8 @@ def _print(result: dict[str, Any]) -> None:
         console.print(f"  {entry['file']}: {entry['problem']}", markup=False)
     for path in result["sheets"].values():
         console.print(f"contact sheet: {path}", markup=False)
-    told = f"{result['problems']} problems" if result["problems"] != 1 else "1 problem"
-    console.print("no problems" if not result["problems"] else told)
+    problems = f"{result['problems']} problems" if result["problems"] != 1 else "1 problem"
+    console.print("no problems" if not result["problems"] else problems)
 
 
 def _print_text(console: Console, result: dict[str, Any]) -> None:

@@ -111,11 +111,11 @@ def _request(layout: str, root: Path, task: str, split: str) -> Request:
     return checked_request(layout, split, root=root, input_size=side, channels=3, task=task, seed=0)
 
 
-def listing_of(request: Request, told: Callable[[InputError], None]) -> Listing:
+def listing_of(request: Request, on_fault: Callable[[InputError], None]) -> Listing:
     """What a layout of files lists."""
     lister = layouts()[request.layout].lister
     assert lister is not None
-    return lister(request, told)
+    return lister(request, on_fault)
 
 
 def check_split(

@@ -19,7 +19,7 @@ from archspace.support.registry import Registry
 from searches.data.boxes import Boxes
 from searches.data.cache import Stamp
 from searches.data.images import Images
-from searches.data.listing import Listing, Told
+from searches.data.listing import Listing, OnFault
 from searches.fetching.hint import fetch_hint
 
 Targets: TypeAlias = NDArray[Any] | Boxes
@@ -126,7 +126,7 @@ class Request:
         }
 
 
-Lister: TypeAlias = Callable[[Request, Told], Listing]
+Lister: TypeAlias = Callable[[Request, OnFault], Listing]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

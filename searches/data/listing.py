@@ -19,7 +19,7 @@ from PIL import Image
 from archspace.support.errors import InputError
 from searches.data.images import open_oriented
 
-Told: TypeAlias = Callable[[InputError], None]
+OnFault: TypeAlias = Callable[[InputError], None]
 """What is done about a fault of one file: raise it, or note it and go on without the file."""
 
 Mask: TypeAlias = NDArray[np.uint8]
@@ -184,12 +184,12 @@ def upright_mask(picture: Picture, size: tuple[int, int], orientation: int) -> M
     return np.ascontiguousarray(mask)
 
 
-def without_repeats(pictures: Sequence[Picture], told: Told) -> list[Picture]:
+def without_repeats(pictures: Sequence[Picture], on_fault: OnFault) -> list[Picture]:
     """The pictures, each name once; a second one is told as a fault."""
     seen: dict[str, Picture] = {}
     for picture in pictures:
         if picture.name in seen:
-            told(InputError(f"{picture.file}: the name {picture.name!r} occurs twice in the split"))
+            on_fault(InputError(f"{picture.file}: the name {picture.name!r} occurs twice in the split"))
         else:
             seen[picture.name] = picture
     return list(seen.values())

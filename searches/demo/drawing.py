@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from archspace.class_names import BACKGROUNDS, Colour
 from searches.demo.detecting import Objects
-from searches.demo.predicting import Mask, Sight
+from searches.demo.predicting import Mask, Prediction
 
 INK, PAPER, TRACK = (31, 36, 48), (255, 255, 255), (230, 232, 236)
 OPACITY = 0.55
@@ -87,23 +87,23 @@ def ink_on(colour: Colour) -> Colour:
 
 
 def rows_of(
-    sight: Sight, names: Sequence[str], colours: Sequence[Colour], *, fixed: bool = False
+    prediction: Prediction, names: Sequence[str], colours: Sequence[Colour], *, fixed: bool = False
 ) -> list[Row]:
     """The lines of the panel; ``fixed`` keeps classes in their own order, so that a video's legend does not jump."""
-    if isinstance(sight, Mask):
-        shown = [i for i in range(len(names)) if sight.shares[i] >= LEAST_SHARE]
+    if isinstance(prediction, Mask):
+        shown = [i for i in range(len(names)) if prediction.shares[i] >= LEAST_SHARE]
         if not fixed:
-            shown.sort(key=lambda i: -sight.shares[i])
+            shown.sort(key=lambda i: -prediction.shares[i])
         swatches = [
             PAPER if name in BACKGROUNDS else colour for name, colour in zip(names, colours, strict=True)
         ]
-        return [Row(names[i], float(sight.shares[i]), swatches[i]) for i in shown]
-    if isinstance(sight, Objects):
+        return [Row(names[i], float(prediction.shares[i]), swatches[i]) for i in shown]
+    if isinstance(prediction, Objects):
         best: dict[int, float] = {}
-        for label, score in zip(sight.labels, sight.scores, strict=True):
+        for label, score in zip(prediction.labels, prediction.scores, strict=True):
             best.setdefault(int(label), float(score))
         return [Row(names[i], score, colours[i]) for i, score in best.items()]
-    pairs = zip(sight.classes, sight.probabilities, strict=True)
+    pairs = zip(prediction.classes, prediction.probabilities, strict=True)
     return [Row(names[i], float(chance), colours[i], bar=True) for i, chance in pairs]
 
 
@@ -142,8 +142,8 @@ def panel(
 
 
 def drawn(
-    image: Image.Image, sight: Sight, names: Sequence[str], colours: Sequence[Colour], *, beside: bool = False,
-    fixed: bool = False, even: bool = False,
+    image: Image.Image, prediction: Prediction, names: Sequence[str], colours: Sequence[Colour], *,
+    beside: bool = False, fixed: bool = False, even: bool = False,
 ) -> Image.Image:  # fmt: skip
     """The picture of what was seen: the image with its tint or boxes, and the panel on its right.
 
@@ -153,15 +153,15 @@ def drawn(
         fixed: of a video: the panel keeps the order of the classes.
         even: both sides become even, which video encoders need.
     """
-    if isinstance(sight, Mask):
-        seen = tinted(image, sight.classes, colours, names)
-    elif isinstance(sight, Objects):
-        seen = boxed(image, sight, colours, names)
+    if isinstance(prediction, Mask):
+        seen = tinted(image, prediction.classes, colours, names)
+    elif isinstance(prediction, Objects):
+        seen = boxed(image, prediction, colours, names)
     else:
         seen = image
     height = max(image.height, LEAST_HEIGHT)
     size = text_size(height, max(image.width, LEAST_HEIGHT))
-    words = panel(rows_of(sight, names, colours, fixed=fixed), names, size, height)
+    words = panel(rows_of(prediction, names, colours, fixed=fixed), names, size, height)
     parts = [image, seen, words] if beside and seen is not image else [seen, words]
     width, step = sum(part.width for part in parts), 2 if even else 1
     sheet = Image.new("RGB", (-(-width // step) * step, -(-height // step) * step), PAPER)

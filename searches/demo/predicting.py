@@ -47,7 +47,7 @@ class Ranking:
     probabilities: NDArray[np.float64]
 
 
-Sight: TypeAlias = Mask | Ranking | Objects
+Prediction: TypeAlias = Mask | Ranking | Objects
 
 
 def labels_at(scores: Tensor, size: Size) -> NDArray[np.uint8]:
@@ -120,7 +120,7 @@ def _objects(said: Outcome) -> Objects:
 
 
 TOP = 5
-SIGHTS: dict[str, Callable[[Outcome], Sight]] = {
+PREDICTIONS: dict[str, Callable[[Outcome], Prediction]] = {
     "segmentation": _mask, "classification": _ranking, "multilabel": _present,
     "detection": _objects,
 }  # fmt: skip
@@ -128,7 +128,7 @@ SIGHTS: dict[str, Callable[[Outcome], Sight]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seer:
+class Predictor:
     """A network that is ready to look at images.
 
     Attributes:
@@ -147,19 +147,19 @@ class Seer:
     device: torch.device
     threshold: float
 
-    def see(self, image: Image.Image, name: str) -> Sight:
+    def see(self, image: Image.Image, name: str) -> Prediction:
         """What is in an image of any size.
 
         Raises:
             InputError: the pixels cannot be converted, or memory runs out at this input size.
         """
         pixels = image_array(image, self.size, self.network.spec.channels, name)
-        sight = SIGHTS[self.network.spec.task]
+        prediction = PREDICTIONS[self.network.spec.task]
         try:
             with torch.inference_mode():
                 inputs = self.preprocessing.apply(pixels[None]).to(self.device)
                 outputs = self.network(inputs.contiguous(memory_format=torch.channels_last))
-                return sight(
+                return prediction(
                     Outcome(
                         network=self.network, outputs=outputs, index=0, image_size=(image.height, image.width),
                         input_size=self.size, threshold=self.threshold,
@@ -172,9 +172,9 @@ class Seer:
         raise FieldError("--input", "x".join(map(str, self.size)), rule)
 
 
-def open_seer(
+def open_predictor(
     path: Path, *, size: Size | None, labels: str | None, device: torch.device, threshold: float
-) -> Seer:
+) -> Predictor:
     """The network of a checkpoint with names and colours.
 
     Args:
@@ -186,8 +186,8 @@ def open_seer(
     """
     network = load_checkpoint(path)
     spec = network.spec
-    if spec.task not in SIGHTS:
-        raise FieldError("task", spec.task, f"{path}: cannot be shown", " or ".join(SIGHTS))
+    if spec.task not in PREDICTIONS:
+        raise FieldError("task", spec.task, f"{path}: cannot be shown", " or ".join(PREDICTIONS))
     if network.preprocessing is None:
         raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")
     if size is not None:
@@ -199,7 +199,7 @@ def open_seer(
         noted = None if published else describe(path).notes.get("classes")
         names, named_by = class_names(spec.classes, spec.task, noted=noted, published=published)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Seer(
+    return Predictor(
         network=network, preprocessing=network.preprocessing, names=names, colours=colours_of(names),
         named_by=named_by, size=size or spec.input_size, device=device, threshold=threshold,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from searches.data.images import image_array, open_image
 from searches.demo.detecting import Objects
 from searches.demo.drawing import drawn
 from searches.demo.inputs import find_inputs, picture_paths
-from searches.demo.predicting import Mask, Seer, Sight, open_seer
+from searches.demo.predicting import Mask, Prediction, Predictor, open_predictor
 from searches.demo.video import expected_frames, film, opened, pyav
 from searches.tasks.base import Size
 from searches.training.device import check_device
@@ -45,24 +45,27 @@ def demo(
         pyav()
     elif frames is not None:
         raise FieldError("--frames", frames, "ends a video or a webcam; this is none", "leave it out")
-    seer = open_seer(checkpoint, size=size, labels=labels, device=torch.device(device), threshold=threshold)
+    predictor = open_predictor(
+        checkpoint, size=size, labels=labels, device=torch.device(device), threshold=threshold
+    )
     name = checkpoint.parent.name if checkpoint.name == WEIGHTS_FILE else checkpoint.stem
     folder = out or Path("demo") / (name or "network")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out: {folder}: is a file; give a folder")
     console = Console(stderr=True, highlight=False)
     result: dict[str, Any] = {
-        "checkpoint": str(checkpoint), "network": seer.network.spec.label, "arch_id": seer.network.spec.arch_id,
-        "task": seer.network.spec.task, "input_size": list(seer.size), "device": device,
-        "names_from": seer.named_by, "out": str(folder),
+        "checkpoint": str(checkpoint), "network": predictor.network.spec.label,
+        "arch_id": predictor.network.spec.arch_id,
+        "task": predictor.network.spec.task, "input_size": list(predictor.size), "device": device,
+        "names_from": predictor.named_by, "out": str(folder),
     }  # fmt: skip
     if found is not None and found.images:
-        result |= _images(seer, found.images, folder, beside, console)
+        result |= _images(predictor, found.images, folder, beside, console)
         result["left_out"] += [{"file": name, "reason": "no image"} for name in found.left_out]
     else:
         shown = webcam if found is None else found.video
         assert shown is not None
-        result |= _video(seer, shown, folder, frames, beside, console)
+        result |= _video(predictor, shown, folder, frames, beside, console)
     _say(result, as_json, console)
 
 
@@ -72,7 +75,7 @@ def _bar(console: Console) -> Progress:
 
 
 def _images(
-    seer: Seer, images: tuple[Path, ...], folder: Path, beside: bool, console: Console
+    predictor: Predictor, images: tuple[Path, ...], folder: Path, beside: bool, console: Console
 ) -> dict[str, Any]:
     """A picture of each image; those of several that cannot be read are left out and named."""
     rows, left_out = [], []
@@ -81,7 +84,7 @@ def _images(
             list(zip(images, picture_paths(images, folder), strict=True)), description="looking"
         ):
             try:
-                rows.append(_image(seer, path, target, beside))
+                rows.append(_image(predictor, path, target, beside))
             except InputError as error:
                 if len(images) == 1 or not str(error).startswith(f"{path}: "):
                     raise
@@ -93,39 +96,41 @@ def _images(
     return {"images": rows, "left_out": left_out}
 
 
-def _image(seer: Seer, path: Path, target: Path, beside: bool) -> dict[str, Any]:
+def _image(predictor: Predictor, path: Path, target: Path, beside: bool) -> dict[str, Any]:
     image = open_image(path, str(path))
     begun = time.perf_counter()
-    sight = seer.see(image, str(path))
+    prediction = predictor.see(image, str(path))
     seconds = time.perf_counter() - begun
     plain = Image.fromarray(image_array(image, (image.height, image.width), 3, str(path)))
-    picture = drawn(plain, sight, seer.names, seer.colours, beside=beside)
+    picture = drawn(plain, prediction, predictor.names, predictor.colours, beside=beside)
     with replacing(target) as temporary:
         picture.save(temporary, format="PNG")
     return {
         "image": str(path), "picture": str(target), "size": [image.height, image.width],
-        "seconds": round(seconds, 4), **facts(sight, seer.names),
+        "seconds": round(seconds, 4), **facts(prediction, predictor.names),
     }  # fmt: skip
 
 
-def facts(sight: Sight, names: tuple[str, ...]) -> dict[str, Any]:
+def facts(prediction: Prediction, names: tuple[str, ...]) -> dict[str, Any]:
     """What was seen as plain data: shares of the image by class, probabilities, or objects."""
-    if isinstance(sight, Mask):
-        order = sorted(range(len(names)), key=lambda i: -sight.shares[i])
-        return {"shares": {names[i]: float(sight.shares[i]) for i in order if sight.shares[i] > 0}}
-    if isinstance(sight, Objects):
-        listed = zip(sight.corners.tolist(), sight.scores.tolist(), sight.labels.tolist(), strict=True)
+    if isinstance(prediction, Mask):
+        order = sorted(range(len(names)), key=lambda i: -prediction.shares[i])
+        return {"shares": {names[i]: float(prediction.shares[i]) for i in order if prediction.shares[i] > 0}}
+    if isinstance(prediction, Objects):
+        listed = zip(
+            prediction.corners.tolist(), prediction.scores.tolist(), prediction.labels.tolist(), strict=True
+        )
         return {
             "objects": [
                 {"name": names[i], "score": score, "corners": corners} for corners, score, i in listed
             ]
         }
-    pairs = zip(sight.classes.tolist(), sight.probabilities.tolist(), strict=True)
+    pairs = zip(prediction.classes.tolist(), prediction.probabilities.tolist(), strict=True)
     return {"classes": [{"name": names[i], "index": i, "probability": chance} for i, chance in pairs]}
 
 
 def _video(
-    seer: Seer, source: Path | int, folder: Path, most: int | None, beside: bool, console: Console
+    predictor: Predictor, source: Path | int, folder: Path, most: int | None, beside: bool, console: Console
 ) -> dict[str, Any]:
     """A video of what is seen in another, or in what a webcam shows."""
     name = f"webcam-{source}" if isinstance(source, int) else str(source)
@@ -138,9 +143,11 @@ def _video(
     def show(frame: Image.Image) -> Image.Image:
         nonlocal inside
         begun = time.perf_counter()
-        sight = seer.see(frame, name)
+        prediction = predictor.see(frame, name)
         inside += time.perf_counter() - begun
-        return drawn(frame, sight, seer.names, seer.colours, beside=beside, fixed=True, even=True)
+        return drawn(
+            frame, prediction, predictor.names, predictor.colours, beside=beside, fixed=True, even=True
+        )
 
     with opened(source) as container, _bar(console) as bar:
         if isinstance(source, int) and most is None:
@@ -178,13 +185,13 @@ def _say(result: dict[str, Any], as_json: bool, console: Console) -> None:
 def _lines(result: dict[str, Any]) -> Iterator[str]:
     for row in result.get("images", ()):
         if "shares" in row:
-            told = [f"{name} {100 * share:.1f} %" for name, share in row["shares"].items()]
+            names = [f"{name} {100 * share:.1f} %" for name, share in row["shares"].items()]
         elif "objects" in row:
-            told = [f"{item['name']} {100 * item['score']:.0f} %" for item in row["objects"]]
+            names = [f"{item['name']} {100 * item['score']:.0f} %" for item in row["objects"]]
         else:
-            told = [f"{item['name']} {100 * item['probability']:.1f} %" for item in row["classes"]]
-        more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
-        yield f"{row['picture']}: {', '.join(told[:NAMED]) or 'nothing found'}{more}"
+            names = [f"{item['name']} {100 * item['probability']:.1f} %" for item in row["classes"]]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        yield f"{row['picture']}: {', '.join(names[:NAMED]) or 'nothing found'}{more}"
     if "frames" in result:
         each = 1000 * result["network_seconds"] / result["frames"]
         yield (

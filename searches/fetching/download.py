@@ -239,8 +239,8 @@ class Download:
             if start != have:
                 raise FetchError(f"{host_of(url)}: answers with another part of the file than was asked for")
             if _differ(found.bytes, self._file.bytes):
-                told = f"offers {found.bytes:,} bytes, the published file has {self._file.bytes:,}"
-                raise FetchError(f"{host_of(url)}: {self._file.name}: {told}: it is another file")
+                fault = f"offers {found.bytes:,} bytes, the published file has {self._file.bytes:,}"
+                raise FetchError(f"{host_of(url)}: {self._file.name}: {fault}: it is another file")
             self._resumed = self._resumed or have > 0
             try:
                 self._part.sum_up() if have else self._part.begin(found)

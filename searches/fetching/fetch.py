@@ -88,8 +88,8 @@ def make_plan(name: str, data: DataSet, folder: Path) -> Plan:
     home = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(home).free
     if needed > free:
-        told = f"{name} needs about {decimal(needed)}, {decimal(free)} are free"
-        raise InputError(f"{folder}: {told}; free some space or give another folder with --out")
+        text = f"{name} needs about {decimal(needed)}, {decimal(free)} are free"
+        raise InputError(f"{folder}: {text}; free some space or give another folder with --out")
     unknown = tuple(file.name for file in pending if not file.bytes)
     return Plan(
         name=name, data=data, place=place, download_bytes=to_come, needed_bytes=needed, free_bytes=free,
@@ -117,8 +117,8 @@ def carry_out(plan: Plan, *, keep: bool, bars: Bars, policy: Policy) -> dict[str
                 )
                 done = load.run()
             files[file.name] = {"name": file.name, **asdict(done), "path": str(done.path) if keep else None}
-            told = f"{done.algorithm} as published" if done.published else NO_CHECKSUM
-            bars.say(f"{file.name}: {decimal(done.bytes)}, {told}")
+            text = f"{done.algorithm} as published" if done.published else NO_CHECKSUM
+            bars.say(f"{file.name}: {decimal(done.bytes)}, {text}")
             with bars.task(f"unpacking {file.name}", file.unpacked_bytes) as meter:
                 unpack(done.path, file.take, place.tree(file), meter.advance, _finish(file, meter.advance))
             if not keep:

@@ -85,9 +85,11 @@ class Place:
                 files, size = mark["content"].get(entry, (0, 0))
                 found = measured(self.folder / entry)
                 if found.files < files or found.bytes < size:
-                    told = f"{found.files:,} files ({found.bytes:,} bytes), fetched were {files:,} ({size:,})"
+                    contents = (
+                        f"{found.files:,} files ({found.bytes:,} bytes), fetched were {files:,} ({size:,})"
+                    )
                     raise InputError(
-                        f"{self.folder / entry}: holds {told}; delete it and run the same command again"
+                        f"{self.folder / entry}: holds {contents}; delete it and run the same command again"
                     )
         elif present and len(present) < len(self.data.ready) and not self.merging:
             raise InputError(

@@ -105,10 +105,10 @@ class Web:
             return answer
         except urllib.error.HTTPError as error:
             with error:
-                told = f"{host} answers {error.code} {http.client.responses.get(error.code, '')}".rstrip()
+                reply = f"{host} answers {error.code} {http.client.responses.get(error.code, '')}".rstrip()
                 if error.code in _PASSING or error.code >= 500:
-                    raise PassingError(told, _wait_s(error.headers.get("Retry-After"))) from None
-                raise RefusedError(told, error.code) from None
+                    raise PassingError(reply, _wait_s(error.headers.get("Retry-After"))) from None
+                raise RefusedError(reply, error.code) from None
         except (OSError, http.client.HTTPException) as error:
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             if isinstance(reason, ssl.SSLCertVerificationError):

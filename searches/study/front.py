@@ -9,11 +9,11 @@ import numpy as np
 from analysis.devices.base import DeviceAway
 from analysis.fronts.pareto import minimised, non_dominated
 from analysis.store.records import TrialRecord, objective
-from analysis.store.runs import TRIALS_FOLDER, read_again, write_again
+from analysis.store.runs import TRIALS_FOLDER, read_remeasured, write_remeasured
 from archspace.build import build
 from archspace.spec.archspec import ArchSpec
 from searches.config.study import StudyConfig
-from searches.study.measurer import patiently
+from searches.study.measurer import with_retries
 from searches.study.study import Study
 
 log = logging.getLogger(__name__)
@@ -42,18 +42,18 @@ def measure_again(study: Study) -> None:
     if not (config.measure.again and measurer.wanted):
         return
     for record in front_of(config, study.records()):
-        if read_again(study.folder / TRIALS_FOLDER / record.label):
+        if read_remeasured(study.folder / TRIALS_FOLDER / record.label):
             continue
         network = build(ArchSpec.from_dict(record.spec or {})).eval()
         try:
-            found = patiently(measurer, network, config.measure.wait_s, fresh=True)
+            found = with_retries(measurer, network, config.measure.wait_s, fresh=True)
         except DeviceAway as away:
             log.warning("%s: the front is not measured again: %s", config.measure.device, away)
             return
-        write_again(study.folder, record.label, found)
-        told = ", ".join(
+        write_remeasured(study.folder, record.label, found)
+        changes = ", ".join(
             f"{n} {record.measurements[n].value:.4g} -> {one.value:.4g}"
             for n, one in found.items()
             if n in record.measurements
         )
-        log.info("trial %s measured again: %s", record.label, told)
+        log.info("trial %s measured again: %s", record.label, changes)

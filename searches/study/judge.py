@@ -27,7 +27,7 @@ from searches.study.measurer import Measurer
 from searches.tasks.base import ImageTask
 from searches.tasks.table import make_task
 from searches.training.history import write_history
-from searches.training.loop import Watch, fit
+from searches.training.loop import Callback, fit
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Judge:
         recipe: Recipe,
         seed: int,
         folder: Path,
-        watch: Watch,
+        callback: Callback,
         *,
         weights: Path | None = None,
     ) -> dict[str, Measurement]:
@@ -105,7 +105,7 @@ class Judge:
         if weights is not None:
             network, metric = self._evaluated(spec, weights)
         else:
-            network, metric = self._trained(spec, folder) or self._train(spec, recipe, seed, folder, watch)
+            network, metric = self._trained(spec, folder) or self._train(spec, recipe, seed, folder, callback)
         return {self.task.metric: metric, **self.measurer.measured(network)}
 
     def _trained(self, spec: ArchSpec, folder: Path) -> tuple[Network, Measurement] | None:
@@ -120,13 +120,13 @@ class Judge:
         return (network, Measurement.from_dict(data["metric"])) if data["arch_id"] == spec.arch_id else None
 
     def _train(
-        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, watch: Watch
+        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, callback: Callback
     ) -> tuple[Network, Measurement]:
         config, device = self.config, torch.device(self.config.device)
         torch.set_num_threads(config.threads)
         torch.manual_seed(seed)
         network = build(spec)
-        history = fit(network, self.task, recipe, seed=seed, device=device, watch=watch)
+        history = fit(network, self.task, recipe, seed=seed, device=device, callback=callback)
         epochs = sum(stage.epochs for stage in recipe.plan())
         metric = self._metric(network, self.task, {"seed": seed, "epochs": epochs})
         network.cpu().eval()

@@ -144,7 +144,7 @@ def waits(limit_s: float) -> list[float]:
     return found
 
 
-def patiently(
+def with_retries(
     measurer: Measurer, network: Network, limit_s: float, *, fresh: bool = False
 ) -> dict[str, Measurement]:
     """As :meth:`Measurer.measured`, waiting up to ``limit_s`` seconds for a device that is away.

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from analysis.store.records import Measurement, Objective, TrialRecord
 from archspace.spec.archspec import ArchSpec
-from searches.training.loop import Epoch, Step, Watch
+from searches.training.loop import Callback, Epoch, Step
 
 log = logging.getLogger("searches")
 
@@ -39,7 +39,7 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-class Progress(Watch):
+class Progress(Callback):
     """A live view on a terminal; plain log lines elsewhere.
 
     Args:
@@ -104,10 +104,10 @@ class Progress(Watch):
         values = ", ".join(
             f"{o.name} {short(record.values[o.name])}" for o in self._objectives if record.values
         )
-        told = record.reason or (
+        detail = record.reason or (
             f"same network as trial {record.duplicate_of}" if record.duplicate_of else ""
         )
-        log.info("trial %s: %s %s%s", record.label, record.state, values, f" ({told})" if told else "")
+        log.info("trial %s: %s %s%s", record.label, record.state, values, f" ({detail})" if detail else "")
         self._bars.update(self._all, completed=self._complete(), note=self._time_left())
         log.info(
             "%d of %d trials; best so far: %s; %s",

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from analysis.store.records import objective
 from searches.config.study import StudyConfig
+from searches.study.disk import full_disk_as_one_line
 from searches.study.progress import Progress
 from searches.training.loop import Epoch
 
@@ -32,7 +33,6 @@ class OrphanProgress(Progress):
 def _work(config: StudyConfig, folder: Path, parent: int) -> None:
     """A worker process; what goes wrong here is told by the first process, which meets it too, and by the log."""
     from archspace.support.errors import InputError
-    from searches.study.run import full_disk_told
     from searches.training.logs import log_to
 
     log_to(folder)
@@ -40,7 +40,7 @@ def _work(config: StudyConfig, folder: Path, parent: int) -> None:
     try:
         from searches.study.study import Study
 
-        with full_disk_told(folder):
+        with full_disk_as_one_line(folder):
             study = Study.open(config, folder)
             objectives = [objective(name) for name in config.objectives]
             wanted = config.trials + len(config.given)

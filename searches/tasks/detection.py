@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from analysis.metrics.coco import coco_metrics
-from analysis.metrics.voc import Objects, Sighting, voc_metrics
+from analysis.metrics.voc import Detections, Objects, voc_metrics
 from archspace.detection.boxes import Found, checked, detections
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import FieldError, InputError
@@ -95,7 +95,7 @@ class Detection(ImageTask):
         self.evaluated(network, split, device, size, on_batch, add)
         boxes = split.targets
         assert isinstance(boxes, Boxes)
-        objects, sightings = in_pixels(boxes), sighted(found, boxes)
+        objects, sightings = in_pixels(boxes), detections_of(found, boxes)
         coco = coco_metrics(objects, sightings, len(boxes), split.classes)
         voc = voc_metrics(objects, sightings, split.classes)
         return Evaluation(
@@ -119,14 +119,14 @@ def in_pixels(boxes: Boxes) -> Objects:
     return Objects(image, boxes.corners * _scale(boxes)[image], boxes.labels, boxes.ignored)
 
 
-def sighted(found: list[Found], boxes: Boxes) -> Sighting:
+def detections_of(found: list[Found], boxes: Boxes) -> Detections:
     """What was found in each image of a split as the metrics take it."""
     image = np.repeat(np.arange(len(found)), [len(one.scores) for one in found])
     none = Found(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     corners, scores, labels = (
         torch.cat([column.cpu() for column in columns]).numpy() for columns in zip(none, *found, strict=True)
     )
-    return Sighting(image, corners * _scale(boxes)[image], scores, labels)
+    return Detections(image, corners * _scale(boxes)[image], scores, labels)
 
 
 def _scale(boxes: Boxes) -> np.ndarray[Any, np.dtype[np.float64]]:

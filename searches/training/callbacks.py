@@ -18,7 +18,7 @@ from analysis.drawing.figure_files import write_html, write_png
 from searches.config.training import TrainConfig
 from searches.tasks.base import Evaluation, Size, Task
 from searches.training.history import write_history
-from searches.training.loop import Epoch, Step, Watch
+from searches.training.loop import Callback, Epoch, Step
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +26,16 @@ CURVES_FILE = "curves.html"
 CURVES_PICTURE = "curves.png"
 
 
-class Watches(Watch):
+class Callbacks(Callback):
     """Several that follow a run as one; leaving the block closes those that have a ``close``."""
 
-    def __init__(self, *watches: Watch) -> None:
+    def __init__(self, *watches: Callback) -> None:
         self.watches = watches
         self.stack = ExitStack()
 
-    def __enter__(self) -> Watches:
-        for watch in self.watches:
-            close = getattr(watch, "close", None)
+    def __enter__(self) -> Callbacks:
+        for callback in self.watches:
+            close = getattr(callback, "close", None)
             if close is not None:
                 self.stack.callback(close)
         return self
@@ -45,26 +45,26 @@ class Watches(Watch):
 
     def begun(self, done: Sequence[Epoch]) -> None:
         """Tells all."""
-        for watch in self.watches:
-            watch.begun(done)
+        for callback in self.watches:
+            callback.begun(done)
 
     def step(self, step: Step) -> None:
         """Tells all."""
-        for watch in self.watches:
-            watch.step(step)
+        for callback in self.watches:
+            callback.step(step)
 
     def evaluated(self, network: nn.Module, found: Evaluation, seen: int, size: Size | None) -> None:
         """Tells all."""
-        for watch in self.watches:
-            watch.evaluated(network, found, seen, size)
+        for callback in self.watches:
+            callback.evaluated(network, found, seen, size)
 
     def epoch(self, epoch: Epoch) -> None:
         """Tells all."""
-        for watch in self.watches:
-            watch.epoch(epoch)
+        for callback in self.watches:
+            callback.epoch(epoch)
 
 
-class Recorder(Watch):
+class Recorder(Callback):
     """``history.csv`` after every epoch, ``curves.html`` after every evaluation and in the end."""
 
     def __init__(self, folder: Path, label: str, task: Task) -> None:
@@ -105,7 +105,7 @@ class Recorder(Watch):
         return curves_figure(rows, title=title, metric=self.task.metric, counted=self.task.counts)
 
 
-class Shown(Watch):
+class Shown(Callback):
     """A live line (loss, metric, speed, time left) on a terminal, and a table of epochs there and in the log."""
 
     def __init__(self, config: TrainConfig, task: Task, console: Console) -> None:

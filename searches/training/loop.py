@@ -21,12 +21,12 @@ from archspace.network import Network
 from archspace.support.errors import InputError
 from searches.config.recipe import Recipe, Stage
 from searches.tasks.base import Evaluation, Size, Task
-from searches.training.prefetch import feed
+from searches.training.prefetch import prefetch
 from searches.training.resume import Epoch, Identity, Place, load_state, save_state
 from searches.training.schedules import rate_factor
 from searches.training.steps import Stepper, TrainingError
 
-__all__ = ["Epoch", "Step", "TrainingError", "Watch", "fit"]
+__all__ = ["Callback", "Epoch", "Step", "TrainingError", "fit"]
 
 SAVE_SECONDS = 60.0
 """Seconds between two states of a run on disk; one is also written after every epoch."""
@@ -54,7 +54,7 @@ class Step:
     images_per_second: float
 
 
-class Watch:
+class Callback:
     """What follows a training run; by default it looks away."""
 
     def begun(self, done: Sequence[Epoch]) -> None:
@@ -72,7 +72,7 @@ class Watch:
 
 def fit(
     network: Network, task: Task, recipe: Recipe, *, seed: int, device: torch.device, folder: Path | None = None,
-    watch: Watch | None = None, save_seconds: float = SAVE_SECONDS,
+    callback: Callback | None = None, save_seconds: float = SAVE_SECONDS,
 ) -> list[Epoch]:  # fmt: skip
     """Trains ``network`` in place and returns its epochs.
 
@@ -87,7 +87,7 @@ def fit(
         InputError: ``folder`` holds another run, the recipe asks for what the task does not have, or two images do
             not fit into memory.
     """
-    run = _Run(network, task, recipe, seed, device, folder, watch or Watch(), save_seconds)
+    run = _Run(network, task, recipe, seed, device, folder, callback or Callback(), save_seconds)
     return run.all()
 
 
@@ -96,7 +96,7 @@ class _Run:
 
     def __init__(
         self, network: Network, task: Task, recipe: Recipe, seed: int, device: torch.device, folder: Path | None,
-        watch: Watch, save_seconds: float,
+        callback: Callback, save_seconds: float,
     ) -> None:  # fmt: skip
         self.network, self.task, self.stages, self.seed, self.device = (
             network,
@@ -105,7 +105,7 @@ class _Run:
             seed,
             device,
         )
-        self.folder, self.watch, self.save_seconds = folder, watch, save_seconds
+        self.folder, self.callback, self.save_seconds = folder, callback, save_seconds
         for stage in self.stages:
             task.check(stage)
         self.identity = Identity(network.spec.arch_id, recipe, seed, task.describe())
@@ -116,7 +116,7 @@ class _Run:
         found = None if self.folder is None else load_state(self.folder, self.identity)
         if found is not None:
             self.place = found[0]
-        self.watch.begun(tuple(self.place.history))
+        self.callback.begun(tuple(self.place.history))
         for number in range(self.place.stage, len(self.stages)):
             stage = self.stages[number]
             network = encoder_alone(self.network) if stage.encoder_only else self.network
@@ -151,7 +151,7 @@ class _Run:
         if place.step == 0:
             stepper.carry = None
         before = time.perf_counter()
-        for fed in feed(self.task, jobs[place.step :]):
+        for fed in prefetch(self.task, jobs[place.step :]):
             rate = stage.lr * rate_factor(stage, place.epoch * len(jobs) + place.step, len(jobs))
             seed = (self.seed, place.stage, place.epoch, place.step)
             where = f"epoch {number}, step {place.step}"
@@ -162,7 +162,7 @@ class _Run:
             place.step, before = place.step + 1, now
             speed = place.seen / max(place.seconds, 1e-9)
             seen = earlier + place.seen
-            self.watch.step(Step(number, place.step, len(jobs), loss, rate, place.stage + 1, seen, speed))
+            self.callback.step(Step(number, place.step, len(jobs), loss, rate, place.stage + 1, seen, speed))
             if time.monotonic() - self.saved > self.save_seconds:
                 self._save(stepper)
                 before = time.perf_counter()
@@ -171,14 +171,14 @@ class _Run:
             place.waited / max(place.seconds, 1e-9), place.stage + 1,
         )  # fmt: skip
         place.ended_epoch(epoch)
-        self.watch.epoch(epoch)
+        self.callback.epoch(epoch)
 
     def _value(self, stage: Stage, stepper: Stepper) -> float | None:
         if not stage.evaluate_every or (self.place.epoch + 1) % stage.evaluate_every:
             return None
         found = self.task.evaluate(stepper.kept, self.task.val, self.device, size=stage.input_size)
         seen = sum(e.images for e in self.place.history) + self.place.seen
-        self.watch.evaluated(stepper.kept, found, seen, stage.input_size)
+        self.callback.evaluated(stepper.kept, found, seen, stage.input_size)
         return found.value
 
     def _save(self, stepper: Stepper) -> None:

@@ -19,7 +19,7 @@ AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Fed:
+class Prefetched:
     """A batch, the input size that it is for, and the seconds that the step waited for it."""
 
     raw: Raw
@@ -27,7 +27,7 @@ class Fed:
     waited: float
 
 
-def feed(task: Task, jobs: Iterable[tuple[NDArray[np.int64], Size]]) -> Iterator[Fed]:
+def prefetch(task: Task, jobs: Iterable[tuple[NDArray[np.int64], Size]]) -> Iterator[Prefetched]:
     """The batches of ``jobs`` in order; another thread reads them ahead."""
     todo = iter(jobs)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed") as pool:
@@ -42,7 +42,7 @@ def feed(task: Task, jobs: Iterable[tuple[NDArray[np.int64], Size]]) -> Iterator
                 waited = time.perf_counter() - start
                 for index, following in islice(todo, 1):
                     waiting.append((pool.submit(task.gather, index), following))
-                yield Fed(raw, size, waited)
+                yield Prefetched(raw, size, waited)
         finally:
             for future, _ in waiting:
                 future.cancel()

@@ -26,7 +26,7 @@ from searches.config.recipe import Recipe
 from searches.config.training import TrainConfig
 from searches.tasks.base import Size, Task
 from searches.training.loop import encoder_alone, teacher_of
-from searches.training.prefetch import feed
+from searches.training.prefetch import prefetch
 from searches.training.steps import Stepper, TrainingError
 
 SMOOTHING = 0.9
@@ -127,7 +127,7 @@ def range_test(
     losses: list[float] = []
     smoothed: list[float] = []
     average, ended = 0.0, "high"
-    for step, fed in enumerate(feed(task, itertools.islice(jobs(), question.steps))):
+    for step, fed in enumerate(prefetch(task, itertools.islice(jobs(), question.steps))):
         if step in first:
             stepper.carry = None
         rate = question.rate(step)

@@ -23,7 +23,7 @@ from searches.config.training import TRAIN_FILE, TrainConfig, read_train, train_
 from searches.data.checkpoints import load_checkpoint
 from searches.tasks.base import Evaluation, Task
 from searches.tasks.language import Language
-from searches.training.callbacks import Recorder, Shown, Watches
+from searches.training.callbacks import Callbacks, Recorder, Shown
 from searches.training.data import load_task
 from searches.training.device import check_device
 from searches.training.logs import log_to
@@ -78,17 +78,23 @@ def train(
     recorder = Recorder(folder, spec.label, task)
     boards = [Board(folder, task, device)] if tensorboard else []
     stage = config.training.plan()[-1]
-    with Shown(config, task, console) as shown, Watches(shown, recorder, *boards) as watch:
+    with Shown(config, task, console) as shown, Callbacks(shown, recorder, *boards) as callback:
         try:
             history = fit(
-                network, task, config.training, seed=config.seed, device=device, folder=folder, watch=watch
+                network,
+                task,
+                config.training,
+                seed=config.seed,
+                device=device,
+                folder=folder,
+                callback=callback,
             )
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace train {folder}", highlight=False)
             raise
         found = task.evaluate(network, task.val, device, size=stage.input_size)
         if history and history[-1].value is None:
-            watch.evaluated(network, found, sum(epoch.images for epoch in history), stage.input_size)
+            callback.evaluated(network, found, sum(epoch.images for epoch in history), stage.input_size)
     recorder.finish()
     finish(folder, network, task, config, found, as_json)
 

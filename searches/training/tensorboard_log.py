@@ -20,9 +20,9 @@ from searches.data.boxes import Boxes
 from searches.data.dataset import VOID
 from searches.demo.detecting import Objects
 from searches.demo.drawing import Row, boxed, panel, rows_of, text_size, tinted
-from searches.demo.predicting import SIGHTS, Mask, Outcome, Ranking, Sight
+from searches.demo.predicting import PREDICTIONS, Mask, Outcome, Prediction, Ranking
 from searches.tasks.base import Evaluation, ImageTask, Raw, Size, Task, gathered
-from searches.training.loop import Epoch, Step, Watch
+from searches.training.loop import Callback, Epoch, Step
 
 FOLDER = "tensorboard"
 PICTURES = 3
@@ -41,7 +41,7 @@ def require_tensorboard() -> None:
         )
 
 
-class Board(Watch):
+class Board(Callback):
     """Event files in ``FOLDER/tensorboard``; the axis of all is the number of images (tokens of a text) seen.
 
     A run that goes on hides what a killed one wrote beyond its last state.
@@ -103,7 +103,7 @@ def pictures(
     """
     bare_network: Any = getattr(network, "module", network)
     spec = bare_network.spec
-    if spec.task not in SIGHTS or not isinstance(task, ImageTask):
+    if spec.task not in PREDICTIONS or not isinstance(task, ImageTask):
         return
     raw = gathered(task.val, np.arange(min(PICTURES, len(task.val))))
     side = (raw.inputs.shape[1], raw.inputs.shape[2])
@@ -119,11 +119,11 @@ def pictures(
                 network=bare_network, outputs=outputs, index=i, image_size=side, input_size=size or side,
                 threshold=THRESHOLD,
             )  # fmt: skip
-            sight = SIGHTS[spec.task](said)
-            yield name, _strip(plain, target, sight, names)
+            prediction = PREDICTIONS[spec.task](said)
+            yield name, _strip(plain, target, prediction, names)
 
 
-def target_of(targets: NDArray[Any] | Boxes, i: int, classes: int) -> Sight:
+def target_of(targets: NDArray[Any] | Boxes, i: int, classes: int) -> Prediction:
     """The truth of image ``i`` as if it had been seen: surely. Void pixels get the class after the last."""
     if isinstance(targets, Boxes):
         corners, labels, _ = targets.of(i)
@@ -136,11 +136,13 @@ def target_of(targets: NDArray[Any] | Boxes, i: int, classes: int) -> Sight:
     return Ranking(index.astype(np.int64), np.ones(len(index)))
 
 
-def _strip(plain: Image.Image, target: Sight, sight: Sight, names: tuple[str, ...]) -> Image.Image:
+def _strip(
+    plain: Image.Image, target: Prediction, prediction: Prediction, names: tuple[str, ...]
+) -> Image.Image:
     """Input, target and prediction from left to right; classes are written, not drawn."""
     named, colours = (*names, "void"), (*colours_of(names), (0, 0, 0))
     parts = [plain]
-    for seen in (target, sight):
+    for seen in (target, prediction):
         if isinstance(seen, Mask):
             parts.append(tinted(plain, seen.classes, colours, named))
         elif isinstance(seen, Objects):

@@ -30,7 +30,7 @@ from searches.data.augment import Augmentation
 from searches.data.dataset import load_split
 from searches.data.statistics import statistics as image_statistics
 from searches.tasks.table import make_task
-from searches.training.prefetch import feed
+from searches.training.prefetch import prefetch
 from searches.training.steps import Stepper
 
 
@@ -136,7 +136,7 @@ def rounds(case: Case, root: Path, workers: int) -> tuple[Round, Round, float]:
             (index, case.size)
             for index in task.order(case.stage.model_copy(update={"batch": case.batch}), rng)
         ]
-        for fed in feed(task, jobs):
+        for fed in prefetch(task, jobs):
             begin = time.perf_counter()
             batch = task.prepare(fed.raw, fed.size, augmentation, rng, torch.device("cpu"))
             yield batch.inputs, batch.target, fed.waited + time.perf_counter() - begin

@@ -14,7 +14,7 @@ from analysis.devices.record import TOTAL, DeviceRecord
 from analysis.predictors.tx2 import load_fit
 from analysis.predictors.tx2_fit import CHECKED, table
 from reports.style.style import INK, MUTED, OKABE_ITO
-from reports.style.theme import AXIS, dress
+from reports.style.theme import AXIS, apply_theme
 
 COLUMNS = ["network", "clock_mhz", "quantity", "value", "origin", "how"]
 PAPER_SIZE = (512, 1024)
@@ -132,7 +132,7 @@ def clocks_figure(records: Sequence[DeviceRecord] = ()) -> go.Figure:
     figure.update_yaxes(title="Frames a second", col=1)
     figure.update_yaxes(title="Power (W)", col=2)
     error = load_fit()["check_error"]
-    dress(
+    apply_theme(
         figure, "Speed and power against the GPU's clock",
         "after the ESPNet paper's figure 7: Jetson TX2 at 1024 × 512; "
         f"predictions are {error['mean_percent']:.0f} % off on average, "

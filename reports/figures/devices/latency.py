@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from analysis.devices.record import DeviceRecord
 from reports.style.names import written
 from reports.style.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, unit_style
-from reports.style.theme import AXIS, dress
+from reports.style.theme import AXIS, apply_theme
 
 COLOURS = tuple(OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky", "vermillion"))
 BINS = 60
@@ -104,7 +104,7 @@ def latency_figure(records: Sequence[DeviceRecord]) -> go.Figure:
     figure.update_xaxes(title="Latency of one run (ms)", row=rows, col=1)
     figure.update_yaxes(**AXIS, title="Runs")
     words = "band: 5 % to 95 % of the runs; line: median"
-    dress(figure, "Latency", f"{shared}; {words}" if shared else words)
+    apply_theme(figure, "Latency", f"{shared}; {words}" if shared else words)
     figure.update_layout(margin={"l": 80, "r": 40, "t": 115, "b": 70}, bargap=0)
     return figure
 

@@ -11,7 +11,7 @@ from reports.figures.devices.reading import LayerFile
 from reports.figures.devices.roofline import kind_looks, kind_name
 from reports.style.names import written
 from reports.style.style import MUTED, OKABE_ITO, PAPER
-from reports.style.theme import AXIS, dress
+from reports.style.theme import AXIS, apply_theme
 
 MOST_BARS = 40
 BETWEEN, OTHERS = "between the parts", "none of the parts"
@@ -79,7 +79,7 @@ def layers_figure(file: LayerFile) -> go.Figure:
     words += data.get("flags", [])
     if data.get("error"):
         words.append(str(data["error"]))
-    dress(figure, f"Time within {written(data['label'])} at {height} × {width}", "; ".join(words))
+    apply_theme(figure, f"Time within {written(data['label'])} at {height} × {width}", "; ".join(words))
     figure.update_layout(margin={"l": 20, "r": 230, "t": 95, "b": 70}, bargap=0.25, barmode="overlay")
     figure.update_yaxes(automargin=True)
     return figure

@@ -17,7 +17,7 @@ from analysis.devices.record import TOTAL, DeviceRecord
 from archspace.support.errors import InputError
 from reports.style.names import written
 from reports.style.style import GRID, INK, MUTED, OKABE_ITO, unit_style
-from reports.style.theme import AXIS, dress
+from reports.style.theme import AXIS, apply_theme
 
 RAIL_COLOURS = tuple(OKABE_ITO[name] for name in ("blue", "vermillion", "green", "purple", "sky", "orange"))
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -140,7 +140,7 @@ def power_figure(record: DeviceRecord) -> go.Figure:
     notes = list(trace.notes) + (
         [f"{trace.lost} samples without a number are left out"] if trace.lost else []
     )
-    dress(
+    apply_theme(
         figure, f"Power of {written(record.label)}", "; ".join([f"{record.device}, {record.runtime}", *notes])
     )
     figure.update_layout(margin=MARGIN)
@@ -209,7 +209,7 @@ def paper_power_figure(records: Sequence[DeviceRecord] = ()) -> go.Figure:
         )  # fmt: skip
     figure.update_xaxes(**AXIS, title="Time (s)", range=[0, longest * 1.02])
     figure.update_yaxes(**AXIS, title="Power (W)", rangemode="tozero")
-    dress(
+    apply_theme(
         figure, "Power over time, after the ESPNetv2 paper's figure",
         "its rail is not named: an idle of 0.09 W fits the TX2's GPU rail alone; one sample in 0.1 s",
     )  # fmt: skip

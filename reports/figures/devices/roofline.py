@@ -15,7 +15,7 @@ from archspace.support.errors import InputError
 from reports.figures.devices.reading import LayerFile
 from reports.style.names import unit_name, written
 from reports.style.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, compact, log_ticks, unit_style
-from reports.style.theme import AXIS, dress
+from reports.style.theme import AXIS, apply_theme
 
 LOOKS = tuple(
     (OKABE_ITO[colour], symbol)
@@ -104,7 +104,7 @@ def roofline_figure(file: LayerFile) -> go.Figure:
     words += data.get("flags", [])
     if data.get("error"):
         words.append(str(data["error"]))
-    dress(figure, f"Roofline of {written(data['label'])}", "; ".join(words))
+    apply_theme(figure, f"Roofline of {written(data['label'])}", "; ".join(words))
     figure.update_layout(margin={"l": 90, "r": 260, "t": 95, "b": 75}, legend={"itemsizing": "constant"})
     return figure
 

@@ -13,7 +13,7 @@ from reports.figures.pareto.layout import MARGIN, Limits, plane_layers
 from reports.figures.pareto.plane import pareto_plane
 from reports.figures.pareto.scene3d import pareto_scene
 from reports.style.axes import axis_order
-from reports.style.theme import dress
+from reports.style.theme import apply_theme
 
 __all__ = ["pareto_figure", "write_html", "write_png"]
 
@@ -54,5 +54,5 @@ def pareto_figure(
         figure.update_layout(margin={**MARGIN, "l": 40, "b": 40})
     else:
         figure = pareto_plane(plane_layers(drawn, axis_order(objectives), known, constraints or {}))
-    dress(figure, title, subtitle)
+    apply_theme(figure, title, subtitle)
     return figure

@@ -10,7 +10,7 @@ from __future__ import annotations
 from archspace.support.errors import InputError
 from searches.data.dataset import SPLITS, VOID, Request
 from searches.data.layouts.maskfiles import Values, mask_pictures, plain_values, values_of
-from searches.data.listing import Listing, Told
+from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
 
 LABELS = {
@@ -36,7 +36,7 @@ def label_ids() -> Values:
 
 
 @listed("cityscapes", tasks=("segmentation",))
-def list_cityscapes(request: Request, told: Told) -> Listing:
+def list_cityscapes(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split, sorted by city and name.
 
     Raises:
@@ -59,8 +59,8 @@ def list_cityscapes(request: Request, told: Told) -> Listing:
             train_ids.append((image, other))
         else:
             ids.append((image, masks / f"{stem}{_IDS}"))
-    pictures = mask_pictures(root, ids, label_ids(), told)
-    pictures += mask_pictures(root, train_ids, plain_values(len(CLASSES)), told)
+    pictures = mask_pictures(root, ids, label_ids(), on_fault)
+    pictures += mask_pictures(root, train_ids, plain_values(len(CLASSES)), on_fault)
     return Listing(
         pictures=sorted(pictures, key=lambda picture: picture.name),
         classes=CLASSES,

@@ -24,7 +24,7 @@ from searches.data.dataset import VOID, Request
 from searches.data.layouts import voc
 from searches.data.layouts.coco_json import Instances, categories, read_instances
 from searches.data.layouts.coco_masks import render
-from searches.data.listing import Listing, Objects, Picture, Told, picture_file
+from searches.data.listing import Listing, Objects, OnFault, Picture, picture_file
 from searches.data.reading import listed
 
 TASKS = ("detection", "segmentation", "multilabel")
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 @listed("coco", tasks=TASKS)
-def list_coco(request: Request, told: Told) -> Listing:
+def list_coco(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split with all categories.
 
     Raises:
@@ -49,12 +49,12 @@ def list_coco(request: Request, told: Told) -> Listing:
     found = _consistent(request, path)
     classes = {identity: (index, name) for index, (identity, name) in enumerate(found.items())}
     return _listing(
-        request, path, {i: index for i, (index, _) in classes.items()}, tuple(found.values()), told
+        request, path, {i: index for i, (index, _) in classes.items()}, tuple(found.values()), on_fault
     )
 
 
 @listed("coco-voc", tasks=TASKS)
-def list_coco_voc(request: Request, told: Told) -> Listing:
+def list_coco_voc(request: Request, on_fault: OnFault) -> Listing:
     """Lists the pictures of one split that show any of VOC's classes, with those classes only.
 
     Raises:
@@ -65,7 +65,7 @@ def list_coco_voc(request: Request, told: Told) -> Listing:
     index = {i: voc.CLASSES.index(name) for i, name in names.items() if name in voc.CLASSES}
     if not index:
         raise InputError(f"{path}: none of its categories is a class of PASCAL VOC")
-    listing = _listing(request, path, index, voc.CLASSES, told, only_shown=True)
+    listing = _listing(request, path, index, voc.CLASSES, on_fault, only_shown=True)
     log.info("%s/%s: %d pictures show a class of VOC", request.layout, request.split, len(listing.pictures))
     return listing
 
@@ -113,11 +113,11 @@ def image_folder(root: Path, path: Path, example: str) -> Path:
 
 
 def _listing(
-    request: Request, path: Path, index: dict[int, int], classes: tuple[str, ...], told: Told, *,
+    request: Request, path: Path, index: dict[int, int], classes: tuple[str, ...], on_fault: OnFault, *,
     only_shown: bool = False,
 ) -> Listing:  # fmt: skip
     """The pictures with the annotations of the categories in ``index`` (id -> class index)."""
-    instances = read_instances(path, told)
+    instances = read_instances(path, on_fault)
     objects: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for item in instances.annotations:
         if item["category_id"] in index:
@@ -125,7 +125,7 @@ def _listing(
     images = [image for image in instances.images if not only_shown or image["id"] in objects]
     masks = request.task == "segmentation"
     key = {"rendered": 1, "classes": sorted(index.items())} if masks else {}
-    pictures = _pictures(request, path, instances, images, objects, index, told) if images else []
+    pictures = _pictures(request, path, instances, images, objects, index, on_fault) if images else []
     return Listing(
         pictures=pictures,
         classes=(BACKGROUND, *classes) if masks else classes,
@@ -137,7 +137,7 @@ def _listing(
 
 def _pictures(
     request: Request, path: Path, instances: Instances, images: Sequence[dict[str, Any]],
-    objects: dict[int, list[dict[str, Any]]], index: dict[int, int], told: Told,
+    objects: dict[int, list[dict[str, Any]]], index: dict[int, int], on_fault: OnFault,
 ) -> list[Picture]:  # fmt: skip
     folder = _folder_of_any(request.folder, path, [image["file_name"] for image in images])
     pictures = []
@@ -156,7 +156,7 @@ def _pictures(
         if file.is_file():
             pictures.append(picture_file(file, image["file_name"], **more))
         else:
-            told(InputError(f"{file}: no such image, though {path.name} lists it"))
+            on_fault(InputError(f"{file}: no such image, though {path.name} lists it"))
     return pictures
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from archspace.support.errors import InputError
-from searches.data.listing import Told
+from searches.data.listing import OnFault
 
 _MARK = b'"categories"'
 
@@ -21,7 +21,7 @@ class Instances(NamedTuple):
     annotations: list[dict[str, Any]]
 
 
-def read_instances(path: Path, told: Told) -> Instances:
+def read_instances(path: Path, on_fault: OnFault) -> Instances:
     """Reads images and annotations, sorted by the images' ids as they stand in the file.
 
     An image or annotation that cannot be used is told as a fault and left out.
@@ -35,7 +35,7 @@ def read_instances(path: Path, told: Told) -> Instances:
     for number, image in enumerate(_list(data, "images", path)):
         fault = _image_fault(image) or ("its id occurs twice" if image["id"] in images else "")
         if fault:
-            told(InputError(f"{path}: images[{number}]: {fault}"))
+            on_fault(InputError(f"{path}: images[{number}]: {fault}"))
         else:
             images[image["id"]] = image
     annotations = []
@@ -46,7 +46,7 @@ def read_instances(path: Path, told: Told) -> Instances:
         if not fault and item["category_id"] not in known:
             fault = f"category_id {item['category_id']} is no category of the file"
         if fault:
-            told(InputError(f"{path}: annotations[{number}]: {fault}"))
+            on_fault(InputError(f"{path}: annotations[{number}]: {fault}"))
         else:
             annotations.append(item)
     return Instances(list(images.values()), annotations)

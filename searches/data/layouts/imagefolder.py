@@ -18,7 +18,7 @@ from PIL import Image
 from archspace.support.errors import InputError
 from searches.data.dataset import Request, held_out_index
 from searches.data.images import is_image_name, list_images, open_oriented
-from searches.data.listing import Listing, Picture, Told, passed, picture_file
+from searches.data.listing import Listing, OnFault, Picture, passed, picture_file
 from searches.data.reading import listed
 from searches.fetching.hint import fetch_hint
 
@@ -36,7 +36,7 @@ class Source(NamedTuple):
 
 
 @listed("imagefolder", tasks=("classification",))
-def list_imagefolder(request: Request, told: Told) -> Listing:
+def list_imagefolder(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split.
 
     Raises:
@@ -44,10 +44,10 @@ def list_imagefolder(request: Request, told: Told) -> Listing:
     """
     root = request.folder
     own = request.split == "train" or not _present(root, request.split)
-    train = _find(root, "train", told if own else passed)
+    train = _find(root, "train", on_fault if own else passed)
     if train is None:
         raise InputError(f"{root}: has neither a folder train nor a train.zip{fetch_hint(request.layout)}")
-    source = train if request.split == "train" else _find(root, request.split, told)
+    source = train if request.split == "train" else _find(root, request.split, on_fault)
     held_out = request.split == "val" and source is None
     if held_out or (request.split == "train" and not _present(root, "val")):
         source = _part(train, held_out=held_out)
@@ -57,7 +57,7 @@ def list_imagefolder(request: Request, told: Told) -> Listing:
     for name in source.classes:
         if name not in indices:
             known = ", ".join(indices)
-            told(InputError(f"{source.path}: class {name!r} is not in train (train has {known})"))
+            on_fault(InputError(f"{source.path}: class {name!r} is not in train (train has {known})"))
     images = [(name, file) for name, file in source.images if name in indices]
     if source.path.is_dir():
         pictures = [
@@ -87,17 +87,17 @@ def _present(root: Path, split: str) -> bool:
     return (root / split).is_dir() or (root / f"{split}.zip").exists()
 
 
-def _find(root: Path, split: str, told: Told) -> Source | None:
+def _find(root: Path, split: str, on_fault: OnFault) -> Source | None:
     """The split's images, from the folder where both a folder and a zip exist; None where neither does."""
     folder, archive = root / split, root / f"{split}.zip"
     if folder.is_dir():
-        return Source(folder, tuple(_list_folder(folder, told)))
+        return Source(folder, tuple(_list_folder(folder, on_fault)))
     if archive.exists():
         return Source(archive, tuple(_list_zip(archive, split)))
     return None
 
 
-def _list_folder(folder: Path, told: Told) -> Iterable[tuple[str, str]]:
+def _list_folder(folder: Path, on_fault: OnFault) -> Iterable[tuple[str, str]]:
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not classes:
         stray = "images but no class folder" if list_images(folder) else "no class folder"
@@ -105,7 +105,7 @@ def _list_folder(folder: Path, told: Told) -> Iterable[tuple[str, str]]:
     for path in classes:
         images = list_images(path)
         if not images:
-            told(InputError(f"{path}: class folder holds no image"))
+            on_fault(InputError(f"{path}: class folder holds no image"))
         yield from ((path.name, f"{path.name}/{image.name}") for image in images)
 
 

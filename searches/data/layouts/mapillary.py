@@ -15,7 +15,7 @@ from archspace.support.errors import FieldError, InputError
 from searches.data.dataset import VOID, Request
 from searches.data.images import list_images
 from searches.data.layouts.maskfiles import mask_pictures, values_of
-from searches.data.listing import Listing, Told
+from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
 
 FOLDERS = {"train": "training", "val": "validation"}
@@ -23,26 +23,26 @@ VERSIONS = ("1.2", "2.0")
 
 
 @listed("mapillary", tasks=("segmentation",))
-def list_mapillary(request: Request, told: Told) -> Listing:
+def list_mapillary(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split in version 1.2 where it is there, as the papers use it, else in 2.0.
 
     Raises:
         InputError: a folder or the configuration is missing or wrong.
     """
-    return _listing(request, told, VERSIONS)
+    return _listing(request, on_fault, VERSIONS)
 
 
 @listed("mapillary-v2", tasks=("segmentation",))
-def list_mapillary_v2(request: Request, told: Told) -> Listing:
+def list_mapillary_v2(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split in version 2.0.
 
     Raises:
         InputError: a folder or the configuration is missing or wrong.
     """
-    return _listing(request, told, ("2.0",))
+    return _listing(request, on_fault, ("2.0",))
 
 
-def _listing(request: Request, told: Told, versions: tuple[str, ...]) -> Listing:
+def _listing(request: Request, on_fault: OnFault, versions: tuple[str, ...]) -> Listing:
     root = request.folder
     if request.split not in FOLDERS:
         rule = "Mapillary Vistas has no labels for it (splits: train, val)"
@@ -56,7 +56,7 @@ def _listing(request: Request, told: Told, versions: tuple[str, ...]) -> Listing
     images = list_images(folder / "images")
     return Listing(
         pictures=mask_pictures(
-            root, [(image, masks / f"{image.stem}.png") for image in images], values, told
+            root, [(image, masks / f"{image.stem}.png") for image in images], values, on_fault
         ),
         classes=_names(list(learnt.values())),
         void=VOID,

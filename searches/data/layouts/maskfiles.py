@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from archspace.support.errors import InputError
 from searches.data.dataset import VOID
 from searches.data.images import mask_array, open_image
-from searches.data.listing import Mask, Picture, Told, picture_file
+from searches.data.listing import Mask, OnFault, Picture, picture_file
 
 _REFUSED = -1
 
@@ -44,8 +44,8 @@ def values_of(meaning: Mapping[int, int], rule: str) -> Values:
 def plain_values(classes: int, void: Sequence[int] = (VOID,)) -> Values:
     """Values that are class indices, and some that are void."""
     meaning = dict.fromkeys(void, VOID) | {index: index for index in range(classes)}
-    told = " or ".join(f"void {value}" for value in void) if void else "no void value is set"
-    rule = f"a class 0..{classes - 1}, {'or ' if void else ''}{told}"
+    voids = " or ".join(f"void {value}" for value in void) if void else "no void value is set"
+    rule = f"a class 0..{classes - 1}, {'or ' if void else ''}{voids}"
     return values_of(meaning, rule)
 
 
@@ -67,17 +67,17 @@ def read_mask(path: Path, values: Values) -> Mask:
 
 
 def mask_pictures(
-    root: Path, pairs: Sequence[tuple[Path, Path]], values: Values, told: Told,
+    root: Path, pairs: Sequence[tuple[Path, Path]], values: Values, on_fault: OnFault,
     names: Mapping[Path, str] | None = None,
 ) -> list[Picture]:  # fmt: skip
     """The pictures of (image, mask) files; one without its mask, or that shares it, is told as a fault."""
     pictures, owners = [], dict[Path, Path]()
     for image, mask in pairs:
         if not mask.is_file():
-            told(InputError(f"{image}: has no mask {mask}"))
+            on_fault(InputError(f"{image}: has no mask {mask}"))
             continue
         if mask in owners:
-            told(InputError(f"{image}: shares its mask {mask.name} with {owners[mask].name}"))
+            on_fault(InputError(f"{image}: shares its mask {mask.name} with {owners[mask].name}"))
             continue
         owners[mask] = image
         name = names[image] if names else image.relative_to(root).as_posix()

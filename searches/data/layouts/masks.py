@@ -25,7 +25,7 @@ from searches.config.errors import first_error
 from searches.data.dataset import SPLITS, VOID, Request
 from searches.data.images import is_image_name, list_images
 from searches.data.layouts.maskfiles import Values, mask_pictures, plain_values, values_of
-from searches.data.listing import Listing, Told
+from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
 
 FILE = "dataset.yaml"
@@ -47,7 +47,7 @@ class Description(BaseModel):
 
 
 @listed("masks", tasks=("segmentation",))
-def list_masks(request: Request, told: Told) -> Listing:
+def list_masks(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split in the order of its list, or sorted by name.
 
     Raises:
@@ -65,14 +65,14 @@ def list_masks(request: Request, told: Told) -> Listing:
         found = list_images(images)
     else:
         names = wanted if isinstance(wanted, list) else _lines(_folder(root, wanted, ""))
-        found = [image for name in names if (image := _image(images, name, told))]
+        found = [image for name in names if (image := _image(images, name, on_fault))]
     pairs = [
         (image, masks / image.relative_to(images).with_name(f"{image.stem}{about.mask_suffix}.png"))
         for image in found
     ]
     values = meaning_of(about)
     return Listing(
-        pictures=mask_pictures(root, pairs, values, told),
+        pictures=mask_pictures(root, pairs, values, on_fault),
         classes=tuple(about.classes),
         void=VOID,
         categories=tuple(about.categories or ()),
@@ -146,7 +146,7 @@ def _lines(path: Path) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _image(folder: Path, name: str, told: Told) -> Path | None:
+def _image(folder: Path, name: str, on_fault: OnFault) -> Path | None:
     """The image of that name in the folder, its suffix found where it is left out."""
     path = folder / name
     if is_image_name(path.name):
@@ -157,5 +157,5 @@ def _image(folder: Path, name: str, told: Told) -> Path | None:
         for candidate in found:
             if is_image_name(candidate.name):
                 return candidate
-    told(InputError(f"{path}: no such image"))
+    on_fault(InputError(f"{path}: no such image"))
     return None

@@ -16,7 +16,7 @@ from archspace.support.errors import InputError
 from searches.data.dataset import SPLITS, VOID, Request
 from searches.data.images import list_images
 from searches.data.layouts.maskfiles import mask_pictures, plain_values
-from searches.data.listing import Listing, Told
+from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
 from searches.fetching.hint import fetch_hint
 
@@ -31,7 +31,7 @@ class Labels(NamedTuple):
 
 
 @listed("segnet", tasks=("segmentation",))
-def list_segnet(request: Request, told: Told) -> Listing:
+def list_segnet(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split; the files' void value becomes 255.
 
     Raises:
@@ -41,7 +41,7 @@ def list_segnet(request: Request, told: Told) -> Listing:
     labels = read_labels(root)
     values = plain_values(len(labels.classes), () if labels.void is None else (labels.void,))
     return Listing(
-        pictures=mask_pictures(root, _pairs(root, request.split), values, told),
+        pictures=mask_pictures(root, _pairs(root, request.split), values, on_fault),
         classes=labels.classes,
         void=VOID,
         key={"values": values.key},

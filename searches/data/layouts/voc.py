@@ -24,7 +24,7 @@ from searches.data.dataset import VOID, Request, held_out_index
 from searches.data.images import IMAGE_SUFFIXES
 from searches.data.layouts.maskfiles import mask_pictures, plain_values
 from searches.data.layouts.voc_xml import Annotation, read_annotation
-from searches.data.listing import Listing, Told, passed, picture_file
+from searches.data.listing import Listing, OnFault, passed, picture_file
 from searches.data.reading import listed
 
 CLASSES = (
@@ -47,7 +47,7 @@ class Member(NamedTuple):
 
 
 @listed("voc", tasks=TASKS)
-def list_voc(request: Request, told: Told) -> Listing:
+def list_voc(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split of the years' train, val and test lists.
 
     Raises:
@@ -56,16 +56,16 @@ def list_voc(request: Request, told: Told) -> Listing:
     years, kind = _years(request.folder), _kind(request.task)
     name = LISTS["voc"][request.split]
     if _lists(years, kind, name) and (name != "train" or _lists(years, kind, "val")):
-        members = _listed(years, kind, name, told)
+        members = _listed(years, kind, name, on_fault)
     elif name == "test":
         raise _no_list(request, kind, name)
     else:
-        members = _held_out(request, years, kind, told)
-    return _listing(request, members, years, told)
+        members = _held_out(request, years, kind, on_fault)
+    return _listing(request, members, years, on_fault)
 
 
 @listed("voc-trainval", tasks=TASKS)
-def list_voc_trainval(request: Request, told: Told) -> Listing:
+def list_voc_trainval(request: Request, on_fault: OnFault) -> Listing:
     """Lists all years' trainval as train, and their test as val and test.
 
     Raises:
@@ -75,7 +75,7 @@ def list_voc_trainval(request: Request, told: Told) -> Listing:
     name = LISTS["voc-trainval"][request.split]
     if not _lists(years, kind, name):
         raise _no_list(request, kind, name)
-    return _listing(request, _listed(years, kind, name, told), years, told)
+    return _listing(request, _listed(years, kind, name, on_fault), years, on_fault)
 
 
 def _kind(task: str) -> str:
@@ -113,7 +113,7 @@ def _lists(years: Sequence[Path], kind: str, name: str) -> list[tuple[Path, Path
     return [(year, file) for year, file in files if file.is_file()]
 
 
-def _listed(years: Sequence[Path], kind: str, name: str, told: Told) -> list[Member]:
+def _listed(years: Sequence[Path], kind: str, name: str, on_fault: OnFault) -> list[Member]:
     """The members of the years' lists; a name twice in a list is told as a fault."""
     members: list[Member] = []
     for year, file in _lists(years, kind, name):
@@ -124,20 +124,20 @@ def _listed(years: Sequence[Path], kind: str, name: str, told: Told) -> list[Mem
         seen: set[str] = set()
         for stem in (line.split()[0] for line in lines if line.strip()):
             if stem in seen:
-                told(InputError(f"{file}: lists {stem!r} twice"))
+                on_fault(InputError(f"{file}: lists {stem!r} twice"))
             else:
                 members.append(Member(year, stem))
             seen.add(stem)
     return members
 
 
-def _held_out(request: Request, years: Sequence[Path], kind: str, told: Told) -> list[Member]:
+def _held_out(request: Request, years: Sequence[Path], kind: str, on_fault: OnFault) -> list[Member]:
     """Train or val where the list of val is missing: parts of train, of trainval, or of all that is annotated."""
-    members = next((m for name in ("train", "trainval") if (m := _listed(years, kind, name, told))), [])
+    members = next((m for name in ("train", "trainval") if (m := _listed(years, kind, name, on_fault))), [])
     if not members:
         members = [Member(year, stem) for year in years for stem in _annotated(year, kind)]
     if _lists(years, kind, "val"):  # train is missing, not val
-        val = set(_listed(years, kind, "val", told))
+        val = set(_listed(years, kind, "val", on_fault))
         return [member for member in members if member not in val]
     if len(members) < 2:
         raise _no_list(request, kind, request.split)
@@ -192,15 +192,17 @@ def _xml(member: Member) -> Path:
     return member.year / "Annotations" / f"{member.stem}.xml"
 
 
-def _listing(request: Request, members: Sequence[Member], years: Sequence[Path], told: Told) -> Listing:
-    images = [(member, image) for member in members if (image := _image(member, told))]
+def _listing(
+    request: Request, members: Sequence[Member], years: Sequence[Path], on_fault: OnFault
+) -> Listing:
+    images = [(member, image) for member in members if (image := _image(member, on_fault))]
     several = len(years) > 1
     names = {image: f"{m.year.name}/{m.stem}" if several else m.stem for m, image in images}
     if request.task == "segmentation":
         pairs = [(image, m.year / "SegmentationClass" / f"{m.stem}.png") for m, image in images]
         values = plain_values(len(CLASSES) + 1)
         return Listing(
-            pictures=mask_pictures(request.folder, pairs, values, told, names),
+            pictures=mask_pictures(request.folder, pairs, values, on_fault, names),
             classes=("background", *CLASSES),
             void=VOID,
             key={"values": values.key},
@@ -212,13 +214,13 @@ def _listing(request: Request, members: Sequence[Member], years: Sequence[Path],
         try:
             objects = annotations.of(member).named(classes)
         except InputError as error:
-            told(error)
+            on_fault(error)
             continue
         pictures.append(picture_file(image, names[image], objects=objects))
     return Listing(pictures=pictures, classes=classes)
 
 
-def _image(member: Member, told: Told) -> Path | None:
+def _image(member: Member, on_fault: OnFault) -> Path | None:
     """The picture of that name, .jpg before others."""
     path = member.year / "JPEGImages" / f"{member.stem}.jpg"
     if path.is_file():
@@ -226,5 +228,5 @@ def _image(member: Member, told: Told) -> Path | None:
     for candidate in sorted(path.parent.glob(f"{member.stem}.*")):
         if candidate.stem == member.stem and candidate.suffix.lower() in IMAGE_SUFFIXES:
             return candidate
-    told(InputError(f"{path}: no such image, though ImageSets lists it"))
+    on_fault(InputError(f"{path}: no such image, though ImageSets lists it"))
     return None

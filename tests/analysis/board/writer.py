@@ -32,14 +32,14 @@ class Shows:
 
 
 class Board:
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.told = told
-        self.idle, self.busy, self.swing, self.hertz = told["signal"]
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.request = request
+        self.idle, self.busy, self.swing, self.hertz = request["signal"]
         self.watts: list[float] = []
-        paths = [told["file"]] if told["kind"] == "counter" else told["files"]
+        paths = [request["file"]] if request["kind"] == "counter" else request["files"]
         self.files = {path: Shows(path) for path in paths}
         self.shown = self.idle
-        self.energy_uj = float(told.get("start_uj", 0))
+        self.energy_uj = float(request.get("start_uj", 0))
 
     def power(self, since: float) -> float:
         if since < 0:
@@ -53,10 +53,10 @@ class Board:
             self.shown += (self.watts[-1] - self.shown) * -math.expm1(-seconds / TAU_S)
             self.energy_uj += self.watts[-1] * seconds * 1e6
         self.watts.append(self.power(since))
-        if self.told["kind"] == "counter":
-            self.files[self.told["file"]].set(round(self.energy_uj) % self.told["range_uj"])
+        if self.request["kind"] == "counter":
+            self.files[self.request["file"]].set(round(self.energy_uj) % self.request["range_uj"])
             return
-        for path, (share, unit) in self.told["files"].items():
+        for path, (share, unit) in self.request["files"].items():
             self.files[path].set(round(self.shown * share * unit))
 
 
@@ -68,7 +68,7 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     with contextlib.suppress(OSError):  # root may: a busy machine must not hold up what is to be measured
         os.nice(-10)
-    boards = [Board(told) for told in asked["boards"]]
+    boards = [Board(request) for request in asked["boards"]]
     started = last = time.monotonic()
     _tell({"busy_at": started + asked["busy_after"]})
     times: list[float] = []

@@ -50,7 +50,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(library: Path, code: str, *arguments: str, **variables: str) -> Any:
+def on_progress(library: Path, code: str, *arguments: str, **variables: str) -> Any:
     """What code prints in a process that finds the stand-in."""
     environment = {**os.environ, "LD_LIBRARY_PATH": str(library), **variables}
     done = subprocess.run(
@@ -61,7 +61,7 @@ def told(library: Path, code: str, *arguments: str, **variables: str) -> Any:
 
 
 def test_power_of_the_moment_where_the_gpu_tells_it(library: Path) -> None:
-    ((watts, description, joules),), missing = told(library, READ, "0")
+    ((watts, description, joules),), missing = on_progress(library, READ, "0")
     assert (watts, joules, missing) == ({"gpu": 123.456}, 5.0, {})
     assert description == {
         "name": "nvml",
@@ -80,21 +80,21 @@ def test_power_of_the_moment_where_the_gpu_tells_it(library: Path) -> None:
 
 
 def test_power_averaged_by_the_driver_needs_longer_to_settle(library: Path) -> None:
-    ((watts, description, _),), _ = told(library, READ, "0", NVML_OLD="1")
+    ((watts, description, _),), _ = on_progress(library, READ, "0", NVML_OLD="1")
     assert watts == {"gpu": 120.0}
     assert (description["source"], description["filter"]) == ("nvmlDeviceGetPowerUsage", "mean of 1 s")
     assert description["settle_s"] == 1.25
 
 
 def test_no_such_gpu_is_one_line(library: Path) -> None:
-    sensors, missing = told(library, READ, "7")
+    sensors, missing = on_progress(library, READ, "7")
     assert sensors == []
     assert set(missing) == {"nvml"}
     assert missing["nvml"].startswith("NVIDIA driver: ")
 
 
 def test_the_sampling_process_samples_the_gpu_too(library: Path, tmp_path: Path) -> None:
-    trace = told(library, TRACE, str(tmp_path), "")
+    trace = on_progress(library, TRACE, str(tmp_path), "")
     assert trace["error"] is None
     assert len(trace["times"]) >= 3
     assert set(trace["watts"]["gpu"]) == {123.456}
@@ -103,7 +103,7 @@ def test_the_sampling_process_samples_the_gpu_too(library: Path, tmp_path: Path)
 
 def test_a_gpu_that_is_lost_leaves_what_was_sampled(library: Path, tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
-    trace = told(library, TRACE, str(tmp_path), gone, NVML_GONE=gone)
+    trace = on_progress(library, TRACE, str(tmp_path), gone, NVML_GONE=gone)
     assert trace["error"].startswith("nvml gone: NVIDIA driver: GPU is lost")
     assert len(trace["times"]) >= 2
     assert set(trace["watts"]["gpu"]) == {123.456}

@@ -151,11 +151,11 @@ def test_two_measurements_of_one_machine_wait_for_each_other(board: Board, tiny:
     most = []
     watching = threading.Event()
 
-    def watch() -> None:
+    def callback() -> None:
         while not watching.wait(0.02):
             most.append(len(board.folders()))
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=callback)
     watcher.start()
     with ThreadPoolExecutor(2) as pool:
         records = list(pool.map(lambda _: board.device().measure(tiny, QUICK), range(2)))

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from analysis.devices.base import DeviceAway
-from analysis.devices.board_queue import patiently, wait_for
+from analysis.devices.board_queue import wait_for, with_retries
 from analysis.devices.opening import open_device
 from analysis.devices.record import DeviceRecord
 from analysis.devices.settings import Settings
@@ -252,16 +252,18 @@ def test_a_search_waits_for_a_board_that_comes_back(board: Board, tiny: Target) 
     board.trtexec("8.5")
     device = board.device()
     board.stop()
-    told: list[str] = []
+    on_progress: list[str] = []
     with pytest.raises(DeviceAway):
         device.measure(tiny, QUICK)
     with pytest.raises(DeviceAway):
         wait_for(device, QUICK, limit_s=0.5, first_s=0.1)
     threading.Timer(1.0, board.start).start()
-    record = patiently(
-        lambda: device.measure(tiny, QUICK), first_s=0.2, told=lambda what, share: told.append(what)
+    record = with_retries(
+        lambda: device.measure(tiny, QUICK),
+        first_s=0.2,
+        on_progress=lambda what, share: on_progress.append(what),
     )
-    assert record.latency_ms.n and any("the connection is refused; again in" in line for line in told)
+    assert record.latency_ms.n and any("the connection is refused; again in" in line for line in on_progress)
 
 
 def test_pauses_grow_and_stop_at_the_longest() -> None:
@@ -271,7 +273,9 @@ def test_pauses_grow_and_stop_at_the_longest() -> None:
         raise DeviceAway("tx2: no answer")
 
     with pytest.raises(DeviceAway, match="tx2: no answer"):
-        patiently(away, limit_s=0.5, first_s=0.02, longest_s=0.1, told=lambda what, _: pauses.append(what))
+        with_retries(
+            away, limit_s=0.5, first_s=0.02, longest_s=0.1, on_progress=lambda what, _: pauses.append(what)
+        )
     assert 6 <= len(pauses) <= 10
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.metrics.coco import coco_metrics
-from analysis.metrics.voc import Objects, Sighting, class_precision, overlaps, voc_metrics
+from analysis.metrics.voc import Detections, Objects, class_precision, overlaps, voc_metrics
 
 
 def objects(*rows: Sequence[float]) -> Objects:
@@ -20,10 +20,10 @@ def objects(*rows: Sequence[float]) -> Objects:
     return Objects(table[:, 0].astype(int), table[:, 3:], table[:, 1].astype(int), table[:, 2].astype(bool))
 
 
-def seen(*rows: Sequence[float]) -> Sighting:
+def seen(*rows: Sequence[float]) -> Detections:
     """(image, label, score, left, top, right, bottom)"""
     table = np.array(rows, np.float64).reshape(-1, 7)
-    return Sighting(table[:, 0].astype(int), table[:, 3:], table[:, 2], table[:, 1].astype(int))
+    return Detections(table[:, 0].astype(int), table[:, 3:], table[:, 2], table[:, 1].astype(int))
 
 
 SQUARE = (0, 0, 10, 10)

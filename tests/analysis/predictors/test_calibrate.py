@@ -51,8 +51,10 @@ def known(finished: Path, tmp_path: Path) -> Path:
 
 def test_a_calibration_is_checked_on_networks_that_it_was_not_fitted_on(tmp_path: Path) -> None:
     out, device = tmp_path / "known.json", KnownDevice()
-    told: list[tuple[str, float, float]] = []
-    made = calibrate(device, SPACE, out, minutes=1, check=10, told=lambda *news: told.append(news))
+    on_progress: list[tuple[str, float, float]] = []
+    made = calibrate(
+        device, SPACE, out, minutes=1, check=10, on_progress=lambda *news: on_progress.append(news)
+    )
     roles: dict[str, set[object]] = {"fit": set(), "check": set()}
     for line in lines(out)[1:]:
         roles[str(line["role"])].add(line["arch_id"])
@@ -62,7 +64,9 @@ def test_a_calibration_is_checked_on_networks_that_it_was_not_fitted_on(tmp_path
     assert made.error["hit_5"] == 1.0 and made.error["refused"] == 0
     assert made.wall_error is not None and made.wall_error["networks"] == 10
     assert made.wall_error["median_ratio"] == pytest.approx(made.error["median_ratio"] / WALL)
-    assert any("held-out" in news[0] for news in told) and all(0 <= news[1] <= 1 for news in told)
+    assert any("held-out" in news[0] for news in on_progress) and all(
+        0 <= news[1] <= 1 for news in on_progress
+    )
 
 
 def test_answers_are_marked_and_the_file_is_all_there_is(known: Path) -> None:
@@ -174,23 +178,23 @@ def test_a_predictor_of_another_device_is_refused_unless_asked_for(known: Path, 
     ],
 )
 def test_wrong_options_are_one_line(
-    words: list[str], told: str, cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], on_progress: str, cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code, _, error = run(*words)
-    assert code != 0 and told in error and "\n" not in error
+    assert code != 0 and on_progress in error and "\n" not in error
     assert list(tmp_path.iterdir()) == []
 
 
 def test_broken_predictor_files_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "broken.json"
-    for text, told in (
+    for text, on_progress in (
         ("{", "not JSON"), ("[]", "no layer-wise predictor"),
         ('{"predictor": "layerwise", "format": 9}', "newer archspace"),
         ('{"predictor": "layerwise", "format": 1, "model": {}, "rows": []}', "broken predictor"),
     ):  # fmt: skip
         path.write_text(text)
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=on_progress):
             Calibration.read(path)
 
 

@@ -21,7 +21,7 @@ def app() -> typer.Typer:
     app = typer.Typer()
 
     @app.callback()
-    def door() -> None:
+    def root() -> None:
         """Several commands, as the real door has."""
 
     register(app)

@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from analysis.store.records import Measurement, StudyRecord
-from analysis.store.runs import write_again
+from analysis.store.runs import write_remeasured
 from archspace.__main__ import make_app
 from archspace.presets import PRESETS
 from reports.cli.report_command import write_report
@@ -90,7 +90,7 @@ def test_the_chosen_network_is_drawn_with_numbers_and_origin(tmp_path: Path) -> 
         tmp_path / "run",
         study_of(trial("0", 0, {"macs": 2e8, "miou": 60.0}, spec=REAL, arch_id="x", measurements=taken)),
     )
-    write_again(run, "0", {"latency_ms": Measurement("latency_ms", 4.3, "ms", "measured")})
+    write_remeasured(run, "0", {"latency_ms": Measurement("latency_ms", 4.3, "ms", "measured")})
     made = content_of(merge_runs([run]))
     assert made.chosen is not None and len(made.chosen.layers) > 5
     text = page_html(made)

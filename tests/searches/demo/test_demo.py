@@ -19,7 +19,7 @@ from searches.demo import seeing
 from searches.demo.detecting import Objects, objects_of
 from searches.demo.drawing import LEAST_HEIGHT, OPACITY, Row, drawn, panel, rows_of, tinted
 from searches.demo.inputs import find_inputs, picture_paths
-from searches.demo.predicting import SIGHTS, Mask, Outcome, Ranking, labels_at, open_seer
+from searches.demo.predicting import PREDICTIONS, Mask, Outcome, Ranking, labels_at, open_predictor
 
 NAMES = ("background", "cat", "dog")
 COLOURS = ((0, 0, 0), (250, 0, 0), (0, 0, 250))
@@ -101,10 +101,10 @@ def test_classes_are_ranked_and_those_below_the_threshold_are_not_named() -> Non
         network=network, outputs=torch.stack((-scores, scores)), index=1, image_size=(1, 1), input_size=(1, 1),
         threshold=0.7,
     )  # fmt: skip
-    ranking = SIGHTS["classification"](said)
+    ranking = PREDICTIONS["classification"](said)
     assert isinstance(ranking, Ranking) and ranking.classes.tolist() == [1, 3, 4, 0, 2]
     assert ranking.probabilities == pytest.approx(scores.double().softmax(0)[ranking.classes].numpy())
-    present = SIGHTS["multilabel"](said)
+    present = PREDICTIONS["multilabel"](said)
     assert isinstance(present, Ranking) and present.classes.tolist() == [1, 3, 4]
     assert present.probabilities[1] == pytest.approx(1 / (1 + np.exp(-1)))
 
@@ -122,13 +122,13 @@ def test_a_detectors_boxes_stand_on_the_priors_of_the_input_it_read() -> None:
         network=network, outputs=(confidences, locations), index=1, image_size=(480, 640), input_size=size,
         threshold=0.5,
     )  # fmt: skip
-    objects = SIGHTS["detection"](said)
+    objects = PREDICTIONS["detection"](said)
     assert isinstance(objects, Objects) and objects.labels.tolist() == [1]
     x, y, width, height = priors[prior].tolist()
     assert objects.corners[0] == pytest.approx([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
     assert objects.scores[0] == pytest.approx(np.exp(2) / (np.exp(2) + 2))
-    assert len(SIGHTS["detection"](replace(said, index=0))) == 0
-    assert len(SIGHTS["detection"](replace(said, threshold=0.9))) == 0
+    assert len(PREDICTIONS["detection"](replace(said, index=0))) == 0
+    assert len(PREDICTIONS["detection"](replace(said, threshold=0.9))) == 0
 
 
 def test_pictures_do_not_collide_with_each_other_or_with_their_sources(tmp_path: Path) -> None:
@@ -153,26 +153,26 @@ def test_pictures_do_not_collide_with_each_other_or_with_their_sources(tmp_path:
 def test_published_cityscapes_weights_see_the_street(
     shared: Path, weights: str, least: dict[str, float]
 ) -> None:
-    seer = open_seer(
+    predictor = open_predictor(
         shared / "weights" / weights, size=None, labels=None, device=torch.device("cpu"), threshold=0.5
     )
-    assert seer.names == NAMED["cityscapes"] and seer.colours == colours_of(seer.names)
+    assert predictor.names == NAMED["cityscapes"] and predictor.colours == colours_of(predictor.names)
     file = shared / "data/images/cityscapes_frankfurt_000000_000294.png"
     with Image.open(file) as image:
-        sight = seer.see(image, "frankfurt")
-    assert isinstance(sight, Mask) and sight.classes.shape == (1024, 2048)
+        prediction = predictor.see(image, "frankfurt")
+    assert isinstance(prediction, Mask) and prediction.classes.shape == (1024, 2048)
     for name, share in least.items():
-        assert sight.shares[seer.names.index(name)] > share, name
+        assert prediction.shares[predictor.names.index(name)] > share, name
     at = {(640, 1000): "road", (60, 1040): "sky", (180, 960): "vegetation", (300, 1400): "building"}
     for (row, column), name in at.items():
-        assert seer.names[sight.classes[row, column]] == name, (row, column)
+        assert predictor.names[prediction.classes[row, column]] == name, (row, column)
 
 
 @pytest.mark.slow
 def test_published_voc_weights_see_the_cats(shared: Path) -> None:
     weights = shared / "weights/espnetv2_seg/espnetv2_s_1.0_pascal_384x384.pth"
-    seer = open_seer(weights, size=None, labels=None, device=torch.device("cpu"), threshold=0.5)
+    predictor = open_predictor(weights, size=None, labels=None, device=torch.device("cpu"), threshold=0.5)
     with Image.open(shared / "data/images/sample5.jpg") as image:
-        sight = seer.see(image, "cats")
-    assert isinstance(sight, Mask) and 0.3 < sight.shares[seer.names.index("cat")] < 0.5
-    assert sight.shares[[seer.names.index("cat"), 0]].sum() > 0.99
+        prediction = predictor.see(image, "cats")
+    assert isinstance(prediction, Mask) and 0.3 < prediction.shares[predictor.names.index("cat")] < 0.5
+    assert prediction.shares[[predictor.names.index("cat"), 0]].sum() > 0.99

@@ -25,7 +25,7 @@ from searches.config.recipe import Recipe
 from searches.data.dataset import VOID, Split
 from searches.tasks.base import Task
 from searches.tasks.table import make_task
-from searches.training.loop import Step, Watch, fit
+from searches.training.loop import Callback, Step, fit
 from searches.training.resume import STATE_FILE
 
 CPU = torch.device("cpu")
@@ -65,7 +65,7 @@ class Killed(Exception):
     """Stands for the end of the process, after which nothing of this object runs."""
 
 
-class KillAt(Watch):
+class KillAt(Callback):
     """Ends the run after so many steps."""
 
     def __init__(self, steps: int) -> None:
@@ -117,7 +117,7 @@ def test_killed_at_any_step_it_ends_with_the_same_weights(
         with pytest.raises(Killed):
             fit(
                 fresh(fields), task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path,
-                watch=KillAt(steps), save_seconds=save_seconds,
+                callback=KillAt(steps), save_seconds=save_seconds,
             )  # fmt: skip
     broken = fresh(fields)
     again = fit(
@@ -139,7 +139,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     first = fresh(fields)
     fit(first, task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path)
     second = fresh(fields)
-    fit(second, task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path, watch=KillAt(1))
+    fit(second, task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path, callback=KillAt(1))
     expected = weights(first)
     assert all(torch.equal(value, expected[key]) for key, value in weights(second).items())
 

@@ -24,7 +24,7 @@ from searches.data.boxes import Boxes
 from searches.data.dataset import Split
 from searches.tasks import matching
 from searches.tasks.base import gathered
-from searches.tasks.detection import Detection, hardest, in_pixels, sighted
+from searches.tasks.detection import Detection, detections_of, hardest, in_pixels
 from searches.tasks.matching import Matched, match, priors_on
 from searches.tasks.table import TASKS
 from searches.training.loop import fit
@@ -242,7 +242,7 @@ def test_boxes_are_judged_in_the_pixels_of_their_files() -> None:
     assert objects.ignored.tolist() == [True]
     none = Found(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     one = Found(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), torch.tensor([0.7]), torch.tensor([1]))
-    found = sighted([none, one], truth)
+    found = detections_of([none, one], truth)
     assert found.image.tolist() == [1]
     assert found.corners.tolist() == [[0, 0, 100, 100]]
 

@@ -23,7 +23,7 @@ from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Recipe, Stage
 from searches.data.text import TextSplit, vocabulary_of
 from searches.tasks.language import LEAST_STREAM, Language, streamed
-from searches.training.callbacks import Watches
+from searches.training.callbacks import Callbacks
 from searches.training.evaluate import evaluate
 from searches.training.loop import fit
 from searches.training.range_test import RangeQuestion
@@ -168,7 +168,7 @@ def test_killed_at_any_step_it_ends_with_the_same_weights(
     for steps in (2, 1, 4, 5):
         with pytest.raises(Killed):
             fit(
-                fresh(), task, recipe, seed=3, device=CPU, folder=tmp_path, watch=KillAt(steps),
+                fresh(), task, recipe, seed=3, device=CPU, folder=tmp_path, callback=KillAt(steps),
                 save_seconds=save_seconds,
             )  # fmt: skip
     again = fit(broken, task, recipe, seed=3, device=CPU, folder=tmp_path)
@@ -240,9 +240,9 @@ def test_a_step_in_bfloat16_is_nearly_that_in_float32() -> None:
 def test_tensorboard_counts_tokens_and_has_no_pictures(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     task = Language(text(150), text(50))
-    with Watches(Board(tmp_path, task, CPU)) as watch:
+    with Callbacks(Board(tmp_path, task, CPU)) as callback:
         recipe = Recipe(**{**LEARNS, "epochs": 1}, evaluate_every=1)
-        fit(fresh(), task, recipe, seed=0, device=CPU, watch=watch)
+        fit(fresh(), task, recipe, seed=0, device=CPU, callback=callback)
     events = _events(tmp_path / "tensorboard")
     assert {"train/tokens_per_second", "val/perplexity", "val/cross_entropy_bits"} <= set(
         events.Tags()["scalars"]

@@ -22,8 +22,8 @@ from searches.config.recipe import Recipe
 from searches.config.training import TrainConfig
 from searches.data.dataset import Split
 from searches.tasks.table import make_task
-from searches.training.callbacks import Recorder, Shown, Watches
-from searches.training.loop import Step, Watch, fit
+from searches.training.callbacks import Callbacks, Recorder, Shown
+from searches.training.loop import Callback, Step, fit
 from searches.training.steps import out_of_memory
 from searches.training.tensorboard_log import Board, pictures
 from tests.searches.cli.test_search_command import _archspace
@@ -35,7 +35,7 @@ STAGES = {
 }  # fmt: skip
 
 
-class Heard(Watch):
+class Heard(Callback):
     """Keeps the steps."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Heard(Watch):
 
 def test_steps_and_epochs_say_their_stage_and_the_images_seen() -> None:
     heard = Heard()
-    history = fit(fresh(SEGMENTER), task_of(SEGMENTER), Recipe(**STAGES), seed=1, device=CPU, watch=heard)
+    history = fit(fresh(SEGMENTER), task_of(SEGMENTER), Recipe(**STAGES), seed=1, device=CPU, callback=heard)
     assert [epoch.stage for epoch in history] == [1, 2, 2]
     assert [step.stage for step in heard.steps] == [1] * 3 + [
         2
@@ -57,8 +57,8 @@ def test_steps_and_epochs_say_their_stage_and_the_images_seen() -> None:
 
 
 def test_the_recorder_of_a_killed_run_has_the_epochs_of_both(tmp_path: Path) -> None:
-    def run(*more: Watch) -> None:
-        watch = Watches(Recorder(tmp_path, "net", task_of(SEGMENTER)), *more)
+    def run(*more: Callback) -> None:
+        callback = Callbacks(Recorder(tmp_path, "net", task_of(SEGMENTER)), *more)
         fit(
             fresh(SEGMENTER),
             task_of(SEGMENTER),
@@ -66,7 +66,7 @@ def test_the_recorder_of_a_killed_run_has_the_epochs_of_both(tmp_path: Path) -> 
             seed=1,
             device=CPU,
             folder=tmp_path,
-            watch=watch,
+            callback=callback,
         )
 
     with pytest.raises(Killed):
@@ -85,7 +85,7 @@ def test_the_terminal_shows_a_table_and_a_live_line() -> None:
     console = Console(file=text, force_terminal=True, width=150, color_system=None)
     config = TrainConfig.model_validate({"training": STAGES})
     with Shown(config, task_of(SEGMENTER), console) as shown:
-        fit(fresh(SEGMENTER), task_of(SEGMENTER), Recipe(**STAGES), seed=1, device=CPU, watch=shown)
+        fit(fresh(SEGMENTER), task_of(SEGMENTER), Recipe(**STAGES), seed=1, device=CPU, callback=shown)
         line = shown.bar.tasks[0]
         assert line.completed == 3 and line.description == "epoch 3 of 3, stage 2 of 2"
         assert line.fields["note"].startswith("loss ") and "miou" in line.fields["note"]
@@ -108,8 +108,8 @@ def test_tensorboard_reads_scalars_and_pictures_of_a_run_that_was_killed(tmp_pat
         watches = [board] if kill is None else [board, KillAt(kill)]
         network = fresh(SEGMENTER)
         try:
-            with Watches(*watches) as watch:
-                fit(network, task, Recipe(**STAGES), seed=1, device=CPU, folder=tmp_path, watch=watch)
+            with Callbacks(*watches) as callback:
+                fit(network, task, Recipe(**STAGES), seed=1, device=CPU, folder=tmp_path, callback=callback)
         except Killed:
             assert kill is not None
     events = _events(tmp_path / "tensorboard")

@@ -1,4 +1,4 @@
-"""Options that several commands of this package have: one name, one meaning, one line of help."""
+"""Options that several commands have: one name, one meaning, one line of help."""
 
 from __future__ import annotations
 

@@ -1,0 +1,28 @@
+"""Command: evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from archspace.support.options import JsonOption
+
+
+def evaluate(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="A checkpoint, an exported folder, or a published .pth file.")
+    ],
+    data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    layout: Annotated[
+        str | None, typer.Option(help="Layout of the data; seen from the folder if left out.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a checkpoint on a split: the metrics of its task, by class too."""
+    from searches.training.evaluate import evaluate as run
+
+    run(checkpoint, data, layout, split, device, as_json)

@@ -1,0 +1,64 @@
+"""Commands: init, studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from archspace.support.options import JsonOption
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("study.yaml"),
+    recipe: Annotated[str, typer.Option(help="Built-in recipe to start from.")] = "scenes",
+) -> None:
+    """Write a commented study.yaml to start from."""
+    from archspace.support.errors import FieldError, InputError, closest
+    from archspace.support.files import write_text
+    from searches.config.study import recipes
+
+    known = recipes()
+    if recipe not in known:
+        raise FieldError("--recipe", recipe, "unknown recipe", closest(recipe, list(known)))
+    if path.exists():
+        raise InputError(f"{path}: is there already; give another name")
+    write_text(path, known[recipe])
+    typer.echo(f"wrote {path}; run it with: archspace search {path}")
+
+
+def studies(as_json: JsonOption = False) -> None:
+    """List the built-in recipes: what each searches, on which data."""
+    import json
+
+    import yaml
+    from rich.console import Console
+    from rich.table import Table
+
+    from searches.config.study import parse_config, recipes
+
+    rows: dict[str, dict[str, Any]] = {}
+    for name, text in recipes().items():
+        config = parse_config(yaml.safe_load(text))
+        rows[name] = {
+            "task": config.task, "data": config.data.layout, "input_size": list(config.data.input_size),
+            "objectives": list(config.objectives), "trials": config.trials,
+            "free": [field for field, value in config.space.items() if isinstance(value, dict)],
+        }  # fmt: skip
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("recipe", "task", "data", "H x W", "objectives", "trials", "free fields")
+    for name, row in rows.items():
+        size = " x ".join(map(str, row["input_size"]))
+        table.add_row(
+            name,
+            row["task"],
+            row["data"],
+            size,
+            ", ".join(row["objectives"]),
+            str(row["trials"]),
+            ", ".join(row["free"]),
+        )
+    Console().print(table)

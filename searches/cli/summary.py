@@ -1,0 +1,63 @@
+"""What a study came to, printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from analysis.store.records import ON_DEVICE, TrialRecord, objective
+from analysis.store.runs import TRIALS_FOLDER, read_remeasured
+from archspace.spec.archspec import ArchSpec
+from searches.compare.summary import show_comparison
+from searches.config.study import StudyConfig
+from searches.study.front import front_of
+from searches.study.progress import short
+
+
+def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as_json: bool) -> None:
+    """Prints what a study came to: its front, or the networks of a comparison beside each other."""
+    if config.comparison is not None:
+        show_comparison(config, folder, records, as_json)
+        return
+    front = front_of(config, records)
+    again = {r.label: read_remeasured(folder / TRIALS_FOLDER / r.label) for r in front}
+    names = [n for n in ON_DEVICE if any(n in found for found in again.values())]
+    states = {state: sum(r.state == state for r in records) for state in ("complete", "infeasible", "failed")}
+    if as_json:
+        rows = [
+            {
+                "trial": r.label,
+                "arch_id": r.arch_id,
+                **r.values,
+                "again": {n: one.value for n, one in again[r.label].items()},
+            }
+            for r in front
+        ]
+        print(json.dumps({"run": str(folder), "trials": states, "front": rows}))  # noqa: T201
+        return
+    table = Table(
+        "trial",
+        "network",
+        *(objective(n).label for n in config.objectives),
+        *(f"{objective(n).label}, again" for n in names),
+        title=f"front of {config.name}",
+    )
+    for record in front:
+        anew = [short(again[record.label][n].value) if n in again[record.label] else "" for n in names]
+        table.add_row(
+            record.label, _label(record), *(short(record.values[n]) for n in config.objectives), *anew
+        )
+    console = Console()
+    console.print(table)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+    console.print(
+        f"{counts}; plot: archspace pareto {folder}; export: archspace export {folder}", highlight=False
+    )
+
+
+def _label(record: TrialRecord) -> str:
+    label = ArchSpec.from_dict(record.spec or {}).label
+    return f"{record.given}: {label}" if record.given else label
