@@ -39,7 +39,7 @@ def conditions(root: str = "/") -> Dict[str, Any]:
         else:
             readings[name] = found
     readings["temperature_c"] = _temperatures(root, missing)
-    if not told["temperature_c"]:
+    if not readings["temperature_c"]:
         del readings["temperature_c"]
         missing.setdefault("temperature_c", "no {}".format(below(root, "sys/class/thermal/thermal_zone*")))
     readings["missing"] = missing

@@ -50,6 +50,7 @@ def refusal(rows: Sequence[Mapping[str, str]]) -> str:
     networks = ", ".join(f"{line.network} {line.static_w:.1f} W" for line in impossible)
     one = impossible[0]
     return (
-        f"the published watts at {one.low_mhz:g} and {one.high_mhz:g} MHz need a negative static power ({networks}), their "
+        f"the published watts at {one.low_mhz:g} and {one.high_mhz:g} MHz need a negative static power "
+        f"({networks}), their "
         "rail is not named, and the other quoted watts have no clock; measure on the board"
     )
