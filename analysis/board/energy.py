@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 from analysis.board.trace import Trace
 
@@ -75,29 +75,6 @@ def measured_power(
         rail: {"idle": quiet, "busy": load, "net": None if quiet is None else load - quiet}
         for rail, (quiet, load) in means.items()
     }
-
-
-def independent_samples(trace: Trace, window: Window, tau: float) -> float:
-    """How many samples of a window say something new: those of a filter of time constant ``tau`` seconds hang
-    together, and a window of T seconds has about T / (2 tau) of them."""
-    n = bisect_right(trace.times, window[1]) - bisect_left(trace.times, window[0])
-    return float(n) if tau <= 0 else min(float(n), (window[1] - window[0]) / (2 * tau))
-
-
-def filtered(times: Sequence[float], watts: Sequence[float], tau: float) -> List[float]:
-    """What a sensor with a first-order filter of time constant ``tau`` seconds shows of a power.
-
-    The power is a straight line between the given points, for which this is exact, and steady before the first.
-    """
-    if tau <= 0 or not watts:
-        return list(watts)
-    shown = [watts[0]]
-    for i in range(1, len(watts)):
-        step = times[i] - times[i - 1]
-        lag = 0.0 if step <= 0 else tau * (watts[i] - watts[i - 1]) / step
-        kept = shown[-1] - watts[i - 1] + lag
-        shown.append(watts[i] - lag + kept * math.exp(-step / tau) if step > 0 else shown[-1])
-    return shown
 
 
 def _mean(trace: Trace, rail: str, window: Window) -> float:

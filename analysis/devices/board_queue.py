@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from analysis.devices.base import Device, DeviceAway
-from analysis.devices.settings import OnProgress, Settings, no_progress
+from analysis.devices.base import DeviceAway
+from analysis.devices.settings import OnProgress, no_progress
 from archspace.support.files import cache_root
 from archspace.support.locks import Held, try_lock
 
@@ -86,19 +86,3 @@ def with_retries(
             on_progress(f"{away}; again in {pause_now:.0f} s", 0.0)
         time.sleep(pause_now)
         pause = min(2 * pause, longest_s)
-
-
-def wait_for(
-    device: Device,
-    settings: Settings,
-    *,
-    limit_s: float | None = None,
-    on_progress: OnProgress = no_progress,
-    first_s: float = FIRST_WAIT_S,
-) -> None:
-    """Returns when the device answers again, for a measurement that raised :class:`DeviceAway`.
-
-    Raises:
-        DeviceAway: it was still away after ``limit_s``.
-    """
-    with_retries(lambda: device.key(settings), limit_s=limit_s, on_progress=on_progress, first_s=first_s)

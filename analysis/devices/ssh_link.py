@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import io
 import json
 import queue
 import subprocess
 import threading
 import time
+import zipfile
 from collections import deque
 from pathlib import Path
 from typing import IO, Any
 
+import analysis
 from analysis.board.frames import AGENT, BEAT, BEAT_S, MARK, SILENCE_S, header
 from analysis.devices.base import DeviceAway
-from analysis.devices.bundle import bundle
 from analysis.devices.settings import OnProgress, no_progress
 from analysis.devices.ssh_address import Address, BoardError
 from archspace.support.errors import InputError
@@ -24,15 +27,31 @@ START_S = 60.0
 CHUNK = 1 << 18
 END_S = 5.0
 LINES_KEPT = 50
+MAIN = "import sys\n\nfrom analysis.board.agent import main\n\nsys.exit(main())\n"
+EPOCH = (1980, 1, 1, 0, 0, 0)
 
 Message = dict[str, Any]
+
+
+@functools.cache
+def bundle() -> bytes:
+    """A zip that Python runs: ``analysis.board`` alone; the same bytes for the same source."""
+    package = Path(analysis.__file__).parent
+    sources = {"__main__.py": MAIN, "analysis/__init__.py": (package / "__init__.py").read_text("utf-8")}
+    for path in sorted((package / "board").glob("*.py")):
+        sources[f"analysis/board/{path.name}"] = path.read_text("utf-8")
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, text in sources.items():
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), text, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
 
 
 class Link:
     """A context: connects, and on leaving makes the agent clean up; the agent does so by itself if the link is lost."""
 
     def __init__(self, address: Address, config: Path | None, on_progress: OnProgress = no_progress) -> None:
-        self._address, self._config, self._told = address, config, on_progress
+        self._address, self._config, self._on_progress = address, config, on_progress
         self._lines: queue.Queue[Message | None] = queue.Queue()
         self._stray: deque[str] = deque(maxlen=LINES_KEPT)
         self._said: deque[str] = deque(maxlen=LINES_KEPT)
@@ -54,7 +73,7 @@ class Link:
         for thread in self._threads:
             thread.start()
         try:
-            self._told(f"connecting to {self._address}", 0.0)
+            self._on_progress(f"connecting to {self._address}", 0.0)
             self.send(AGENT, bundle())
             self.receive("hello", START_S)
         except BaseException:
@@ -95,7 +114,7 @@ class Link:
                     pipe.write(payload[start : start + CHUNK])
                     pipe.flush()
                     if len(payload) > CHUNK:
-                        self._told(f"sending {name}", min(1.0, (start + CHUNK) / len(payload)))
+                        self._on_progress(f"sending {name}", min(1.0, (start + CHUNK) / len(payload)))
                 pipe.flush()
         except OSError:
             # The agent may have said why before it ended.
@@ -119,9 +138,9 @@ class Link:
             if "error" in message:
                 raise self._refusal(message)
             if "doing" in message:
-                self._told(str(message["doing"]), float(message["share"]))
+                self._on_progress(str(message["doing"]), float(message["share"]))
             elif message.get("waiting"):
-                self._told("waiting for the board: it measures for others", 0.0)
+                self._on_progress("waiting for the board: it measures for others", 0.0)
             if time.monotonic() > ends:
                 raise DeviceAway(f"{self._address}: nothing came of it within {limit_s:g} s")
 

@@ -19,11 +19,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from analysis.fields.reach import Reach, Walk, after, chained, known
+from analysis.fields.reach import Reach, Walk, chained, known
 from analysis.fields.reach_encoders import ENCODERS
 from analysis.fields.reach_heads import HEADS
 from analysis.fields.reach_mirrored import MIRRORED_ENCODERS, MIRRORED_HEADS
-from archspace.plan import Block, UnitRequest, draw_unit
+from archspace.plan import Block
 from archspace.spec.archspec import ArchSpec
 
 
@@ -84,11 +84,3 @@ def token_windows(spec: ArchSpec) -> dict[str, int]:
         if isinstance(layer, Block):
             windows[name] = chained(layer.part("transform"), Reach()).side or 0
     return windows
-
-
-def unit_receptive_field(name: str, request: UnitRequest) -> int | None:
-    """Side of the receptive field of one unit in positions of its input; ``None``: the whole map.
-
-    An ESP unit of K branches with n x n kernels has (n - 1) 2^(K-1) + 1 (ESPNet section 3.1). DiCE sees the whole map.
-    """
-    return after(draw_unit(name, request), Reach()).side

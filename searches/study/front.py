@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import numpy as np
 
 from analysis.devices.base import DeviceAway
+from analysis.devices.board_queue import with_retries
 from analysis.fronts.pareto import minimised, non_dominated
 from analysis.store.records import TrialRecord, objective
 from analysis.store.runs import TRIALS_FOLDER, read_remeasured, write_remeasured
 from archspace.build import build
 from archspace.spec.archspec import ArchSpec
 from searches.config.study import StudyConfig
-from searches.study.measurer import with_retries
 from searches.study.study import Study
 
 log = logging.getLogger(__name__)
@@ -46,14 +47,17 @@ def measure_again(study: Study) -> None:
             continue
         network = build(ArchSpec.from_dict(record.spec or {})).eval()
         try:
-            found = with_retries(measurer, network, config.measure.wait_s, fresh=True)
+            remeasured = with_retries(
+                partial(measurer.measured, network, fresh=True), limit_s=config.measure.wait_s,
+                on_progress=lambda what, _: log.warning("%s", what),
+            )  # fmt: skip
         except DeviceAway as away:
             log.warning("%s: the front is not measured again: %s", config.measure.device, away)
             return
-        write_remeasured(study.folder, record.label, found)
+        write_remeasured(study.folder, record.label, remeasured)
         changes = ", ".join(
             f"{n} {record.measurements[n].value:.4g} -> {one.value:.4g}"
-            for n, one in found.items()
+            for n, one in remeasured.items()
             if n in record.measurements
         )
         log.info("trial %s measured again: %s", record.label, changes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -142,23 +141,6 @@ def waits(limit_s: float) -> list[float]:
         found.append(min(following, limit_s - sum(found)))
         following = min(2 * following, LONGEST_WAIT_S)
     return found
-
-
-def with_retries(
-    measurer: Measurer, network: Network, limit_s: float, *, fresh: bool = False
-) -> dict[str, Measurement]:
-    """As :meth:`Measurer.measured`, waiting up to ``limit_s`` seconds for a device that is away.
-
-    Raises:
-        DeviceAway: it did not come back.
-    """
-    for pause in waits(limit_s):
-        try:
-            return measurer.measured(network, fresh=fresh)
-        except DeviceAway as away:
-            log.warning("%s: away (%s); trying again in %.0f s", measurer.device.name, away, pause)
-            time.sleep(pause)
-    return measurer.measured(network, fresh=fresh)
 
 
 def _digest(text: str) -> str:

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from analysis.board.energy import energy_j, filtered, measured_power
+from analysis.board.energy import energy_j, measured_power
 from analysis.board.sampling import Trace
+from tests.analysis.board.first_order import filtered
 
 TOTAL = [{"name": "test", "total": ["a", "b"], "settle_s": 0.5}]
 

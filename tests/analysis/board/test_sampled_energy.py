@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from analysis.board.energy import energy_j, filtered, independent_samples, measured_power
+from analysis.board.energy import energy_j, measured_power
 from analysis.board.sampling import Sampler, Trace
 from tests.analysis.board import writer
+from tests.analysis.board.first_order import filtered
 from tests.analysis.board.trees import MILLIVOLTS, NANO, ORIN, TX2, XAVIER, Tree, hwmon, iio, rapl
 
 WRITER = Path(writer.__file__)
@@ -190,10 +191,3 @@ def test_the_counter_wrapped_and_no_sample_shows_it(shown: Shown) -> None:
     assert min(trace.watts["package-0"]) >= 0
     assert max(trace.watts["package-0"]) < 40
     assert trace.sensors[0]["read_at_least_every_s"] == pytest.approx(0.3)
-
-
-def test_samples_of_a_slow_filter_are_not_all_news(shown: Shown) -> None:
-    window = (shown.busy[0] + SETTLE_S, shown.busy[1])
-    inside = sum(window[0] <= at <= window[1] for at in shown.traces["tx2-r28"].times)
-    assert independent_samples(shown.traces["tx2-r28"], window, 0.34) == pytest.approx(2.5 / 0.68)
-    assert independent_samples(shown.traces["tx2-r28"], window, 0.0) == inside

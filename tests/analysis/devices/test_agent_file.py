@@ -18,7 +18,7 @@ from analysis.board import trtexec
 from analysis.board.frames import BEAT, HEADER_MOST, MARK, REQUEST, RUN, BadFrame, Receiver, header
 from analysis.board.running import RunError
 from analysis.board.trtexec_output import read_version
-from analysis.devices.bundle import bundle
+from analysis.devices.ssh_link import bundle
 
 BOARD = Path(trtexec.__file__).parent
 ONLY_WHERE_IT_IS = {"numpy", "onnxruntime"}

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from analysis.devices.base import DeviceAway
-from analysis.devices.board_queue import wait_for, with_retries
+from analysis.devices.board_queue import with_retries
 from analysis.devices.opening import open_device
 from analysis.devices.record import DeviceRecord
 from analysis.devices.settings import Settings
@@ -256,7 +256,7 @@ def test_a_search_waits_for_a_board_that_comes_back(board: Board, tiny: Target) 
     with pytest.raises(DeviceAway):
         device.measure(tiny, QUICK)
     with pytest.raises(DeviceAway):
-        wait_for(device, QUICK, limit_s=0.5, first_s=0.1)
+        with_retries(lambda: device.key(QUICK), limit_s=0.5, first_s=0.1)
     threading.Timer(1.0, board.start).start()
     record = with_retries(
         lambda: device.measure(tiny, QUICK),

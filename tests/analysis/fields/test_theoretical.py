@@ -17,7 +17,8 @@ from analysis.fields.effective import (
     smallest_areas,
     square_sides,
 )
-from analysis.fields.theoretical import reaches, receptive_fields, unit_receptive_field
+from analysis.fields.reach import Reach, after
+from analysis.fields.theoretical import reaches, receptive_fields
 from archspace.build import build
 from archspace.heads import mirrored
 from archspace.plan import UNITS, UnitRequest, draw_unit
@@ -56,6 +57,11 @@ def extent(y: Tensor, x: Tensor, row: int) -> tuple[int, int]:
     (gradient,) = torch.autograd.grad(y[0, :, row, y.shape[3] // 2].sum(), x, retain_graph=True)
     rows = gradient[0].abs().sum((0, 2)).nonzero()
     return int(rows.min()), int(rows.max())
+
+
+def unit_receptive_field(name: str, request: UnitRequest) -> int | None:
+    """Side of the receptive field of one unit in positions of its input; ``None``: the whole map."""
+    return after(draw_unit(name, request), Reach()).side
 
 
 def strip(channels: int, height: int, width: int = 16) -> Tensor:

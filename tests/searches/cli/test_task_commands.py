@@ -13,7 +13,7 @@ from archspace.support.errors import FieldError, InputError
 from searches.config.study import METRICS, STUDY_TASKS, parse_config
 from searches.config.training import read_train, train_recipes
 from searches.data.dataset import LAYOUTS, Loader, Request, Split, layouts
-from searches.study.run import run_study
+from searches.study.run import read_study, run_study
 from searches.tasks.table import IMAGE_TASKS, TASKS
 from searches.training.evaluate import evaluate
 from searches.training.run import train
@@ -133,7 +133,7 @@ def test_a_study_searches_for_the_task(
         training={"epochs": 1, "batch": 8},
         space={"network": "espnetv2", "alphas": [0, 0, 0, 0], "width": {"choices": [0.25, 0.5]}},
     )  # fmt: skip
-    run_study(str(study), {}, tmp_path / "run", True)
+    run_study(*read_study(str(study), {}, tmp_path / "run"))
     assert printed(capsys)["front"]
     records = sorted((tmp_path / "run" / "trials").glob("*/record.json"))
     record = json.loads(records[0].read_text(), parse_constant=pytest.fail)

@@ -22,7 +22,7 @@ from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
 from reports.frames.trials import trial_frame
 from searches.study.measurer import Measurer, waits
-from searches.study.run import run_study
+from searches.study.run import read_study, run_study
 from tests.analysis.devices.sshd import SSHD, Board
 from tests.searches.studies import write_study
 
@@ -46,7 +46,7 @@ def quick(**changes: Any) -> Settings:
 
 
 def run(path: Path, out: Path, **changes: Any) -> None:
-    run_study(str(path), changes, out, True)
+    run_study(*read_study(str(path), changes, out))
 
 
 def test_a_network_is_measured_once_on_a_device_and_again_with_other_settings(cache_folder: Path) -> None:
