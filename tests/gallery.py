@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-GALLERY = Path("reports/gallery")
+GALLERY = Path("docs/gallery")
 PAGE = GALLERY / "README.md"
 INPUTS = ("study", "devices", "study.yaml", "compared")
 """What the commands read; all else in the folder is made by them."""

@@ -65,7 +65,7 @@ def check_pictures(
         raise FieldError("--split", split, rule, tasks[task][0])
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     checked: dict[str, Checked] = {}
-    logging.getLogger("searches.tasks").setLevel(logging.WARNING)
+    logging.getLogger("searches.data").setLevel(logging.WARNING)
     with Progress(*columns, console=console, transient=True) as bar:
         for name in [split] if split is not None else tasks[task]:
             line = bar.add_task(f"checking {name}", total=None)

@@ -157,7 +157,7 @@ def layout(
 def layouts() -> Registry[Loader]:
     """The table of all layouts, their modules imported."""
     for module in _LAYOUT_MODULES:
-        import_module(f"searches.tasks.{module}")
+        import_module(f"searches.data.layouts.{module}")
     return LAYOUTS
 
 

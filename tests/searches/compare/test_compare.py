@@ -18,7 +18,7 @@ from archspace.plan import count_block
 from archspace.presets import preset
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
-from searches import comparing
+from searches.compare import comparisons
 from searches.compare.comparisons import Compared
 from searches.compare.study_of import Budget, comparison_study
 from searches.config.recipe import Recipe
@@ -43,16 +43,16 @@ def specs(compared: Compared) -> dict[str, ArchSpec]:
 
 
 def test_the_modules_are_eight_different_networks_of_one_host() -> None:
-    found = specs(comparing.modules())
+    found = specs(comparisons.modules())
     assert len({spec.arch_id for spec in found.values()}) == 8
     assert {(s.network, s.alphas, s.classes, s.input_size) for s in found.values()} == {
         ("espnet-c", (2, 3), 20, (512, 1024))
     }
-    assert list(specs(comparing.modules(["eesp", "ESP"]))) == ["ESP", "EESP"]
+    assert list(specs(comparisons.modules(["eesp", "ESP"]))) == ["ESP", "EESP"]
 
 
 def test_the_ablation_of_espnet_walks_table_2() -> None:
-    compared = comparing.espnet_ablation()
+    compared = comparisons.espnet_ablation()
     found = specs(compared)
     assert len({spec.arch_id for spec in found.values()}) == len(found) == 15
     steps = compared.comparison.steps
@@ -77,7 +77,7 @@ def test_the_ablation_of_espnet_walks_table_2() -> None:
 def test_every_published_row_that_a_step_names_is_there() -> None:
     with (ROOT / "reports" / "published" / "ablations.csv").open(newline="") as file:
         rows = {row["variant"]: row for row in csv.DictReader(file)}
-    espnet, espnetv2 = comparing.espnet_ablation(), comparing.espnetv2_ablation(RECIPE)
+    espnet, espnetv2 = comparisons.espnet_ablation(), comparisons.espnetv2_ablation(RECIPE)
     named = [s.published for s in (*espnet.comparison.steps, *espnetv2.comparison.steps) if s.published]
     assert len(named) == 10 and set(named) <= set(rows)
     assert {rows[name]["delta_points"] for name in named if rows[name]["delta_points"]} >= {
@@ -89,17 +89,17 @@ def test_every_published_row_that_a_step_names_is_there() -> None:
 
 
 def test_parts_choose_steps_and_only_their_networks() -> None:
-    compared = comparing.espnet_ablation(["f", "a"])
+    compared = comparisons.espnet_ablation(["f", "a"])
     assert list(specs(compared)) == ["ESPNet-A", "A, ReLU", "ESPNet-B", "ESPNet-C"]
     assert [step.part for step in compared.comparison.steps] == ["table 2(a)", "table 2(f)", "table 2(f)"]
     with pytest.raises(FieldError, match=r"--parts: 'z': .*nearest valid"):
-        comparing.espnet_ablation(["z"])
+        comparisons.espnet_ablation(["z"])
 
 
 def test_the_ablation_of_espnetv2_adds_one_choice_after_the_other() -> None:
-    compared = comparing.espnetv2_ablation(RECIPE)
+    compared = comparisons.espnetv2_ablation(RECIPE)
     found, training = specs(compared), {one.name: one.training for one in compared.given}
-    assert [step.part for step in compared.comparison.steps] == list(comparing.ESPNETV2_PARTS)
+    assert [step.part for step in compared.comparison.steps] == list(comparisons.ESPNETV2_PARTS)
     assert (found["ESP units"].unit[0], found["EESP units"].fusion, found["EESP units"].reinforcement) == (
         "esp", "none", False,
     )  # fmt: skip
@@ -111,7 +111,7 @@ def test_the_ablation_of_espnetv2_adds_one_choice_after_the_other() -> None:
 
 
 def test_seeds_repeat_every_network_with_the_same_seeds() -> None:
-    given = comparing.modules(["ESP", "EESP"]).repeated(7, 3)
+    given = comparisons.modules(["ESP", "EESP"]).repeated(7, 3)
     assert [(one.name, one.seed, one.repeat_of) for one in given] == [
         ("ESP", 7, None), ("EESP", 7, None), ("ESP #2", 8, "ESP"), ("EESP #2", 8, "EESP"),
         ("ESP #3", 9, "ESP"), ("EESP #3", 9, "EESP"),
@@ -122,7 +122,7 @@ def test_a_comparison_is_a_study_that_survives_yaml() -> None:
     import yaml
 
     budget = Budget(epochs=2, size="32x64", seeds=2, workers=2, energy=True)
-    study = comparison_study(lambda r: comparing.espnet_ablation(["g"]), "segmentation", budget)
+    study = comparison_study(lambda r: comparisons.espnet_ablation(["g"]), "segmentation", budget)
     assert (study.trials, len(study.given), study.training.epochs, study.data.input_size) == (
         0,
         4,
@@ -144,7 +144,7 @@ def test_a_comparison_is_a_study_that_survives_yaml() -> None:
 )
 def test_a_budget_that_cannot_be_used_is_refused(budget: Budget, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        comparison_study(lambda r: comparing.modules(), "segmentation", budget)
+        comparison_study(lambda r: comparisons.modules(), "segmentation", budget)
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 

@@ -15,7 +15,7 @@ from archspace.build import build
 from archspace.class_names import NAMED, colours_of
 from archspace.detection.priors import prior_boxes
 from archspace.spec.archspec import ArchSpec
-from searches.demo import seeing
+from searches.demo import predicting
 from searches.demo.detecting import Objects, objects_of
 from searches.demo.drawing import LEAST_HEIGHT, OPACITY, Row, drawn, panel, rows_of, tinted
 from searches.demo.inputs import find_inputs, picture_paths
@@ -30,7 +30,7 @@ COLOURS = ((0, 0, 0), (250, 0, 0), (0, 0, 250))
 def test_labels_are_those_of_the_scores_interpolated_whole(
     size: tuple[int, int], strip: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seeing, "STRIP_BYTES", strip)
+    monkeypatch.setattr(predicting, "STRIP_BYTES", strip)
     scores = torch.randn(5, 4, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     whole = F.interpolate(scores[None], size, mode="bilinear", align_corners=True)[0].argmax(0)
     assert (labels_at(scores, size) == whole.numpy()).all()
