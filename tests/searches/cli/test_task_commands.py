@@ -12,7 +12,7 @@ from analysis.store.records import OBJECTIVES
 from archspace.support.errors import FieldError, InputError
 from searches.config.study import METRICS, STUDY_TASKS, parse_config
 from searches.config.training import read_train, train_recipes
-from searches.data.dataset import LAYOUTS, Loader, Request, Split, layouts
+from searches.data.dataset import LAYOUTS, Layout, Request, Split, layouts
 from searches.study.run import read_study, run_study
 from searches.tasks.table import IMAGE_TASKS, TASKS
 from searches.training.evaluate import evaluate
@@ -36,7 +36,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> None:
         return rectangles(12, request.input_size, seed) if request.task == "detection" else coloured(24, seed)
 
     for name, task in (("rectangles", "detection"), ("coloured", "multilabel")):
-        monkeypatch.setitem(LAYOUTS._entries, name, Loader(read=read, tasks=(task,), needs_root=False))
+        monkeypatch.setitem(LAYOUTS._entries, name, Layout(read=read, tasks=(task,), needs_root=False))
 
 
 def spec_file(folder: Path, task: str, **fields: Any) -> str:
@@ -114,7 +114,7 @@ def test_data_of_other_classes_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
         return Split(images=split.images, targets=split.targets, names=split.names, classes=("a", "b", "c"))
 
     monkeypatch.setitem(
-        LAYOUTS._entries, "rectangles", Loader(read=more, tasks=("detection",), needs_root=False)
+        LAYOUTS._entries, "rectangles", Layout(read=more, tasks=("detection",), needs_root=False)
     )
     with pytest.raises(
         InputError, match=r"has 3 classes, the data have 3.*background among them; nearest valid: 2"
