@@ -18,8 +18,8 @@ import pytest
 from numpy.typing import NDArray
 
 from archspace.support.errors import InputError
+from searches.data import cache
 from searches.data.cache import Item, cached, stamp
-from searches.tasks import cache
 
 ARRAYS = {"images": Item((2, 3, 1), "uint8"), "labels": Item((), "int64")}
 

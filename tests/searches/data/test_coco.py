@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from archspace.support.errors import InputError
 from searches.data.boxes import Boxes
+from searches.data.layouts import voc
 from searches.data.layouts.coco_json import categories
 from searches.data.layouts.coco_masks import instance, render
-from searches.tasks import voc
 from tests.searches.data.layout_files import coco, loaded, refused
 
 pytestmark = pytest.mark.usefixtures("cache_folder")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from archspace.support.errors import FieldError
 from searches.data.boxes import Boxes
 from searches.data.dataset import Split, load_split
+from searches.data.layouts import scenes
 from searches.data.layouts.scenes import CLASSES, draw_scene
-from searches.tasks import scenes
 
 PUBLISHED_COUNTS = dict(scenes.COUNTS)
 

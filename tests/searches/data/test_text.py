@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from archspace.support.errors import InputError
+from searches.data import text
 from searches.data.text import TextSplit, load_text, text_files
-from searches.tasks import text
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 
