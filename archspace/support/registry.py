@@ -59,17 +59,18 @@ class Registry(Mapping[str, T], Generic[T]):
         self.field = field
         self._entries: dict[str, T] = {}
 
-    def register(self, name: str) -> Callable[[T], T]:
-        """Decorator that enters a class, function or design under ``name``.
+    def register(self, *names: str) -> Callable[[T], T]:
+        """Decorator that enters a class, function or design under one name or several.
 
         Raises:
-            ValueError: the name is taken.
+            ValueError: a name is taken; nothing is entered then.
         """
 
         def enter(entry: T) -> T:
-            if name in self._entries:
-                raise ValueError(f"{self.field} {name!r} is registered twice")
-            self._entries[name] = entry
+            for name in names:
+                if name in self._entries:
+                    raise ValueError(f"{self.field} {name!r} is registered twice")
+            self._entries |= dict.fromkeys(names, entry)
             return entry
 
         return enter
