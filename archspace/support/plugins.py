@@ -8,13 +8,15 @@ module (``ghostkit``) or by module and object (``ghostkit.entry:Kit``), and come
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, packages_distributions, version
+from pathlib import Path
+from typing import Any
 
-from archspace.support.errors import InputError
+from archspace.support.errors import FieldError, InputError
 
 GROUP = "archspace.plugins"
 """The entry-point group."""
@@ -34,6 +36,10 @@ class Plugin:
 
     def __str__(self) -> str:
         return f"{self.module} {self.version}" if self.version else self.module
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain data for JSON and YAML; :func:`plugins_of` reads it."""
+        return {"module": self.module, "version": self.version}
 
 
 class PluginError(InputError):
@@ -68,23 +74,45 @@ def load_plugins(names: Iterable[str] | None = None) -> tuple[Plugin, ...]:
 
 
 @contextmanager
-def made_with(plugins: Iterable[Plugin]) -> Iterator[None]:
-    """Names the plug-ins that are not loaded where something made with them cannot be used in the block.
+def made_with(plugins: Sequence[Plugin]) -> Iterator[None]:
+    """Says which plug-in is missing where the block meets a name that is unknown without it.
+
+    Args:
+        plugins: those that something was made with.
 
     Raises:
-        InputError: as in the block, and which of ``plugins`` are missing.
+        PluginError: a unit, network, decoder, ... is unknown, and some of ``plugins`` are not loaded.
     """
     try:
         yield
-    except PluginError:
-        raise
-    except InputError as error:
-        missing = [str(one) for one in plugins if one.module not in _LOADED]
-        if not missing:
+    except FieldError as error:
+        missing = [one for one in plugins if one.module not in _LOADED]
+        if not missing or not error.rule.startswith("unknown"):
             raise
-        rule = f"it was made with the plug-in {' and '.join(missing)}, which is not loaded"
-        modules = " ".join(f"--plugin {one.module}" for one in plugins if one.module not in _LOADED)
-        raise InputError(f"{error}; {rule}: install it and give {modules}") from error
+        names = " and ".join(map(str, missing))
+        options = " ".join(f"--plugin {one.module}" for one in missing)
+        rule = f"needs the plug-in {names}, which is not loaded; install it and give {options}"
+        raise PluginError(f"{error.field}: {error.value!r}: {rule}") from error
+
+
+@contextmanager
+def plugins_noted_in(path: Path) -> Iterator[None]:
+    """Loads the plug-ins that a study's or a training's YAML file names, where they can be, for the block.
+
+    Raises:
+        PluginError: as :func:`made_with`, of those that cannot be loaded.
+    """
+    import yaml
+
+    plugins: tuple[Plugin, ...] = ()
+    with suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        plugins = plugins_of(data.get("plugins") if isinstance(data, dict) else None)
+    for one in plugins:
+        with suppress(PluginError):
+            load_plugins([one.module])
+    with made_with(plugins):
+        yield
 
 
 def plugins_of(data: object) -> tuple[Plugin, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from archspace.support.errors import FieldError, closest
+from archspace.support.plugins import load_plugins, loaded_plugins, plugins_of
 from archspace.support.registry import Registry, later
 
 
@@ -16,6 +17,31 @@ class Part(BaseModel):
     """A mapping of fields; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PluginConfig(Part):
+    """A plug-in: the module that names it, and the version with which the study was last run."""
+
+    module: str
+    version: str | None = None
+
+
+def with_plugins(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Loads the plug-ins that the fields of a study or training name, before anything in them is looked up.
+
+    Returns:
+        The fields, with all plug-ins that are loaded as ``plugins``.
+
+    Raises:
+        FieldError: ``plugins`` is no list of modules.
+        PluginError: one cannot be loaded.
+    """
+    given = data.get("plugins") or []
+    named = plugins_of(given)
+    if not isinstance(given, list | tuple) or len(named) != len(given):
+        raise FieldError("plugins", given, "must be a list of modules", ["ghostkit"])
+    load_plugins(one.module for one in named)
+    return {**data, "plugins": [one.to_dict() for one in loaded_plugins()]}
 
 
 class DataConfig(Part):
