@@ -14,7 +14,7 @@ from searches.config.study import METRICS, STUDY_TASKS, parse_config
 from searches.config.training import read_train, train_recipes
 from searches.data.dataset import LAYOUTS, Layout, Request, Split, layouts
 from searches.study.run import read_study, run_study
-from searches.tasks.table import IMAGE_TASKS, TASKS
+from searches.tasks.table import TASKS, image_tasks
 from searches.training.evaluate import evaluate
 from searches.training.run import train
 from tests.searches.data.boxed import rectangles
@@ -143,8 +143,8 @@ def test_a_study_searches_for_the_task(
 
 
 def test_every_task_has_its_metric() -> None:
-    assert set(METRICS) == set(STUDY_TASKS) == set(IMAGE_TASKS) == set(TASKS) - {"language"}
-    for name, task in IMAGE_TASKS.items():
+    assert set(METRICS) == set(STUDY_TASKS) == set(image_tasks()) == set(TASKS) - {"language"}
+    for name, task in image_tasks().items():
         assert task.metric == METRICS[name]
         assert OBJECTIVES[task.metric].direction == "maximize"
     with pytest.raises(InputError, match=r"objectives: 'miou': .*nearest valid: map"):
