@@ -134,7 +134,7 @@ def test_a_run_is_plotted_exported_and_reported_with_the_plug_in(run: Path) -> N
         ("pareto", "{run}"),
         ("pareto", "{run}", "--objectives", "accuracy,convs,params"),
         ("report", "{run}"),
-        ("tables", "{run}", "--out", "{tmp}/tables"),
+        ("tables", "classification", "--with", "{run}", "--out", "{tmp}/tables"),
     ],
 )
 def test_a_run_is_read_without_the_plug_in(run: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
@@ -230,9 +230,8 @@ def test_an_outside_decoder_is_trained_and_exported(tmp_path: Path) -> None:
     shown = done(archspace("show", tmp_path / "out", "--json", *plugin, path=[OUTSIDE]))
     assert {row["receptive_field"] for row in json.loads(shown)["rows"]} - {"not known"}
     refused(archspace("export", weights), "the plug-in ghostkit 0.3.1")
-    table = done(archspace("tables", tmp_path / "net", "--out", tmp_path / "tables"))
-    assert table
-    done(archspace("tables", tmp_path / "net", "--out", tmp_path / "with", *plugin, path=[OUTSIDE]))
+    words = ("tables", "segmentation", "--with", tmp_path / "net", "--json")
+    assert done(archspace(*words)) == done(archspace(*words, *plugin, path=[OUTSIDE]))
 
 
 def test_an_installed_package_needs_no_option(tmp_path: Path) -> None:
