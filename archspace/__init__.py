@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archspace.presets import PRESETS as presets
     from archspace.published import load_published
     from archspace.spec.archspec import ArchSpec
+    from archspace.support.plugins import load_plugins
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ _HOMES = {
     "save": ("archspace.checkpoint", "save"),
     "load_published": ("archspace.published", "load_published"),
     "export": ("archspace.export.export", "export"),
+    "load_plugins": ("archspace.support.plugins", "load_plugins"),
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "dead_parameters",
     "export",
     "load",
+    "load_plugins",
     "load_published",
     "presets",
     "save",

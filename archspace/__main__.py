@@ -4,15 +4,56 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from archspace.support.errors import InputError
+from archspace.support.errors import FieldError, InputError
 
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """What the command line raises for a wrong option or argument; its home moved with typer's versions."""
 
 COMMANDS = ("searches.cli.commands", "reports.cli.commands", "analysis.cli.commands")
+
+
+PLUGIN = "--plugin"
+PluginOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        PLUGIN, metavar="MODULE", help="Load a plug-in; before or after the command, may be repeated."
+    ),
+]
+
+
+class Commands(TyperGroup):
+    """The group of all commands, which takes ``--plugin`` before and after the command's name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Moves every ``--plugin MODULE`` to the front, where it is an option of the group."""
+        first, rest = plugins_first(args)
+        return super().parse_args(ctx, [*first, *rest])
+
+
+def plugins_first(words: list[str]) -> tuple[list[str], list[str]]:
+    """Returns the words of ``--plugin`` options and the other words; after ``--`` nothing is an option.
+
+    >>> plugins_first(["search", "--plugin", "ghostkit", "study.yaml"])
+    (['--plugin', 'ghostkit'], ['search', 'study.yaml'])
+    """
+    end = words.index("--") if "--" in words else len(words)
+    first: list[str] = []
+    rest: list[str] = []
+    left = iter(words[:end])
+    for word in left:
+        if word == PLUGIN:
+            module = next(left, None)
+            if module is None:
+                raise FieldError(PLUGIN, module, "needs the name of a module", "--plugin ghostkit")
+            first += [word, module]
+        else:
+            (first if word.startswith(f"{PLUGIN}=") else rest).append(word)
+    return first, [*rest, *words[end:]]
 
 
 def make_app() -> typer.Typer:
@@ -21,6 +62,7 @@ def make_app() -> typer.Typer:
 
     app = typer.Typer(
         name="archspace",
+        cls=Commands,
         help="Search, measure, compare and export efficient vision networks of the ESPNet line.",
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -30,6 +72,7 @@ def make_app() -> typer.Typer:
     def root(
         context: typer.Context,
         version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
+        plugin: PluginOption = None,
     ) -> None:
         if version:
             from archspace import __version__
@@ -37,6 +80,11 @@ def make_app() -> typer.Typer:
             typer.echo(__version__)
         elif context.invoked_subcommand is None:
             typer.echo(context.get_help())
+        else:
+            from archspace.support.plugins import load_plugins
+
+            load_plugins()
+            load_plugins(plugin or ())
 
     for module in COMMANDS:
         import_module(module).register(app)

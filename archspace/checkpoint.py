@@ -16,6 +16,7 @@ from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
 from archspace.support.files import replacing
+from archspace.support.plugins import PluginError, loaded_plugins, made_with, plugins_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,6 +77,8 @@ def save(
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     _check_fit(tensors, network.spec, "network")
     metadata = {_FORMAT_KEY: str(FORMAT_VERSION), "spec": json.dumps(network.spec.to_dict())}
+    if loaded_plugins():
+        metadata["plugins"] = json.dumps([one.to_dict() for one in loaded_plugins()])
     if preprocessing is not None:
         metadata["preprocessing"] = json.dumps(preprocessing.to_dict())
     try:
@@ -175,11 +178,14 @@ def _description(path: Path, metadata: Mapping[str, str] | None) -> Description:
             f"{FORMAT_VERSION}: update archspace"
         )
     try:
-        spec = ArchSpec.from_json(metadata["spec"])
+        with made_with(plugins_of(json.loads(metadata.get("plugins", "[]")))):
+            spec = ArchSpec.from_json(metadata["spec"])
         plain = json.loads(metadata.get("preprocessing", "null"))
         preprocessing = None if plain is None else Preprocessing.from_dict(plain)
         notes = json.loads(metadata.get("notes", "{}"))
         _check_channels(spec, preprocessing)
+    except PluginError as error:
+        raise PluginError(f"{path}: {error}") from error
     except ValueError as error:
         raise InputError(f"{path}: broken checkpoint: {error}") from error
     return Description(spec=spec, preprocessing=preprocessing, notes=notes)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from archspace.plan.design import NETWORKS
-from archspace.plan.nodes import Block, Conv
+from archspace.plan.decoders import features, multiple_of
+from archspace.plan.nodes import Block
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import SpecError
@@ -47,7 +47,7 @@ class Network(nn.Module):
         for name, part in spec.plan.parts:
             assert isinstance(part, Block)
             self.add_module(name, make(part))
-        self.multiple = NETWORKS[spec.network].multiples.get(spec.decoder or "", 1)
+        self.multiple = multiple_of(spec.decoder)
         self.feature_info = _feature_info(spec)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
@@ -82,10 +82,7 @@ class Network(nn.Module):
 def _feature_info(spec: ArchSpec) -> tuple[FeatureInfo, ...]:
     encoder = spec.plan.part("encoder")
     assert isinstance(encoder, Block)
-    infos = []
-    for name, node in encoder.items():
-        if name.startswith("level"):
-            assert isinstance(node, Conv | Block)
-            stride = 2 ** int(name.removeprefix("level"))
-            infos.append(FeatureInfo(name, node.out_channels, stride, f"encoder.{name}"))
-    return tuple(infos)
+    return tuple(
+        FeatureInfo(level.name, level.channels, level.stride, f"encoder.{level.name}")
+        for level in features(encoder)
+    )

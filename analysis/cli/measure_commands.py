@@ -84,9 +84,9 @@ def measure(
     )  # fmt: skip
     opened = open_device(device)
     if runtime is not None:
-        from analysis.runtimes import find_runtime
+        from analysis.runtimes import RUNTIMES
 
-        find_runtime(runtime)
+        RUNTIMES[runtime]  # refuses an unknown name before anything is opened
     size = None if input_size is None else parse_size(input_size)
     networks = [open_target(text, task=task, classes=classes, input_size=size) for text in targets]
     if compare:

@@ -263,7 +263,7 @@ class LocalDevice(Device):
 
 def _runtime(settings: Settings, target: Target | None) -> Runtime:
     """The runtime of the settings, else torch, or ONNX Runtime for a foreign file."""
-    from analysis.runtimes import find_runtime
+    from analysis.runtimes import RUNTIMES
 
     foreign = target is not None and target.network is None
-    return find_runtime(settings.runtime or ("onnxruntime" if foreign else "torch"))
+    return RUNTIMES[settings.runtime or ("onnxruntime" if foreign else "torch")]

@@ -12,6 +12,7 @@ from math import gcd, lcm
 
 from archspace.plan import Block, Conv, Deconv, Linear, Node, NormAct
 from archspace.support.errors import InputError
+from archspace.support.registry import Registry
 
 GLOBAL_POOLING = "global pooling sees the whole image"
 PYRAMID_POOLING = "pyramid pooling, taken as the whole image"
@@ -52,6 +53,16 @@ class Walk:
         """Notes what the part at ``path`` sees, and returns it."""
         self.seen[path] = reach
         return reach
+
+
+UNIT_FLOWS: Registry[Callable[[Block, Reach], Reach]] = Registry("receptive field of a block")
+"""Dataflow by kind of block of a unit: from the block and what its input sees to what its output sees."""
+
+ENCODER_FLOWS: Registry[Callable[[Block, Reach, Walk], Reach]] = Registry("receptive field of an encoder")
+"""Walks by kind of encoder: from the encoder and the image to what its last features see."""
+
+HEAD_FLOWS: Registry[Callable[[Block, Reach, Walk], Reach]] = Registry("receptive field of a head")
+"""Walks by kind of head: from the head and what the last features see to what the head's output sees."""
 
 
 def windowed(x: Reach, kernel: int, stride: int = 1, dilation: int = 1, causal: bool = False) -> Reach:
@@ -110,7 +121,7 @@ def after(node: Node, x: Reach) -> Reach:
     if isinstance(node, Linear) and not node.everywhere:
         return Reach(x.stride, x.spans, GLOBAL_POOLING)
     if isinstance(node, Block):
-        return known(BLOCKS, node)(node, x)
+        return known(UNIT_FLOWS, node)(node, x)
     if isinstance(node, NormAct | Linear):
         return x
     raise InputError(f"receptive field: {type(node).__name__}: the dataflow of this layer is not known here")
@@ -136,6 +147,7 @@ def _shortcut(block: Block, y: Reach, x: Reach) -> Reach:
     return joined(y, x) if block.option("residual") else y
 
 
+@UNIT_FLOWS.register("esp", "eesp", "asp", "pfcu", "eesp-time")
 def _split(block: Block, x: Reach) -> Reach:
     """ESP, EESP, ASP, PFCU: an optional start, parallel branches. Sums of branches see what the widest sees."""
     parts = dict(block.parts)
@@ -146,6 +158,7 @@ def _split(block: Block, x: Reach) -> Reach:
     return _shortcut(block, chained(parts.get("expand", ()), y), x)
 
 
+@UNIT_FLOWS.register("inception")
 def _inception(block: Block, x: Reach) -> Reach:
     reduces, branches = block.part("reduces"), block.part("branches")
     assert isinstance(reduces, tuple) and isinstance(branches, tuple)
@@ -153,49 +166,52 @@ def _inception(block: Block, x: Reach) -> Reach:
     return _shortcut(block, joined(*ways), x)
 
 
+@UNIT_FLOWS.register(
+    "chain", "mobilenet", "mobilenetv2", "resnet", "resnext", "shufflenet", "factorised", "enet"
+)
 def _chain(block: Block, x: Reach) -> Reach:
     parts = dict(block.parts)
     y = chained(parts["chain"], x)
     return joined(y, chained(parts["shortcut"], x)) if "shortcut" in parts else _shortcut(block, y, x)
 
 
+@UNIT_FLOWS.register("shufflenetv2")
 def _halves(block: Block, x: Reach) -> Reach:
     return joined(chained(block.part("left"), x), chained(block.part("right"), x))
 
 
+@UNIT_FLOWS.register("dice")
 def _dice(block: Block, x: Reach) -> Reach:
     """DiCE: its gate pools the whole map."""
     return Reach(x.stride, x.spans, GLOBAL_POOLING)
 
 
+@UNIT_FLOWS.register("shuffle-dice")
 def _shuffled_dice(block: Block, x: Reach) -> Reach:
     """The right branch of the strided form is pooled first."""
     pooled = windowed(x, 3, 2) if block.stride == 2 else x
     return joined(chained(block.part("left"), x), chained(block.part("right"), pooled))
 
 
+@UNIT_FLOWS.register("indexed-pool")
+def _indexed_pool(block: Block, x: Reach) -> Reach:
+    return windowed(x, 2, 2)
+
+
+@UNIT_FLOWS.register("enet-shortcut")
+def _enet_shortcut(block: Block, x: Reach) -> Reach:
+    return chained(tuple(node for _, node in block.items()), x)
+
+
+@UNIT_FLOWS.register("max-pool")
 def _max_pool(block: Block, x: Reach) -> Reach:
     return windowed(x, 3, block.stride)
 
 
+@UNIT_FLOWS.register("joint-down")
 def _joint_down(block: Block, x: Reach) -> Reach:
     y = chained(block.part("conv"), x)
     return joined(y, windowed(x, 2, 2)) if block.option("concat") else y
-
-
-BLOCKS: dict[str, Callable[[Block, Reach], Reach]] = {
-    **dict.fromkeys(("esp", "eesp", "asp", "pfcu", "eesp-time"), _split),
-    **dict.fromkeys(("chain", "mobilenet", "mobilenetv2", "resnet", "resnext", "shufflenet"), _chain),
-    **dict.fromkeys(("factorised", "enet"), _chain),
-    "indexed-pool": lambda block, x: windowed(x, 2, 2),
-    "enet-shortcut": lambda block, x: chained(tuple(node for _, node in block.items()), x),
-    "joint-down": _joint_down,
-    "inception": _inception,
-    "shufflenetv2": _halves,
-    "dice": _dice,
-    "shuffle-dice": _shuffled_dice,
-    "max-pool": _max_pool,
-}
 
 
 def known(table: Mapping[str, Callable[..., Reach]], block: Block) -> Callable[..., Reach]:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from analysis.fields.reach import EARLIER_TOKENS, Reach, Walk, after, chained, joined, runs, windowed
+from analysis.fields.reach import (
+    EARLIER_TOKENS,
+    ENCODER_FLOWS,
+    Reach,
+    Walk,
+    after,
+    chained,
+    joined,
+    runs,
+    windowed,
+)
 from archspace.plan import Block
 
 
+@ENCODER_FLOWS.register("espnet-encoder")
 def _espnet(encoder: Block, image: Reach, walk: Walk) -> Reach:
     half = windowed(image, 3, 2)
     quarter = windowed(half, 3, 2)
@@ -36,6 +45,7 @@ def _pooled_down(name: str, down: Block, y: Reach, image: Reach | None, walk: Wa
     return walk.note(f"{name}.down", joined(*ways))
 
 
+@ENCODER_FLOWS.register("espnetv2-encoder")
 def _espnetv2(encoder: Block, image: Reach, walk: Walk) -> Reach:
     small = windowed(image, 3, 2)
     y = image
@@ -51,6 +61,7 @@ def _espnetv2(encoder: Block, image: Reach, walk: Walk) -> Reach:
     return y
 
 
+@ENCODER_FLOWS.register("mobile-encoder")
 def _mobile(encoder: Block, image: Reach, walk: Walk) -> Reach:
     y = image
     for name, level in encoder.items():
@@ -67,6 +78,7 @@ def _mobile(encoder: Block, image: Reach, walk: Walk) -> Reach:
     return y
 
 
+@ENCODER_FLOWS.register("dicenet-encoder")
 def _dicenet(encoder: Block, image: Reach, walk: Walk) -> Reach:
     y = image
     for name, part in encoder.items():
@@ -79,6 +91,7 @@ def _dicenet(encoder: Block, image: Reach, walk: Walk) -> Reach:
     return y
 
 
+@ENCODER_FLOWS.register("eru-encoder")
 def _eru(encoder: Block, tokens: Reach, walk: Walk) -> Reach:
     y = tokens
     for name, layer in encoder.items():
@@ -87,13 +100,3 @@ def _eru(encoder: Block, tokens: Reach, walk: Walk) -> Reach:
             seen = walk.note(f"{name}.transform", chained(layer.part("transform"), y))
             y = walk.note(name, Reach(seen.stride, seen.spans, EARLIER_TOKENS))
     return y
-
-
-ENCODERS: dict[str, Callable[[Block, Reach, Walk], Reach]] = {
-    "espnet-encoder": _espnet,
-    "espnetv2-encoder": _espnetv2,
-    "dicenet-encoder": _dicenet,
-    "eru-encoder": _eru,
-    "mobile-encoder": _mobile,
-}
-"""Walks by kind of encoder: from the encoder and the image to what its last features see."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from analysis.fields.reach import (
     ALIGNED_RESIZE,
     GLOBAL_POOLING,
+    HEAD_FLOWS,
     PYRAMID_POOLING,
     Reach,
     Walk,
@@ -17,14 +16,17 @@ from archspace.plan import Block
 from archspace.plan.detection import STRIDES
 
 
+@HEAD_FLOWS.register("projection")
 def _projection(head: Block, last: Reach, walk: Walk) -> Reach:
     return walk.note("head.project", chained(head.part("project"), last))
 
 
+@HEAD_FLOWS.register("classifier")
 def _classifier(head: Block, last: Reach, walk: Walk) -> Reach:
     return walk.note("head.linear", chained(head.part("linear"), last))
 
 
+@HEAD_FLOWS.register("conv-classifier")
 def _conv_classifier(head: Block, last: Reach, walk: Walk) -> Reach:
     pooled = Reach(last.stride, last.spans, GLOBAL_POOLING)
     for name, _ in head.items():
@@ -32,10 +34,12 @@ def _conv_classifier(head: Block, last: Reach, walk: Walk) -> Reach:
     return pooled
 
 
+@HEAD_FLOWS.register("language-head")
 def _language_head(head: Block, last: Reach, walk: Walk) -> Reach:
     return walk.note("head.decoder", chained(head.part("decoder"), last))
 
 
+@HEAD_FLOWS.register("espnet-decoder")
 def _espnet_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
     def run(name: str, x: Reach) -> Reach:
         return walk.note(f"head.{name}", chained(head.part(name), x))
@@ -46,6 +50,7 @@ def _espnet_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
     return run("up1", run("merge1", joined(run("up2", run("unit2", level2)), level1)))
 
 
+@HEAD_FLOWS.register("edgenets-decoder")
 def _edgenets_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
     stride = last.stride
     for name, _ in head.items():
@@ -55,6 +60,7 @@ def _edgenets_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
     return Reach(1, whole=GLOBAL_POOLING)
 
 
+@HEAD_FLOWS.register("espnetv2-decoder")
 def _espnetv2_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
     walk.note("head.project4", chained(head.part("project4"), last))
     for name, stride in (
@@ -69,6 +75,7 @@ def _espnetv2_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
     return Reach(1, whole=ALIGNED_RESIZE)
 
 
+@HEAD_FLOWS.register("ssd")
 def _detector(head: Block, last: Reach, walk: Walk) -> Reach:
     """The scores of level 8 see the whole image; those of the levels above it are bounded by it.
 
@@ -84,16 +91,3 @@ def _detector(head: Block, last: Reach, walk: Walk) -> Reach:
         for index, seen in enumerate((*maps, level7, whole)):
             walk.note(f"head.{name}.{index}", seen)
     return Reach(STRIDES[0], whole=GLOBAL_POOLING)
-
-
-HEADS: dict[str, Callable[[Block, Reach, Walk], Reach]] = {
-    "projection": _projection,
-    "classifier": _classifier,
-    "conv-classifier": _conv_classifier,
-    "espnet-decoder": _espnet_decoder,
-    "edgenets-decoder": _edgenets_decoder,
-    "espnetv2-decoder": _espnetv2_decoder,
-    "language-head": _language_head,
-    "ssd": _detector,
-}
-"""Walks by kind of head: from the head and what the last features see to what the head's output sees."""

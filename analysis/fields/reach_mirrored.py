@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from analysis.fields.reach import Reach, Walk, chained, joined, upsampled
+from analysis.fields.reach import ENCODER_FLOWS, HEAD_FLOWS, Reach, Walk, chained, joined, upsampled
 from archspace.plan import Block
 
 
+@ENCODER_FLOWS.register("erfnet-encoder", "enet-encoder", "segnet-encoder")
 def _levels(encoder: Block, image: Reach, walk: Walk) -> Reach:
     """Every level's parts one after the other: down and units, or convolutions and pool."""
     y = image
@@ -19,6 +18,7 @@ def _levels(encoder: Block, image: Reach, walk: Walk) -> Reach:
     return y
 
 
+@HEAD_FLOWS.register("erfnet-decoder", "enet-decoder")
 def _decoder(head: Block, last: Reach, walk: Walk) -> Reach:
     """Transposed convolutions or up-sampling bottlenecks with units between them."""
     y = last
@@ -39,18 +39,10 @@ def _enet_up(block: Block, x: Reach) -> Reach:
     return joined(upsampled(chained(block.part("main"), x), 2), own)
 
 
+@HEAD_FLOWS.register("segnet-decoder")
 def _segnet_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
     y = last
     for name, up in head.items():
         assert isinstance(up, Block)
         y = walk.note(f"head.{name}", chained(up.part("convs"), upsampled(y, 2)))
     return y
-
-
-MIRRORED_ENCODERS: dict[str, Callable[..., Reach]] = dict.fromkeys(
-    ("erfnet-encoder", "enet-encoder", "segnet-encoder"), _levels
-)
-MIRRORED_HEADS: dict[str, Callable[..., Reach]] = {
-    **dict.fromkeys(("erfnet-decoder", "enet-decoder"), _decoder),
-    "segnet-decoder": _segnet_decoder,
-}

@@ -19,10 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from analysis.fields.reach import Reach, Walk, chained, known
-from analysis.fields.reach_encoders import ENCODERS
-from analysis.fields.reach_heads import HEADS
-from analysis.fields.reach_mirrored import MIRRORED_ENCODERS, MIRRORED_HEADS
+from analysis.fields import reach_encoders, reach_heads, reach_mirrored  # noqa: F401  (they enter their walks)
+from analysis.fields.reach import ENCODER_FLOWS, HEAD_FLOWS, Reach, Walk, chained, known
 from archspace.plan import Block
 from archspace.spec.archspec import ArchSpec
 
@@ -56,8 +54,8 @@ def reaches(spec: ArchSpec) -> dict[str, Reach]:
     walk = Walk()
     encoder, head = spec.plan.part("encoder"), spec.plan.part("head")
     assert isinstance(encoder, Block) and isinstance(head, Block)
-    last = known({**ENCODERS, **MIRRORED_ENCODERS}, encoder)(encoder, Reach(), walk)
-    walk.note("head", known({**HEADS, **MIRRORED_HEADS}, head)(head, last, walk))
+    last = known(ENCODER_FLOWS, encoder)(encoder, Reach(), walk)
+    walk.note("head", known(HEAD_FLOWS, head)(head, last, walk))
     return walk.seen
 
 

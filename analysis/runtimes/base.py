@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from archspace.support.errors import FieldError, InputError
+from archspace.support.registry import Registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,6 +114,10 @@ class Runtime(ABC):
         if target.network is None and not self.foreign:
             rule = f"{target.label} is an ONNX file, which torch does not run"
             raise FieldError("runtime", self.name, rule, "onnxruntime")
+
+
+RUNTIMES: Registry[Runtime] = Registry("runtime")
+"""Every runtime by the name of ``--runtime``, in the order of tables."""
 
 
 def difference(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:

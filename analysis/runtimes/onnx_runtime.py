@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from analysis.runtimes.base import Opened, Runtime, one_line
+from analysis.runtimes.base import RUNTIMES, Opened, Runtime, one_line
 from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,3 +84,6 @@ class OnnxRuntime(Runtime):
                 f"runtime: 'onnxruntime': cannot run {target.label}: {one_line(error)}"
             ) from error
         yield _Session(session, target.example(settings.batch).numpy(), self.version())
+
+
+RUNTIMES.register(OnnxRuntime.name)(OnnxRuntime())

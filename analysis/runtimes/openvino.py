@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from analysis.runtimes.base import Opened, Runtime, one_line
+from analysis.runtimes.base import RUNTIMES, Opened, Runtime, one_line
 from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
@@ -89,3 +89,6 @@ class OpenVino(Runtime):
             "inference_threads": int(compiled.get_property("INFERENCE_NUM_THREADS")),
         }  # fmt: skip
         yield _Request(compiled, target.example(settings.batch).numpy(), self.version(), how)
+
+
+RUNTIMES.register(OpenVino.name)(OpenVino())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from analysis.board.running import Load, RunError, Timed
 from analysis.board.trtexec import Runner, find_trtexec, looked_for
-from analysis.runtimes.base import Opened, Runtime
+from analysis.runtimes.base import RUNTIMES, Opened, Runtime
 from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,3 +90,6 @@ class TensorRt(Runtime):
         assert tool is not None, "checked by check()"
         path = self.prepare(target, settings, folder)
         yield OwnLoop(Runner(tool, str(path), settings.precision), f"tensorrt {tool.version}")
+
+
+RUNTIMES.register(TensorRt.name)(TensorRt())

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from analysis.runtimes.base import Opened, Runtime, one_line
+from analysis.runtimes.base import RUNTIMES, Opened, Runtime, one_line
 from archspace.export.deploy import deployed
 from archspace.support.errors import InputError
 
@@ -187,3 +187,7 @@ def torch_settings(threads: int, device: str) -> Iterator[None]:
     finally:
         torch.set_num_threads(before)
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = cudnn, matmul
+
+
+for _runtime in (Eager(), Compile(), CudaGraph()):
+    RUNTIMES.register(_runtime.name)(_runtime)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import archspace
+from archspace.support.plugins import loaded_plugins
 
 PACKAGES = ("torch", "numpy", "optuna", "onnxruntime", "pandas", "plotly")
 CPU_INFO = Path("/proc/cpuinfo")
@@ -23,8 +24,10 @@ def environment(packages: tuple[str, ...] = PACKAGES) -> dict[str, Any]:
 
     Returns:
         ``command`` as typed, ``commit`` of the checkout (``None`` outside one; a final ``+`` says that files differed
-        from it), ``cpu``, ``cores`` that this process may use, ``system`` and ``versions``. No host or user names.
+        from it), ``cpu``, ``cores`` that this process may use, ``system``, ``versions`` and, where there are some,
+        ``plugins`` with theirs. No host or user names.
     """
+    plugins = {one.module: one.version for one in loaded_plugins()}
     return {
         "command": shlex.join(["archspace", *sys.argv[1:]]),
         "commit": commit(),
@@ -36,6 +39,7 @@ def environment(packages: tuple[str, ...] = PACKAGES) -> dict[str, Any]:
             "python": platform.python_version(),
             **{name: found for name in packages if (found := package_version(name)) is not None},
         },
+        **({"plugins": plugins} if plugins else {}),
     }
 
 

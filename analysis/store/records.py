@@ -98,6 +98,8 @@ class TrialRecord:
         given: name of the preset or file when the network was given instead of sampled, else ``None``.
         spec: the network as plain data (:meth:`archspace.ArchSpec.to_dict`), ``None`` if none came out.
         arch_id: the network's id, ``None`` with ``spec``.
+        network: the network's label, so that it has a name where its spec cannot be read (its unit is of a plug-in
+            that is not here); ``None`` with ``spec``, and in records of an earlier archspace.
         seed: the seed of training, derived from the study's seed and the trial's number.
         values: the objectives by name; empty unless complete.
         measurements: every number known of it, by name, with origin.
@@ -114,6 +116,7 @@ class TrialRecord:
     given: str | None = None
     spec: Mapping[str, Any] | None = None
     arch_id: str | None = None
+    network: str | None = None
     seed: int | None = None
     values: Mapping[str, float] = field(default_factory=dict)
     measurements: Mapping[str, Measurement] = field(default_factory=dict)

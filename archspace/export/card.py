@@ -16,11 +16,11 @@ from archspace.spec.archspec import ArchSpec
 CARD_FORMAT = "archspace-export"
 CARD_VERSION = 1
 CARD_JSON, CARD_MARKDOWN = "card.json", "card.md"
+SPEC_FILE, MODEL_FILE = "spec.yaml", "model.onnx"
 
 _ABOUT = {
-    "spec.yaml": "the architecture, readable by `archspace cost` and `archspace train`",
+    SPEC_FILE: "the architecture, readable by `archspace cost` and `archspace train`",
     "weights.safetensors": "weights, with architecture and preprocessing inside",
-    "model.onnx": "the same network for ONNX Runtime, batch norms folded",
 }
 _HOW = (
     "dataset",
@@ -47,6 +47,7 @@ def make_card(
     output: Sequence[int],
     verification: Mapping[str, Any],
     given: Mapping[str, Any],
+    about: Mapping[str, str],
 ) -> dict[str, Any]:
     """The content of ``card.json`` for the export whose files lie in ``folder``.
 
@@ -58,7 +59,9 @@ def make_card(
         output: shape of the scores.
         verification: agreement by kind of input, as plain data.
         given: ``found``, ``numbers`` and notes from the caller.
+        about: the files of its formats, and what each is in words.
     """
+    files = {**_ABOUT, **about}
     notes = {key: value for key, value in given.items() if key not in ("found", "numbers")}
     return {
         "format": CARD_FORMAT,
@@ -83,7 +86,11 @@ def make_card(
         },
         "verification": dict(verification),
         "versions": {package: _version(package) for package in ("archspace", "torch", "onnx", "onnxruntime")},
-        "files": {file.name: _file(file) for file in sorted(folder.iterdir()) if file.name in _ABOUT},
+        "files": {
+            file.name: _file(file, files[file.name])
+            for file in sorted(folder.iterdir())
+            if file.name in files
+        },
     }
 
 
@@ -110,9 +117,9 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _file(path: Path) -> dict[str, Any]:
+def _file(path: Path, about: str) -> dict[str, Any]:
     content = path.read_bytes()
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "about": about}
 
 
 def markdown(card: Mapping[str, Any]) -> str:
@@ -250,7 +257,7 @@ def _checks(card: Mapping[str, Any]) -> str:
 
 def _about(card: Mapping[str, Any]) -> str:
     rows = [
-        (f"`{name}`", f"{one['bytes'] / 1e6:.2f} MB", _ABOUT[name], f"`{one['sha256'][:12]}…`")
+        (f"`{name}`", f"{one['bytes'] / 1e6:.2f} MB", one["about"], f"`{one['sha256'][:12]}…`")
         for name, one in card["files"].items()
     ]
     versions = ", ".join(f"{name} {number}" for name, number in card["versions"].items())

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 from archspace.checkpoint import WEIGHTS_FILE, load, preprocessing_of, save
-from archspace.export.card import CARD_FORMAT, CARD_JSON, CARD_MARKDOWN, make_card, markdown
-from archspace.export.deploy import deployed
-from archspace.export.onnx_model import Agreement, ExportError, agreement, open_session, write_onnx
+from archspace.export.card import CARD_FORMAT, CARD_JSON, CARD_MARKDOWN, SPEC_FILE, make_card, markdown
+from archspace.export.formats import FORMATS, Exported, Source
+from archspace.export.onnx_model import Agreement, ExportError
 from archspace.network import Network
 from archspace.plan.design import NETWORKS
 from archspace.preprocessing import Preprocessing
@@ -32,8 +32,6 @@ from archspace.support.files import unwritable
 
 __all__ = ["ExportError", "ExportReport", "export"]
 
-MODEL_FILE = "model.onnx"
-SPEC_FILE = "spec.yaml"
 RANDOM_SEED = 0
 
 log = logging.getLogger(__name__)
@@ -46,7 +44,8 @@ class ExportReport:
     Attributes:
         folder: the export.
         arch_id: the network's id.
-        agreements: ONNX Runtime against torch, on ``random`` and, where given, ``real`` input.
+        agreements: of ONNX Runtime with torch, on ``random`` and, where given, ``real`` input; those of another
+            format have its name before them (``tx2 random``).
         card: the content of ``card.json``.
     """
 
@@ -67,11 +66,11 @@ def export(
     real_inputs: Tensor | None = None,
     preprocessing: Preprocessing | None = None,
     card: Mapping[str, Any] | None = None,
+    formats: Sequence[str] = ("onnx",),
 ) -> ExportReport:
-    """Write spec, weights, ONNX model and card to ``folder``; ONNX Runtime must agree with torch.
+    """Write spec, weights, card and the network in each format to ``folder``; each must agree with torch.
 
-    The ONNX model is the folded form (:func:`archspace.export.deploy.deployed`) for one image of the spec's input
-    size; its input is ``image``, its output ``scores``. The given network is not changed.
+    The given network is not changed.
 
     Args:
         network: the network to export.
@@ -80,6 +79,7 @@ def export(
         preprocessing: left out, the network's own.
         card: for the card: ``found`` (text or a mapping: how the network was found) and ``numbers`` (a list
             of :meth:`analysis.store.records.Measurement.to_dict`); anything else is listed as notes.
+        formats: names in :data:`archspace.export.formats.FORMATS`.
 
     Raises:
         ExportError: the network is a detector or cannot be written as ONNX, or an answer differs by more than
@@ -93,6 +93,7 @@ def export(
     target = Path(folder)
     if network.spec.task == "detection":
         raise ExportError("export: a detector has two outputs; only networks with one can be exported")
+    chosen = {name: FORMATS[name] for name in formats}
     source = copy.deepcopy(network).cpu().float().eval()
     preprocessing = preprocessing or preprocessing_of(network)
     inputs = _inputs(source, real_inputs)
@@ -104,11 +105,14 @@ def export(
             "arch_id": source.spec.arch_id, "spec": source.spec.to_dict(),
             "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
         }  # fmt: skip
-        write_onnx(deployed(source), inputs["random"][:1], made / MODEL_FILE, metadata)
-        agreements, output = _verified(source, made / MODEL_FILE, inputs)
+        given = Source(network=source, inputs=inputs, metadata=metadata)
+        written = {name: one.write(given, made) for name, one in chosen.items()}
+        agreements = _by_format(written)
         content = make_card(
-            source.spec, made, name=target.absolute().name, preprocessing=preprocessing, output=output,
-            verification={name: one.to_dict() for name, one in agreements.items()}, given=card or {},
+            source.spec, made, name=target.absolute().name, preprocessing=preprocessing,
+            output=next(iter(written.values())).output, given=card or {},
+            verification={name: one.to_dict() for name, one in agreements.items()},
+            about={file: words for one in chosen.values() for file, words in one.files.items()},
         )  # fmt: skip
         text = json.dumps(content, indent=1, allow_nan=False)
         (made / CARD_JSON).write_text(text + "\n", encoding="utf-8")
@@ -149,24 +153,13 @@ def _same_weights(network: Network, folder: Path) -> None:
             )
 
 
-def _verified(
-    network: Network, model: Path, inputs: Mapping[str, Tensor]
-) -> tuple[dict[str, Agreement], tuple[int, ...]]:
-    """Agreement on every kind of input, and the shape of the scores.
-
-    Raises:
-        ExportError: one is beyond the tolerance.
-    """
-    session = open_session(model)
-    agreements = {}
-    for name, images in inputs.items():
-        one = agreements[name] = agreement(network, session, images)
-        if not one.holds:
-            raise ExportError(
-                f"export: ONNX Runtime differs from torch on {name} input by {one.max_difference:.3g}, "
-                f"{one.relative:.3g} of the largest output; must be at most 1e-4 of it; nothing was written"
-            )
-    return agreements, tuple(session.get_outputs()[0].shape)
+def _by_format(written: Mapping[str, Exported]) -> dict[str, Agreement]:
+    """Agreements of all formats in one table; those of ONNX by the kind of input alone."""
+    return {
+        kind if name == "onnx" else f"{name} {kind}": agreement
+        for name, one in written.items()
+        for kind, agreement in one.agreements.items()
+    }
 
 
 @contextlib.contextmanager

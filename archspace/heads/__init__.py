@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-from archspace.heads import base, detection, mirrored, segmentation  # noqa: F401  (they enter their classes)
+from archspace.support.registry import import_all
+
+import_all(__name__, __path__)

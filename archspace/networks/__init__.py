@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from archspace.networks import (  # noqa: F401  (they enter their classes)
-    eru,
-    espnet,
-    espnetv2,
-    factorised,
-    staged,
-)
+from archspace.support.registry import import_all
+
+import_all(__name__, __path__)

@@ -84,8 +84,7 @@ class NetworkDesign:
         branches: the default K, or ``None`` for that of each unit.
         honours: which of :data:`OPTIONAL_FIELDS` change the network.
         reinforcement: default input reinforcement.
-        decoders: names of the segmentation decoders, the default first.
-        multiples: for each decoder, what height and width must be multiples of.
+        decoders: names of its own segmentation decoders (:mod:`archspace.plan.decoders`), the default first.
         pattern: by level, kernel and rate that its repeated units are asked for in turn; elsewhere the units' own
             kernel and rate 1.
         reads: what its input is.
@@ -108,7 +107,6 @@ class NetworkDesign:
     honours: frozenset[str] = OPTIONAL_FIELDS
     reinforcement: bool = True
     decoders: tuple[str, ...] = ("none",)
-    multiples: Mapping[str, int] = field(default_factory=dict)
     pattern: Pattern = field(default_factory=dict)
     reads: InputDesign = IMAGES
     least_repeats: int = 0

@@ -1,9 +1,10 @@
-"""Heads that fit any encoder: classifier and 1 x 1 projection; and the network around encoder and head. No torch."""
+"""The head for a task, and the network around encoder and head. No torch."""
 
 from __future__ import annotations
 
+from archspace.plan.decoders import DECODERS
 from archspace.plan.design import SCORES_OF_IMAGE
-from archspace.plan.nodes import Block, Conv, Linear
+from archspace.plan.nodes import Block, Linear
 from archspace.spec.record import SpecRecord
 
 DROPOUT = 0.2
@@ -15,16 +16,12 @@ def classifier(encoder: Block, classes: int) -> Block:
     return Block("classifier", encoder.out_channels, classes, 1, (("linear", linear),))
 
 
-def projection(encoder: Block, classes: int) -> Block:
-    """Class scores by a 1 x 1 convolution, at the stride of the encoder's last features."""
-    conv = Conv(in_channels=encoder.out_channels, out_channels=classes, at=encoder.stride)
-    return Block("projection", encoder.out_channels, classes, 1, (("project", conv),))
-
-
 def task_head(spec: SpecRecord, encoder: Block) -> Block:
-    """The network of ``encoder`` and the head that needs no decoder."""
-    head = classifier if spec.task in SCORES_OF_IMAGE else projection
-    return network(encoder, head(encoder, spec.classes))
+    """The network of ``encoder`` and a classifier, or the spec's decoder."""
+    if spec.task in SCORES_OF_IMAGE:
+        return network(encoder, classifier(encoder, spec.classes))
+    assert spec.decoder is not None, "a spec for segmentation has a decoder"
+    return network(encoder, DECODERS[spec.decoder].draw(spec, encoder))
 
 
 def network(encoder: Block, head: Block) -> Block:

@@ -11,7 +11,9 @@ from typing import Any
 from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.plugins import plugins_noted_in
 
+STUDY = "study.yaml"
 RECORD = "trials/{label}/record.json"
 """Where a run keeps a trial's record."""
 
@@ -123,4 +125,5 @@ def _of_trial(run: Path, label: str) -> ArchSpec:
     spec = data.get("spec") if isinstance(data, dict) else None
     if spec is None:
         raise InputError(f"{path}: the trial has no network (its values did not make a valid spec)")
-    return ArchSpec.from_dict(spec)
+    with plugins_noted_in(run / STUDY):
+        return ArchSpec.from_dict(spec)

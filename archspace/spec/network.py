@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archspace.plan.decoders import DECODERS, decoders_for, multiple_of
 from archspace.plan.design import NETWORKS, TASKS
 from archspace.spec import fields
 from archspace.spec.state import Resolution
@@ -57,20 +58,21 @@ def decoder(r: Resolution) -> None:
     if r.out["task"] != "segmentation":
         r.unfit("decoder", f"a network for {r.out['task']} has no decoder")
         return
-    known = r.design.decoders
+    known = decoders_for(r.design.decoders, r.design.levels(r.out["task"]))
     if "decoder" in r.lenient and r.given.get("decoder") not in known:
         r.given.pop("decoder", None)
     name = fields.choice("decoder", r.given.get("decoder", known[0]), known)
-    if name == "espnet-raw" and not r.out["reinforcement"]:
-        r.unfit("decoder", "without reinforcement level 1 has only its raw features", "espnet")
-        name = "espnet"
+    without_image = DECODERS[name].without_image
+    if without_image is not None and not r.out["reinforcement"]:
+        r.unfit("decoder", "without reinforcement level 1 has only its raw features", without_image)
+        name = without_image
     r.out["decoder"] = name
 
 
 def input_size(r: Resolution) -> None:
     """Height and width, which a decoder may restrict; a sequence of T tokens is T high and 1 wide."""
     reads = r.design.reads
-    multiple = r.design.multiples.get(r.out["decoder"] or "", 1)
+    multiple = multiple_of(r.out["decoder"])
     default = reads.size or SIZES.get(r.out["task"], SIZE)
     size = fields.size("input_size", r.given.get("input_size", default), max(reads.least, multiple))
     if reads.sequence and size[1] != 1:

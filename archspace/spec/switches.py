@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archspace.plan.networks.espnet import decoder_branches
-from archspace.plan.networks.espnetv2 import PYRAMID_UNIT_BRANCHES
+from archspace.plan.decoders import DECODERS
 from archspace.plan.request import MOST_BRANCHES, UNITS, UnitDesign, limited_rates
 from archspace.spec import fields
 from archspace.spec.state import Resolution
@@ -51,12 +50,8 @@ def _places(r: Resolution) -> list[_Place]:
         if unit and out["alphas"][i]:
             asked = tuple(rate for _, rate in r.design.asked(level, out["alphas"][i]))
             places.append(_Place(level, unit, k, 1, asked=asked))
-    if out["decoder"] in ("espnet", "espnet-raw"):
-        k = decoder_branches(out["unit"][0], out["branches"][0], out["classes"])
-        places.append(_Place(2, "esp", k, 1, decoder=True))
-    if out["decoder"] == "pyramid":
-        places.append(_Place(4, "eesp", PYRAMID_UNIT_BRANCHES, 1, decoder=True))
-    return places
+    placed = DECODERS[out["decoder"]].units(out) if out["decoder"] else ()
+    return [*places, *(_Place(level, unit, k, 1, decoder=True) for level, unit, k in placed)]
 
 
 def dilations(r: Resolution) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from archspace.units import compared, dice, esp, factorised  # noqa: F401  (they enter their classes)
+from archspace.support.registry import import_all
 from archspace.units.base import MODULES, BlockModule, make
+
+import_all(__name__, __path__)
 
 __all__ = ["MODULES", "BlockModule", "make"]

@@ -92,18 +92,24 @@ def _row(name: str, wanted: int, trials: Sequence[TrialRecord], metric: str) -> 
         if key == "metric":
             row |= {"metric_low": spread and spread.low, "metric_high": spread and spread.high}
     for trial in trials[:1]:
-        spec = ArchSpec.from_dict(trial.spec or {})
-        row |= {"unit": unit_of(spec.unit), "label": spec.label, **_counted(spec)}
+        row |= {"unit": unit_of((trial.spec or {}).get("unit")), **_counted(trial)}
+        row["label"] = trial.network or row["label"]
     row["size"] = row["params"] and BYTES * row["params"]
     row["fps"] = row["latency_ms"] and 1e3 / row["latency_ms"]
     row |= {"size_origin": row["params_origin"], "fps_origin": row["latency_ms_origin"]}
     return row | _device_told(complete)
 
 
-def _counted(spec: ArchSpec) -> dict[str, Any]:
-    """The receptive field of the encoder's last level."""
-    fields = [field for field in receptive_fields(spec) if field.name != "head"]
+def _counted(trial: TrialRecord) -> dict[str, Any]:
+    """Label and receptive field of the encoder's last level; no field where plan or flow are not known here."""
+    try:
+        spec = ArchSpec.from_dict(trial.spec or {})
+        label = {"label": spec.label}
+        fields = [field for field in receptive_fields(spec) if field.name != "head"]
+    except InputError:
+        return {"field": None, "field_origin": None}
     return {
+        **label,
         "field": float("inf") if fields[-1].side is None else float(fields[-1].side),
         "field_origin": "counted",
     }

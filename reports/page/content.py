@@ -150,7 +150,7 @@ def _chosen(merged: Merged, frame: pd.DataFrame) -> Chosen | None:
     spec, layers, unseen = _drawn(trial)
     return Chosen(
         label=trial.label, word="knee" if len(merged.study.objectives) > 1 else "best",
-        name=spec.label if spec else str((trial.spec or {}).get("network", "unknown network")),
+        name=trial.network or (spec.label if spec else str((trial.spec or {}).get("network", "unknown network"))),
         given=trial.given, arch_id=trial.arch_id, numbers=tuple(_number(trial, name) for name in _all_names(trial)),
         layers=layers, input_size=spec.input_size if spec else (), unseen=unseen,
     )  # fmt: skip

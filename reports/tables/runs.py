@@ -163,7 +163,7 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> Found:
     values |= {
         n: Cell(math.nan, origin) for n, v in data.items() if v is None and n not in ("run", "arch_id")
     }
-    values |= _counts(path, spec)
+    values |= _counts(path, spec, data.get("counted"))
     held = config.get("data") or {}
     layout = data.get("layout") or held.get("layout") or Path(str(held.get("root") or "")).name
     size = data.get("input_size") or (spec or {}).get("input_size") or ()
@@ -184,12 +184,15 @@ def _origin(word: object) -> Origin:
     return cast(Origin, word) if word in get_args(Origin) else "unknown"
 
 
-def _counts(path: Path, spec: Mapping[str, Any] | None) -> dict[str, Cell]:
+def _counts(path: Path, spec: Mapping[str, Any] | None, counted: object) -> dict[str, Cell]:
+    """Parameters and MACs from the spec, else as ``counted`` when it was trained: its unit may be of a plug-in."""
     if spec is None:
         return {}
     try:
         cost = count(ArchSpec.from_dict(spec))
     except SpecError as error:
+        if isinstance(counted, Mapping):
+            return {n: Cell(float(counted[n]), "counted") for n in ("params", "macs") if n in counted}
         raise InputError(f"{path.parent / TRAIN_FILE}: spec.{error}") from None
     return {"params": Cell(float(cost.params), "counted"), "macs": Cell(float(cost.macs), "counted")}
 

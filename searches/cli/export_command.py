@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -23,14 +23,22 @@ def export(
         float | None, typer.Option(help="Only networks at most so slow, in ms.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; RUN/export/PICK if left out.")] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", metavar="FORMAT", help="May be repeated; onnx if left out."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a chosen network as spec, weights, ONNX and card, and prove that ONNX Runtime agrees with torch."""
     most = {"macs": max_macs, "params": max_params, "latency_ms": max_latency_ms}
-    export_trial(run, pick, {k: v for k, v in most.items() if v is not None}, out, as_json)
+    export_trial(
+        run, pick, {k: v for k, v in most.items() if v is not None}, out, as_json, formats or ["onnx"]
+    )
 
 
-def export_trial(run: Path, pick: str, most: Mapping[str, float], out: Path | None, as_json: bool) -> None:
+def export_trial(
+    run: Path, pick: str, most: Mapping[str, float], out: Path | None, as_json: bool, formats: Sequence[str]
+) -> None:
     """Exports a trial of a run, or a checkpoint, and prints what was proved.
 
     Raises:
@@ -42,6 +50,7 @@ def export_trial(run: Path, pick: str, most: Mapping[str, float], out: Path | No
     from archspace.checkpoint import load
     from archspace.export.export import export as write
     from archspace.support.errors import FieldError
+    from archspace.support.plugins import plugins_noted_in
     from searches.study.picking import export_card, pick_trial, real_images, weights_of
 
     if run.is_file():
@@ -50,13 +59,14 @@ def export_trial(run: Path, pick: str, most: Mapping[str, float], out: Path | No
     elif (run / STUDY_FILE).is_file():
         study = read_run(run)
         trial = pick_trial(study, pick, most)
-        network = load(weights_of(run, trial))
+        with plugins_noted_in(run / STUDY_FILE):
+            network = load(weights_of(run, trial))
         real = real_images(study, network.preprocessing)
         card = export_card(study, trial, _picked(pick, most))
         folder = out or run / "export" / pick
     else:
         raise FieldError("RUN", str(run), "no such run folder or checkpoint", "runs/scenes")
-    report = write(network, folder, real_inputs=real, card=card)
+    report = write(network, folder, real_inputs=real, card=card, formats=formats)
     if as_json:
         print(json.dumps(report.to_dict()))  # noqa: T201
     else:

@@ -59,5 +59,5 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
 
 
 def _label(record: TrialRecord) -> str:
-    label = ArchSpec.from_dict(record.spec or {}).label
+    label = record.network or ArchSpec.from_dict(record.spec or {}).label
     return f"{record.given}: {label}" if record.given else label

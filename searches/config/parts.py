@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from archspace.support.errors import FieldError, closest
+from archspace.support.plugins import load_plugins, loaded_plugins, plugins_of
+from archspace.support.registry import Registry, later
 
 
 class Part(BaseModel):
     """A mapping of fields; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PluginConfig(Part):
+    """A plug-in: the module that names it, and the version with which the study was last run."""
+
+    module: str
+    version: str | None = None
+
+
+def with_plugins(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Loads the plug-ins that the fields of a study or training name, before anything in them is looked up.
+
+    Returns:
+        The fields, with all plug-ins that are loaded as ``plugins``.
+
+    Raises:
+        FieldError: ``plugins`` is no list of modules.
+        PluginError: one cannot be loaded.
+    """
+    given = data.get("plugins") or []
+    named = plugins_of(given)
+    if not isinstance(given, list | tuple) or len(named) != len(given):
+        raise FieldError("plugins", given, "must be a list of modules", ["ghostkit"])
+    load_plugins(one.module for one in named)
+    return {**data, "plugins": [one.to_dict() for one in loaded_plugins()]}
 
 
 class DataConfig(Part):
@@ -48,10 +78,18 @@ class Bound(Part):
         return self
 
 
-class SamplerConfig(Part):
-    """Which Optuna sampler; ``startup`` random trials come first, ``population`` is NSGA's."""
+SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler.name")
+"""Makers of samplers by name: from a :class:`SamplerConfig`, and whether several workers share the study, to a function
+from a seed to an Optuna sampler."""
 
-    name: Literal["tpe", "nsga2", "nsga3", "gp", "random"] = "tpe"
+for _name in ("tpe", "nsga2", "nsga3", "gp", "random"):
+    later(SAMPLERS.field, _name, "searches.study.samplers")
+
+
+class SamplerConfig(Part):
+    """Which sampler of :data:`SAMPLERS`; ``startup`` random trials come first, ``population`` is NSGA's."""
+
+    name: str = "tpe"
     startup: int = Field(8, ge=1)
     population: int = Field(12, ge=2)
 
@@ -61,8 +99,17 @@ class SamplerConfig(Part):
         """``NSGA-II`` and ``nsga2`` are one sampler."""
         if not isinstance(name, str):
             return name
+        if name in SAMPLERS:
+            return name
         plain = name.lower().replace("-", "").replace("_", "")
         return {"nsgaii": "nsga2", "nsgaiii": "nsga3"}.get(plain, plain)
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in SAMPLERS:
+            raise FieldError(SAMPLERS.field, name, "unknown sampler", closest(name, list(SAMPLERS)))
+        return name
 
 
 class MeasureConfig(Part):

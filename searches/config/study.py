@@ -19,7 +19,17 @@ from pydantic import (
 from analysis.store.records import OBJECTIVES, RUN_FORMAT, objective
 from archspace.support.errors import FieldError, InputError, closest
 from searches.config.errors import first_error
-from searches.config.parts import Bound, Comparison, DataConfig, Given, MeasureConfig, Part, SamplerConfig
+from searches.config.parts import (
+    Bound,
+    Comparison,
+    DataConfig,
+    Given,
+    MeasureConfig,
+    Part,
+    PluginConfig,
+    SamplerConfig,
+    with_plugins,
+)
 from searches.config.recipe import Recipe
 
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection"]
@@ -55,6 +65,8 @@ class StudyConfig(Part):
         comparison: what the given networks are compared for, where the study is a comparison.
         storage: an Optuna storage URL (``postgresql+psycopg://...``, ``mysql://...``), or ``journal:///FILE`` for a
             journal file; a SQLite file in the run folder if left out.
+        plugins: modules of other people's code that the study needs (:mod:`archspace.support.plugins`); in a run
+            folder, all that were loaded, with their versions.
     """
 
     format: Literal[1] = RUN_FORMAT  # type: ignore[assignment]
@@ -75,6 +87,7 @@ class StudyConfig(Part):
     measure: MeasureConfig = Field(MeasureConfig(), validation_alias=AliasChoices("measure", "latency"))
     comparison: Comparison | None = None
     storage: str | None = None
+    plugins: tuple[PluginConfig, ...] = ()
 
     @field_validator("objectives")
     @classmethod
@@ -148,10 +161,11 @@ def parse_config(data: object) -> StudyConfig:
     if isinstance(version, int) and version > RUN_FORMAT:
         rule = f"written by a newer archspace; this one reads format {RUN_FORMAT}"
         raise FieldError("format", version, rule, RUN_FORMAT)
+    fields = with_plugins(data)
     if data.get("task", STUDY_TASKS[0]) not in STUDY_TASKS:
         raise FieldError("task", data["task"], "unknown task", closest(str(data["task"]), list(STUDY_TASKS)))
     try:
-        return StudyConfig.model_validate(dict(data))
+        return StudyConfig.model_validate(fields)
     except ValidationError as error:
         raise first_error(error, StudyConfig) from None
 

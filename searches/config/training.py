@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archspace.support.errors import FieldError, InputError, closest
 from searches.config.errors import first_error
+from searches.config.parts import PluginConfig, with_plugins
 from searches.config.recipe import Recipe
 
 TRAIN_FILE = "train.yaml"
@@ -56,6 +57,7 @@ class TrainConfig(BaseModel):
         seed: everything random follows from it.
         device: ``cpu`` or ``cuda``.
         threads: CPU threads.
+        plugins: as of a study.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,6 +73,7 @@ class TrainConfig(BaseModel):
     seed: int = Field(0, ge=0)
     device: str = "cpu"
     threads: int = Field(1, ge=1)
+    plugins: tuple[PluginConfig, ...] = ()
 
     def to_yaml(self) -> str:
         """The resolved run as YAML."""
@@ -97,7 +100,7 @@ def parse_train(data: object, where: str) -> TrainConfig:
     if not isinstance(data, Mapping):
         raise InputError(f"{where}: must be a mapping of fields (name, spec, data, training)")
     try:
-        return TrainConfig.model_validate(dict(data))
+        return TrainConfig.model_validate(with_plugins(data))
     except ValidationError as error:
         raise first_error(error, TrainConfig) from None
 

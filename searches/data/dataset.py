@@ -1,6 +1,6 @@
 """One split of a data set as arrays, the table of layouts it can come from, and loading one by name.
 
-Shapes: N images, H rows, W columns, C channels (1 or 3). A layout is a module with a :class:`Loader`.
+Shapes: N images, H rows, W columns, C channels (1 or 3). A layout is an entry of :data:`LAYOUTS`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,6 @@ SPLITS = ("train", "val", "test")
 VOID = 255
 SPLIT_SEED = 20180301
 HELD_OUT_PERCENT = 10
-_LAYOUT_MODULES = (
-    "cityscapes", "coco", "digits", "imagefolder", "mapillary", "masks", "scenes", "segnet", "voc",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,17 +126,47 @@ class Request:
 Lister: TypeAlias = Callable[[Request, OnFault], Listing]
 
 
+def some(root: Path, *patterns: str) -> bool:
+    """Whether a folder has anything of these patterns."""
+    return any(next(root.glob(pattern), None) is not None for pattern in patterns)
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What a folder of a layout has, seen from the names in it.
+
+    Attributes:
+        fits: whether a folder has it; reads no file.
+        words: the sign in words.
+        rank: of two layouts whose signs a folder has, the one of the lower rank is taken; ours have 10, 20, ..., 70.
+    """
+
+    fits: Callable[[Path], bool]
+    words: str
+    rank: int = 45
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loader:
-    """A layout: how to read it, which tasks it serves, whether it reads a folder, and how to list one."""
+class Layout:
+    """A layout of data on disk, or one that is built in.
+
+    Attributes:
+        read: the split that is asked for.
+        tasks: that it serves.
+        needs_root: it reads a folder.
+        lister: lists a split of a folder, for :func:`searches.data.checking.check`; ``None`` where there is no folder.
+        sign: by which a folder of it is known; ``None``: it has to be named.
+    """
 
     read: Callable[[Request], Split]
     tasks: tuple[str, ...]
     needs_root: bool
     lister: Lister | None = None
+    sign: Sign | None = None
 
 
-LAYOUTS: Registry[Loader] = Registry("data.layout")
+LAYOUTS: Registry[Layout] = Registry("data.layout")
+"""Layouts by name; :func:`layouts` has those of this package too."""
 
 
 def layout(
@@ -148,16 +175,15 @@ def layout(
     """Decorator that registers a reading function as the layout ``name``."""
 
     def enter(read: Callable[[Request], Split]) -> Callable[[Request], Split]:
-        LAYOUTS.register(name)(Loader(read=read, tasks=tasks, needs_root=needs_root))
+        LAYOUTS.register(name)(Layout(read=read, tasks=tasks, needs_root=needs_root))
         return read
 
     return enter
 
 
-def layouts() -> Registry[Loader]:
-    """The table of all layouts, their modules imported."""
-    for module in _LAYOUT_MODULES:
-        import_module(f"searches.data.layouts.{module}")
+def layouts() -> Registry[Layout]:
+    """Returns the table of all layouts, the modules of :mod:`searches.data.layouts` imported."""
+    import_module("searches.data.layouts")
     return LAYOUTS
 
 
@@ -222,7 +248,7 @@ def checked_request(
     )
 
 
-def _checked_root(layout: str, loader: Loader, root: Path | None) -> Path | None:
+def _checked_root(layout: str, loader: Layout, root: Path | None) -> Path | None:
     if not loader.needs_root:
         if root is not None:
             raise FieldError(

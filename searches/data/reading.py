@@ -12,21 +12,27 @@ from numpy.typing import NDArray
 from archspace.support.errors import InputError
 from searches.data.boxes import Boxes, boxes_of
 from searches.data.cache import Item, cached, stamp
-from searches.data.dataset import LAYOUTS, VOID, Lister, Loader, Request, Split, Targets
+from searches.data.dataset import LAYOUTS, VOID, Layout, Lister, Request, Sign, Split, Targets
 from searches.data.images import Images, image_array, resize_mask
 from searches.data.listing import Listing, Mask, Picture, placed, refuse, upright_mask, without_repeats
 
 log = logging.getLogger(__name__)
 
 
-def listed(name: str, *, tasks: tuple[str, ...]) -> Callable[[Lister], Lister]:
-    """Decorator that registers a function from a request to its :class:`Listing` as the layout ``name``."""
+def listed(name: str, *, tasks: tuple[str, ...], sign: Sign | None = None) -> Callable[[Lister], Lister]:
+    """Decorator that registers a function from a request to its :class:`Listing` as the layout ``name``.
+
+    Args:
+        name: of the layout.
+        tasks: that it serves.
+        sign: by which a folder of it is known.
+    """
 
     def enter(lister: Lister) -> Lister:
         def read(request: Request) -> Split:
             return assembled(request, lister(request, refuse))
 
-        LAYOUTS.register(name)(Loader(read=read, tasks=tasks, needs_root=True, lister=lister))
+        LAYOUTS.register(name)(Layout(read=read, tasks=tasks, needs_root=True, lister=lister, sign=sign))
         return lister
 
     return enter

@@ -88,9 +88,9 @@ def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
     from searches.config.study import parse_config
     from searches.data.dataset import load_split
 
-    config = parse_config(dict(study.config))
-    data = config.data
     try:
+        config = parse_config(dict(study.config))
+        data = config.data
         split = load_split(
             data.layout, "val", root=data.root, input_size=data.input_size, channels=data.channels,
             task=config.task, seed=data.seed,

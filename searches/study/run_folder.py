@@ -14,7 +14,7 @@ from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
 from searches.config.study import StudyConfig, read_config
 
-FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage"})
+FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage", "plugins"})
 """Fields that may differ when a study is resumed."""
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from searches.config.parts import SamplerConfig
+from searches.config.parts import SAMPLERS, SamplerConfig
 
 
 def derived_seed(*parts: object) -> int:
@@ -81,6 +81,39 @@ class RepeatableSampler(BaseSampler):
         self._fresh(trial, "after").after_trial(study, trial, state, values)
 
 
+Maker: TypeAlias = Callable[[int], BaseSampler]
+"""From a seed to a sampler."""
+
+
+@SAMPLERS.register("tpe")
+def _tpe(config: SamplerConfig, several_workers: bool) -> Maker:
+    return lambda seed: optuna.samplers.TPESampler(
+        seed=seed, n_startup_trials=config.startup, multivariate=True, constant_liar=several_workers
+    )
+
+
+@SAMPLERS.register("nsga2")
+def _nsga2(config: SamplerConfig, several_workers: bool) -> Maker:
+    return lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=config.population)
+
+
+@SAMPLERS.register("nsga3")
+def _nsga3(config: SamplerConfig, several_workers: bool) -> Maker:
+    return lambda seed: optuna.samplers.NSGAIIISampler(seed=seed, population_size=config.population)
+
+
+@SAMPLERS.register("gp")
+def _gp(config: SamplerConfig, several_workers: bool) -> Maker:
+    return lambda seed: optuna.samplers.GPSampler(
+        seed=seed, n_startup_trials=config.startup, deterministic_objective=True
+    )
+
+
+@SAMPLERS.register("random")
+def _random(config: SamplerConfig, several_workers: bool) -> Maker:
+    return lambda seed: optuna.samplers.RandomSampler(seed=seed)
+
+
 def make_sampler(
     config: SamplerConfig, space: dict[str, BaseDistribution], seed: int, several_workers: bool = False
 ) -> RepeatableSampler:
@@ -89,16 +122,4 @@ def make_sampler(
     Args:
         several_workers: TPE then counts running trials as poor ones, so that workers spread out.
     """
-    samplers = optuna.samplers
-    makers: dict[str, Callable[[int], BaseSampler]] = {
-        "tpe": lambda s: samplers.TPESampler(
-            seed=s, n_startup_trials=config.startup, multivariate=True, constant_liar=several_workers
-        ),
-        "nsga2": lambda s: samplers.NSGAIISampler(seed=s, population_size=config.population),
-        "nsga3": lambda s: samplers.NSGAIIISampler(seed=s, population_size=config.population),
-        "gp": lambda s: samplers.GPSampler(
-            seed=s, n_startup_trials=config.startup, deterministic_objective=True
-        ),
-        "random": lambda s: samplers.RandomSampler(seed=s),
-    }
-    return RepeatableSampler(makers[config.name], space, seed)
+    return RepeatableSampler(SAMPLERS[config.name](config, several_workers), space, seed)

@@ -19,6 +19,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from archspace.plan.decoders import DECODERS
 from archspace.plan.design import NETWORKS
 from archspace.plan.request import UNITS
 from archspace.spec import fields
@@ -232,9 +233,7 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "inner": fields.share,
     "downsampling": lambda f, v: fields.choice(f, v, fields.DOWNSAMPLINGS, "downsampling"),
     "reinforcement": fields.flag,
-    "decoder": lambda f, v: fields.choice(
-        f, v, sorted({d for n in NETWORKS.values() for d in n.decoders}), "decoder"
-    ),
+    "decoder": lambda f, v: fields.choice(f, v, sorted(DECODERS), "decoder"),
 }
 
 

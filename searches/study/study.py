@@ -178,7 +178,7 @@ class Study:
                 claim.trial.set_constraint("spec", 1.0)
                 return make(state="infeasible", params=params, reason=str(error))
         known = counted(spec)
-        common = {"spec": spec.to_dict(), "arch_id": spec.arch_id, "params": params}
+        common = {"spec": spec.to_dict(), "arch_id": spec.arch_id, "network": spec.label, "params": params}
         reason = self._constrain(claim, known)
         if reason:
             return make(state="infeasible", measurements=known, reason=reason, **common)

@@ -33,11 +33,13 @@ class OrphanProgress(Progress):
 def _work(config: StudyConfig, folder: Path, parent: int) -> None:
     """A worker process; what goes wrong here is told by the first process, which meets it too, and by the log."""
     from archspace.support.errors import InputError
+    from archspace.support.plugins import load_plugins
     from searches.training.logs import log_to
 
     log_to(folder)
     log = logging.getLogger("searches")
     try:
+        load_plugins(one.module for one in config.plugins)
         from searches.study.study import Study
 
         with full_disk_as_one_line(folder):

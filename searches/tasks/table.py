@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from archspace.preprocessing import Preprocessing
+from archspace.support.errors import FieldError, closest
+from archspace.support.registry import Registry
 from searches.data.dataset import Split
 from searches.tasks.base import ImageTask, Task
 from searches.tasks.classification import Classification
@@ -11,18 +13,28 @@ from searches.tasks.language import Language
 from searches.tasks.multilabel import MultiLabel
 from searches.tasks.segmentation import Segmentation
 
-IMAGE_TASKS: dict[str, type[ImageTask]] = {
-    "classification": Classification,
-    "multilabel": MultiLabel,
-    "segmentation": Segmentation,
-    "detection": Detection,
-}
-"""Task classes of images by the task of the spec."""
+TASKS: Registry[type[Task]] = Registry("task")
+"""Task classes by the task of the spec."""
 
-TASKS: dict[str, type[Task]] = {**IMAGE_TASKS, "language": Language}
-"""All task classes by the task of the spec."""
+TASKS.register("classification")(Classification)
+TASKS.register("multilabel")(MultiLabel)
+TASKS.register("segmentation")(Segmentation)
+TASKS.register("detection")(Detection)
+TASKS.register("language")(Language)
+
+
+def image_tasks() -> dict[str, type[ImageTask]]:
+    """Returns the task classes of images, by name."""
+    return {name: task for name, task in TASKS.items() if issubclass(task, ImageTask)}
 
 
 def make_task(name: str, train: Split, val: Split, preprocessing: Preprocessing) -> ImageTask:
-    """The task of that name on these images."""
-    return IMAGE_TASKS[name](train, val, preprocessing)
+    """The task of that name on these images.
+
+    Raises:
+        FieldError: there is no such task of images.
+    """
+    task = TASKS[name]
+    if not issubclass(task, ImageTask):
+        raise FieldError("task", name, "is no task of images", closest(name, list(image_tasks())))
+    return task(train, val, preprocessing)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from analysis.counts.complexity import count
 from analysis.store.environment import environment
 from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, describe, save
@@ -195,9 +196,11 @@ def finish(
     if isinstance(task, Language):
         notes["trained_on"] = task.describe()
     save(network.eval(), folder / WEIGHTS_FILE, preprocessing=task.preprocessing, notes=notes)
+    cost = count(network.spec)
     result = {
         "run": str(folder), "network": network.spec.label, "arch_id": network.spec.arch_id,
         task.counts: len(task.val), "split": "val", "origin": "measured", **found.to_dict(),
+        "counted": {"params": cost.params, "macs": cost.macs},
         "how": {"device": config.device, "threads": config.threads, "seed": config.seed, **environment()},
     }  # fmt: skip
     write_text(folder / METRICS_FILE, json.dumps(result, indent=2) + "\n")

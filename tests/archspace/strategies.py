@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from archspace.plan import NETWORKS, UNITS, count_block
+from archspace.plan.decoders import multiple_of
 from archspace.plan.design import OPTIONAL_FIELDS
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.fields import ACTIVATIONS, DOWNSAMPLINGS, FUSIONS, POINTWISE_KERNELS
@@ -69,7 +70,7 @@ def settled(fields: Mapping[str, Any]) -> ArchSpec:
 
 def sizes(network: str, task: str, decoder: str) -> tuple[int, ...]:
     """Sides of images that fit; without a decoder every side does."""
-    multiple = NETWORKS[network].multiples.get(decoder, 1) if task == "segmentation" else 1
+    multiple = multiple_of(decoder) if task == "segmentation" else 1
     return tuple(side for side in SIZES + ODD_SIZES if side % multiple == 0)
 
 

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from archspace.plan.networks import (  # noqa: F401
-    dicenet,
-    enet,
-    erfnet,
-    eru,
-    espnet,
-    espnetv2,
-    mobile,
-    segnet,
-)
+from archspace.support.registry import import_all
+
+import_all(__name__, __path__)

@@ -12,7 +12,6 @@ from itertools import pairwise
 
 from archspace.plan.design import NETWORKS, SCORES_OF_IMAGE, NetworkDesign, for_scores
 from archspace.plan.heads import network, task_head
-from archspace.plan.networks.edgenets import edgenets_network
 from archspace.plan.nodes import Block, Conv, Node
 from archspace.plan.placing import repeated_unit, strided_unit
 from archspace.spec.record import SpecRecord
@@ -118,7 +117,7 @@ def _dicenet(spec: SpecRecord) -> Block:
     """DiCENet: its classifier widens the pooled map in groups; the decoder is that of EdgeNets."""
     encoder = _encoder(spec, None)
     if spec.task not in SCORES_OF_IMAGE:
-        return edgenets_network(spec, encoder) if spec.decoder == "edgenets" else task_head(spec, encoder)
+        return task_head(spec, encoder)
     inputs, wide = encoder.out_channels, 1024
     expand = Conv(in_channels=inputs, out_channels=wide, groups=CLASSIFIER_GROUPS, at=0)
     parts = (("expand", expand), _scores(wide, spec.classes))
@@ -149,7 +148,6 @@ def _design(
     return NetworkDesign(
         draw=draw, widths=partial(shuffled_channels, published), unit=unit, alphas=alphas, first=FIRST, eps=EPS,
         honours=frozenset({"unit", "downsampling"}), reinforcement=False, decoders=decoders,
-        multiples={"edgenets": 16},
     )  # fmt: skip
 
 

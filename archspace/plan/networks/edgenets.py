@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from math import gcd
 
-from archspace.plan.design import NETWORKS
-from archspace.plan.heads import network
+from archspace.plan.decoders import DECODERS, DecoderDesign, features
 from archspace.plan.nodes import Block, Conv, Node, NormAct
 from archspace.plan.pyramid import pyramid
 from archspace.spec.record import SpecRecord
@@ -24,11 +23,13 @@ def _weighted(inputs: int, outputs: int, act: str, at: int) -> Block:
     return Block("edgenets-weighted", inputs, outputs, 1, (("gate", gate), ("expand", expand)), at=at)
 
 
-def edgenets_decoder(encoder: Block, skips: tuple[int, ...], classes: int, act: str) -> Block:
-    """The bottom-up decoder of EdgeNets over four levels; ``skips`` are channels of level 3, 2 and 1.
+def _decoder(spec: SpecRecord, encoder: Block) -> Block:
+    """The bottom-up decoder of EdgeNets over an encoder of four levels.
 
     The pyramid's planes are half the classes, 1 to 16.
     """
+    classes, act = spec.classes, spec.activation
+    skips = [level.channels for level in reversed(features(encoder)[:3])]
     planes = max(1, min(classes // 2, 16))
     at = encoder.stride
     parts: list[tuple[str, Node]] = []
@@ -45,8 +46,4 @@ def edgenets_decoder(encoder: Block, skips: tuple[int, ...], classes: int, act: 
     return Block("edgenets-decoder", encoder.out_channels, classes, 1, tuple(parts))
 
 
-def edgenets_network(spec: SpecRecord, encoder: Block) -> Block:
-    """The network of ``encoder``, four levels deep, and the decoder of EdgeNets."""
-    channels = NETWORKS[spec.network].channels(spec.width, spec.task)
-    skips = (channels[2], channels[1], channels[0])
-    return network(encoder, edgenets_decoder(encoder, skips, spec.classes, spec.activation))
+DECODERS.register("edgenets")(DecoderDesign(draw=_decoder, multiple=16, reads=(2, 4, 8, 16), open=False))

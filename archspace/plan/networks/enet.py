@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from archspace.plan.decoders import DECODERS, DecoderDesign
 from archspace.plan.design import NETWORKS, NetworkDesign, stage_channels
-from archspace.plan.heads import network, task_head
+from archspace.plan.heads import task_head
 from archspace.plan.networks.erfnet import levels
 from archspace.plan.nodes import Block, Deconv
 from archspace.plan.request import UnitRequest, draw_unit
@@ -58,10 +59,10 @@ def _decoder(spec: SpecRecord, encoder: Block) -> Block:
 
 
 def _draw(spec: SpecRecord) -> Block:
-    encoder = _encoder(spec)
-    return task_head(spec, encoder) if spec.decoder == "none" else network(encoder, _decoder(spec, encoder))
+    return task_head(spec, _encoder(spec))
 
 
+DECODERS.register("enet")(DecoderDesign(draw=_decoder, multiple=8, open=False))
 NETWORKS.register("enet")(
     NetworkDesign(
         draw=_draw,
@@ -74,7 +75,6 @@ NETWORKS.register("enet")(
         honours=frozenset({"unit"}),
         reinforcement=False,
         decoders=("enet", "none"),
-        multiples={"enet": 8},
         pattern={3: STAGE},
     )
 )

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from archspace.plan.decoders import DECODERS, DecoderDesign
 from archspace.plan.design import NETWORKS, NetworkDesign, Pattern, stage_channels
-from archspace.plan.heads import network, task_head
+from archspace.plan.heads import task_head
 from archspace.plan.nodes import Block, Conv, Deconv, Node
 from archspace.plan.placing import repeated_unit
 from archspace.plan.request import UnitRequest, draw_unit
@@ -99,8 +100,7 @@ def _decoder(spec: SpecRecord, encoder: Block) -> Block:
 
 
 def _draw(spec: SpecRecord) -> Block:
-    encoder = _encoder(spec)
-    return task_head(spec, encoder) if spec.decoder == "none" else network(encoder, _decoder(spec, encoder))
+    return task_head(spec, _encoder(spec))
 
 
 def _design(
@@ -109,10 +109,12 @@ def _design(
     return NetworkDesign(
         draw=_draw, widths=partial(stage_channels, CHANNELS), unit=unit, alphas={"segmentation": alphas}, first=1,
         eps=EPS, activation="relu", honours=frozenset({"unit"}), strides=False, reinforcement=False,
-        decoders=(name, "none"), multiples={name: 8}, pattern=pattern,
+        decoders=(name, "none"), pattern=pattern,
     )  # fmt: skip
 
 
+for _name in ("esnet", "erfnet"):
+    DECODERS.register(_name)(DecoderDesign(draw=_decoder, multiple=8, open=False))
 NETWORKS.register("esnet")(_design("esnet", ("fcu", "fcu", "pfcu"), (3, 2, 3), {1: ((3, 1),), 2: ((5, 1),)}))
 NETWORKS.register("erfnet")(
     _design("erfnet", "non-bottleneck-1d", (0, 5, 8), {3: ((None, 2), (None, 4), (None, 8), (None, 16))})

@@ -6,10 +6,13 @@ the light-weight decoder (ESPNet).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
+from archspace.plan.decoders import DECODERS, DecoderDesign, PlacedUnit
 from archspace.plan.design import NETWORKS, NetworkDesign, for_scores, stage_channels
-from archspace.plan.heads import network, task_head
+from archspace.plan.heads import task_head
 from archspace.plan.nodes import Block, Conv, Deconv, Node, NormAct
 from archspace.plan.placing import repeated_unit, strided_unit
 from archspace.plan.request import UnitRequest, draw_unit
@@ -100,11 +103,13 @@ def _decoder(spec: SpecRecord, encoder: Block) -> Block:
     )  # fmt: skip
 
 
+def _decoder_units(fields: Mapping[str, Any]) -> tuple[PlacedUnit, ...]:
+    """The decoder's ESP unit, at level 2."""
+    return ((2, "esp", decoder_branches(fields["unit"][0], fields["branches"][0], fields["classes"])),)
+
+
 def _draw(spec: SpecRecord) -> Block:
-    encoder = _encoder(spec)
-    if spec.task == "segmentation" and spec.decoder != "none":
-        return network(encoder, _decoder(spec, encoder))
-    return task_head(spec, encoder)
+    return task_head(spec, _encoder(spec))
 
 
 def _design(reinforcement: bool, decoders: tuple[str, ...]) -> NetworkDesign:
@@ -112,10 +117,21 @@ def _design(reinforcement: bool, decoders: tuple[str, ...]) -> NetworkDesign:
     return NetworkDesign(
         draw=_draw, widths=partial(stage_channels, (16, 64, 128)), unit="esp", alphas=depth, eps=EPS,
         reinforcement=reinforcement,
-        decoders=decoders, multiples={"espnet": 8, "espnet-raw": 8},
+        decoders=decoders,
     )  # fmt: skip
 
 
+for _name, _without_image in (("espnet", None), ("espnet-raw", "espnet")):
+    DECODERS.register(_name)(
+        DecoderDesign(
+            draw=_decoder,
+            multiple=8,
+            reads=(2, 4, 8),
+            open=False,
+            without_image=_without_image,
+            units=_decoder_units,
+        )
+    )
 NETWORKS.register("espnet-a")(_design(False, ("none", "espnet", "espnet-raw")))
 NETWORKS.register("espnet-b")(_design(False, ("none", "espnet", "espnet-raw")))
 NETWORKS.register("espnet-c")(_design(True, ("none", "espnet", "espnet-raw")))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from archspace.plan.decoders import DECODERS, DecoderDesign, features
 from archspace.plan.design import NETWORKS, SCORES_OF_IMAGE, NetworkDesign, for_scores, stage_channels
 from archspace.plan.detection import detector
 from archspace.plan.heads import network, task_head
-from archspace.plan.networks.edgenets import edgenets_network
 from archspace.plan.nodes import Block, Conv, Node, NormAct
 from archspace.plan.placing import repeated_unit, strided_unit
 from archspace.plan.request import UnitRequest, draw_unit
@@ -80,13 +80,13 @@ def _encoder(spec: SpecRecord) -> Block:
     return Block("espnetv2-encoder", spec.channels, outputs, 2 ** len(channels), tuple(parts))
 
 
-def _pyramid_decoder(spec: SpecRecord, channels: tuple[int, ...]) -> Block:
+def _pyramid_decoder(spec: SpecRecord, encoder: Block) -> Block:
     """The decoder of the ESPNetv2 repository: level 4 joins level 3, then an EESP unit and pyramid pooling.
 
     The unit has the limit of level 4 and, as published, K = 4 whatever K the encoder has. The released network has
     the scores of level 3 (``project3``) as a second output in training.
     """
-    one, two, three, four = channels
+    one, two, three, four = (level.channels for level in features(encoder))
     classes, act = spec.classes, spec.activation
     limits = spec.receptive_field
     unit = UnitRequest(
@@ -116,18 +116,21 @@ def _pyramid_decoder(spec: SpecRecord, channels: tuple[int, ...]) -> Block:
 
 def _draw(spec: SpecRecord) -> Block:
     encoder = _encoder(spec)
-    channels = NETWORKS[spec.network].channels(spec.width, spec.task)
     if spec.task == "detection":
-        return network(
-            encoder, detector(encoder, (channels[2], channels[3]), spec.classes, spec.activation, EPS)
-        )
-    if spec.decoder == "edgenets":
-        return edgenets_network(spec, encoder)
-    if spec.decoder == "pyramid":
-        return network(encoder, _pyramid_decoder(spec, channels))
+        _, _, three, four, _ = (level.channels for level in features(encoder))
+        return network(encoder, detector(encoder, (three, four), spec.classes, spec.activation, EPS))
     return task_head(spec, encoder)
 
 
+DECODERS.register("pyramid")(
+    DecoderDesign(
+        draw=_pyramid_decoder,
+        multiple=16,
+        reads=(2, 4, 8, 16),
+        open=False,
+        units=lambda fields: ((4, "eesp", PYRAMID_UNIT_BRANCHES),),
+    )
+)
 NETWORKS.register("espnetv2")(
     NetworkDesign(
         draw=_draw,
@@ -137,6 +140,5 @@ NETWORKS.register("espnetv2")(
         limits=(13, 11, 9, 7, 5),
         eps=EPS,
         decoders=("edgenets", "pyramid", "none"),
-        multiples={"edgenets": 16, "pyramid": 16},
     )
 )

@@ -5,8 +5,9 @@ The encoder is VGG16 without its classifier, the decoder its mirror.
 
 from __future__ import annotations
 
+from archspace.plan.decoders import DECODERS, DecoderDesign
 from archspace.plan.design import NETWORKS, NetworkDesign, stage_channels
-from archspace.plan.heads import network
+from archspace.plan.heads import task_head
 from archspace.plan.nodes import Block, Conv, Node
 from archspace.plan.units.factorised import pool
 from archspace.spec.record import SpecRecord
@@ -60,10 +61,10 @@ def _decoder(spec: SpecRecord, encoder: Block) -> Block:
 
 
 def _draw(spec: SpecRecord) -> Block:
-    encoder = _encoder(spec)
-    return network(encoder, _decoder(spec, encoder))
+    return task_head(spec, _encoder(spec))
 
 
+DECODERS.register("segnet")(DecoderDesign(draw=_decoder, multiple=32, open=False))
 NETWORKS.register("segnet")(
     NetworkDesign(
         draw=_draw,
@@ -77,6 +78,5 @@ NETWORKS.register("segnet")(
         honours=frozenset(),
         reinforcement=False,
         decoders=("segnet",),
-        multiples={"segnet": 32},
     )
 )

@@ -2,4 +2,6 @@
 
 from __future__ import annotations
 
-from archspace.plan.units import compared, dice, esp, factorised  # noqa: F401
+from archspace.support.registry import import_all
+
+import_all(__name__, __path__)

@@ -8,7 +8,7 @@ Source of ids, classes and categories: the data set's paper (Cordts et al. 2016,
 from __future__ import annotations
 
 from archspace.support.errors import InputError
-from searches.data.dataset import SPLITS, VOID, Request
+from searches.data.dataset import SPLITS, VOID, Request, Sign
 from searches.data.layouts.maskfiles import Values, mask_pictures, plain_values, values_of
 from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
@@ -35,7 +35,14 @@ def label_ids() -> Values:
     return values_of(meaning, f"a labelId 0..{LAST_ID}, or 255")
 
 
-@listed("cityscapes", tasks=("segmentation",))
+SIGN = Sign(
+    lambda root: (root / "leftImg8bit").is_dir() and (root / "gtFine").is_dir(),
+    "leftImg8bit and gtFine",
+    rank=20,
+)
+
+
+@listed("cityscapes", tasks=("segmentation",), sign=SIGN)
 def list_cityscapes(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split, sorted by city and name.
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from archspace.support.errors import InputError
-from searches.data.dataset import VOID, Request
+from searches.data.dataset import VOID, Request, Sign, some
 from searches.data.layouts import voc
 from searches.data.layouts.coco_json import Instances, categories, read_instances
 from searches.data.layouts.coco_masks import render
@@ -38,7 +38,10 @@ VOC_NAMES = {
 log = logging.getLogger(__name__)
 
 
-@listed("coco", tasks=TASKS)
+SIGN = Sign(lambda root: some(root, "annotations/instances_*.json"), "annotations/instances_*.json", rank=40)
+
+
+@listed("coco", tasks=TASKS, sign=SIGN)
 def list_coco(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split with all categories.
 

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from archspace.support.errors import InputError
-from searches.data.dataset import Request, held_out_index
+from searches.data.dataset import SPLITS, Request, Sign, held_out_index
 from searches.data.images import is_image_name, list_images, open_oriented
 from searches.data.listing import Listing, OnFault, Picture, passed, picture_file
 from searches.data.reading import listed
@@ -35,7 +35,10 @@ class Source(NamedTuple):
         return tuple(sorted({name for name, _ in self.images}))
 
 
-@listed("imagefolder", tasks=("classification",))
+SIGN = Sign(lambda root: any(_present(root, split) for split in SPLITS), "SPLIT/CLASS or SPLIT.zip", rank=70)
+
+
+@listed("imagefolder", tasks=("classification",), sign=SIGN)
 def list_imagefolder(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split.
 

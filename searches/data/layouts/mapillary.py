@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archspace.support.errors import FieldError, InputError
-from searches.data.dataset import VOID, Request
+from searches.data.dataset import VOID, Request, Sign, some
 from searches.data.images import list_images
 from searches.data.layouts.maskfiles import mask_pictures, values_of
 from searches.data.listing import Listing, OnFault
@@ -22,7 +22,14 @@ FOLDERS = {"train": "training", "val": "validation"}
 VERSIONS = ("1.2", "2.0")
 
 
-@listed("mapillary", tasks=("segmentation",))
+SIGN = Sign(
+    lambda root: some(root, "config*.json") and (root / "training" / "images").is_dir(),
+    "config.json and training/images",
+    rank=30,
+)
+
+
+@listed("mapillary", tasks=("segmentation",), sign=SIGN)
 def list_mapillary(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split in version 1.2 where it is there, as the papers use it, else in 2.0.
 

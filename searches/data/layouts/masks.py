@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archspace.support.errors import FieldError, InputError
 from searches.config.errors import first_error
-from searches.data.dataset import SPLITS, VOID, Request
+from searches.data.dataset import SPLITS, VOID, Request, Sign
 from searches.data.images import is_image_name, list_images
 from searches.data.layouts.maskfiles import Values, mask_pictures, plain_values, values_of
 from searches.data.listing import Listing, OnFault
@@ -46,7 +46,10 @@ class Description(BaseModel):
     mask_suffix: str = ""
 
 
-@listed("masks", tasks=("segmentation",))
+SIGN = Sign(lambda root: (root / FILE).is_file(), "dataset.yaml", rank=10)
+
+
+@listed("masks", tasks=("segmentation",), sign=SIGN)
 def list_masks(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split in the order of its list, or sorted by name.
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from archspace.class_names import CAMVID
 from archspace.support.errors import InputError
-from searches.data.dataset import SPLITS, VOID, Request
+from searches.data.dataset import SPLITS, VOID, Request, Sign
 from searches.data.images import list_images
 from searches.data.layouts.maskfiles import mask_pictures, plain_values
 from searches.data.listing import Listing, OnFault
@@ -30,7 +30,12 @@ class Labels(NamedTuple):
     void: int | None
 
 
-@listed("segnet", tasks=("segmentation",))
+SIGN = Sign(
+    lambda root: any((root / f"{split}annot").is_dir() for split in SPLITS), "SPLIT and SPLITannot", rank=60
+)
+
+
+@listed("segnet", tasks=("segmentation",), sign=SIGN)
 def list_segnet(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split; the files' void value becomes 255.
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from archspace.support.errors import InputError
-from searches.data.dataset import VOID, Request, held_out_index
+from searches.data.dataset import VOID, Request, Sign, held_out_index, some
 from searches.data.images import IMAGE_SUFFIXES
 from searches.data.layouts.maskfiles import mask_pictures, plain_values
 from searches.data.layouts.voc_xml import Annotation, read_annotation
@@ -46,7 +46,16 @@ class Member(NamedTuple):
     stem: str
 
 
-@listed("voc", tasks=TASKS)
+SIGN = Sign(
+    lambda root: some(
+        root, "JPEGImages", "VOC*/JPEGImages", "VOCdevkit/JPEGImages", "VOCdevkit/VOC*/JPEGImages"
+    ),
+    "JPEGImages, VOC2012 or VOCdevkit",
+    rank=50,
+)
+
+
+@listed("voc", tasks=TASKS, sign=SIGN)
 def list_voc(request: Request, on_fault: OnFault) -> Listing:
     """Lists one split of the years' train, val and test lists.
 

@@ -20,7 +20,7 @@ from analysis.devices.record import DeviceRecord
 from analysis.devices.settings import Settings
 from analysis.devices.target import Target, open_target
 from analysis.devices.timing import timed_runs
-from analysis.runtimes import RUNTIMES, find_runtime
+from analysis.runtimes import RUNTIMES
 from archspace.export.onnx_model import open_session
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
@@ -232,7 +232,7 @@ def test_a_foreign_file_runs_with_its_own_batch_and_size(tmp_path: Path) -> None
 
 
 def test_comparing_takes_turns_and_says_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(RUNTIMES, "compile")
+    monkeypatch.delitem(RUNTIMES._entries, "compile")
     found = compare(small(), LocalDevice("cpu"), Settings(runs=7, warmup=1, **CALM))
     assert list(found.records) == ["torch", "onnxruntime", "openvino"]
     assert set(found.unavailable) == {"cudagraph", "tensorrt"} and "CUDA" in found.unavailable["tensorrt"]
@@ -252,7 +252,7 @@ def test_unknown_devices_and_runtimes_have_a_nearest() -> None:
         with pytest.raises(FieldError, match="nearest valid: cpu"):
             open_device(name)
     with pytest.raises(FieldError, match="nearest valid: openvino"):
-        find_runtime("openvin")
+        RUNTIMES["openvin"]
     if not torch.cuda.is_available():
         with pytest.raises(FieldError, match="CUDA"):
             LocalDevice("cuda").measure(target(Known(0)), Settings())

@@ -12,7 +12,7 @@ from PIL import Image
 
 from archspace.support.errors import InputError
 from searches.data.dataset import layouts
-from searches.data.identify import SIGNS, TEXT, identify
+from searches.data.identify import TEXT, identify, signs
 from tests.searches.cli.test_search_command import _archspace, _refused
 from tests.searches.data.layout_files import coco, mask, photo, voc_list, voc_picture, voc_xml
 from tests.searches.data.test_mask_layouts import CURB, city, described, vistas
@@ -41,8 +41,8 @@ def test_every_layout_is_seen_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "wiki.train.tokens").write_text("a\n")
     seen = {folder.name: identify(folder) for folder in sorted(tmp_path.iterdir()) if folder.name != "cache"}
-    assert seen == {**{name: name for name in SIGNS}, "devkit": "voc"}
-    assert set(SIGNS) - {TEXT} <= set(layouts())
+    assert seen == {**{name: name for name in signs()}, "devkit": "voc"}
+    assert set(signs()) - {TEXT} <= set(layouts())
     with pytest.raises(InputError, match="no layout that is known"):
         identify(tmp_path)
     with pytest.raises(InputError, match="no such folder"):

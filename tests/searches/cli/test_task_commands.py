@@ -12,9 +12,9 @@ from analysis.store.records import OBJECTIVES
 from archspace.support.errors import FieldError, InputError
 from searches.config.study import METRICS, STUDY_TASKS, parse_config
 from searches.config.training import read_train, train_recipes
-from searches.data.dataset import LAYOUTS, Loader, Request, Split, layouts
+from searches.data.dataset import LAYOUTS, Layout, Request, Split, layouts
 from searches.study.run import read_study, run_study
-from searches.tasks.table import IMAGE_TASKS, TASKS
+from searches.tasks.table import TASKS, image_tasks
 from searches.training.evaluate import evaluate
 from searches.training.run import train
 from tests.searches.data.boxed import rectangles
@@ -36,7 +36,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> None:
         return rectangles(12, request.input_size, seed) if request.task == "detection" else coloured(24, seed)
 
     for name, task in (("rectangles", "detection"), ("coloured", "multilabel")):
-        monkeypatch.setitem(LAYOUTS._entries, name, Loader(read=read, tasks=(task,), needs_root=False))
+        monkeypatch.setitem(LAYOUTS._entries, name, Layout(read=read, tasks=(task,), needs_root=False))
 
 
 def spec_file(folder: Path, task: str, **fields: Any) -> str:
@@ -114,7 +114,7 @@ def test_data_of_other_classes_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
         return Split(images=split.images, targets=split.targets, names=split.names, classes=("a", "b", "c"))
 
     monkeypatch.setitem(
-        LAYOUTS._entries, "rectangles", Loader(read=more, tasks=("detection",), needs_root=False)
+        LAYOUTS._entries, "rectangles", Layout(read=more, tasks=("detection",), needs_root=False)
     )
     with pytest.raises(
         InputError, match=r"has 3 classes, the data have 3.*background among them; nearest valid: 2"
@@ -143,8 +143,8 @@ def test_a_study_searches_for_the_task(
 
 
 def test_every_task_has_its_metric() -> None:
-    assert set(METRICS) == set(STUDY_TASKS) == set(IMAGE_TASKS) == set(TASKS) - {"language"}
-    for name, task in IMAGE_TASKS.items():
+    assert set(METRICS) == set(STUDY_TASKS) == set(image_tasks()) == set(TASKS) - {"language"}
+    for name, task in image_tasks().items():
         assert task.metric == METRICS[name]
         assert OBJECTIVES[task.metric].direction == "maximize"
     with pytest.raises(InputError, match=r"objectives: 'miou': .*nearest valid: map"):
