@@ -16,11 +16,12 @@ from archspace.spec.archspec import ArchSpec
 CARD_FORMAT = "archspace-export"
 CARD_VERSION = 1
 CARD_JSON, CARD_MARKDOWN = "card.json", "card.md"
+SPEC_FILE, MODEL_FILE = "spec.yaml", "model.onnx"
 
 _ABOUT = {
-    "spec.yaml": "the architecture, readable by `archspace cost` and `archspace train`",
+    SPEC_FILE: "the architecture, readable by `archspace cost` and `archspace train`",
     "weights.safetensors": "weights, with architecture and preprocessing inside",
-    "model.onnx": "the same network for ONNX Runtime, batch norms folded",
+    MODEL_FILE: "the same network for ONNX Runtime, batch norms folded",
 }
 _HOW = (
     "dataset",

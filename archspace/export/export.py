@@ -21,7 +21,15 @@ import torch
 from torch import Tensor
 
 from archspace.checkpoint import WEIGHTS_FILE, load, preprocessing_of, save
-from archspace.export.card import CARD_FORMAT, CARD_JSON, CARD_MARKDOWN, make_card, markdown
+from archspace.export.card import (
+    CARD_FORMAT,
+    CARD_JSON,
+    CARD_MARKDOWN,
+    MODEL_FILE,
+    SPEC_FILE,
+    make_card,
+    markdown,
+)
 from archspace.export.deploy import deployed
 from archspace.export.onnx_model import Agreement, ExportError, agreement, open_session, write_onnx
 from archspace.network import Network
@@ -32,8 +40,6 @@ from archspace.support.files import unwritable
 
 __all__ = ["ExportError", "ExportReport", "export"]
 
-MODEL_FILE = "model.onnx"
-SPEC_FILE = "spec.yaml"
 RANDOM_SEED = 0
 
 log = logging.getLogger(__name__)

@@ -1,47 +1,243 @@
-"""What a user may write for a network: a preset, a file, an export or a run's trial. No torch."""
+"""From the text that names a network to the network: the one place where it is read. No torch until weights are asked.
+
+Whatever a user may write for a network is a :class:`Form` in :data:`FORMS`; other packages enter theirs, as
+``analysis.store.picks`` does for a run's trials. ``docs/ARCHITECTURE.md`` lists who takes what.
+"""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.registry import Registry
 
-RECORD = "trials/{label}/record.json"
-"""Where a run keeps a trial's record."""
+if TYPE_CHECKING:
+    from archspace.network import Network
+
+BUILT_IN = ("archspace.spec.forms", "analysis.store.picks")
+"""Modules of ours that enter forms; they are imported by name when the first text is read that is no preset."""
+
+PUBLISHED_SUFFIXES = (".pth", ".pt", ".tar")
+"""Of files in which authors publish weights."""
+FILE_SUFFIXES = (*PUBLISHED_SUFFIXES, ".safetensors", ".onnx", ".yaml", ".yml", ".json")
+"""A text that ends so is meant as a file, also where there is none."""
+
+Need: TypeAlias = Literal["spec", "weights", "answers", "any"]
+"""What a command needs of a network: its spec; its weights; that it answers (weights, or our ONNX file); any form."""
+
+LACKS: Mapping[Need, str] = {"spec": "does not say its architecture", "weights": "has no weights"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedNetwork:
+    """A network that a text names.
+
+    Attributes:
+        text: as the user wrote it.
+        form: the key of its form in :data:`FORMS`.
+        spec: what it is, after changes; ``None`` for an ONNX file that is not of ours.
+        weights: the file of its weights, where it has some.
+        onnx: its ONNX file, where it has one.
+        run: the run folder of a trial, or a training folder.
+        trial: label of the trial that was trained.
+        lacks: why there are no weights where there might be.
+    """
+
+    text: str
+    form: str
+    spec: ArchSpec | None
+    weights: Path | None = None
+    onnx: Path | None = None
+    run: Path | None = None
+    trial: str | None = None
+    lacks: str = ""
+
+    @property
+    def name(self) -> str:
+        """A short name for files made of it: ``espnet``, ``weights-of-net`` or ``scenes-7``."""
+        path = Path(self.text)
+        if self.run is not None:
+            short = "-".join(part for part in (self.run.resolve().name, self.trial) if part)
+        elif path.is_dir():
+            short = path.resolve().name
+        elif self.weights is not None and path.name == self.weights.name and self.form == "checkpoint":
+            short = path.resolve().parent.name if path.stem == "weights" else path.stem
+        else:
+            short = path.stem if path.suffix in FILE_SUFFIXES else path.name
+        return re.sub(r"[^\w.-]+", "_", short) or "network"
+
+    @property
+    def published(self) -> bool:
+        """Whether the weights are their authors' own file."""
+        return self.weights is not None and self.weights.suffix in PUBLISHED_SUFFIXES
+
+    def changed(self, changes: Mapping[str, Any]) -> NamedNetwork:
+        """Returns the network with fields of its spec replaced, by name.
+
+        Raises:
+            InputError: a change breaks a rule, or the network does not say its spec.
+        """
+        if not changes:
+            return self
+        if self.spec is None:
+            name, value = next(iter(changes.items()))
+            raise FieldError(name, value, f"{self.text} has its own, which it does not say", "leave it out")
+        spec = self.spec.replace(**changes)
+        same = self.spec.arch_id == spec.replace(input_size=self.spec.input_size).arch_id
+        if self.form == "trial" and not same:
+            return replace(self, spec=spec, weights=None, lacks="it was changed")
+        return replace(self, spec=spec)
+
+    def notes(self) -> Mapping[str, Any]:
+        """Returns what was saved with the weights (names of the classes, how they were trained); empty if nothing."""
+        if self.weights is None or self.published:
+            return {}
+        from archspace.checkpoint import describe
+
+        return describe(self.weights).notes
+
+    def load(self) -> Network:
+        """Returns the network with its weights, on the CPU and in eval mode.
+
+        An ONNX file of ours without weights answers by ONNX Runtime
+        (:class:`archspace.export.onnx_network.OnnxNetwork`).
+
+        Raises:
+            InputError: it has no weights, the file is broken, or another field than the input size was changed.
+        """
+        if self.weights is None and self.onnx is not None and self.spec is not None:
+            from archspace.export.onnx_network import OnnxNetwork
+
+            return OnnxNetwork(self.onnx, self.spec)
+        if self.weights is None or self.spec is None:
+            raise _unfit(self, "weights", "SPEC")
+        from archspace.checkpoint import load, refitted
+
+        if self.published:
+            from archspace.published import load_published
+
+            return refitted(load_published(self.weights), self.spec)
+        return refitted(load(self.weights), self.spec)
+
+    def build(self) -> Network:
+        """Returns the network in eval mode: with its weights where it has some, else freshly initialised.
+
+        Raises:
+            InputError: as :meth:`load`, or it is a foreign ONNX file.
+        """
+        if self.weights is not None:
+            return self.load()
+        if self.spec is None:
+            raise _unfit(self, "spec", "SPEC")
+        from archspace.build import build
+
+        return build(self.spec).eval()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """A way to write a network.
+
+    Attributes:
+        written: how a user writes it, for messages.
+        gives: what such a network has.
+        read: from the text to the network; ``None`` where the text is not of this form. Raises ``InputError`` where
+            it is, but nothing can be made of it.
+    """
+
+    written: str
+    gives: frozenset[Need]
+    read: Callable[[str], NamedNetwork | None]
+
+
+FORMS: Registry[Form] = Registry("form of a network")
+"""By name; a later one is asked first, as it is the more special one, but a preset is a preset."""
+
+
+def enter_form(name: str, written: str, *gives: Need) -> Callable[[Reader], Reader]:
+    """Returns the decorator that enters a reader in :data:`FORMS`; see :class:`Form` for the arguments."""
+
+    def enter(read: Reader) -> Reader:
+        FORMS.register(name)(Form(written=written, gives=frozenset((*gives, "any")), read=read))
+        return read
+
+    return enter
+
+
+Reader: TypeAlias = Callable[[str], NamedNetwork | None]
+
+
+@enter_form("preset", "a preset", "spec")
+def _preset(text: str) -> NamedNetwork | None:
+    return NamedNetwork(text=text, form="preset", spec=PRESETS[text].spec) if text in PRESETS else None
+
+
+def find_network(
+    text: str,
+    *,
+    accept: Need = "spec",
+    field: str = "SPEC",
+    task: str | None = None,
+    classes: int | None = None,
+    input_size: tuple[int, int] | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> NamedNetwork:
+    """Returns the network that ``text`` names, with changes.
+
+    Args:
+        text: a preset's name, a spec file (YAML, JSON), ``RUN:N`` or ``RUN:knee``, a training folder, an export
+            folder, a checkpoint, a published ``.pth``, or an ``.onnx`` file.
+        accept: what the caller needs.
+        field: what the caller calls the text, for messages.
+        task: replaces the spec's task.
+        classes: replaces its number of classes.
+        input_size: replaces its (H, W) in pixels.
+        changes: other fields to replace, by name. A trial that is changed in more than its input size is another
+            network and leaves its weights behind; any other network refuses to be loaded then.
+
+    Raises:
+        InputError: nothing has that name (the message has the nearest ones), it lacks what ``accept`` asks for (the
+            message has the forms that do not), the file is broken, or a change breaks a rule.
+    """
+    named = _named(text, field)
+    lacking = {
+        "spec": named.spec is None,
+        "weights": named.weights is None,
+        "answers": named.spec is None or (named.weights is None and named.form != "onnx"),
+    }
+    if lacking.get(accept):
+        raise _unfit(named, accept, field)
+    given = {"task": task, "classes": classes, "input_size": input_size}
+    return named.changed({**(changes or {}), **{k: v for k, v in given.items() if v is not None}})
 
 
 def read_spec(
     text: str,
     *,
+    field: str = "SPEC",
     task: str | None = None,
     classes: int | None = None,
     input_size: tuple[int, int] | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> ArchSpec:
-    """The spec that ``text`` names, with changes.
-
-    Args:
-        text: a preset's name; a YAML or JSON file; a ``.safetensors`` checkpoint; an exported folder; or
-            ``RUN:N``, trial N of the run folder RUN.
-        task: replaces the spec's task.
-        classes: replaces its number of classes.
-        input_size: replaces its (H, W) in pixels.
-        changes: other fields to replace, by name.
+    """Returns the spec of the network that ``text`` names, with changes; see :func:`find_network`.
 
     Raises:
-        InputError: nothing has that name (the message has the nearest preset), the file is broken, or a
-            change breaks a rule.
+        InputError: as :func:`find_network`.
     """
-    spec = _named(text)
-    given = {"task": task, "classes": classes, "input_size": input_size}
-    replaced = {**(changes or {}), **{name: value for name, value in given.items() if value is not None}}
-    return spec.replace(**replaced) if replaced else spec
+    named = find_network(
+        text, field=field, task=task, classes=classes, input_size=input_size, changes=changes
+    )
+    assert named.spec is not None
+    return named.spec
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -79,48 +275,33 @@ def parse_changes(pairs: list[str]) -> dict[str, Any]:
     return changes
 
 
-def _named(text: str) -> ArchSpec:
-    if text in PRESETS:
-        return PRESETS[text].spec
-    path = Path(text)
-    if path.is_dir():
-        return _of_folder(path)
-    if path.is_file() and path.suffix == ".safetensors":
-        from archspace.checkpoint import describe
-
-        return describe(path).spec
-    if path.exists():
-        return ArchSpec.read(path)
-    run, colon, trial = text.rpartition(":")
-    if colon and trial and Path(run).is_dir():
-        return _of_trial(Path(run), trial)
-    raise InputError(
-        f"SPEC: {text!r}: is no preset, file or RUN:N; nearest valid: {closest(text, list(PRESETS))}"
-    )
+@cache
+def _enter_built_in() -> None:
+    for module in BUILT_IN:
+        import_module(module)
 
 
-def _of_folder(folder: Path) -> ArchSpec:
-    if (folder / "spec.yaml").is_file():
-        return ArchSpec.read(folder / "spec.yaml")
-    if (folder / "weights.safetensors").is_file():
-        from archspace.checkpoint import describe
+def _named(text: str, field: str) -> NamedNetwork:
+    if (preset := _preset(text)) is not None:
+        return preset
+    _enter_built_in()
+    for form in reversed(list(FORMS.values())):
+        if (named := form.read(text)) is not None:
+            return named
+    if Path(text).exists():
+        raise InputError(f"{field}: {text!r}: is no network; takes {_written('any')}")
+    if Path(text).suffix in FILE_SUFFIXES or "/" in text:
+        raise InputError(f"{field}: {text}: no such file or folder")
+    rule = "is no preset, file or RUN:N"
+    raise FieldError(field, text, rule, closest(text, list(PRESETS)))
 
-        return describe(folder).spec
-    hint = f"; a trial of a run is named {folder}:N" if (folder / "trials").is_dir() else ""
-    raise InputError(f"SPEC: {str(folder)!r}: the folder holds no spec.yaml{hint}")
+
+def _unfit(named: NamedNetwork, need: Need, field: str) -> InputError:
+    reason = LACKS["spec" if named.spec is None else "weights"] + (f" ({named.lacks})" if named.lacks else "")
+    return InputError(f"{field}: {named.text!r}: {reason}; takes {_written(need)}")
 
 
-def _of_trial(run: Path, label: str) -> ArchSpec:
-    path = run / RECORD.format(label=label)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        known = sorted(file.parent.name for file in run.glob(RECORD.format(label="*")))
-        near = closest(label, known) if known else "none: the run has no trial yet"
-        raise FieldError("SPEC trial", label, f"{run} has no such trial", near) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: broken trial record: {' '.join(str(error).split())}") from None
-    spec = data.get("spec") if isinstance(data, dict) else None
-    if spec is None:
-        raise InputError(f"{path}: the trial has no network (its values did not make a valid spec)")
-    return ArchSpec.from_dict(spec)
+def _written(need: Need) -> str:
+    """The forms that give what is needed, in words."""
+    *most, last = (form.written for form in FORMS.values() if need in form.gives)
+    return f"{', '.join(most)} or {last}"

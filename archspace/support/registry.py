@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from archspace.support.errors import FieldError, closest
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 
 class Registry(Mapping[str, T], Generic[T]):
@@ -43,6 +44,10 @@ class Registry(Mapping[str, T], Generic[T]):
             raise FieldError(
                 self.field, name, f"unknown {self.field}", closest(str(name), sorted(self._entries))
             ) from None
+
+    def get(self, name: object, default: D | None = None) -> T | D | None:  # type: ignore[override]
+        """Returns the entry called ``name``, or ``default``."""
+        return self._entries.get(name, default) if isinstance(name, str) else default
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries

@@ -14,7 +14,7 @@ import yaml
 from analysis.counts.complexity import count
 from analysis.devices.record import DeviceRecord
 from analysis.store.records import StudyRecord, TrialRecord
-from analysis.store.runs import STUDY_FILE, read_run
+from analysis.store.runs import STUDY_FILE, TRAIN_FILE, read_run
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
 from reports.frames.trials import unit_of
@@ -22,7 +22,7 @@ from reports.style.names import network_name, unit_name
 from reports.tables.table import EMPTY, Cell, Origin, Row
 from reports.tables.tasks import Quantity, TaskTables
 
-METRICS_FILE, TRAIN_FILE = "metrics.json", "train.yaml"
+METRICS_FILE = "metrics.json"
 EDGE = "edge-device"
 
 _HEADLINES = {
