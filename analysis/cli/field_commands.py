@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from analysis.fields.effective import EffectiveField
     from analysis.fields.theoretical import ReceptiveField
     from archspace.network import Network
-    from archspace.spec.naming import NamedNetwork
+    from archspace.spec.named import NamedNetwork
 
 OUT = Path("runs/receptive-field")
 NOISE_IMAGES = 2

@@ -15,7 +15,8 @@ from analysis.store.records import StudyRecord, TrialRecord
 from analysis.store.runs import RECORD_FILE, STUDY_FILE, TRAIN_FILE, TRIALS_FOLDER, read_run
 from archspace.checkpoint import WEIGHTS_FILE
 from archspace.spec.archspec import ArchSpec
-from archspace.spec.naming import NamedNetwork, enter_form, read_spec
+from archspace.spec.named import NamedNetwork, enter_form
+from archspace.spec.naming import read_spec
 from archspace.support.errors import FieldError, InputError, closest
 
 PICKS = ("knee", "best")

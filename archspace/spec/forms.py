@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from archspace.spec.archspec import ArchSpec
-from archspace.spec.naming import PUBLISHED_SUFFIXES, NamedNetwork, enter_form
+from archspace.spec.named import PUBLISHED_SUFFIXES, NamedNetwork, enter_form
 from archspace.support.errors import InputError
 
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")

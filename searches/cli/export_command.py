@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from archspace.network import Network
-    from archspace.spec.naming import NamedNetwork
+    from archspace.spec.named import NamedNetwork
 
 KNEE = "knee"
 

@@ -17,7 +17,7 @@ from archspace.class_names import Colour, class_names, colours_of, read_names
 from archspace.detection.boxes import THRESHOLD, detections
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
-from archspace.spec.naming import NamedNetwork
+from archspace.spec.named import NamedNetwork
 from archspace.support.errors import FieldError, InputError
 from searches.data.images import image_array
 from searches.demo.detecting import Objects, objects_of

@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from archspace.network import Network
-from archspace.spec.naming import NamedNetwork, find_network
+from archspace.spec.named import NamedNetwork
+from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
 from searches.config.training import TrainData
 from searches.data.dataset import Split, load_split
