@@ -34,8 +34,8 @@ def tables(
         list[Path] | None,
         typer.Option(
             "--with", metavar="RUN|RUN:N|FILE",
-            help="Add a run, a trial (RUN:N, RUN:knee), a training run, JSON of evaluate, train or measure, or a CSV of "
-            "published rows.",
+            help="Add a run, a trial (RUN:N, RUN:knee), a training run, JSON of evaluate, train or measure, or a CSV "
+            "of published rows.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write files there instead of printing.")] = None,

@@ -202,7 +202,7 @@ def test_what_is_no_network_is_one_line(text: str, message: str, tmp_path: Path)
 
 
 def test_an_unknown_preset_in_python_names_a_few_near_ones() -> None:
-    with pytest.raises(FieldError, match="unknown preset; nearest valid: espnetv2-0.5") as error:
+    with pytest.raises(FieldError, match=r"unknown preset; nearest valid: espnetv2-0.5") as error:
         preset("espnetv2-0.6")
     assert str(error.value).count(",") <= 4
     assert PRESETS.get("espnetv2-0.6") is None and "espnetv2-0.6" not in PRESETS
