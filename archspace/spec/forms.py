@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.named import PUBLISHED_SUFFIXES, NamedNetwork, enter_form
 from archspace.support.errors import InputError
@@ -13,6 +14,11 @@ from archspace.support.errors import InputError
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 METADATA_SPEC = "archspace.spec"
 """Key of the spec in the metadata of an ONNX file of ours."""
+
+
+@enter_form("preset", "a preset", "spec")
+def _preset(text: str) -> NamedNetwork | None:
+    return NamedNetwork(text=text, form="preset", spec=PRESETS[text].spec) if text in PRESETS else None
 
 
 @enter_form("spec file", "a spec file (.yaml, .json)", "spec")

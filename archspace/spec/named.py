@@ -17,8 +17,8 @@ from archspace.support.registry import Registry
 if TYPE_CHECKING:
     from archspace.network import Network
 
-BUILT_IN = ("archspace.spec.forms", "analysis.store.picks")
-"""Modules of ours that enter forms; they are imported by name when the first text is read that is no preset."""
+BUILT_IN = ("analysis.store.picks",)
+"""Modules of our other packages that enter forms; they are imported when the first text is read that is no preset."""
 
 PUBLISHED_SUFFIXES = (".pth", ".pt", ".tar")
 """Of files in which authors publish weights."""
@@ -172,7 +172,7 @@ Reader: TypeAlias = Callable[[str], NamedNetwork | None]
 
 @cache
 def enter_built_in() -> None:
-    """Imports the modules of ours that enter forms."""
+    """Imports the modules of our other packages that enter forms."""
     for module in BUILT_IN:
         import_module(module)
 

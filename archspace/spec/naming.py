@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archspace.presets import PRESETS
+from archspace.spec import forms as _forms  # noqa: F401  (our own forms are entered before any other)
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.named import (
     FILE_SUFFIXES,
@@ -19,16 +20,10 @@ from archspace.spec.named import (
     NamedNetwork,
     Need,
     enter_built_in,
-    enter_form,
     unfit,
     written,
 )
 from archspace.support.errors import FieldError, InputError, closest
-
-
-@enter_form("preset", "a preset", "spec")
-def _preset(text: str) -> NamedNetwork | None:
-    return NamedNetwork(text=text, form="preset", spec=PRESETS[text].spec) if text in PRESETS else None
 
 
 def find_network(
@@ -127,7 +122,7 @@ def parse_changes(pairs: list[str]) -> dict[str, Any]:
 
 
 def _named(text: str, accept: Need, field: str) -> NamedNetwork:
-    if (preset := _preset(text)) is not None:
+    if (preset := FORMS["preset"].read(text)) is not None:
         return preset
     enter_built_in()
     for form in reversed(list(FORMS.values())):

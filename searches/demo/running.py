@@ -45,7 +45,7 @@ def demo(
         pyav()
     elif frames is not None:
         raise FieldError("--frames", frames, "ends a video or a webcam; this is none", "leave it out")
-    named = find_network(text, accept="answers")
+    named = find_network(text, accept="answers", field="NET")
     predictor = open_predictor(
         named, size=size, labels=labels, device=torch.device(device), threshold=threshold
     )

@@ -39,7 +39,7 @@ def evaluate(
         InputError: the network or the data cannot be used, or they do not fit each other.
     """
     check_device(device)
-    named, console = find_network(text, accept="answers"), Console(stderr=True)
+    named, console = find_network(text, accept="answers", field="NET"), Console(stderr=True)
     network = named.load()
     spec = network.spec
     layout = layout_for(spec.task, TrainData(layout=layout, root=root))

@@ -208,6 +208,17 @@ def test_an_unknown_preset_in_python_names_a_few_near_ones() -> None:
     assert PRESETS.get("espnetv2-0.6") is None and "espnetv2-0.6" not in PRESETS
 
 
+def test_the_order_in_which_modules_are_imported_does_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "train.yaml").write_text(json.dumps({"spec": SPEC.to_dict()}))
+    save(build(SPEC), tmp_path)
+    code = f"""
+import analysis.store.picks
+from archspace.spec.naming import find_network
+assert find_network({str(tmp_path)!r}).form == "training folder"
+"""
+    _run(code)
+
+
 def test_a_form_of_somebody_else_is_asked_before_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FORMS, "_entries", dict(FORMS._entries))
 
