@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
-from archspace.support.errors import InputError
+from archspace.spec.record import FIELDS
+from archspace.support.errors import FieldError, InputError
 from archspace.support.files import replacing
 from archspace.support.plugins import PluginError, loaded_plugins, made_with, plugins_of
 
@@ -112,6 +113,30 @@ def load(path: str | os.PathLike[str]) -> Network:
     network.load_state_dict(tensors, assign=True)
     vars(network)["preprocessing"] = description.preprocessing
     return network.float().eval()
+
+
+def refitted(network: Network, spec: ArchSpec) -> Network:
+    """Returns the network with its weights for ``spec``, which may differ from its own in the input size alone.
+
+    Raises:
+        FieldError: another field differs.
+    """
+    import torch
+
+    from archspace.build import assembled
+
+    own = network.spec
+    if own.arch_id == spec.arch_id:
+        return network
+    for name in FIELDS:
+        if name != "input_size" and getattr(own, name) != getattr(spec, name):
+            rule, kept = "a network with weights has its own; leave it out", getattr(own, name)
+            raise FieldError(name, getattr(spec, name), rule, kept)
+    with torch.device("meta"):
+        other = assembled(spec)
+    other.load_state_dict(network.state_dict(), assign=True)
+    other.preprocessing = network.preprocessing
+    return other.eval()
 
 
 def describe(path: str | os.PathLike[str]) -> Description:

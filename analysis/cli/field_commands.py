@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import FieldError, InputError
-from archspace.support.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
+from archspace.support.options import (
+    NETWORK,
+    ClassesOption,
+    InputOption,
+    JsonOption,
+    SetOption,
+    SpecArgument,
+    TaskOption,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,10 +26,10 @@ if TYPE_CHECKING:
     from analysis.fields.effective import EffectiveField
     from analysis.fields.theoretical import ReceptiveField
     from archspace.network import Network
+    from archspace.spec.named import NamedNetwork
 
 OUT = Path("runs/receptive-field")
 NOISE_IMAGES = 2
-PUBLISHED_SUFFIXES = (".pth", ".pt", ".tar")
 
 
 def register(app: typer.Typer) -> None:
@@ -38,9 +45,7 @@ def register(app: typer.Typer) -> None:
 def receptive_field(
     target: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[SPEC|CKPT]", help="As for cost, or a published .pth file.", show_default=False
-        ),
+        typer.Argument(metavar="[SPEC]", help=f"A preset, {NETWORK}.", show_default=False),
     ] = None,
     level: Annotated[
         list[str] | None, typer.Option("--level", metavar="levelN", help="Only this one; may be repeated.")
@@ -79,16 +84,22 @@ def receptive_field(
         raise FieldError("draws", draws, "must be 1 or more", 1)
     from rich.console import Console
 
-    from analysis.fields.tokens import language_spec, token_fields
+    from archspace.spec.naming import find_network, parse_changes, parse_size
 
-    text = language_spec(target, task, classes, input_size, changes)
-    if text is not None:
+    size = None if input_size is None else parse_size(input_size)
+    network = find_network(
+        target, task=task, classes=classes, input_size=size, changes=parse_changes(changes or [])
+    )
+    assert network.spec is not None
+    if network.spec.task == "language":
         for name, value in (("level", level), ("image", image)):
             if value:
                 raise FieldError(
                     name, value[0], "a language model reads no image and has no levels", "leave it out"
                 )
-        tokens = token_fields(text)
+        from analysis.fields.tokens import token_fields
+
+        tokens = token_fields(network.spec)
         if as_json:
             _print_json(tokens)
             return
@@ -97,7 +108,7 @@ def receptive_field(
         print_token_fields(tokens)
         return
     with Console(stderr=True).status("propagating gradients back to the image"):
-        report = _fields(target, (task, classes, input_size, changes), level, image or [], draws, seed, out)
+        report = _fields(network, level, image or [], draws, seed, out)
     if as_json:
         _print_json(report)
         return
@@ -107,12 +118,7 @@ def receptive_field(
 
 
 def show(
-    spec: Annotated[
-        str,
-        typer.Argument(
-            metavar="SPEC", help="A preset, a YAML or JSON file, an export, a checkpoint, or RUN:N."
-        ),
-    ],
+    spec: SpecArgument,
     task: TaskOption = None,
     classes: ClassesOption = None,
     input_size: InputOption = None,
@@ -132,37 +138,6 @@ def show(
     from analysis.cli.field_tables import print_architecture
 
     print_architecture(report)
-
-
-def open_network(
-    text: str, task: str | None, classes: int | None, size: tuple[int, int] | None, changes: list[str] | None
-) -> tuple[Network, bool]:
-    """The network that ``text`` names, and whether its weights are trained.
-
-    A published ``.pth`` file, a checkpoint or an export is loaded; any other SPEC is built with new weights.
-
-    Raises:
-        InputError: nothing has that name, or an option cannot be honoured by a network that exists already.
-    """
-    path = Path(text)
-    published = path.suffix in PUBLISHED_SUFFIXES
-    if not (published or path.suffix == ".safetensors" or (path / "weights.safetensors").is_file()):
-        from archspace.build import build
-        from archspace.spec.naming import parse_changes, read_spec
-
-        fields = parse_changes(changes or [])
-        spec = read_spec(text, task=task, classes=classes, input_size=size, changes=fields)
-        return build(spec).eval(), False
-    for name, value in (("task", task), ("classes", classes), ("set", changes)):
-        if value:
-            raise FieldError(name, value, "a trained network has its own", "leave it out")
-    if published:
-        from archspace.published import load_published
-
-        return load_published(path), True
-    from archspace.checkpoint import load
-
-    return load(path), True
 
 
 def read_images(network: Network, files: list[Path], size: tuple[int, int], seed: int) -> Tensor:
@@ -195,29 +170,24 @@ def read_images(network: Network, files: list[Path], size: tuple[int, int], seed
 
 
 def _fields(
-    target: str, options: tuple[Any, ...], levels: list[str] | None, files: list[Path], draws: int, seed: int,
-    out: Path,
-) -> dict[str, Any]:  # fmt: skip
+    named: NamedNetwork, levels: list[str] | None, files: list[Path], draws: int, seed: int, out: Path
+) -> dict[str, Any]:
     import torch
 
     from analysis.drawing.heatmaps import field_sheet, write_png
     from analysis.fields.effective import effective_receptive_fields
     from analysis.fields.theoretical import receptive_fields
-    from archspace.spec.naming import parse_size
 
-    task, classes, text, changes = options
-    size = None if text is None else parse_size(text)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network, trained = open_network(target, task, classes, size, changes)
-    size = size or network.spec.input_size
+        network = named.build()
+    size, trained = network.spec.input_size, named.weights is not None
     images = read_images(network, files, size, seed)
     theory = {field.name: field for field in receptive_fields(network.spec)}
     measured = effective_receptive_fields(network, images, levels, draws=draws, seed=seed)
-    name = re.sub(r"[^\w.-]+", "_", Path(target).stem if trained else target)
-    picture = write_png(field_sheet(network.spec.label, theory, measured), out / f"{name}.png")
+    picture = write_png(field_sheet(network.spec.label, theory, measured), out / f"{named.name}.png")
     return {
-        "label": network.spec.label, "arch_id": network.spec.arch_id, "weights": target if trained else None,
+        "label": network.spec.label, "arch_id": network.spec.arch_id, "weights": named.text if trained else None,
         "input_size": list(size), "images": [str(file) for file in files], "noise_images": 0 if files else len(images),
         "preprocessing": _preprocessing(network, files), "draws": draws, "seed": seed, "picture": str(picture),
         "levels": {level: _numbers(theory[level], found) for level, found in measured.items()},

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from archspace.support.options import ClassesOption, InputOption, JsonOption
+from archspace.support.options import ClassesOption, InputOption, JsonOption, SpecArgument
 
 
 def register(app: typer.Typer) -> None:
@@ -18,12 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def layers(
-    spec: Annotated[
-        str,
-        typer.Argument(
-            metavar="SPEC", help="A preset, a YAML or JSON file, an export, a checkpoint, or RUN:N."
-        ),
-    ],
+    spec: SpecArgument,
     by: Annotated[str, typer.Option("--by", help="unit or layer.")] = "unit",
     threads: Annotated[int, typer.Option("--threads", metavar="N", help="Threads in an operator.")] = 1,
     runs: Annotated[int, typer.Option("--runs", metavar="N", help="Timed runs.")] = 30,
@@ -39,12 +34,11 @@ def layers(
     from rich.progress import Progress
 
     from analysis.counts.layer_times import layer_times, layers_report
-    from archspace.build import build
-    from archspace.spec.naming import parse_size, read_spec
+    from archspace.spec.naming import find_network, parse_size
     from archspace.support.files import write_text
 
     size = None if input_size is None else parse_size(input_size)
-    network = build(read_spec(spec, classes=classes, input_size=size))
+    network = find_network(spec, classes=classes, input_size=size).build()
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"timing every {by}", total=runs)
         times = layer_times(

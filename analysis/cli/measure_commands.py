@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from archspace.support.errors import FieldError, InputError, closest
-from archspace.support.options import ClassesOption, InputOption, JsonOption, TaskOption
+from archspace.support.options import NETWORK, ClassesOption, InputOption, JsonOption, TaskOption
 
 if TYPE_CHECKING:
     from analysis.devices.compare import Comparison
@@ -33,7 +33,8 @@ def register(app: typer.Typer) -> None:
 
 def measure(
     targets: Annotated[
-        list[str], typer.Argument(metavar="SPEC|FILE...", help="As for cost, or .onnx files; one or several.")
+        list[str],
+        typer.Argument(metavar="SPEC...", help=f"One or several: a preset, {NETWORK}; or an .onnx file."),
     ],
     device: Annotated[
         str, typer.Option("--device", metavar="D", help="cpu, cuda, cuda:N or ssh://[user@]host[:port].")

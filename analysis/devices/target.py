@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspace.spec.naming import RECORD, read_spec
+from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from archspace.network import Network
-
-WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,37 +111,19 @@ def open_target(
     classes: int | None = None,
     input_size: tuple[int, int] | None = None,
 ) -> Target:
-    """What ``text`` names: a SPEC is built, a checkpoint, export or trained trial loaded, a .onnx file opened.
+    """Returns what ``text`` names: with its weights where it has some, else freshly built; an .onnx file is opened.
 
     Raises:
         InputError: nothing has that name, or an option cannot be honoured by a network that exists already.
     """
-    path = Path(text)
-    trained = path.suffix in (".onnx", ".safetensors") or (path / WEIGHTS).is_file()
-    if trained and not path.exists():
-        raise InputError(f"{path}: no such file")
-    if trained:
+    named = find_network(text, accept="any")
+    if named.form == "onnx" and named.onnx is not None:
         for name, value in (("task", task), ("classes", classes)):
             if value is not None:
-                raise FieldError(name, value, "a trained network has its own", "leave it out")
-    if path.suffix == ".onnx":
-        return _onnx(path, input_size)
-    from archspace.build import build
-    from archspace.checkpoint import load
-
-    spec = read_spec(text, task=task, classes=classes, input_size=input_size)
-    weights = path if trained else None
-    if not any((trained, task, classes, input_size)):
-        weights = _trained_trial(text)
-    network = build(spec) if weights is None else load(weights)
-    return Target.of(network)
-
-
-def _trained_trial(text: str) -> Path | None:
-    """The folder of a ``RUN:N`` that kept its weights."""
-    run, colon, trial = text.rpartition(":")
-    folder = (Path(run) / RECORD.format(label=trial)).parent
-    return folder if colon and (folder / WEIGHTS).is_file() else None
+                raise FieldError(name, value, "an ONNX file has its own", "leave it out")
+        return _onnx(named.onnx, input_size)
+    given = {"task": task, "classes": classes, "input_size": input_size}
+    return Target.of(named.changed({k: v for k, v in given.items() if v is not None}).build())
 
 
 def _onnx(path: Path, input_size: tuple[int, int] | None) -> Target:

@@ -6,28 +6,6 @@ from typing import Any
 
 from analysis.fields.theoretical import receptive_fields, token_windows
 from archspace.spec.archspec import ArchSpec
-from archspace.spec.naming import parse_changes, parse_size, read_spec
-from archspace.support.errors import InputError
-
-
-def language_spec(
-    text: str, task: str | None, classes: int | None, size: str | None, changes: list[str] | None
-) -> ArchSpec | None:
-    """The spec that ``text`` names after the changes, if it is a language model's.
-
-    Raises:
-        InputError: it is, and a change does not fit it.
-    """
-    try:
-        named = read_spec(text)
-    except InputError:
-        return None
-    if named.task != "language":
-        return None
-    wanted = None if size is None else parse_size(size)
-    return read_spec(
-        text, task=task, classes=classes, input_size=wanted, changes=parse_changes(changes or [])
-    )
 
 
 def token_fields(spec: ArchSpec) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A run folder on disk: ``study.yaml`` and ``trials/<label>/record.json``. No torch."""
+"""Run folders on disk: ``study.yaml`` and ``trials/<label>/record.json``, or a training's ``train.yaml``. No torch."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from archspace.support.errors import InputError
 from archspace.support.files import write_text
 
 STUDY_FILE = "study.yaml"
+TRAIN_FILE = "train.yaml"
 TRIALS_FOLDER = "trials"
 RECORD_FILE = "record.json"
 AGAIN_FILE = "again.json"

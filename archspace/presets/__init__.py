@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from archspace.presets.baselines import compared_presets, mobile_presets
 from archspace.presets.edgenets import (
     detection_presets,
@@ -14,30 +12,28 @@ from archspace.presets.edgenets import (
 from archspace.presets.espnet import espnet_presets
 from archspace.presets.language import eru_presets
 from archspace.presets.preset import Preset
-from archspace.support.errors import InputError, closest
+from archspace.support.registry import Registry
 
-PRESETS: Mapping[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        *espnet_presets(),
-        *espnetv2_presets(),
-        *dicenet_presets(),
-        *shufflenetv2_presets(),
-        *compared_presets(),
-        *detection_presets(),
-        *mobile_presets(),
-        *eru_presets(),
-    )
-}
-"""Every published network by name."""
+PRESETS: Registry[Preset] = Registry("preset")
+"""Every published network by name; the spec of each is resolved when it is first read."""
+
+for _preset in (
+    *espnet_presets(),
+    *espnetv2_presets(),
+    *dicenet_presets(),
+    *shufflenetv2_presets(),
+    *compared_presets(),
+    *detection_presets(),
+    *mobile_presets(),
+    *eru_presets(),
+):
+    PRESETS.register(_preset.name)(_preset)
 
 
 def preset(name: str) -> Preset:
-    """The preset called ``name``.
+    """Returns the preset called ``name``.
 
     Raises:
-        InputError: there is none; the message names the nearest.
+        FieldError: there is none; the message names the nearest.
     """
-    if name not in PRESETS:
-        raise InputError(f"preset: {name!r}: unknown preset; nearest valid: {closest(name, list(PRESETS))}")
     return PRESETS[name]

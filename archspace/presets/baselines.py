@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from archspace.presets.preset import Preset
-from archspace.spec.archspec import ArchSpec
 
 # network: (parameters, Cityscapes test mIoU %, source)
 _COMPARED: Mapping[str, tuple[float, float, str]] = {
@@ -21,7 +21,7 @@ def compared_presets() -> list[Preset]:
     return [
         Preset(
             name=name,
-            spec=ArchSpec(name, task="segmentation", classes=20, input_size=(512, 1024)),
+            fields={"network": name, "task": "segmentation", "classes": 20, "input_size": (512, 1024)},
             published={"dataset": "Cityscapes test", "miou": miou, "params": params},
             source=source,
         )
@@ -57,10 +57,12 @@ _SHUFFLENETV1: Mapping[tuple[float, int], tuple[float, float, float]] = {
 }
 
 
-def _classifier(name: str, spec: ArchSpec, numbers: tuple[float, float, float], source: str) -> Preset:
+def _classifier(
+    name: str, fields: Mapping[str, Any], numbers: tuple[float, float, float], source: str
+) -> Preset:
     params, macs, top1 = numbers
     published = {"dataset": "ImageNet val", "accuracy": top1, "params": params, "macs": macs}
-    return Preset(name=name, spec=spec, published=published, source=source)
+    return Preset(name=name, fields=fields, published=published, source=source)
 
 
 def mobile_presets() -> Iterator[Preset]:
@@ -68,9 +70,11 @@ def mobile_presets() -> Iterator[Preset]:
     shufflenet = "ShuffleNet-Series README (megvii-model)"
     slim = "TensorFlow slim README; parameters without those of batch norms"
     for scale, numbers in _MOBILENETV1.items():
-        yield _classifier(f"mobilenetv1-{scale}", ArchSpec("mobilenetv1", width=scale), numbers, shufflenet)
+        yield _classifier(
+            f"mobilenetv1-{scale}", {"network": "mobilenetv1", "width": scale}, numbers, shufflenet
+        )
     for scale, numbers in _MOBILENETV2.items():
-        yield _classifier(f"mobilenetv2-{scale}", ArchSpec("mobilenetv2", width=scale), numbers, slim)
+        yield _classifier(f"mobilenetv2-{scale}", {"network": "mobilenetv2", "width": scale}, numbers, slim)
     for (scale, groups), numbers in _SHUFFLENETV1.items():
-        spec = ArchSpec("shufflenetv1", width=scale, branches=groups)
-        yield _classifier(f"shufflenetv1-{scale}-g{groups}", spec, numbers, shufflenet)
+        fields = {"network": "shufflenetv1", "width": scale, "branches": groups}
+        yield _classifier(f"shufflenetv1-{scale}-g{groups}", fields, numbers, shufflenet)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archspace.presets.preset import Preset
-from archspace.spec.archspec import ArchSpec
 
 # scale: (parameters, convolution MACs, ImageNet top-1 %)
 _ESPNETV2_IMAGENET: Mapping[float, tuple[float, float, float | None]] = {
@@ -34,13 +33,25 @@ def espnetv2_presets() -> list[Preset]:
         source = (
             "ESPNetv2 README" if scale != 1.75 else "ESPNetv2, CVPR 2019, table 2 and figure (top-1 read off)"
         )
-        spec = ArchSpec("espnetv2", task="classification", width=scale, classes=1000, input_size=(224, 224))
-        presets.append(Preset(name=f"espnetv2-{scale}", spec=spec, published=published, source=source))
+        fields = {
+            "network": "espnetv2",
+            "task": "classification",
+            "width": scale,
+            "classes": 1000,
+            "input_size": (224, 224),
+        }
+        presets.append(Preset(name=f"espnetv2-{scale}", fields=fields, published=published, source=source))
     for scale, (params, macs, miou) in _ESPNETV2_VOC.items():
         published = {"dataset": "PASCAL VOC 2012 val", "miou": miou, "params": params, "conv_macs": macs}
-        spec = ArchSpec("espnetv2", task="segmentation", width=scale, classes=21, input_size=(384, 384))
+        fields = {
+            "network": "espnetv2",
+            "task": "segmentation",
+            "width": scale,
+            "classes": 21,
+            "input_size": (384, 384),
+        }
         presets.append(
-            Preset(name=f"espnetv2-seg-{scale}", spec=spec, published=published, source="EdgeNets README")
+            Preset(name=f"espnetv2-seg-{scale}", fields=fields, published=published, source="EdgeNets README")
         )
     return presets
 
@@ -81,9 +92,15 @@ def dicenet_presets() -> list[Preset]:
     presets = []
     for scale, (params, macs, top1) in _DICENET_IMAGENET.items():
         published = {"dataset": "ImageNet val", "accuracy": top1, "params": params, "conv_macs": macs}
-        spec = ArchSpec("dicenet", task="classification", width=scale, classes=1000, input_size=(224, 224))
+        fields = {
+            "network": "dicenet",
+            "task": "classification",
+            "width": scale,
+            "classes": 1000,
+            "input_size": (224, 224),
+        }
         presets.append(
-            Preset(name=f"dicenet-{scale}", spec=spec, published=published, source="EdgeNets README")
+            Preset(name=f"dicenet-{scale}", fields=fields, published=published, source="EdgeNets README")
         )
     data: tuple[tuple[str, str, int, tuple[int, int], Mapping[float, tuple[float, float, float]]], ...] = (
         ("dicenet-seg", "PASCAL VOC 2012 val", 21, (384, 384), _DICENET_VOC),
@@ -92,9 +109,15 @@ def dicenet_presets() -> list[Preset]:
     for name, dataset, classes, size, table in data:
         for scale, (params, macs, miou) in table.items():
             published = {"dataset": dataset, "miou": miou, "params": params, "conv_macs": macs}
-            spec = ArchSpec("dicenet", task="segmentation", width=scale, classes=classes, input_size=size)
+            fields = {
+                "network": "dicenet",
+                "task": "segmentation",
+                "width": scale,
+                "classes": classes,
+                "input_size": size,
+            }
             presets.append(
-                Preset(name=f"{name}-{scale}", spec=spec, published=published, source="EdgeNets README")
+                Preset(name=f"{name}-{scale}", fields=fields, published=published, source="EdgeNets README")
             )
     return presets
 
@@ -116,10 +139,16 @@ def shufflenetv2_presets() -> list[Preset]:
         published: dict[str, Any] = {"dataset": "ImageNet val", "accuracy": top1, "conv_macs": macs}
         if params is not None:
             published["params"] = params
-        spec = ArchSpec(
-            "shufflenetv2", task="classification", width=scale, classes=1000, input_size=(224, 224)
+        fields = {
+            "network": "shufflenetv2",
+            "task": "classification",
+            "width": scale,
+            "classes": 1000,
+            "input_size": (224, 224),
+        }
+        presets.append(
+            Preset(name=f"shufflenetv2-{scale}", fields=fields, published=published, source=source)
         )
-        presets.append(Preset(name=f"shufflenetv2-{scale}", spec=spec, published=published, source=source))
     return presets
 
 
@@ -137,6 +166,12 @@ def detection_presets() -> Iterator[Preset]:
     """ESPNetv2-SSD at both input sizes for both data sets."""
     for (side, data), (classes, params, macs, accuracy) in _ESPNETV2_SSD.items():
         published = {"dataset": _DETECTION_DATA[data], **accuracy, "params": params, "conv_macs": macs}
-        spec = ArchSpec("espnetv2", task="detection", width=2.0, classes=classes, input_size=side)
+        fields = {
+            "network": "espnetv2",
+            "task": "detection",
+            "width": 2.0,
+            "classes": classes,
+            "input_size": side,
+        }
         name = f"espnetv2-ssd{side}-{data}"
-        yield Preset(name=name, spec=spec, published=published, source="EdgeNets detection model zoo")
+        yield Preset(name=name, fields=fields, published=published, source="EdgeNets detection model zoo")

@@ -6,19 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from archspace.presets.preset import Preset
-from archspace.spec.archspec import ArchSpec
 
 
 def _espnet(
     name: str, network: str, repeats: int, published: Mapping[str, Any], source: str, **fields: Any
 ) -> Preset:
-    spec = ArchSpec(
-        network,
-        task="segmentation",
-        alphas=(2, repeats),
-        **{"classes": 20, "input_size": (512, 1024), **fields},
+    usual = {"network": network, "task": "segmentation", "alphas": (2, repeats), "classes": 20}
+    return Preset(
+        name=name, fields={**usual, "input_size": (512, 1024), **fields}, published=published, source=source
     )
-    return Preset(name=name, spec=spec, published=published, source=source)
 
 
 def espnet_presets() -> list[Preset]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from archspace.plan.networks.eru import HIDDEN
 from archspace.presets.preset import Preset
-from archspace.spec.archspec import ArchSpec
 
 _ERU_HIDDEN: Mapping[str, int] = {"7m": 320, "15m": 768}
 """Hidden sizes with which the parameters come nearest to 7 M and 15 M: 7,058,560 and 15,103,744."""
@@ -19,6 +18,11 @@ def eru_presets() -> list[Preset]:
     """
     source = "our reading of one sentence of ESPNetv2, CVPR 2019 (ERU); sized by us, not published numbers"
     return [
-        Preset(name=f"eru-{name}", spec=ArchSpec("eru", width=hidden / HIDDEN), published={}, source=source)
+        Preset(
+            name=f"eru-{name}",
+            fields={"network": "eru", "width": hidden / HIDDEN},
+            published={},
+            source=source,
+        )
         for name, hidden in _ERU_HIDDEN.items()
     ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
-from archspace.build import build
+from archspace.build import assembled
 from archspace.network import Network
 from archspace.published.dicenet import DICENET
 from archspace.published.esnet import ESNET
@@ -43,7 +44,8 @@ def load_published(path: str | Path) -> Network:
         raise InputError(
             f"{path}: fits no published network; nearest is {family.name}, but: {reason}"
         ) from None
-    network = build(spec)
+    with torch.device("meta"):
+        network = assembled(spec)
     tensors = {renamed(key, family.rules): value for key, value in state.items()}
     differences = _differences(network, tensors)
     if differences:
@@ -52,9 +54,10 @@ def load_published(path: str | Path) -> Network:
         raise InputError(
             f"{path}: fits no published network; nearest is {family.name} ({spec.label}), but: {shown}{more}"
         )
-    network.load_state_dict(tensors, strict=False)
+    counters = {name: torch.tensor(0) for name in network.state_dict() if name.endswith(COUNTER)}
+    network.load_state_dict({**counters, **tensors}, assign=True)
     network.preprocessing = family.preprocessing(spec)
-    return network.eval()
+    return network.float().eval()
 
 
 def _likeness(state: State, family: Family) -> float:

@@ -1,49 +1,89 @@
-"""What a user may write for a network: a preset, a file, an export or a run's trial. No torch."""
+"""From the text that names a network to the network: the one place where it is read. No torch until weights are asked.
+
+Whatever a user may write for a network is a :class:`archspace.spec.named.Form`; other packages enter theirs, as
+``analysis.store.picks`` does for a run's trials.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from archspace.presets import PRESETS
+from archspace.spec import forms as _forms  # noqa: F401  (our own forms are entered before any other)
 from archspace.spec.archspec import ArchSpec
+from archspace.spec.named import (
+    FILE_SUFFIXES,
+    FORMS,
+    NamedNetwork,
+    Need,
+    enter_built_in,
+    unfit,
+    written,
+)
 from archspace.support.errors import FieldError, InputError, closest
-from archspace.support.plugins import plugins_noted_in
 
-STUDY = "study.yaml"
-RECORD = "trials/{label}/record.json"
-"""Where a run keeps a trial's record."""
+
+def find_network(
+    text: str,
+    *,
+    accept: Need = "spec",
+    field: str = "SPEC",
+    task: str | None = None,
+    classes: int | None = None,
+    input_size: tuple[int, int] | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> NamedNetwork:
+    """Returns the network that ``text`` names, with changes.
+
+    Args:
+        text: a preset's name, a spec file (YAML, JSON), ``RUN:N`` or ``RUN:knee``, a training folder, an export
+            folder, a checkpoint, a published ``.pth``, or an ``.onnx`` file.
+        accept: what the caller needs.
+        field: what the caller calls the text, for messages.
+        task: replaces the spec's task.
+        classes: replaces its number of classes.
+        input_size: replaces its (H, W) in pixels.
+        changes: other fields to replace, by name. A trial that is changed in more than its input size is another
+            network and leaves its weights behind; any other network refuses to be loaded then.
+
+    Raises:
+        InputError: nothing has that name (the message has the nearest ones), it lacks what ``accept`` asks for (the
+            message has the forms that do not), the file is broken, or a change breaks a rule.
+    """
+    named = _named(text, accept, field)
+    lacking = {
+        "spec": named.spec is None,
+        "weights": named.weights is None,
+        "answers": named.spec is None or (named.weights is None and named.form != "onnx"),
+    }
+    if lacking.get(accept):
+        raise unfit(named, accept, field)
+    given = {"task": task, "classes": classes, "input_size": input_size}
+    return named.changed({**(changes or {}), **{k: v for k, v in given.items() if v is not None}})
 
 
 def read_spec(
     text: str,
     *,
+    field: str = "SPEC",
     task: str | None = None,
     classes: int | None = None,
     input_size: tuple[int, int] | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> ArchSpec:
-    """The spec that ``text`` names, with changes.
-
-    Args:
-        text: a preset's name; a YAML or JSON file; a ``.safetensors`` checkpoint; an exported folder; or
-            ``RUN:N``, trial N of the run folder RUN.
-        task: replaces the spec's task.
-        classes: replaces its number of classes.
-        input_size: replaces its (H, W) in pixels.
-        changes: other fields to replace, by name.
+    """Returns the spec of the network that ``text`` names, with changes; see :func:`find_network`.
 
     Raises:
-        InputError: nothing has that name (the message has the nearest preset), the file is broken, or a
-            change breaks a rule.
+        InputError: as :func:`find_network`.
     """
-    spec = _named(text)
-    given = {"task": task, "classes": classes, "input_size": input_size}
-    replaced = {**(changes or {}), **{name: value for name, value in given.items() if value is not None}}
-    return spec.replace(**replaced) if replaced else spec
+    named = find_network(
+        text, field=field, task=task, classes=classes, input_size=input_size, changes=changes
+    )
+    assert named.spec is not None
+    return named.spec
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -81,49 +121,16 @@ def parse_changes(pairs: list[str]) -> dict[str, Any]:
     return changes
 
 
-def _named(text: str) -> ArchSpec:
-    if text in PRESETS:
-        return PRESETS[text].spec
-    path = Path(text)
-    if path.is_dir():
-        return _of_folder(path)
-    if path.is_file() and path.suffix == ".safetensors":
-        from archspace.checkpoint import describe
-
-        return describe(path).spec
-    if path.exists():
-        return ArchSpec.read(path)
-    run, colon, trial = text.rpartition(":")
-    if colon and trial and Path(run).is_dir():
-        return _of_trial(Path(run), trial)
-    raise InputError(
-        f"SPEC: {text!r}: is no preset, file or RUN:N; nearest valid: {closest(text, list(PRESETS))}"
-    )
-
-
-def _of_folder(folder: Path) -> ArchSpec:
-    if (folder / "spec.yaml").is_file():
-        return ArchSpec.read(folder / "spec.yaml")
-    if (folder / "weights.safetensors").is_file():
-        from archspace.checkpoint import describe
-
-        return describe(folder).spec
-    hint = f"; a trial of a run is named {folder}:N" if (folder / "trials").is_dir() else ""
-    raise InputError(f"SPEC: {str(folder)!r}: the folder holds no spec.yaml{hint}")
-
-
-def _of_trial(run: Path, label: str) -> ArchSpec:
-    path = run / RECORD.format(label=label)
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        known = sorted(file.parent.name for file in run.glob(RECORD.format(label="*")))
-        near = closest(label, known) if known else "none: the run has no trial yet"
-        raise FieldError("SPEC trial", label, f"{run} has no such trial", near) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: broken trial record: {' '.join(str(error).split())}") from None
-    spec = data.get("spec") if isinstance(data, dict) else None
-    if spec is None:
-        raise InputError(f"{path}: the trial has no network (its values did not make a valid spec)")
-    with plugins_noted_in(run / STUDY):
-        return ArchSpec.from_dict(spec)
+def _named(text: str, accept: Need, field: str) -> NamedNetwork:
+    if (preset := FORMS["preset"].read(text)) is not None:
+        return preset
+    enter_built_in()
+    for form in reversed(list(FORMS.values())):
+        if (named := form.read(text)) is not None:
+            return named
+    if Path(text).exists():
+        raise InputError(f"{field}: {text!r}: is no network; takes {written(accept)}")
+    if Path(text).suffix in FILE_SUFFIXES or "/" in text:
+        raise InputError(f"{field}: {text}: no such file or folder")
+    rule = "is no preset, file or RUN:N"
+    raise FieldError(field, text, rule, closest(text, list(PRESETS)))

@@ -33,10 +33,19 @@ class SpecError(FieldError):
     """A field of an :class:`archspace.ArchSpec` breaks a rule."""
 
 
+LISTED = 24
+"""The longest list of known words that a message has in full."""
+NEAR = 4
+"""Of a longer one, so many that are near."""
+
+
 def closest(word: str, known: list[str]) -> str:
-    """The known word most like ``word``, followed by all the known ones, for an error message."""
+    """Returns the known word most like ``word`` and the other known ones, of many the near ones, for a message."""
     from difflib import get_close_matches
 
-    match = get_close_matches(word, known, n=1, cutoff=0.4)
+    near = get_close_matches(word, known, n=NEAR, cutoff=0.4)
+    if len(known) > LISTED:
+        named = ", ".join(near) if near else "for example " + ", ".join(known[:NEAR])
+        return f"{named} ({len(known)} in all)"
     listing = ", ".join(known)
-    return f"{match[0]} (known: {listing})" if match else f"one of {listing}"
+    return f"{near[0]} (known: {listing})" if near else f"one of {listing}"

@@ -6,6 +6,12 @@ from typing import Annotated
 
 import typer
 
+NETWORK = "a spec file, RUN:N or RUN:knee, a training or export folder, a checkpoint, or a published .pth"
+"""What names a network, but for presets."""
+WEIGHTS = "RUN:N or RUN:knee, a training or export folder, a checkpoint, or a published .pth"
+"""What names a network with weights."""
+
+SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help=f"A preset, {NETWORK}.")]
 TaskOption = Annotated[str | None, typer.Option("--task", help="Replaces the spec's.")]
 ClassesOption = Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")]
 InputOption = Annotated[

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from archspace.support.errors import FieldError, InputError, closest
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 _PROMISED: dict[str, dict[str, str]] = {}
 """By a registry's field: entry -> the module that enters it."""
@@ -106,6 +107,10 @@ class Registry(Mapping[str, T], Generic[T]):
             raise FieldError(
                 self.field, name, f"unknown {self.field}", closest(str(name), sorted(self))
             ) from None
+
+    def get(self, name: object, default: D | None = None) -> T | D | None:  # type: ignore[override]
+        """Returns the entry called ``name``, or ``default``."""
+        return self._entries.get(name, default) if isinstance(name, str) else default
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and (name in self._entries or name in _PROMISED.get(self.field, ()))

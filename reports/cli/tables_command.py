@@ -33,8 +33,9 @@ def tables(
     extra: Annotated[
         list[Path] | None,
         typer.Option(
-            "--with", metavar="RUN|FILE",
-            help="Add a run, a training run, JSON of evaluate, train or measure, or a CSV of published rows.",
+            "--with", metavar="RUN|RUN:N|FILE",
+            help="Add a run, a trial (RUN:N, RUN:knee), a training run, JSON of evaluate, train or measure, or a CSV "
+            "of published rows.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write files there instead of printing.")] = None,

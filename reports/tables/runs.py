@@ -13,8 +13,9 @@ import yaml
 
 from analysis.counts.complexity import count
 from analysis.devices.record import DeviceRecord
+from analysis.store.picks import pick_trial
 from analysis.store.records import StudyRecord, TrialRecord
-from analysis.store.runs import STUDY_FILE, read_run
+from analysis.store.runs import STUDY_FILE, TRAIN_FILE, read_run
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
 from reports.frames.trials import unit_of
@@ -22,7 +23,7 @@ from reports.style.names import network_name, unit_name
 from reports.tables.table import EMPTY, Cell, Origin, Row
 from reports.tables.tasks import Quantity, TaskTables
 
-METRICS_FILE, TRAIN_FILE = "metrics.json", "train.yaml"
+METRICS_FILE = "metrics.json"
 EDGE = "edge-device"
 
 _HEADLINES = {
@@ -57,13 +58,17 @@ class Found:
 
 
 def read_results(path: Path) -> list[Found]:
-    """Every measured network of a run folder, a training folder, or a JSON file of metrics or of a device.
+    """Every measured network of a run folder, a training folder, or a JSON file of metrics or a device; or one trial.
 
     Raises:
         InputError: it is none of these, is broken, or holds nothing that is complete.
     """
     if (path / STUDY_FILE).is_file():
         return _study(path, read_run(path))
+    run, colon, label = str(path).rpartition(":")
+    if colon and Path(run, STUDY_FILE).is_file():
+        study = read_run(Path(run))
+        return list(_trial(Path(run), study, pick_trial(study, label, {})))
     if path.is_dir():
         if not (path / METRICS_FILE).is_file():
             raise InputError(f"{path}: no run: it has neither {STUDY_FILE} nor {METRICS_FILE}")

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from searches.compare.study_of import Budget
     from searches.config.recipe import Recipe as Training
 
+COMPARED = (
+    "Presets, spec files, RUN:N and RUN:knee are trained; checkpoints, training and export folders and published .pth "
+    "files are evaluated."
+)
 Data = Annotated[
     Path | None, typer.Option("--data", help="Folder of the data set; built-in data if left out.")
 ]
@@ -109,7 +113,7 @@ def ablation(
 def networks(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NETWORK...", help="Presets, spec files, RUN:N: trained; checkpoints: evaluated."),
+        typer.Argument(metavar="NETWORK...", help=COMPARED),
     ],
     task: Task = None,
     data: Data = None, layout: Layout = None, input: Input = None, images: Images = None, recipe: Recipe = None,

@@ -7,18 +7,17 @@ from typing import Annotated
 
 import typer
 
-from archspace.support.options import JsonOption
+from archspace.support.options import WEIGHTS, JsonOption
 
 
 def demo(
-    checkpoint: Annotated[
-        Path,
-        typer.Argument(metavar="CKPT", help="A checkpoint, an exported folder, or a published .pth file."),
+    network: Annotated[
+        str, typer.Argument(metavar="NET", help=f"{WEIGHTS}; or an .onnx that archspace exported.")
     ],
     source: Annotated[
         Path | None, typer.Argument(metavar="IMAGE", help="An image, a folder of images, or a video.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write; demo/CKPT if left out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; demo/NET if left out.")] = None,
     input: Annotated[
         str | None, typer.Option(metavar="HxW", help="Size of the network's input; its own if left out.")
     ] = None,
@@ -36,11 +35,11 @@ def demo(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a checkpoint sees: classes tinted over the image, the likeliest classes, or boxes, with a legend."""
+    """Show what a trained network sees: classes tinted over the image, the likeliest ones, or boxes, with a legend."""
     from archspace.spec.naming import parse_size
     from searches.demo.running import demo as run
 
     run(
-        checkpoint, source, webcam=webcam, out=out, size=None if input is None else parse_size(input),
+        network, source, webcam=webcam, out=out, size=None if input is None else parse_size(input),
         labels=labels, device=device, threshold=threshold, frames=frames, beside=beside, as_json=as_json,
     )  # fmt: skip

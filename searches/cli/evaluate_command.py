@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from archspace.support.options import JsonOption
+from archspace.support.options import WEIGHTS, JsonOption
 
 
 def evaluate(
-    checkpoint: Annotated[
-        Path, typer.Argument(help="A checkpoint, an exported folder, or a published .pth file.")
+    network: Annotated[
+        str, typer.Argument(metavar="NET", help=f"{WEIGHTS}; or an .onnx that archspace exported.")
     ],
     data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
@@ -22,7 +22,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a checkpoint on a split: the metrics of its task, by class too."""
+    """Measure a trained network on a split: the metrics of its task, by class too."""
     from searches.training.evaluate import evaluate as run
 
-    run(checkpoint, data, layout, split, device, as_json)
+    run(network, data, layout, split, device, as_json)

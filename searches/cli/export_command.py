@@ -5,16 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspace.support.options import JsonOption
+from archspace.support.options import WEIGHTS, JsonOption
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archspace.network import Network
+    from archspace.spec.named import NamedNetwork
+
+KNEE = "knee"
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder, or a checkpoint file.")],
-    pick: Annotated[str, typer.Option(help="knee, best, or a trial's number.")] = "knee",
+    network: Annotated[str, typer.Argument(metavar="NET", help=f"A study's run folder; {WEIGHTS}.")],
+    pick: Annotated[
+        str | None, typer.Option(help="Of a run folder: knee, best, or a trial's label.", show_default=KNEE)
+    ] = None,
     max_macs: Annotated[float | None, typer.Option(help="Only networks with at most so many MACs.")] = None,
     max_params: Annotated[
         float | None, typer.Option(help="Only networks with at most so many parameters.")
@@ -22,7 +32,9 @@ def export(
     max_latency_ms: Annotated[
         float | None, typer.Option(help="Only networks at most so slow, in ms.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write; RUN/export/PICK if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; export/PICK or export/NAME beside NET if left out.")
+    ] = None,
     formats: Annotated[
         list[str] | None,
         typer.Option("--format", metavar="FORMAT", help="May be repeated; onnx if left out."),
@@ -31,41 +43,28 @@ def export(
 ) -> None:
     """Write a chosen network as spec, weights, ONNX and card, and prove that ONNX Runtime agrees with torch."""
     most = {"macs": max_macs, "params": max_params, "latency_ms": max_latency_ms}
-    export_trial(
-        run, pick, {k: v for k, v in most.items() if v is not None}, out, as_json, formats or ["onnx"]
+    export_network(
+        network, pick, {k: v for k, v in most.items() if v is not None}, out, as_json, formats or ["onnx"]
     )
 
 
-def export_trial(
-    run: Path, pick: str, most: Mapping[str, float], out: Path | None, as_json: bool, formats: Sequence[str]
-) -> None:
-    """Exports a trial of a run, or a checkpoint, and prints what was proved.
+def export_network(
+    text: str, pick: str | None, most: Mapping[str, float], out: Path | None, as_json: bool,
+    formats: Sequence[str],
+) -> None:  # fmt: skip
+    """Exports a trial of a run, or any network with weights, and prints what was proved.
 
     Raises:
-        InputError: no such trial or file, or ONNX Runtime does not agree with torch.
+        InputError: no such network or trial, or ONNX Runtime does not agree with torch.
     """
     from rich.console import Console
 
-    from analysis.store.runs import STUDY_FILE, read_run
-    from archspace.checkpoint import load
     from archspace.export.export import export as write
-    from archspace.support.errors import FieldError
-    from archspace.support.plugins import plugins_noted_in
-    from searches.study.picking import export_card, pick_trial, real_images, weights_of
 
-    if run.is_file():
-        network, real, card = load(run), None, None
-        folder = out or run.parent / "export" / run.stem
-    elif (run / STUDY_FILE).is_file():
-        study = read_run(run)
-        trial = pick_trial(study, pick, most)
-        with plugins_noted_in(run / STUDY_FILE):
-            network = load(weights_of(run, trial))
-        real = real_images(study, network.preprocessing)
-        card = export_card(study, trial, _picked(pick, most))
-        folder = out or run / "export" / pick
-    else:
-        raise FieldError("RUN", str(run), "no such run folder or checkpoint", "runs/scenes")
+    named, picked = _chosen(text, pick, most)
+    network = named.load()
+    real, card = _said(named, network, picked)
+    folder = out or _folder(named, pick or KNEE if named.text != text else "")
     report = write(network, folder, real_inputs=real, card=card, formats=formats)
     if as_json:
         print(json.dumps(report.to_dict()))  # noqa: T201
@@ -80,5 +79,39 @@ def export_trial(
         console.print(f"to load it: archspace.load({str(folder)!r})")
 
 
-def _picked(pick: str, most: Mapping[str, float]) -> str:
-    return ", ".join([pick, *(f"{name} <= {bound:g}" for name, bound in most.items())])
+def _chosen(text: str, pick: str | None, most: Mapping[str, float]) -> tuple[NamedNetwork, str]:
+    """The network, and of a run's trial how it was picked."""
+    from analysis.store.picks import pick_trial
+    from analysis.store.runs import STUDY_FILE, read_run
+    from archspace.spec.naming import find_network
+    from archspace.support.errors import FieldError
+
+    if (Path(text) / STUDY_FILE).is_file():
+        trial = pick_trial(read_run(Path(text)), pick or KNEE, most)
+        bounds = (f"{name} <= {bound:g}" for name, bound in most.items())
+        named = find_network(f"{text}:{trial.label}", accept="weights", field="RUN")
+        return named, ", ".join([pick or KNEE, *bounds])
+    for option, value in (("--pick", pick), *((f"--max-{k.replace('_', '-')}", v) for k, v in most.items())):
+        if value is not None:
+            raise FieldError(option, value, "chooses among the trials of a run folder", "leave it out")
+    return find_network(text, accept="weights", field="NET"), text.rpartition(":")[2]
+
+
+def _said(named: NamedNetwork, network: Network, picked: str) -> tuple[Tensor | None, dict[str, Any]]:
+    """Real images for the proof, where the study's data are there, and what the card says of the network."""
+    from analysis.store.runs import read_run
+    from searches.study.card import export_card, real_images
+
+    if named.run is None or named.trial is None:
+        return None, {"found": f"{named.form} {named.text}"}
+    study = read_run(named.run)
+    trial = next(one for one in study.trials if one.label == named.trial)
+    return real_images(study, network.preprocessing), export_card(study, trial, picked)
+
+
+def _folder(named: NamedNetwork, pick: str) -> Path:
+    """Where an export goes that nobody named a place for."""
+    if named.run is not None and named.trial is not None:
+        return named.run / "export" / (pick or named.text.rpartition(":")[2])
+    path = Path(named.text)
+    return path / "export" if path.is_dir() else path.parent / "export" / path.stem

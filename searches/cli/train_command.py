@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from archspace.support.options import JsonOption
+from archspace.support.options import NETWORK, WEIGHTS, JsonOption
 
 
 def train(
@@ -15,7 +15,7 @@ def train(
         str,
         typer.Argument(
             metavar="SPEC",
-            help="A preset, spec file or RUN:N; a run folder to go on with; a run's YAML, or a recipe with a network.",
+            help=f"A preset, {NETWORK}; a training folder to go on with; a run's YAML, or a recipe with a network.",
         ),
     ],
     recipe: Annotated[
@@ -32,7 +32,9 @@ def train(
     batch: Annotated[
         int | None, typer.Option(help="Images a step, or streams of a text; in every stage.", min=1)
     ] = None,
-    init: Annotated[Path | None, typer.Option(help="Checkpoint to start from.")] = None,
+    init: Annotated[
+        str | None, typer.Option(metavar="NET", help=f"Start from its weights: {WEIGHTS}.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Everything random follows from it.", min=0)] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
@@ -58,7 +60,7 @@ def train(
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()), "data.layout": layout,
         "training.epochs": epochs, "training.batch": batch, "seed": seed, "threads": threads, "device": device,
-        "init": None if init is None else str(init),
+        "init": init,
     }  # fmt: skip
     given = {name: value for name, value in changes.items() if value is not None}
     try:

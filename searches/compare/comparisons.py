@@ -11,11 +11,10 @@ from typing import Any
 from archspace.presets import preset
 from archspace.presets.modules import HOST, MODULES
 from archspace.spec.archspec import ArchSpec
-from archspace.spec.naming import read_spec
+from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError, closest
 from searches.config.parts import Comparison, Given, Step
 from searches.config.recipe import Recipe
-from searches.data.checkpoints import PUBLISHED_SUFFIXES
 
 MODULES_PARTS = tuple(MODULES)
 ESPNET_PARTS = ("a", "b", "c", "d", "e", "f", "g")
@@ -143,7 +142,8 @@ def espnetv2_ablation(recipe: Recipe, parts: Sequence[str] = (), task: str = "cl
 
 
 def networks(names: Sequence[str], task: str | None = None) -> Compared:
-    """Any networks: presets, spec files and trials (``RUN:N``) are trained alike; checkpoints are evaluated.
+    """Any networks: presets, spec files and trials (``RUN:N``, ``RUN:knee``) are trained alike; what has weights of its
+    own (a checkpoint, a training or export folder, a published file) is evaluated.
 
     A trial's own weights are not used, as it was trained by another recipe; to have them, name its weights file.
 
@@ -162,15 +162,11 @@ def networks(names: Sequence[str], task: str | None = None) -> Compared:
 
 
 def _network(name: str) -> tuple[ArchSpec, Path | None]:
-    """The spec that a name stands for, and the checkpoint where it is one."""
-    path = Path(name)
-    if path.suffix in PUBLISHED_SUFFIXES:
-        from searches.data.checkpoints import load_checkpoint
-
-        return load_checkpoint(path).spec, path.resolve()
-    spec = read_spec(name)
-    weights = path.suffix == ".safetensors" or (path / "weights.safetensors").is_file()
-    return spec, path.resolve() if weights else None
+    """The spec that a name stands for, and the weights where they are to be evaluated."""
+    named = find_network(name, field="NETWORK")
+    assert named.spec is not None
+    evaluated = named.weights is not None and named.form != "trial"
+    return named.spec, named.weights.resolve() if evaluated and named.weights else None
 
 
 def _chosen(option: str, words: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

@@ -147,10 +147,10 @@ class Given(Part):
 
     Attributes:
         name: for people, in tables and plots.
-        spec: a preset's name, a spec file, or fields of a spec.
+        spec: whatever names a network (a preset, a spec file, ``RUN:knee``, a folder, a file), or fields of a spec.
         training: fields of the study's recipe that differ for this network.
         seed: of its training; derived from the study's seed if left out.
-        weights: a checkpoint of it, which is evaluated instead of trained.
+        weights: what names its weights (a checkpoint, ``RUN:N``, ...); it is evaluated instead of trained.
         repeat_of: the given network that this one is, with another seed.
     """
 

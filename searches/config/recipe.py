@@ -48,7 +48,8 @@ class Stage(BaseModel):
         coarse_labels: compare at the resolution of the scores, with the labels resized, not the scores.
         label_smoothing: share of the target spread over all classes.
         ema: decay of the average of the weights that is kept in the end; 0 for none.
-        teacher: checkpoint whose scores the network learns beside the targets.
+        teacher: what names the weights (a checkpoint, ``RUN:knee``, a published ``.pth``) of a network whose scores
+            this one learns beside the targets.
         distillation: share of the teacher in the loss; its and the network's scores are softened by ``temperature``.
         precision: of the forward pass (autocast).
         channels_last: memory format of images and weights.

@@ -15,7 +15,6 @@ from searches.config.errors import first_error
 from searches.config.parts import PluginConfig, with_plugins
 from searches.config.recipe import Recipe
 
-TRAIN_FILE = "train.yaml"
 TRAIN_FORMAT = 1
 RECIPES_FOLDER = "recipes"
 
@@ -50,10 +49,10 @@ class TrainConfig(BaseModel):
     Attributes:
         name: names the run folder.
         about, source: what a built-in recipe is for and where its numbers stand.
-        spec: the network: a preset's name or fields of a spec.
+        spec: the network: whatever names one, or fields of a spec.
         data: what it is trained on.
         training: how.
-        init: checkpoint whose weights it starts from; the head only where it fits.
+        init: network whose weights it starts from, of any form that has some; the head only where it fits.
         seed: everything random follows from it.
         device: ``cpu`` or ``cuda``.
         threads: CPU threads.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,13 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from archspace.checkpoint import describe
 from archspace.class_names import Colour, class_names, colours_of, read_names
 from archspace.detection.boxes import THRESHOLD, detections
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
+from archspace.spec.named import NamedNetwork
 from archspace.support.errors import FieldError, InputError
-from searches.data.checkpoints import PUBLISHED_SUFFIXES, load_checkpoint
 from searches.data.images import image_array
 from searches.demo.detecting import Objects, objects_of
 from searches.tasks.base import Size
@@ -173,31 +171,32 @@ class Predictor:
 
 
 def open_predictor(
-    path: Path, *, size: Size | None, labels: str | None, device: torch.device, threshold: float
+    named: NamedNetwork, *, size: Size | None, labels: str | None, device: torch.device, threshold: float
 ) -> Predictor:
-    """The network of a checkpoint with names and colours.
+    """The trained network with names and colours of its classes.
 
     Args:
         size: (H, W) of the input; the spec's if left out.
         labels: a data set's name or a file with a class name a line; see :func:`archspace.class_names.class_names`.
 
     Raises:
-        InputError: the checkpoint cannot be used, the size does not fit, or the names do not.
+        InputError: the weights cannot be used, the size does not fit, or the names do not.
     """
-    network = load_checkpoint(path)
+    network = named.load()
     spec = network.spec
     if spec.task not in PREDICTIONS:
-        raise FieldError("task", spec.task, f"{path}: cannot be shown", " or ".join(PREDICTIONS))
+        raise FieldError("task", spec.task, f"{named.text}: cannot be shown", " or ".join(PREDICTIONS))
     if network.preprocessing is None:
-        raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")
+        raise InputError(
+            f"{named.text}: does not say how images become its input; save it with its preprocessing"
+        )
     if size is not None:
         size = spec.replace(input_size=size).input_size
     if labels is not None:
         names, named_by = read_names(labels, spec.classes, spec.task), labels
     else:
-        published = path.suffix in PUBLISHED_SUFFIXES
-        noted = None if published else describe(path).notes.get("classes")
-        names, named_by = class_names(spec.classes, spec.task, noted=noted, published=published)
+        noted = named.notes().get("classes")
+        names, named_by = class_names(spec.classes, spec.task, noted=noted, published=named.published)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Predictor(
         network=network, preprocessing=network.preprocessing, names=names, colours=colours_of(names),

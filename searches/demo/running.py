@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from archspace.checkpoint import WEIGHTS_FILE
+from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import replacing
 from searches.data.images import image_array, open_image
@@ -29,10 +29,10 @@ NAMED = 8
 
 
 def demo(
-    checkpoint: Path, source: Path | None, *, webcam: int | None, out: Path | None, size: Size | None,
+    text: str, source: Path | None, *, webcam: int | None, out: Path | None, size: Size | None,
     labels: str | None, device: str, threshold: float, frames: int | None, beside: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Shows what a checkpoint sees in ``source`` (an image, a folder, a video) or a webcam, and prints it.
+    """Shows what a trained network sees in ``source`` (an image, a folder, a video) or a webcam, and prints it.
 
     Raises:
         InputError: anything the user gave cannot be used.
@@ -45,16 +45,16 @@ def demo(
         pyav()
     elif frames is not None:
         raise FieldError("--frames", frames, "ends a video or a webcam; this is none", "leave it out")
+    named = find_network(text, accept="answers", field="NET")
     predictor = open_predictor(
-        checkpoint, size=size, labels=labels, device=torch.device(device), threshold=threshold
+        named, size=size, labels=labels, device=torch.device(device), threshold=threshold
     )
-    name = checkpoint.parent.name if checkpoint.name == WEIGHTS_FILE else checkpoint.stem
-    folder = out or Path("demo") / (name or "network")
+    folder = out or Path("demo") / named.name
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out: {folder}: is a file; give a folder")
     console = Console(stderr=True, highlight=False)
     result: dict[str, Any] = {
-        "checkpoint": str(checkpoint), "network": predictor.network.spec.label,
+        "checkpoint": text, "network": predictor.network.spec.label,
         "arch_id": predictor.network.spec.arch_id,
         "task": predictor.network.spec.task, "input_size": list(predictor.size), "device": device,
         "names_from": predictor.named_by, "out": str(folder),

@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from archspace.presets import PRESETS, preset
 from archspace.spec.archspec import ArchSpec
-from archspace.support.errors import FieldError, InputError
+from archspace.spec.naming import find_network, read_spec
+from archspace.support.errors import FieldError
 from searches.config.parts import Given
 from searches.config.study import StudyConfig
+
+LASTING = ("preset", "spec file")
+"""Forms that a study keeps as they are written; any other may name another network tomorrow (``RUN:knee``)."""
+
+
+def settled(config: StudyConfig) -> StudyConfig:
+    """Returns the study with the fields of every given network that is named by a run, a folder or weights.
+
+    So the study stays what it is when they change or go.
+
+    Raises:
+        InputError: a given network is of no form that has a spec.
+    """
+    given: list[str | Given] = []
+    for one in config.given:
+        name = one if isinstance(one, str) else one.spec
+        if isinstance(name, str):
+            named = find_network(name, field="given")
+            if named.form not in LASTING and named.spec is not None:
+                fields = named.spec.to_dict()
+                kept = Given(name=name, spec=fields) if isinstance(one, str) else one
+                one = kept.model_copy(update={"spec": fields})
+        given.append(one)
+    return config.model_copy(update={"given": tuple(given)})
 
 
 def fitted(given: Given, fixed: Mapping[str, Any]) -> ArchSpec:
@@ -20,12 +43,11 @@ def fitted(given: Given, fixed: Mapping[str, Any]) -> ArchSpec:
 
 
 def check_weights(config: StudyConfig, fixed: Mapping[str, Any]) -> None:
-    """Refuses a checkpoint that is for other data, before anything is trained."""
+    """Refuses weights that are for other data, before anything is trained."""
     for one in config.reference:
         if one.weights is None:
             continue
-        if not one.weights.exists():
-            raise InputError(f"{one.weights}: no such checkpoint")
+        find_network(str(one.weights), accept="weights", field="weights")
         spec = given_spec(one.spec)
         for name in ("task", "classes", "channels"):
             if getattr(spec, name) != fixed[name]:
@@ -34,9 +56,5 @@ def check_weights(config: StudyConfig, fixed: Mapping[str, Any]) -> None:
 
 
 def given_spec(name: str | Mapping[str, Any]) -> ArchSpec:
-    """The spec of a preset, a spec file or plain fields."""
-    if not isinstance(name, str):
-        return ArchSpec.from_dict(name)
-    if name in PRESETS or not Path(name).suffix:
-        return preset(name).spec
-    return ArchSpec.read(Path(name))
+    """The spec of a named network or of plain fields."""
+    return read_spec(name, field="given") if isinstance(name, str) else ArchSpec.from_dict(name)

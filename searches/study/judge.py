@@ -17,12 +17,12 @@ from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, load, save
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
+from archspace.spec.naming import find_network
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
 from searches.config.parts import Bound
 from searches.config.recipe import Recipe
 from searches.config.study import StudyConfig
-from searches.data.checkpoints import load_checkpoint
 from searches.study.measurer import Measurer
 from searches.tasks.base import ImageTask
 from searches.tasks.table import make_task
@@ -139,7 +139,7 @@ class Judge:
 
     def _evaluated(self, spec: ArchSpec, weights: Path) -> tuple[Network, Measurement]:
         """The network of a checkpoint, for the study's image size, and its metric; images are prepared as it says."""
-        other = load_checkpoint(weights)
+        other = find_network(str(weights), accept="weights", field="weights").load()
         network = build(spec)
         try:
             network.load_state_dict(other.state_dict())

@@ -19,7 +19,7 @@ from searches.config.parts import Given
 from searches.config.study import StudyConfig
 from searches.data.dataset import Split, load_split
 from searches.data.statistics import statistics
-from searches.study.given import check_weights, fitted, given_spec
+from searches.study.given import check_weights, fitted, settled
 from searches.study.judge import Judge, broken, counted, now, violations
 from searches.study.measurer import Measurer, waits
 from searches.study.progress import Progress
@@ -80,8 +80,7 @@ class Study:
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         check_device(config.device)
-        for one in config.reference:
-            given_spec(one.spec)
+        config = settled(config)
         task = load_task(config)
         fixed = {
             "task": config.task, "classes": task.outputs(len(task.classes))[0],

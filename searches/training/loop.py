@@ -18,6 +18,7 @@ from torch import nn
 
 from archspace.build import build
 from archspace.network import Network
+from archspace.spec.naming import find_network
 from archspace.support.errors import InputError
 from searches.config.recipe import Recipe, Stage
 from searches.tasks.base import Evaluation, Size, Task
@@ -213,6 +214,5 @@ def teacher_of(stage: Stage, device: torch.device) -> nn.Module | None:
     """The stage's teacher, in eval mode, or ``None``."""
     if stage.teacher is None:
         return None
-    from searches.data.checkpoints import load_checkpoint
-
-    return load_checkpoint(Path(stage.teacher)).to(device).eval().requires_grad_(False)
+    named = find_network(stage.teacher, accept="weights", field="training.teacher")
+    return named.load().to(device).eval().requires_grad_(False)

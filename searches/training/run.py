@@ -13,15 +13,15 @@ from rich.console import Console
 
 from analysis.counts.complexity import count
 from analysis.store.environment import environment
+from analysis.store.runs import TRAIN_FILE
 from archspace.build import build
-from archspace.checkpoint import WEIGHTS_FILE, describe, save
+from archspace.checkpoint import WEIGHTS_FILE, save
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
-from archspace.spec.naming import read_spec
+from archspace.spec.naming import find_network, read_spec
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
-from searches.config.training import TRAIN_FILE, TrainConfig, read_train, train_recipes
-from searches.data.checkpoints import load_checkpoint
+from searches.config.training import TrainConfig, read_train, train_recipes
 from searches.tasks.base import Evaluation, Task
 from searches.tasks.language import Language
 from searches.training.callbacks import Callbacks, Recorder, Shown
@@ -46,7 +46,7 @@ def train(
     """Trains a network, or goes on with the run in a folder, and prints its metrics.
 
     Args:
-        what: a spec (preset, file, ``RUN:N``), a run folder, a YAML file of a whole run, or a built-in recipe that
+        what: a network of any form with a spec, a run folder, a YAML file of a whole run, or a built-in recipe that
             names its network.
         recipe: a built-in training recipe or a YAML file; where ``what`` is a whole run it is left out.
         changes: values that replace the recipe's, by dotted field.
@@ -67,7 +67,7 @@ def train(
     torch.manual_seed(config.seed)
     network = build(spec)
     if config.init is not None:
-        start_from(network, config.init, task)
+        start_from(network, str(config.init), task)
     console, device = Console(stderr=True), torch.device(config.device)
     if ranged is not None:
         answer(ranged, network, task, config, out or Path("runs") / f"{config.name}-range", console, as_json)
@@ -165,26 +165,27 @@ def open_folder(folder: Path, config: TrainConfig, spec: ArchSpec) -> None:
     write_text(folder / TRAIN_FILE, resolved_spec.to_yaml())
 
 
-def start_from(network: Network, path: Path, task: Task) -> None:
-    """Puts the weights of a checkpoint into ``network``: the encoder must fit, the head is taken where it does.
+def start_from(network: Network, text: str, task: Task) -> None:
+    """Puts the weights that ``text`` names into ``network``: the encoder must fit, the head is taken where it does.
 
     Raises:
         InputError: the encoders differ, or two language models have different words.
     """
-    other = load_checkpoint(path)
+    named = find_network(text, accept="weights", field="--init")
+    other = named.load()
     try:
         network.encoder.load_state_dict(other.encoder.state_dict())
     except RuntimeError:
         rule = f"has the encoder of {other.spec.label}, not of {network.spec.label}"
-        raise InputError(f"--init: {path}: {rule}") from None
-    if isinstance(task, Language) and describe(path).notes.get("classes") != list(task.classes):
-        raise InputError(f"--init: {path}: knows other words than the training text's")
+        raise InputError(f"--init: {text}: {rule}") from None
+    if isinstance(task, Language) and named.notes().get("classes") != list(task.classes):
+        raise InputError(f"--init: {text}: knows other words than the training text's")
     try:
         network.head.load_state_dict(other.head.state_dict())
-        log.info("%s: encoder and head taken", path)
+        log.info("%s: encoder and head taken", text)
     except RuntimeError:
         log.info(
-            "%s: encoder taken; the head starts afresh, as it is for another task or other classes", path
+            "%s: encoder taken; the head starts afresh, as it is for another task or other classes", text
         )
 
 

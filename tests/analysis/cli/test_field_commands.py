@@ -76,6 +76,10 @@ def test_the_command_writes_numbers_and_a_picture(tmp_path: Path) -> None:
     assert report["preprocessing"].startswith("plain") and report["picture"] == str(out / "net.png")
     with Image.open(report["picture"]) as picture:
         assert picture.format == "PNG" and min(picture.size) > 400
+    refused = run(str(path), "--classes", "5", "--out", str(out)).exception
+    assert isinstance(refused, InputError) and "classes: 5: a network with weights has its own" in str(
+        refused
+    )
     result = run("espnet-c", "--input", "64x64", "--level", "level2", "--draws", "1", "--out", str(out))
     assert result.exit_code == 0 and "level2" in result.stdout and "level1" not in result.stdout
     assert "untrained" in result.stdout and "larger than the image" in result.stdout
@@ -99,7 +103,7 @@ def test_the_gridding_command_writes_its_picture(tmp_path: Path) -> None:
         (("espnet", "--draws", "0"), "draws: 0"),
         (("espnet", "--image", "none.png", "--input", "16x16"), "image: 'none.png': no such file"),
         (("none.pth",), "none.pth: no such file"),
-        (("net.safetensors", "--classes", "3"), "a trained network has its own"),
+        (("net.safetensors", "--classes", "3"), "net.safetensors: no such file"),
     ],
 )
 def test_bad_input_is_one_line(arguments: tuple[str, ...], message: str) -> None:

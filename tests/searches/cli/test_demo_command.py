@@ -152,7 +152,7 @@ def test_what_cannot_be_shown_is_one_line(segmenter: Path, tmp_path: Path) -> No
     _refused(_archspace("demo", segmenter, image, "--frames", "3", *out), "--frames", "video")
     _refused(_archspace("demo", segmenter, *out), "--webcam")
     _refused(_archspace("demo", segmenter, "--webcam", "173", *out), "no /dev/video173")
-    _refused(_archspace("demo", image, image, *out), "not a safetensors file")
+    _refused(_archspace("demo", image, image, *out), "is no network", "a checkpoint (.safetensors)")
     (tmp_path / "empty").mkdir()
     _refused(_archspace("demo", segmenter, tmp_path / "empty", *out), "holds no image")
     assert not (tmp_path / "out").exists()

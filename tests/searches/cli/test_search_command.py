@@ -86,7 +86,7 @@ def test_export_within_bounds_and_refusals(run: Path) -> None:
     small = min(t.measurements["macs"].value for t in read_run(run).trials if t.values)
     _refused(_archspace("export", run, "--max-macs", "10"), "macs <= 10", f"smallest macs is {small:g}")
     _refused(_archspace("export", run, "--pick", "99"), "'99'", "no such trial")
-    _refused(_archspace("export", run.parent), "no such run folder")
+    _refused(_archspace("export", run.parent), "is no network", "RUN:knee")
 
 
 @pytest.mark.slow
@@ -125,7 +125,9 @@ def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:
     )
     _refused(_archspace("search", write_study(tmp_path, device="tpu"), "--out", out), "device: 'tpu'", "cpu")
     _refused(
-        _archspace("search", write_study(tmp_path, given=["espnetv2-3"]), "--out", out), "unknown preset"
+        _archspace("search", write_study(tmp_path, given=["espnetv2-3"]), "--out", out),
+        "given",
+        "is no preset",
     )
     _refused(_archspace("search", "camvid-small", "--out", out), "data.root", "needs a folder")
     _refused(_archspace("search", "camvid-small", "--data", tmp_path / "no", "--out", out), "no such folder")

@@ -1,0 +1,157 @@
+"""Which trial of a study is meant: by label, or by what it is on the front; and runs as names of networks. No torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from analysis.fronts.pareto import knee, minimised, non_dominated
+from analysis.store.records import StudyRecord, TrialRecord
+from analysis.store.runs import RECORD_FILE, STUDY_FILE, TRAIN_FILE, TRIALS_FOLDER, read_run
+from archspace.checkpoint import WEIGHTS_FILE
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.named import NamedNetwork, enter_form
+from archspace.spec.naming import read_spec
+from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.plugins import plugins_noted_in
+
+PICKS = ("knee", "best")
+"""What a trial may be called beside its label: the knee of the front, the first objective's best."""
+
+
+def pick_trial(study: StudyRecord, pick: str, most: Mapping[str, float]) -> TrialRecord:
+    """Returns the trial that the user means; of a network that came twice, the one that was trained.
+
+    Args:
+        study: the run.
+        pick: ``knee`` (of the front), ``best`` (the first objective's best) or a trial's label.
+        most: upper bounds by quantity (``macs``); only trials within them are candidates.
+
+    Raises:
+        InputError: no such trial, or none within the bounds.
+    """
+    if pick not in PICKS:
+        for trial in study.trials:
+            if trial.label == pick:
+                return _original(study, trial)
+        raise FieldError(
+            "--pick", pick, "no such trial", _near(pick, [t.label for t in study.trials if t.values])
+        )
+    trained = [t for t in study.trials if t.state == "complete" and t.duplicate_of is None]
+    candidates = [
+        t for t in trained
+        if all(name in t.measurements and t.measurements[name].value <= bound for name, bound in most.items())
+    ]  # fmt: skip
+    if not candidates:
+        bounds = ", ".join(f"{name} <= {bound:g}" for name, bound in most.items()) or "complete"
+        raise InputError(f"{study.name}: no finished trial with {bounds}{_smallest(trained, most)}")
+    points = minimised(
+        np.array([[t.values[o.name] for o in study.objectives] for t in candidates]),
+        [o.direction for o in study.objectives],
+    )
+    if pick == "best":
+        return candidates[int(np.argmin(points[:, 0]))]
+    front = np.flatnonzero(non_dominated(points))
+    return candidates[int(front[knee(points[front])])]
+
+
+def _near(label: str, labels: list[str]) -> str:
+    """The picks and labels that are near, in words."""
+    return closest(label, [*PICKS, *sorted(labels, key=lambda name: (len(name), name))])
+
+
+def _smallest(trained: list[TrialRecord], most: Mapping[str, float]) -> str:
+    for name in most:
+        values = [t.measurements[name].value for t in trained if name in t.measurements]
+        if values and min(values) > most[name]:
+            return f"; the smallest {name} is {min(values):g}"
+    return ""
+
+
+def _original(study: StudyRecord, trial: TrialRecord) -> TrialRecord:
+    """The trial that was trained, where ``trial`` was answered from the record."""
+    if trial.duplicate_of is not None:
+        return next(t for t in study.trials if t.label == trial.duplicate_of)
+    if not trial.values:
+        raise InputError(f"trial {trial.label}: {trial.state}, not trained: {trial.reason}")
+    return trial
+
+
+@enter_form("training folder", "a training folder", "spec", "weights", "answers")
+def _training(text: str) -> NamedNetwork | None:
+    """The run folder of ``archspace train``; until the training is over it has no weights."""
+    folder = Path(text)
+    path = folder / TRAIN_FILE
+    if not path.is_file():
+        return None
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    what = data.get("spec") if isinstance(data, dict) else None
+    if what is None:
+        raise InputError(f"{path}: names no network (spec)")
+    with plugins_noted_in(path):
+        spec = read_spec(what) if isinstance(what, str) else ArchSpec.from_dict(what)
+    weights = folder / WEIGHTS_FILE
+    there = weights.is_file()
+    return NamedNetwork(
+        text=text, form="training folder", spec=spec, weights=weights if there else None, run=folder,
+        lacks="" if there else "the training is not over",
+    )  # fmt: skip
+
+
+@enter_form("trial", "a run's trial (RUN:N, RUN:knee, RUN:best)", "spec", "weights", "answers")
+def _trial(text: str) -> NamedNetwork | None:
+    """``RUN:N`` and ``RUN:knee``; a network that came twice has the weights of the trial that was trained."""
+    folder = Path(text)
+    if (folder / STUDY_FILE).is_file() or (folder / TRIALS_FOLDER).is_dir():
+        known = " or ".join(f"{folder}:{pick}" for pick in PICKS)
+        raise InputError(f"SPEC: {folder}: is a study; a trial of a run is named {folder}:N, {known}")
+    run, colon, label = text.rpartition(":")
+    folder = Path(run)
+    if not (run and colon and folder.is_dir()):
+        return None
+    if label in PICKS:
+        label = pick_trial(read_run(folder), label, {}).label
+    data = _record(folder, label)
+    if data.get("spec") is None:
+        raise InputError(f"{text}: the trial has no network (its values did not make a valid spec)")
+    trained = str(data.get("duplicate_of") or label)
+    weights = _weights(folder / TRIALS_FOLDER / trained, data)
+    state = ": ".join(str(data[name]) for name in ("state", "reason") if data.get(name))
+    with plugins_noted_in(folder / STUDY_FILE):
+        spec = ArchSpec.from_dict(data["spec"])
+    return NamedNetwork(
+        text=text, form="trial", spec=spec, weights=weights, run=folder, trial=trained,
+        lacks="" if weights else f"trial {label} is {state or 'not trained'}",
+    )  # fmt: skip
+
+
+def _record(run: Path, label: str) -> dict[str, Any]:
+    path = run / TRIALS_FOLDER / label / RECORD_FILE
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        labels = [file.parent.name for file in run.glob(f"{TRIALS_FOLDER}/*/{RECORD_FILE}")]
+        near = _near(label, labels) if labels else "none: the run has no trial yet"
+        raise FieldError("SPEC trial", label, f"{run} has no such trial", near) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: broken trial record: {' '.join(str(error).split())}") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: broken trial record: not a mapping")
+    return data
+
+
+def _weights(folder: Path, record: Mapping[str, Any]) -> Path | None:
+    """The weights that a trial left, or the checkpoint that was evaluated instead of training."""
+    own = folder / WEIGHTS_FILE
+    if own.is_file():
+        return own
+    taken = ((one.get("how") or {}).get("weights") for one in (record.get("measurements") or {}).values())
+    return next((Path(path) for path in taken if path and Path(path).is_file()), None)

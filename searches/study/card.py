@@ -1,0 +1,49 @@
+"""What the export of a trial says of it, and real images to prove the export on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.store.records import StudyRecord, TrialRecord
+from archspace.support.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+REAL_IMAGES = 4
+COUNTED_BY_CARD = ("macs", "params")
+
+
+def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
+    """The first validation images of the study's data as network input; ``None`` when the data are gone."""
+    from searches.config.study import parse_config
+    from searches.data.dataset import load_split
+
+    try:
+        config = parse_config(dict(study.config))
+        data = config.data
+        split = load_split(
+            data.layout, "val", root=data.root, input_size=data.input_size, channels=data.channels,
+            task=config.task, seed=data.seed,
+        )  # fmt: skip
+    except InputError:
+        return None
+    return preprocessing.apply(np.asarray(split.images[:REAL_IMAGES]))  # type: ignore[no-any-return]
+
+
+def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str, Any]:
+    """What the export's card says of the trial: how it was found, and its numbers with their origin."""
+    found = {
+        "study": study.name,
+        "trial": trial.label,
+        "picked as": picked,
+        "objectives": ", ".join(o.name for o in study.objectives),
+        "task": study.config["task"],
+        "data": dict(study.config["data"]),
+        "training": dict(study.config["training"]),
+        "seed": trial.seed,
+    }
+    numbers = [m.to_dict() for name, m in trial.measurements.items() if name not in COUNTED_BY_CARD]
+    return {"found": found, "numbers": numbers}
