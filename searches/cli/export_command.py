@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
@@ -15,22 +16,15 @@ from archspace.support.options import JsonOption
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder, or a checkpoint file.")],
     pick: Annotated[str, typer.Option(help="knee, best, or a trial's number.")] = "knee",
-    max_macs: Annotated[float | None, typer.Option(help="Only networks with at most so many MACs.")] = None,
-    max_params: Annotated[
-        float | None, typer.Option(help="Only networks with at most so many parameters.")
-    ] = None,
-    max_latency_ms: Annotated[
-        float | None, typer.Option(help="Only networks at most so slow, in ms.")
-    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write; RUN/export/PICK if left out.")] = None,
     as_json: JsonOption = False,
+    bounds: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Write a chosen network as spec, weights, ONNX and card, and prove that ONNX Runtime agrees with torch."""
-    most = {"macs": max_macs, "params": max_params, "latency_ms": max_latency_ms}
-    export_trial(run, pick, {k: v for k, v in most.items() if v is not None}, out, as_json)
+    export_trial(run, pick, bounds, out, as_json)
 
 
-def export_trial(run: Path, pick: str, most: Mapping[str, float], out: Path | None, as_json: bool) -> None:
+def export_trial(run: Path, pick: str, bounds: Mapping[str, float], out: Path | None, as_json: bool) -> None:
     """Exports a trial of a run, or a checkpoint, and prints what was proved.
 
     Raises:
@@ -49,10 +43,10 @@ def export_trial(run: Path, pick: str, most: Mapping[str, float], out: Path | No
         folder = out or run.parent / "export" / run.stem
     elif (run / STUDY_FILE).is_file():
         study = read_run(run)
-        trial = pick_trial(study, pick, most)
+        trial = pick_trial(study, pick, bounds)
         network = load(weights_of(run, trial))
         real = real_images(study, network.preprocessing)
-        card = export_card(study, trial, _picked(pick, most))
+        card = export_card(study, trial, _picked(pick, bounds))
         folder = out or run / "export" / pick
     else:
         raise FieldError("RUN", str(run), "no such run folder or checkpoint", "runs/scenes")
@@ -70,5 +64,7 @@ def export_trial(run: Path, pick: str, most: Mapping[str, float], out: Path | No
         console.print(f"to load it: archspace.load({str(folder)!r})")
 
 
-def _picked(pick: str, most: Mapping[str, float]) -> str:
-    return ", ".join([pick, *(f"{name} <= {bound:g}" for name, bound in most.items())])
+def _picked(pick: str, bounds: Mapping[str, float]) -> str:
+    from searches.study.picking import bound_text
+
+    return ", ".join([pick, *(bound_text(name, limit) for name, limit in bounds.items())])

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from analysis.store.records import Measurement, StudyRecord, TrialRecord, objective
+from analysis.quantities import objective
+from analysis.store.records import Measurement, StudyRecord, TrialRecord
 from analysis.store.runs import write_record
 from archspace.__main__ import make_app
 from archspace.plan import count_block
