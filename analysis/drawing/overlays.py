@@ -62,7 +62,8 @@ def boxed(
     """
     picture = image.copy()
     draw = ImageDraw.Draw(picture)
-    size, line = text_size(image.height, image.width), max(1, min(image.size) // 160)
+    size = text_size(image.height, image.width)
+    line = max(2, size // 8)
     scale = np.array([image.width, image.height, image.width, image.height])
     objects = list(zip(np.rint(corners * scale), labels, texts, strict=True))
     for box, label, text in reversed(objects):

@@ -91,7 +91,8 @@ def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Quantity, 
         ended = ", ".join(sorted({trial.state for trial in study.trials}))
         raise InputError(f"{study.name}: no complete trial, so there is no front (all are {ended})")
     known = [_known(trial) for trial in complete]
-    offered = {**study.noted, **{o.name: o for o in study.objectives}, **goals()}
+    offered = goals()
+    offered |= {n: one for n, one in study.noted.items() if n not in offered}
     recorded = [name for name in offered if any(name in names for names in known)]
     words = [o.name for o in study.objectives]
     if names is not None:
