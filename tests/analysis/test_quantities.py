@@ -182,7 +182,8 @@ class TestOneMoreEntry:
         references = preset_references(study)
         assert (references[NAME] > 0).any()
         figure = pareto_figure(trial_frame(study, chosen), chosen, references)
-        assert figure.layout.xaxis.title.text.startswith("Number of convolutions (convolutions, counted")
+        titles = [axis.title.text or "" for axis in figure.select_xaxes()]
+        assert any(text.startswith("Number of convolutions (convolutions, counted") for text in titles)
         content = content_of(merge_runs([run]))
         assert NAME in [pair.cost.name for pair in content.pairs]
         page = page_html(content)
