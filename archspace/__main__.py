@@ -91,6 +91,15 @@ def make_app() -> typer.Typer:
     return app
 
 
+def load_early(words: list[str]) -> None:
+    """Loads the plug-ins before the commands are made: a command has options for a plug-in's quantities too."""
+    from archspace.support.plugins import load_plugins
+
+    first, _ = plugins_first(words)
+    load_plugins()
+    load_plugins(word.removeprefix(f"{PLUGIN}=") for word in first if word != PLUGIN)
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split()).rstrip(".")
 
@@ -100,6 +109,7 @@ def main() -> None:
     # On a busy machine, OpenMP threads that spin while they wait slow training with two threads ninefold.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
+        load_early(sys.argv[1:])
         sys.exit(make_app()(standalone_mode=False) or 0)
     except typer.Abort:
         sys.exit(130)

@@ -1,19 +1,12 @@
-"""Names and colours of classes: those of known data sets, and a palette for all others. No torch."""
+"""Names and colours of classes: those of known data sets, and the palette for all others. No torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
 
 from archspace.support.errors import FieldError, InputError, closest
-
-Colour: TypeAlias = tuple[int, int, int]
-"""Red, green and blue, 0 to 255."""
+from archspace.support.palette import BLACK, Colour, palette
 
 BACKGROUNDS = frozenset({"background", "void", "unlabelled", "unlabeled"})
 """Names of what is no thing; pictures leave it untinted."""
@@ -72,75 +65,14 @@ def voc_colour(index: int) -> Colour:
 
 
 def colours_of(names: Sequence[str]) -> tuple[Colour, ...]:
-    """A colour a class: Cityscapes' and VOC's own where these are their classes, else :func:`palette`'s."""
+    """A colour a class: Cityscapes' and VOC's own where these are their classes, else the palette's."""
     known: dict[str, Colour] = dict(CITYSCAPES)
     if not set(names) <= {*known, *BACKGROUNDS}:
         known = {name: voc_colour(i + 1) for i, name in enumerate(VOC)}
     things = [name for name in names if name not in BACKGROUNDS]
     if not set(things) <= set(known) or not things:
         known = dict(zip(things, palette(len(things)), strict=True))
-    return tuple(known.get(name, (0, 0, 0)) for name in names)
-
-
-OKABE_ITO: tuple[Colour, ...] = (
-    (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167),
-)  # fmt: skip
-"""Okabe and Ito (2008) without black: told apart by all common kinds of colour vision."""
-
-_SEEN = np.array([
-    np.eye(3),
-    [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-])  # fmt: skip
-"""Linear RGB as seen by common, protanope and deuteranope eyes (Machado, Oliveira and Fernandes 2009, severity 1)."""
-
-_CONES = np.array(
-    [[0.4122215, 0.5363325, 0.0514460], [0.2119035, 0.6806995, 0.1073970], [0.0883025, 0.2817188, 0.6299787]]
-)
-_OKLAB = np.array(
-    [
-        [0.2104543, 0.7936178, -0.0040720],
-        [1.9779985, -2.4285922, 0.4505937],
-        [0.0259040, 0.7827718, -0.8086758],
-    ]
-)
-
-
-def perceived(colours: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where colours lie in Oklab for each kind of colour vision; distances there are about those one sees.
-
-    Shapes: (N, 3), 0 to 255 -> (kinds of vision, N, 3).
-    """
-    share = colours / 255
-    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    seen = np.clip(np.einsum("vij,nj->vni", _SEEN, linear), 0, 1)
-    return np.cbrt(seen @ _CONES.T) @ _OKLAB.T  # type: ignore[no-any-return]
-
-
-LEAST_APART = 24
-"""RGB distance of a further colour from each of Okabe and Ito's."""
-
-
-@lru_cache(maxsize=8)
-def palette(count: int) -> tuple[Colour, ...]:
-    """``count`` colours, as far from each other as can be for common, red-blind and green-blind eyes.
-
-    They begin with Okabe and Ito's; each further one is the one of 6 x 6 x 6 that is farthest from all before.
-    A shorter palette is the beginning of a longer one. Beyond some 200 they repeat.
-    """
-    steps = np.arange(0, 256, 51)
-    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
-    grid = grid[(grid.sum(1) > 120) & (grid.sum(1) < 700)]  # neither black nor white: these are ink and paper
-    apart = np.linalg.norm(grid[:, None] - np.array(OKABE_ITO)[None], axis=-1).min(1)
-    grid = grid[apart >= LEAST_APART]
-    chosen = list(OKABE_ITO)
-    places, known = perceived(grid.astype(float)), perceived(np.array(chosen, float))
-    nearest = np.linalg.norm(places[:, :, None] - known[:, None], axis=-1).min((0, 2))
-    while len(chosen) < min(count, len(OKABE_ITO) + len(grid)):
-        best = int(nearest.argmax())
-        chosen.append((int(grid[best, 0]), int(grid[best, 1]), int(grid[best, 2])))
-        nearest = np.minimum(nearest, np.linalg.norm(places - places[:, [best]], axis=-1).min(0))
-    return tuple(chosen[i % len(chosen)] for i in range(count))
+    return tuple(known.get(name, BLACK) for name in names)
 
 
 def read_names(words: str, outputs: int, task: str) -> tuple[str, ...]:

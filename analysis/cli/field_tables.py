@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.markup import escape
 
-from analysis.cli.tables import console_of, scaled, table_of
+from analysis.cli.tables import console_of, table_of
+from archspace.support.numbers import amount
 
 
 def _side(value: int | None) -> str:
@@ -115,7 +116,7 @@ def print_architecture(report: Mapping[str, Any]) -> None:
         table.add_row(row["level"] if row["level"] != previous else "", *_cells(row))
         previous = row["level"]
     table.add_section()
-    totals = (f"{report['params']:,}", scaled(report["macs"]))
+    totals = (f"{report['params']:,}", amount(report["macs"]))
     table.add_row("total", *[""] * 8, *totals, style="bold")
     console.print(table)
     seen = (
@@ -133,5 +134,5 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         escape(row["layer"]), "x".join(map(str, row["output_size"])), str(row["channels"]), stride,
         str(row["repeats"]), str(row["branches"] or ""), dilations, str(row["receptive_field"] or "-"),
-        f"{row['params']:,}", scaled(row["macs"]) if row["macs"] else "",
+        f"{row['params']:,}", amount(row["macs"]) if row["macs"] else "",
     )  # fmt: skip

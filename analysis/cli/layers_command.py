@@ -61,7 +61,7 @@ def print_layers(report: Mapping[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from analysis.cli.tables import scaled
+    from archspace.support.numbers import amount, fixed
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -76,8 +76,8 @@ def print_layers(report: Mapping[str, Any]) -> None:
     for layer in report["layers"]:
         rate = 2e-6 * layer["macs"] / layer["ms"] if layer["ms"] else 0.0
         table.add_row(
-            escape(layer["name"]), layer["operation"], scaled(layer["macs"]) if layer["macs"] else "-",
-            f"{layer['bytes'] / 1e6:.2f}", f"{layer['ms']:.3f}", f"{100 * layer['ms'] / report['sum_ms']:.1f} %",
+            escape(layer["name"]), layer["operation"], amount(layer["macs"]) if layer["macs"] else "-",
+            fixed(layer["bytes"] / 1e6), fixed(layer["ms"], 3), f"{100 * layer['ms'] / report['sum_ms']:.1f} %",
             f"{rate:.1f}" if layer["macs"] else "-",
         )  # fmt: skip
     console.print(table)

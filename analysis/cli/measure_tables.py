@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from analysis.cli.tables import console_of, table_of
-from analysis.devices.record import TOTAL, DeviceRecord
+from analysis.devices.record import DeviceRecord
+from archspace.support.numbers import fixed, number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,8 +84,8 @@ def print_comparison(found: Comparison) -> None:
         latency, speedup = record.latency_ms, found.speedup(name)
         share = record.how["agreement"]["max_relative_difference"]
         table.add_row(
-            record.runtime, f"{latency.median:.2f}", f"{latency.p5:.2f} to {latency.p95:.2f}",
-            "-" if speedup is None else f"{speedup:.2f}", "-" if share is None else f"{share:.1e}", _state(record),
+            record.runtime, fixed(latency.median), f"{fixed(latency.p5)} to {fixed(latency.p95)}", fixed(speedup),
+            "-" if share is None else f"{share:.1e}", _state(record),
         )  # fmt: skip
     console.print(table)
     for name, reason in found.unavailable.items():
@@ -103,19 +104,17 @@ def print_checks(device: str, checks: Sequence[Check]) -> None:
 
 
 def _cells(record: DeviceRecord) -> tuple[str, ...]:
-    latency, power = record.latency_ms, (record.power_w or {}).get(TOTAL)
-    memory = record.peak_memory_bytes
+    latency, memory = record.latency_ms, record.peak_memory_bytes
     return (
-        f"{latency.median:.2f}", f"{latency.p5:.2f} to {latency.p95:.2f}", f"{record.throughput:.1f}",
-        "-" if memory is None else f"{memory / 1e6:.0f}", "-" if power is None else f"{power.busy:.2f}",
-        "-" if record.energy_mj is None else f"{record.energy_mj:.2f}",
+        fixed(latency.median), f"{fixed(latency.p5)} to {fixed(latency.p95)}", fixed(record.throughput, 1),
+        fixed(None if memory is None else memory / 1e6, 0), fixed(record.total_power_w), fixed(record.energy_mj),
     )  # fmt: skip
 
 
 def _memory(record: DeviceRecord) -> str:
     if record.peak_memory_bytes is None:
         return f"not measured: {record.missing.get('peak_memory_bytes', 'unknown')}"
-    return f"{record.peak_memory_bytes / 1e6:.1f} MB"
+    return number(record.peak_memory_bytes, "bytes")
 
 
 def _percent(share: float | None) -> str:

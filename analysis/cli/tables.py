@@ -1,4 +1,4 @@
-"""Tables for people, on standard output. Numbers are rounded here and nowhere else. No torch."""
+"""Tables for people, on standard output. No torch."""
 
 from __future__ import annotations
 
@@ -9,13 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-
-def scaled(value: float) -> str:
-    """Three significant digits with k, M or G."""
-    for size, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g}{prefix}" if value < 1e3 * size else f"{value / size:,.0f}{prefix}"
-    return f"{value:g}"
+from analysis.quantities import QUANTITIES
+from archspace.support.numbers import amount, fixed
 
 
 def console_of() -> Console:
@@ -59,8 +54,8 @@ def print_cost(report: Mapping[str, Any]) -> None:
 
 
 def _cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    counts = tuple(scaled(row[name]) for name in ("params", "macs", "conv_macs"))
-    return (*counts, f"{row['activation_bytes'] / 1e6:.2f}", f"{row['size_mb']:.3f}")
+    counts = tuple(amount(row[name]) for name in ("params", "macs", "conv_macs"))
+    return (*counts, fixed(row["activation_bytes"] / 1e6), fixed(row["size_mb"], 3))
 
 
 def _print_counters(console: Console, report: Mapping[str, Any]) -> None:
@@ -77,7 +72,7 @@ def _print_counters(console: Console, report: Mapping[str, Any]) -> None:
         ("thop", report["macs_thop"]),
     ):
         extra = report["counts_extra"][name]
-        adds = ", ".join(f"{op} {scaled(value)}" for op, value in extra.items()) or "nothing"
+        adds = ", ".join(f"{op} {amount(value)}" for op, value in extra.items()) or "nothing"
         share = f"{100 * (number - macs) / macs:+.1f} %" if macs else ""
         table.add_row(name, f"{number:,}", share, adds, ", ".join(report["left_out"][name]))
     console.print(table)
@@ -90,16 +85,17 @@ def print_presets(rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         size = "x".join(map(str, row["input_size"]))
         table.add_row(
-            row["name"], row["task"], size, scaled(row["params"]), scaled(row["macs"]),
+            row["name"], row["task"], size, amount(row["params"]), amount(row["macs"]),
             _published(row["published"]), row["source"],
         )  # fmt: skip
     console_of().print(table)
 
 
 def _published(published: Mapping[str, Any]) -> str:
-    for metric, title in (("accuracy", "top-1"), ("miou", "mIoU"), ("map", "AP"), ("map_50", "AP50")):
-        if published.get(metric) is not None:
-            return f"{title} {published[metric]:g} %, {published.get('dataset', 'data set unknown')}"
+    for name, one in QUANTITIES.items():
+        if one.source == "evaluation" and published.get(name) is not None:
+            value = f"{one.short} {published[name]:g} {one.unit}".rstrip()
+            return f"{value}, {published.get('dataset', 'data set unknown')}"
     return "-"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from analysis.quantities import QUANTITIES
 from analysis.store.records import Measurement, Origin
 from archspace.support.errors import InputError
 
@@ -109,23 +110,33 @@ class DeviceRecord:
         """Inferences a second: batch / median latency."""
         return 1e3 * self.batch / self.latency_ms.median
 
-    def measurements(self) -> dict[str, Measurement]:
-        """Latency, total power and energy as single numbers, those that were taken.
+    @property
+    def total_power_w(self) -> float | None:
+        """Watts of the whole device under load, ``None`` where no rails feed the whole of it."""
+        total = (self.power_w or {}).get(TOTAL)
+        return None if total is None else total.busy
+
+    def measurements(self, also: Collection[str] = ()) -> dict[str, Measurement]:
+        """Latency, total power and energy as single numbers, those that were taken, and what else is asked for.
 
         The whole record rides with the latency; the others name it.
+
+        Args:
+            also: names of further quantities that are read in a device's record.
         """
-        total = (self.power_w or {}).get(TOTAL)
         values = {
-            "latency_ms": (self.latency_ms.median, "ms"),
-            "power_w": None if total is None else (total.busy, "W"),
-            "energy_mj": None if self.energy_mj is None else (self.energy_mj, "mJ"),
+            name: one.read(self)
+            for name, one in QUANTITIES.items()
+            if one.read is not None and (one.always or name in also)
         }
         how = {"device": self.device, "runtime": self.runtime, "stable": self.stable}
         whole = {**how, "record": self.to_dict()}
         return {
-            name: Measurement(name, *found, self.origin, whole if name == "latency_ms" else how)
-            for name, found in values.items()
-            if found is not None
+            name: Measurement(
+                name, float(value), QUANTITIES[name].unit, self.origin, whole if name == "latency_ms" else how
+            )
+            for name, value in values.items()
+            if value is not None
         }
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from archspace.class_names import OKABE_ITO
 from archspace.support.errors import InputError
+from archspace.support.palette import MUTED, OKABE_ITO, hex_of
 
 HISTORY_FILE = "history.csv"
-ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (f"rgb{colour}" for colour in OKABE_ITO)
-MUTED = "#5B6270"
+SKY, GREEN, BLUE, VERMILLION, PURPLE = (
+    hex_of(OKABE_ITO[name]) for name in ("sky", "green", "blue", "vermillion", "purple")
+)
+GREY = hex_of(MUTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +111,10 @@ def curves_figure(rows: Sequence[EpochRow], *, title: str, metric: str, counted:
     figure.update_xaxes(dtick=max(1, -(-len(rows) // 20)))
     figure.update_xaxes(title_text="epoch", row=len(lines), col=1)
     for stage, epoch in stage_starts(rows):
-        figure.add_vline(x=epoch - 0.5, line={"color": MUTED, "dash": "dot", "width": 1})
+        figure.add_vline(x=epoch - 0.5, line={"color": GREY, "dash": "dot", "width": 1})
         figure.add_annotation(
             x=epoch - 0.5, y=1, yref="paper", text=f"stage {stage}", showarrow=False, xanchor="left",
-            yanchor="bottom", font={"color": MUTED, "size": 12},
+            yanchor="bottom", font={"color": GREY, "size": 12},
         )  # fmt: skip
     figure.update_layout(
         template="plotly_white", title={"text": f"<b>{html.escape(title)}</b>"}, showlegend=False,

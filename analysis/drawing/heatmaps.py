@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.fields.effective import EffectiveField, Map
 from archspace.support.files import replacing
+from archspace.support.palette import INK, PAPER
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,7 +33,6 @@ ZERO = (222, 222, 222)
 """Colour of pixels that are not seen at all."""
 
 THEORY, HALF, MOST = (0, 190, 90), (255, 255, 255), (0, 200, 255)
-INK, PAPER = (25, 25, 25), (255, 255, 255)
 MARGIN, TITLE, BAR = 16, 44, 64
 WORDS = 600
 """Least width in pixels for the heading and the legend."""

@@ -1,66 +1,79 @@
-"""Pictures with masks and boxes drawn on them, in the colours of :mod:`archspace.class_names`. No torch."""
+"""Pictures with masks and boxes painted on them with Pillow: the one painter of both. No torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from archspace.class_names import colours_of
+from archspace.support.palette import Colour, ink_on
 
-Colours: TypeAlias = NDArray[np.uint8]
-Picture: TypeAlias = NDArray[np.uint8]
-
-BLACK = (0, 0, 0)
+OPACITY = 0.55
+"""Of a mask on its picture."""
 
 
-def class_colours(classes: Sequence[str]) -> Colours:
-    """One RGB colour a class: uint8 (C, 3), those of :func:`archspace.class_names.colours_of`."""
-    return np.array(colours_of(classes), np.uint8).reshape(-1, 3)
+@lru_cache(maxsize=32)
+def font_of(pixels: int) -> Any:
+    """Returns Pillow's own font at that size."""
+    return ImageFont.load_default(pixels)
 
 
-def overlaid(picture: Picture, mask: NDArray[np.uint8], colours: Colours, opacity: float = 0.55) -> Picture:
-    """The picture uint8 (H, W, 3) with the mask (H, W) laid on it; a value that is no class is darkened."""
-    table = np.zeros((256, 3), np.uint8)
-    table[: len(colours)] = colours
-    mixed = (1 - opacity) * picture + opacity * table[mask]
-    return np.rint(mixed).astype(np.uint8)
+def text_size(height: int, width: int) -> int:
+    """Returns the pixels of text beside or on an image of that size."""
+    return min(40, max(12, min(height, width) // 30))
+
+
+def tinted(
+    image: Image.Image, mask: NDArray[np.uint8], colours: Sequence[Colour], *, bare: Collection[int] = (),
+) -> Image.Image:  # fmt: skip
+    """Returns an RGB image under the colours of its classes; a value that is no class is darkened.
+
+    Args:
+        image: RGB, as large as the mask.
+        mask: (H, W) class indices.
+        colours: one a class.
+        bare: classes whose pixels keep the image's own colours (a background).
+    """
+    flat = Image.fromarray(mask)
+    table = [channel for colour in colours for channel in colour]
+    flat.putpalette(table + [0] * (768 - len(table)))
+    mixed = Image.blend(image, flat.convert("RGB"), OPACITY)
+    if bare:
+        mixed.paste(image, mask=Image.fromarray(np.isin(mask, list(bare))))
+    return mixed
 
 
 def boxed(
-    picture: Picture, corners: NDArray[np.float32], labels: NDArray[np.int64], names: Sequence[str], colours: Colours,
-) -> Picture:  # fmt: skip
-    """The picture uint8 (H, W, 3) with boxes and names drawn on it.
+    image: Image.Image, corners: NDArray[np.float32], labels: Sequence[int] | NDArray[np.int64],
+    texts: Sequence[str], colours: Sequence[Colour],
+) -> Image.Image:  # fmt: skip
+    """Returns a copy of an RGB image with a box and a text around every object; the first lies on top.
 
     Args:
-        picture: RGB.
+        image: RGB.
         corners: (M, 4): left, top, right, bottom in shares of width and height.
-        labels: (M,): class indices into ``colours``.
-        names: M texts, one a box (a class name, or one with its score); empty for no text.
-        colours: uint8 (C, 3).
+        labels: M class indices into ``colours``.
+        texts: M texts, one a box (a class name, or one with its score); empty for no text.
+        colours: one a class.
     """
-    image = Image.fromarray(picture)
-    points = max(9, min(image.size) // 24)
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=points)
-    line = max(1, min(image.size) // 160)
+    picture = image.copy()
+    draw = ImageDraw.Draw(picture)
+    size = text_size(image.height, image.width)
+    line = max(2, size // 8)
     scale = np.array([image.width, image.height, image.width, image.height])
-    for box, label, name in zip(corners * scale, labels.tolist(), names, strict=True):
-        left, top, right, bottom = (float(edge) for edge in np.rint(box))
-        colour = tuple(int(value) for value in colours[label])
+    objects = list(zip(np.rint(corners * scale), labels, texts, strict=True))
+    for box, label, text in reversed(objects):
+        left, top, right, bottom = (float(edge) for edge in box)
+        colour = colours[int(label)]
         draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour, width=line)
-        if name:
-            high, wide = points + 3, font.getlength(name) + 4
-            begin = min(left, max(0.0, image.width - wide))
-            above = top - high if top >= high else top
-            draw.rectangle((begin, above, begin + wide, above + high), fill=colour)
-            draw.text((begin + 2, above), name, fill=ink(colour), font=font)
-    return np.asarray(image)
-
-
-def ink(colour: Sequence[int]) -> tuple[int, int, int]:
-    """Black or white, whichever reads better on ``colour``."""
-    red, green, blue = colour[:3]
-    return BLACK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else (255, 255, 255)
+        if text:
+            wide, high = font_of(size).getlength(text) + 6, size + 4
+            x = max(0.0, min(left, image.width - wide))
+            y = top - high if top >= high else top
+            draw.rectangle((x, y, x + wide, y + high), fill=colour)
+            draw.text((x + 3, y + 1), text, ink_on(colour), font_of(size))
+    return picture

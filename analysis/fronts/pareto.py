@@ -19,7 +19,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.store.records import Direction
+from analysis.quantities import Direction
 
 Floats = NDArray[np.float64]
 

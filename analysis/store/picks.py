@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import yaml
 
 from analysis.fronts.pareto import knee, minimised, non_dominated
+from analysis.quantities import described
 from analysis.store.records import StudyRecord, TrialRecord
 from analysis.store.runs import RECORD_FILE, STUDY_FILE, TRAIN_FILE, TRIALS_FOLDER, read_run
 from archspace.checkpoint import WEIGHTS_FILE
@@ -24,13 +26,14 @@ PICKS = ("knee", "best")
 """What a trial may be called beside its label: the knee of the front, the first objective's best."""
 
 
-def pick_trial(study: StudyRecord, pick: str, most: Mapping[str, float]) -> TrialRecord:
+def pick_trial(study: StudyRecord, pick: str, bounds: Mapping[str, float]) -> TrialRecord:
     """Returns the trial that the user means; of a network that came twice, the one that was trained.
 
     Args:
         study: the run.
         pick: ``knee`` (of the front), ``best`` (the first objective's best) or a trial's label.
-        most: upper bounds by quantity (``macs``); only trials within them are candidates.
+        bounds: by quantity the most it may be, the least where more is better; only trials within them are
+            candidates. What trials did not record but can be counted is counted here.
 
     Raises:
         InputError: no such trial, or none within the bounds.
@@ -43,13 +46,10 @@ def pick_trial(study: StudyRecord, pick: str, most: Mapping[str, float]) -> Tria
             "--pick", pick, "no such trial", _near(pick, [t.label for t in study.trials if t.values])
         )
     trained = [t for t in study.trials if t.state == "complete" and t.duplicate_of is None]
-    candidates = [
-        t for t in trained
-        if all(name in t.measurements and t.measurements[name].value <= bound for name, bound in most.items())
-    ]  # fmt: skip
+    candidates = [t for t in trained if all(_within(t, n, limit) for n, limit in bounds.items())]
     if not candidates:
-        bounds = ", ".join(f"{name} <= {bound:g}" for name, bound in most.items()) or "complete"
-        raise InputError(f"{study.name}: no finished trial with {bounds}{_smallest(trained, most)}")
+        wanted = ", ".join(bound_text(name, limit) for name, limit in bounds.items()) or "complete"
+        raise InputError(f"{study.name}: no finished trial with {wanted}{_nearest(trained, bounds)}")
     points = minimised(
         np.array([[t.values[o.name] for o in study.objectives] for t in candidates]),
         [o.direction for o in study.objectives],
@@ -65,11 +65,37 @@ def _near(label: str, labels: list[str]) -> str:
     return closest(label, [*PICKS, *sorted(labels, key=lambda name: (len(name), name))])
 
 
-def _smallest(trained: list[TrialRecord], most: Mapping[str, float]) -> str:
-    for name in most:
-        values = [t.measurements[name].value for t in trained if name in t.measurements]
-        if values and min(values) > most[name]:
+def bound_text(name: str, limit: float) -> str:
+    """Returns a bound in words: ``macs <= 1e+06``."""
+    return f"{name} {'<=' if described(name).direction == 'minimize' else '>='} {limit:g}"
+
+
+def _within(trial: TrialRecord, name: str, limit: float) -> bool:
+    """Whether a trial keeps a bound; one without the number does not."""
+    value = _value(trial, name)
+    return value <= limit if described(name).direction == "minimize" else value >= limit
+
+
+def _value(trial: TrialRecord, name: str) -> float:
+    """What is known of a trial under ``name``; NaN where nothing is."""
+    if name in trial.measurements:
+        return trial.measurements[name].value
+    one = described(name)
+    if one.count is None or trial.spec is None:
+        return trial.values.get(name, math.nan)
+    return one.value_of(ArchSpec.from_dict(trial.spec))
+
+
+def _nearest(trained: list[TrialRecord], bounds: Mapping[str, float]) -> str:
+    """Where the first bound that no trial keeps lies, in words."""
+    for name, limit in bounds.items():
+        values = [value for value in (_value(t, name) for t in trained) if not math.isnan(value)]
+        if not values:
+            return f"; no trial has a number for {name}"
+        if described(name).direction == "minimize" and min(values) > limit:
             return f"; the smallest {name} is {min(values):g}"
+        if described(name).direction == "maximize" and max(values) < limit:
+            return f"; the largest {name} is {max(values):g}"
     return ""
 
 

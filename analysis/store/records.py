@@ -7,57 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from archspace.support.errors import FieldError, closest
+from analysis.quantities import Quantity
 
 Origin = Literal["measured", "counted", "predicted", "published"]
-Direction = Literal["minimize", "maximize"]
 TrialState = Literal["complete", "infeasible", "failed", "running"]
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """A number that a study optimises: its name, its unit and which way is better."""
-
-    name: str
-    unit: str
-    direction: Direction
-    title: str
-
-    @property
-    def label(self) -> str:
-        """Axis label: title and unit."""
-        return f"{self.title} ({self.unit})"
-
-
-OBJECTIVES: Mapping[str, Objective] = {
-    o.name: o
-    for o in (
-        Objective("accuracy", "%", "maximize", "Top-1 accuracy"),
-        Objective("miou", "%", "maximize", "mIoU, void ignored"),
-        Objective("map", "%", "maximize", "Mean average precision"),
-        Objective("macs", "MACs", "minimize", "Multiply-accumulate operations"),
-        Objective("params", "parameters", "minimize", "Parameters"),
-        Objective("latency_ms", "ms", "minimize", "Latency, batch 1"),
-        Objective("power_w", "W", "minimize", "Power under load"),
-        Objective("energy_mj", "mJ", "minimize", "Energy of an inference"),
-        Objective("memory", "bytes", "minimize", "Activation memory, float32"),
-    )
-}
-"""Every objective a study may name. ``macs`` counts convolution, transposed convolution and linear layers."""
-
-ON_DEVICE = ("latency_ms", "power_w", "energy_mj")
-"""Objectives that a device is measured for."""
-
-
-def objective(name: str) -> Objective:
-    """The objective called ``name``.
-
-    Raises:
-        FieldError: no objective has that name.
-    """
-    if name not in OBJECTIVES:
-        raise FieldError("objectives", name, "unknown objective", closest(name, list(OBJECTIVES)))
-    return OBJECTIVES[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +110,12 @@ RUN_FORMAT = 1
 class StudyRecord:
     """A study as reports read it: what was asked and every trial that is not running.
 
-    ``config`` is the resolved study.yaml as plain data; ``objectives`` are in the order of the study.
+    ``config`` is the resolved study.yaml as plain data; ``objectives`` are in the order of the study; ``noted`` is what
+    the run folder says of its quantities, for those whose entry is not here.
     """
 
     name: str
     config: Mapping[str, Any]
-    objectives: tuple[Objective, ...]
+    objectives: tuple[Quantity, ...]
     trials: tuple[TrialRecord, ...]
+    noted: Mapping[str, Quantity] = field(default_factory=dict)

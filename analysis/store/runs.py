@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 
-from analysis.store.records import RUN_FORMAT, Measurement, StudyRecord, TrialRecord, TrialState, objective
+from analysis.quantities import Quantity, described, objective
+from analysis.store.records import RUN_FORMAT, Measurement, StudyRecord, TrialRecord, TrialState
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
 
@@ -20,6 +21,8 @@ TRAIN_FILE = "train.yaml"
 TRIALS_FOLDER = "trials"
 RECORD_FILE = "record.json"
 AGAIN_FILE = "again.json"
+QUANTITIES_FILE = "quantities.json"
+"""What the study's quantities are, so that a run made with a plug-in can be read without it."""
 
 
 def read_run(folder: Path) -> StudyRecord:
@@ -42,12 +45,14 @@ def read_run(folder: Path) -> StudyRecord:
     trials = [trial for trial in map(read_record, files) if trial.state != "running"]
     if not trials:
         raise InputError(f"{folder}: no finished trial yet")
+    noted = read_quantities(folder)
     trials.sort(key=lambda trial: (trial.given is None, trial.number, trial.label))
     return StudyRecord(
         name=str(config.get("name") or folder.name),
         config=config,
-        objectives=tuple(objective(name) for name in config["objectives"]),
+        objectives=tuple(objective(name, noted) for name in config["objectives"]),
         trials=tuple(trials),
+        noted=noted,
     )
 
 
@@ -82,6 +87,28 @@ def write_remeasured(folder: Path, label: str, found: Mapping[str, Measurement])
     write_text(
         folder / TRIALS_FOLDER / label / AGAIN_FILE, json.dumps(data, indent=1, allow_nan=False) + "\n"
     )
+
+
+def read_quantities(folder: Path) -> dict[str, Quantity]:
+    """What the run in ``folder`` says of its quantities, by name; empty for one that an older archspace wrote.
+
+    Raises:
+        InputError: the file is broken.
+    """
+    path = folder / QUANTITIES_FILE
+    if not path.is_file():
+        return {}
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return {one["name"]: Quantity.from_dict(one) for one in data}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: cannot be read: {_one_line(error)}") from error
+
+
+def write_quantities(folder: Path, names: Iterable[str]) -> None:
+    """Keeps what the quantities of these names are in the run in ``folder``."""
+    data = [described(name).to_dict() for name in dict.fromkeys(names)]
+    write_text(folder / QUANTITIES_FILE, json.dumps(data, indent=1) + "\n")
 
 
 def write_record(folder: Path, record: TrialRecord) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 from archspace.plan import count_block
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
+from archspace.support.numbers import number
 
 CARD_FORMAT = "archspace-export"
 CARD_VERSION = 1
@@ -35,7 +36,6 @@ _HOW = (
     "counter",
     "source",
 )
-_UNITS = {"MACs": "MACs", "parameters": "parameters", "bytes": "bytes"}
 
 
 def make_card(
@@ -58,7 +58,7 @@ def make_card(
         preprocessing: how the input is made, if known.
         output: shape of the scores.
         verification: agreement by kind of input, as plain data.
-        given: ``found``, ``numbers`` and notes from the caller.
+        given: ``found``, ``numbers`` (perhaps with a ``title``) and notes from the caller.
         about: the files of its formats, and what each is in words.
     """
     files = {**_ABOUT, **about}
@@ -72,7 +72,7 @@ def make_card(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "spec": spec.to_dict(),
         "found": given.get("found"),
-        "numbers": [*_counted(spec), *given.get("numbers", ())],
+        "numbers": _known(spec, given.get("numbers", ())),
         "notes": notes,
         "input": {"name": "image", "dtype": "float32", "shape": [1, spec.channels, *spec.input_size]},
         "output": {"name": "scores", "dtype": "float32", "shape": list(output)},
@@ -92,6 +92,15 @@ def make_card(
             if file.name in files
         },
     }
+
+
+def _known(spec: ArchSpec, given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What is counted here, and the caller's other numbers; a number of both keeps the caller's title."""
+    own = _counted(spec)
+    titles = {one["name"]: {"title": one["title"]} for one in given if "title" in one}
+    names = {one["name"] for one in own}
+    others = (dict(one) for one in given if one["name"] not in names)
+    return [*(one | titles.get(one["name"], {}) for one in own), *others]
 
 
 def _counted(spec: ArchSpec) -> list[dict[str, Any]]:
@@ -211,28 +220,21 @@ def _plain(value: object) -> str:
 
 
 def _numbers(card: Mapping[str, Any]) -> str:
-    rows = [(_words(n["name"]), _quantity(n), _origin(n)) for n in card["numbers"]]
+    rows = [(n.get("title") or _words(n["name"]), _value(n), _origin(n)) for n in card["numbers"]]
     note = (
         '1 MAC is one multiply-accumulate; the papers\' "FLOPs" are `conv macs`. Exact values: `card.json`.'
     )
     return "## Numbers\n\n" + _table(("number", "value", "origin"), rows) + f"\n\n{note}"
 
 
-def _quantity(number: Mapping[str, Any]) -> str:
-    value, unit = number.get("value"), str(number.get("unit", ""))
-    if value is None:
-        return "unknown"
-    if unit in _UNITS:
-        for size, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-            if abs(value) >= size:
-                return f"{value / size:.3g} {prefix} {unit}"
-    return f"{value:.4g} {unit}".strip()
+def _value(given: Mapping[str, Any]) -> str:
+    return number(given.get("value"), str(given.get("unit", "")))
 
 
-def _origin(number: Mapping[str, Any]) -> str:
-    how = number.get("how") or {}
+def _origin(given: Mapping[str, Any]) -> str:
+    how = given.get("how") or {}
     details = [f"{_words(key)} {_plain(how[key])}" for key in _HOW if how.get(key) is not None]
-    origin = str(number.get("origin", "unknown"))
+    origin = str(given.get("origin", "unknown"))
     return f"{origin}: {', '.join(details)}" if details else origin
 
 
@@ -257,10 +259,10 @@ def _checks(card: Mapping[str, Any]) -> str:
 
 def _about(card: Mapping[str, Any]) -> str:
     rows = [
-        (f"`{name}`", f"{one['bytes'] / 1e6:.2f} MB", one["about"], f"`{one['sha256'][:12]}…`")
+        (f"`{name}`", number(one["bytes"], "bytes"), one["about"], f"`{one['sha256'][:12]}…`")
         for name, one in card["files"].items()
     ]
-    versions = ", ".join(f"{name} {number}" for name, number in card["versions"].items())
+    versions = ", ".join(f"{name} {text}" for name, text in card["versions"].items())
     head = ("file", "size", "what", "sha256")
     return "## Files and versions\n\n" + _table(head, rows) + f"\n\nMade with {versions}."
 

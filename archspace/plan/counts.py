@@ -64,9 +64,14 @@ class Count:
         return self.activations * FLOAT32_BYTES
 
     @property
+    def size_bytes(self) -> int:
+        """Network size: bytes of the parameters in float32."""
+        return self.params * FLOAT32_BYTES
+
+    @property
     def size_mb(self) -> float:
-        """Network size: parameters in float32, in units of 10^6 bytes."""
-        return self.params * FLOAT32_BYTES / 1e6
+        """Network size in units of 10^6 bytes."""
+        return self.size_bytes / 1e6
 
     def __add__(self, other: Count) -> Count:
         return Count(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from analysis.store.records import Objective, StudyRecord, TrialRecord
+    from analysis.quantities import Quantity
+    from analysis.store.records import StudyRecord, TrialRecord
 
 _OPTION = "--objectives"
 _TABLES_EXAMPLE = (
@@ -72,7 +73,7 @@ def pareto(
         typer.echo(str(path))
 
 
-def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Objective, ...]:
+def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Quantity, ...]:
     """The two or three objectives of a front: those named, else the study's.
 
     Args:
@@ -83,19 +84,21 @@ def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Objective,
         InputError: an objective is unknown or not recorded, there are fewer than two or more than three, or
             no complete trial has them all.
     """
-    from analysis.store.records import OBJECTIVES
+    from analysis.quantities import goals
 
     complete = [trial for trial in study.trials if trial.state == "complete"]
     if not complete:
         ended = ", ".join(sorted({trial.state for trial in study.trials}))
         raise InputError(f"{study.name}: no complete trial, so there is no front (all are {ended})")
     known = [_known(trial) for trial in complete]
-    recorded = [name for name in OBJECTIVES if any(name in names for names in known)]
+    offered = goals()
+    offered |= {n: one for n, one in study.noted.items() if n not in offered}
+    recorded = [name for name in offered if any(name in names for names in known)]
     words = [o.name for o in study.objectives]
     if names is not None:
         words = list(dict.fromkeys(word.strip() for word in names.split(",") if word.strip()))
     for word in words:
-        if word not in OBJECTIVES:
+        if word not in offered:
             raise FieldError(_OPTION, word, "unknown objective", closest(word, recorded))
         if word not in recorded:
             rule = f"no complete trial of {study.name} has a number for it"
@@ -105,7 +108,7 @@ def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Objective,
         raise FieldError(_OPTION, ",".join(words), rule, f"two or three of {', '.join(recorded)}")
     if not any(all(word in names for word in words) for names in known):
         raise FieldError(_OPTION, ",".join(words), f"no complete trial of {study.name} has all of them")
-    return tuple(OBJECTIVES[word] for word in words)
+    return tuple(offered[word] for word in words)
 
 
 def _known(trial: TrialRecord) -> set[str]:
@@ -116,7 +119,7 @@ def _known(trial: TrialRecord) -> set[str]:
     return {name for name, value in numbers.items() if math.isfinite(value)}
 
 
-def front_table(front: pd.DataFrame, objectives: Sequence[Objective], *, title: str) -> Table:
+def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: str) -> Table:
     """The front as a table to read: rounded, with unit and origin in the header."""
     from rich.markup import escape
     from rich.table import Table
@@ -146,7 +149,7 @@ def front_table(front: pd.DataFrame, objectives: Sequence[Objective], *, title: 
 
 
 def _write_report(
-    study: StudyRecord, frame: pd.DataFrame, objectives: Sequence[Objective], folder: Path
+    study: StudyRecord, frame: pd.DataFrame, objectives: Sequence[Quantity], folder: Path
 ) -> tuple[dict[str, Path], list[str]]:
     """Write tables and figures; the files by name, and a line on each that could not be written."""
     from rich.console import Console
@@ -180,7 +183,7 @@ def _json(
     study: StudyRecord,
     frame: pd.DataFrame,
     front: pd.DataFrame,
-    objectives: Sequence[Objective],
+    objectives: Sequence[Quantity],
     files: dict[str, Path],
     notes: list[str],
 ) -> str:

@@ -71,11 +71,10 @@ def compared_views(study: StudyRecord) -> tuple[list[Table], dict[str, go.Figure
     Raises:
         InputError: the study is no comparison, or nothing of it has finished.
     """
-    from analysis.store.records import objective
+    from analysis.quantities import QUANTITIES, main_metric
     from reports.figures.ablation import ablation_figure, waterfall
     from reports.figures.modules import module_figure, module_panels
     from reports.frames.comparison import (
-        METRICS,
         comparison_of,
         correlations,
         network_frame,
@@ -86,8 +85,8 @@ def compared_views(study: StudyRecord) -> tuple[list[Table], dict[str, go.Figure
     from reports.tables.comparison import correlation_notes, network_table, step_table
 
     comparison = comparison_of(study)
-    metric = METRICS[study.config["task"]]
-    frame, label = network_frame(study), objective(metric).label
+    metric = main_metric(study.config["task"]).name
+    frame, label = network_frame(study), QUANTITIES[metric].label
     caption = study_caption(study, trial_frame(study))
     if comparison["kind"] == "ablation":
         steps = step_frame(study, frame)

@@ -13,9 +13,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from archspace.support.numbers import number
 from reports.style.axes import LOG_RATIO
 from reports.style.point_labels import Mark, shifts
-from reports.style.style import GRID, INK, MUTED, dark_edge, log_ticks, si_number, unit_style
+from reports.style.style import GRID, INK, MUTED, dark_edge, log_ticks, unit_style
 from reports.style.theme import themed
 
 LARGEST = 58.0
@@ -177,5 +178,5 @@ def _trace(bubble: Bubble) -> go.Scatter:
             "size": bubble.diameter, "color": look.colour, "opacity": 0.85,
             "line": {"color": dark_edge(look.colour), "width": 1.2},
         },
-        hovertemplate=f"<b>{name}</b><br>%{{y:.2f}} %<br>{si_number(bubble.params, 'parameters')}<extra></extra>",
+        hovertemplate=f"<b>{name}</b><br>%{{y:.2f}} %<br>{number(bubble.params, 'parameters')}<extra></extra>",
     )  # fmt: skip

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.store.records import Objective
+from analysis.quantities import Quantity
+from archspace.support.numbers import number
 from reports.style.legend import by_unit, legend_traces
-from reports.style.names import field_name, network_name, objective_name
-from reports.style.style import INK, MUTED, si_number, unit_style
+from reports.style.names import field_name, network_name
+from reports.style.style import INK, MUTED, unit_style
 from reports.style.theme import remark, themed
 
 MOST_FIELDS = 8
@@ -42,7 +43,7 @@ class Coordinate:
     places: tuple[float, ...]
 
 
-def coordinates(frame: pd.DataFrame, objectives: Sequence[Objective]) -> list[Coordinate]:
+def coordinates(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> list[Coordinate]:
     """The fields that vary among the trials of ``frame``, then the objectives, best at the top."""
     fields = [column.removeprefix("spec.") for column in frame.columns if column.startswith("spec.")]
     known = [field for field in _FIELDS if field in fields]
@@ -111,7 +112,7 @@ def _short(word: str) -> str:
     return word if len(word) <= 16 else word[:15] + "…"
 
 
-def _number(objective: Objective, values: np.ndarray) -> Coordinate:
+def _number(objective: Quantity, values: np.ndarray) -> Coordinate:
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     log = low > 0 and high > 8 * low
@@ -122,9 +123,9 @@ def _number(objective: Objective, values: np.ndarray) -> Coordinate:
     ticks = [(0.0, low), (0.5, middle), (1.0, high)]
     if objective.direction == "minimize":
         places, ticks = 1 - places, [(1 - place, value) for place, value in ticks]
-    texts = tuple((place, si_number(value, objective.unit)) for place, value in ticks)
+    texts = tuple((place, number(value, objective.unit)) for place, value in ticks)
     return Coordinate(
-        name=objective_name(objective.name),
+        name=objective.short,
         ticks=texts,
         places=tuple(np.where(np.isfinite(places), places, np.nan).tolist()),
     )

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from analysis.fronts.pareto import Floats, hypervolume, minimised
-from analysis.store.records import Objective
-from reports.style.names import objective_name
-from reports.style.style import OKABE_ITO, si_number
+from analysis.quantities import Quantity
+from archspace.support.numbers import number
+from reports.style.style import OKABE_ITO
 from reports.style.theme import themed
 
 MARGIN = 0.1
@@ -32,7 +32,7 @@ class Progress:
         shares: hypervolume after it, as a share of the box between the best value of each objective and the reference.
         total: trials that ended in all; the last step's share holds up to there.
         reference: by objective, in its own unit.
-        units: unit of each objective of ``reference``.
+        objectives: those of ``reference``.
         improvements: trials that moved the front; more than ``trials`` has steps where those were thinned.
         last: number of ended trials at the last improvement.
     """
@@ -41,7 +41,7 @@ class Progress:
     shares: tuple[float, ...]
     total: int
     reference: Mapping[str, float]
-    units: Mapping[str, str]
+    objectives: tuple[Quantity, ...]
     improvements: int
     last: int
 
@@ -49,14 +49,14 @@ class Progress:
     def reference_text(self) -> str:
         """The reference point in words."""
         return ", ".join(
-            si_number(value, unit)
-            if unit in ("MACs", "parameters")
-            else f"{objective_name(name)} {si_number(value, unit)}"
-            for name, value, unit in ((name, one, self.units[name]) for name, one in self.reference.items())
+            number(self.reference[one.name], one.unit)
+            if one.unit in (one.short, one.name)
+            else f"{one.short} {number(self.reference[one.name], one.unit)}"
+            for one in self.objectives
         )
 
 
-def progress(frame: pd.DataFrame, objectives: Sequence[Objective]) -> Progress | None:
+def progress(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> Progress | None:
     """The growth of the front over the trials, in the order in which they ended (else of their rows).
 
     ``None`` where no complete trial has every objective.
@@ -88,7 +88,7 @@ def progress(frame: pd.DataFrame, objectives: Sequence[Objective]) -> Progress |
         trials=tuple(end + 1 for end in chosen), shares=shares, total=len(points), improvements=len(moves),
         last=moves[-1] + 1,
         reference={o.name: float(s * c) for o, s, c in zip(objectives, signs, corner, strict=True)},
-        units={o.name: o.unit for o in objectives},
+        objectives=tuple(objectives),
     )  # fmt: skip
 
 

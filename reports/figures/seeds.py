@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.store.records import Objective
+from analysis.quantities import Quantity
+from archspace.support.numbers import number
 from reports.style.names import common_name, unit_name
-from reports.style.style import INK, MUTED, dark_edge, si_number, unit_style
+from reports.style.style import INK, MUTED, dark_edge, unit_style
 from reports.style.theme import remark, themed
 
 LEVEL = 0.95
@@ -51,7 +52,7 @@ class Spread:
 
 
 def seed_spreads(
-    frame: pd.DataFrame, objective: Objective, trainings: Sequence[str] | None = None
+    frame: pd.DataFrame, objective: Quantity, trainings: Sequence[str] | None = None
 ) -> list[Spread]:
     """Every network that was trained with two seeds or more, best mean first.
 
@@ -92,7 +93,7 @@ def _title(rows: pd.DataFrame) -> str:
     return f"{unit_name(str(first['unit']))}, trial {first['label']} ({len(rows)} seeds)"
 
 
-def seeds_figure(found: Sequence[Spread], objective: Objective, *, title: str) -> go.Figure:
+def seeds_figure(found: Sequence[Spread], objective: Quantity, *, title: str) -> go.Figure:
     """Each network's seeds as marks and the mean's interval as a line; at most thirty networks."""
     figure = go.Figure()
     if not found:
@@ -107,7 +108,7 @@ def seeds_figure(found: Sequence[Spread], objective: Objective, *, title: str) -
         go.Scatter(
             x=[one.mean for one in shown], y=places, mode="markers", error_x=error, showlegend=False,
             marker={"symbol": "line-ns-open", "size": 18, "color": INK, "line": {"width": 2}},
-            hovertext=[f"mean {si_number(one.mean, objective.unit)}, n {len(one.values)}" for one in shown],
+            hovertext=[f"mean {number(one.mean, objective.unit)}, n {len(one.values)}" for one in shown],
             hoverinfo="text",
         )
     )  # fmt: skip

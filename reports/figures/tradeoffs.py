@@ -12,13 +12,14 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.fronts.pareto import minimised, non_dominated
-from analysis.store.records import OBJECTIVES, Objective
+from analysis.quantities import Quantity, described
 from reports.style.axes import Axis, make_axis, reachable
 from reports.style.legend import DIAMOND, FRONT_LINE, HOLLOW, by_unit, legend_traces, predicted
 from reports.style.style import INK, dark_edge, unit_style
 from reports.style.theme import remark, themed
 
 COSTS = ("macs", "params", "latency_ms", "energy_mj")
+"""Costs that every study is drawn over where its trials have them; those of its own objectives follow."""
 MOST_TICKS = 5
 PRESETS = "published presets (cost alone)"
 
@@ -27,29 +28,34 @@ PRESETS = "published presets (cost alone)"
 class Pair:
     """Quality against one cost: ``front`` marks the rows of the frame that no other beats in both."""
 
-    cost: Objective
-    quality: Objective
+    cost: Quantity
+    quality: Quantity
     front: tuple[bool, ...]
     x: Axis
     y: Axis
 
 
-def quality_of(objectives: Sequence[Objective]) -> Objective | None:
+def quality_of(objectives: Sequence[Quantity]) -> Quantity | None:
     """The first objective to maximise."""
     return next((one for one in objectives if one.direction == "maximize"), None)
 
 
-def pairs(frame: pd.DataFrame, quality: Objective, references: pd.DataFrame) -> list[Pair]:
+def pairs(
+    frame: pd.DataFrame, quality: Quantity, references: pd.DataFrame, objectives: Sequence[Quantity] = ()
+) -> list[Pair]:
     """Each cost that the complete trials have, with the front of quality against it.
 
     Args:
         frame: a :func:`reports.frames.trials.trial_frame`.
         quality: what is better when larger.
         references: a :func:`reports.frames.trials.preset_references`.
+        objectives: the study's; those to minimise are costs too.
     """
     found = []
+    own = {one.name: one for one in objectives if one.direction == "minimize"}
+    names = dict.fromkeys((*COSTS, *own))
     complete = (frame["state"] == "complete").to_numpy()
-    for cost in (OBJECTIVES[name] for name in COSTS if name in frame):
+    for cost in (described(name, own) for name in names if name in frame):
         values = frame[[cost.name, quality.name]].to_numpy(dtype=float).copy()
         values[~complete] = np.nan
         values[~np.isfinite(values).all(axis=1)] = np.nan

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis.fronts.importance import Importance, importance
-from analysis.store.records import Objective
+from analysis.quantities import Quantity
 from reports.style.names import field_name
 from reports.style.style import INK, OKABE_ITO
 from reports.style.theme import remark, themed
@@ -18,7 +18,7 @@ SHOWN = 12
 HOW = "loss of R² on unseen networks when the field is shuffled; line: 95 % over five folds; random forest"
 
 
-def field_importance(frame: pd.DataFrame, objective: Objective) -> Importance:
+def field_importance(frame: pd.DataFrame, objective: Quantity) -> Importance:
     """What mattered for an objective over the complete, distinct networks of a study.
 
     Networks trained with several seeds count once, with their mean.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from analysis.drawing.figure_files import write_html, write_pictures
-from analysis.store.records import Objective
+from analysis.quantities import Quantity
 from reports.figures.learning import curves_of_trials_figure
 from reports.figures.parallel import parallel_figure
 from reports.figures.pareto.figure import pareto_figure
@@ -18,7 +18,6 @@ from reports.figures.seeds import seeds_figure
 from reports.figures.tradeoffs import tradeoffs_figure
 from reports.figures.weights import importance_figure
 from reports.frames.trials import study_caption
-from reports.style.names import objective_name
 
 if TYPE_CHECKING:
     from reports.page.content import Content
@@ -54,7 +53,7 @@ def write_figures(
 def study_figures(content: Content) -> Iterator[tuple[str, go.Figure]]:
     """The figures of a study by name; one that has nothing to draw says so in its middle."""
     name, frame, objectives = content.study.name, content.frame, content.objectives
-    quality: Objective = content.quality or objectives[0]
+    quality: Quantity = content.quality or objectives[0]
     if 2 <= len(objectives) <= 3 and frame["on_front"].any():
         yield "pareto", pareto_figure(
             frame, objectives, content.references, title=f"Pareto front of {name}",
@@ -70,7 +69,7 @@ def study_figures(content: Content) -> Iterator[tuple[str, go.Figure]]:
             frame,
             content.pairs,
             content.references,
-            title=f"{objective_name(quality.name)} against each cost in {name}",
+            title=f"{quality.heading()} against each cost in {name}",
         ),
     )
     yield "parallel", parallel_figure(frame, content.coordinates, title=f"Every trial of {name}")

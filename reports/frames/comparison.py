@@ -9,18 +9,13 @@ import pandas as pd
 
 from analysis.fields.theoretical import receptive_fields
 from analysis.fronts.correlation import RankCorrelation, mean_interval, rank_correlation
+from analysis.quantities import COMPARED, main_metric
 from analysis.store.records import StudyRecord, TrialRecord
+from archspace.plan.counts import FLOAT32_BYTES
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
 from reports.frames.published import published
 from reports.frames.trials import unit_of
-
-METRICS = {"classification": "accuracy", "multilabel": "map", "segmentation": "miou", "detection": "map"}
-"""The objective that tells how good a network is, by task."""
-
-QUANTITIES = ("params", "macs", "memory", "latency_ms", "energy_mj")
-BYTES = 4
-"""Of a parameter in float32."""
 
 MODULE_COLUMNS = {
     "params_M": ("params", 1e6),
@@ -56,7 +51,7 @@ def network_frame(study: StudyRecord) -> pd.DataFrame:
     Raises:
         InputError: no network has finished.
     """
-    metric = METRICS[study.config["task"]]
+    metric = main_metric(study.config["task"]).name
     by_name = {trial.given: trial for trial in study.trials}
     given: list[dict[str, Any]] = [
         {"name": one, "repeat_of": None} if isinstance(one, str) else one for one in study.config["given"]
@@ -84,7 +79,7 @@ def _row(name: str, wanted: int, trials: Sequence[TrialRecord], metric: str) -> 
         "label": name,
     }
     row["reason"] = next((trial.reason for trial in trials if trial.reason), None)
-    for quantity in (metric, *QUANTITIES):
+    for quantity in (metric, *COMPARED):
         key = "metric" if quantity == metric else quantity
         found = [t.measurements[quantity] for t in complete or trials if quantity in t.measurements]
         spread = mean_interval([one.value for one in found]) if found else None
@@ -94,7 +89,7 @@ def _row(name: str, wanted: int, trials: Sequence[TrialRecord], metric: str) -> 
     for trial in trials[:1]:
         row |= {"unit": unit_of((trial.spec or {}).get("unit")), **_counted(trial)}
         row["label"] = trial.network or row["label"]
-    row["size"] = row["params"] and BYTES * row["params"]
+    row["size"] = row["params"] and FLOAT32_BYTES * row["params"]
     row["fps"] = row["latency_ms"] and 1e3 / row["latency_ms"]
     row |= {"size_origin": row["params_origin"], "fps_origin": row["latency_ms_origin"]}
     return row | _device_told(complete)
@@ -194,7 +189,7 @@ def step_frame(study: StudyRecord, networks: pd.DataFrame) -> pd.DataFrame:
 
 def _pairs(study: StudyRecord, base: str, variant: str) -> list[tuple[float, float]]:
     """The metric before and after, of every seed with which both networks finished."""
-    metric = METRICS[study.config["task"]]
+    metric = main_metric(study.config["task"]).name
     names = {one["name"]: one.get("repeat_of") or one["name"] for one in study.config["given"]}
     values: dict[str, dict[int | None, float]] = {base: {}, variant: {}}
     for trial in study.trials:

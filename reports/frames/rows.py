@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.quantities import QUANTITIES, Quantity
 from archspace.support.errors import InputError
 
 ORIGINS = ("quoted-text", "read-off-figure", "from-memory")
@@ -34,6 +35,12 @@ def is_number(column: str) -> bool:
 def unit_of_column(column: str) -> float:
     """How many base units one of the column's is: 1e6 for ``params_M``."""
     return UNITS.get(column.rpartition("_")[2], 1.0)
+
+
+def quantity_of_column(column: str) -> tuple[Quantity, str]:
+    """A published column's quantity, and the letter that stands before its unit: that of ``params``, ``M``."""
+    name, _, letter = column.rpartition("_")
+    return QUANTITIES[name], letter
 
 
 def read_rows(path: Traversable | Path, needed: Sequence[str] = ()) -> pd.DataFrame:

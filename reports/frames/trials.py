@@ -12,22 +12,21 @@ import numpy as np
 import pandas as pd
 
 from analysis.fronts.pareto import UNRANKED, knee, minimised, ranks
-from analysis.store.records import Objective, StudyRecord, TrialRecord
-from archspace.support.errors import SpecError
+from analysis.quantities import QUANTITIES, Quantity, described
+from analysis.store.records import StudyRecord, TrialRecord
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError, SpecError
 from archspace.support.files import write_text
-from reports.style.style import si_count
+from archspace.support.numbers import amount
 
 log = logging.getLogger(__name__)
-
-COUNTED: Mapping[str, str] = {"macs": "macs", "params": "params", "memory": "activation_bytes"}
-"""Objectives that are counted from a spec, with their attribute of ``analysis.counts.complexity.Cost``."""
 
 _LEADING = ("label", "number", "state", "given", "arch_id", "unit", "on_front", "rank", "knee")
 _TRAILING = ("duplicate_of", "reason", "seed", "started", "finished")
 _REFERENCE_COLUMNS = ("name", "network", "unit", "arch_id", "dataset", "published", "source")
 
 
-def trial_frame(study: StudyRecord, objectives: Sequence[Objective] | None = None) -> pd.DataFrame:
+def trial_frame(study: StudyRecord, objectives: Sequence[Quantity] | None = None) -> pd.DataFrame:
     """One row a trial, in the order of the record.
 
     Columns: ``label, number, state, given, arch_id, unit`` (one name, or ``mixed`` when levels differ),
@@ -55,7 +54,7 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Objective] | None = Non
     return frame[[*_LEADING, *numbers, *_TRAILING, *specs]]
 
 
-def front_frame(frame: pd.DataFrame, objectives: Sequence[Objective]) -> pd.DataFrame:
+def front_frame(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.DataFrame:
     """The front of a :func:`trial_frame`, each network once, best first in the first objective to minimise.
 
     Without an objective to minimise, best first in the first objective.
@@ -67,7 +66,7 @@ def front_frame(frame: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Data
     return front.sort_values(first.name, ascending=ascending, kind="stable").reset_index(drop=True)
 
 
-def write_tables(frame: pd.DataFrame, objectives: Sequence[Objective], folder: Path) -> dict[str, Path]:
+def write_tables(frame: pd.DataFrame, objectives: Sequence[Quantity], folder: Path) -> dict[str, Path]:
     """Write ``front.csv`` (the front only) and ``trials.csv`` (every trial) with raw, unrounded values.
 
     Args:
@@ -88,8 +87,8 @@ def write_tables(frame: pd.DataFrame, objectives: Sequence[Objective], folder: P
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame as CSV under a temporary name, then rename; counted columns are whole numbers."""
     whole = frame.copy()
-    for name in COUNTED:
-        if name in whole and (whole[name].dropna() % 1 == 0).all():
+    for name in whole.columns:
+        if described(str(name)).counted and (whole[name].dropna() % 1 == 0).all():
             whole[name] = whole[name].astype("Int64")
     write_text(path, whole.to_csv(index=False))
 
@@ -98,13 +97,14 @@ def preset_references(study: StudyRecord) -> pd.DataFrame:
     """Published presets with their cost counted at the study's input size, channels, classes and task.
 
     Columns: ``name, network, unit, arch_id, dataset, published`` (what the paper reports, as text),
-    ``source``, and ``macs, params, memory`` with ``<name>_origin`` = ``counted``. Presets that become the
+    ``source``, and ``macs, params, memory`` and the study's own counted objectives and constraints with
+    ``<name>_origin`` = ``counted``. Presets that become the
     same network are one row with both names. Presets that cannot take the study's input are left out. Without
     any spec in the study the frame is empty.
     """
     spec = next((trial.spec for trial in study.trials if trial.spec), None)
     rows = list(_count_presets(study, spec).values()) if spec is not None else []
-    numbers = [column for name in COUNTED for column in (name, f"{name}_origin")]
+    numbers = [column for one in _counted_of(study) for column in (one.name, f"{one.name}_origin")]
     return pd.DataFrame(rows, columns=[*_REFERENCE_COLUMNS, *numbers])
 
 
@@ -136,7 +136,7 @@ def unit_of(unit: object) -> str:
     return distinct.pop() if len(distinct) == 1 else "mixed" if distinct else "conv"
 
 
-def _measured_names(study: StudyRecord, objectives: Sequence[Objective]) -> list[str]:
+def _measured_names(study: StudyRecord, objectives: Sequence[Quantity]) -> list[str]:
     """The chosen objectives, then every other number that some trial has, in order of appearance."""
     names = dict.fromkeys(o.name for o in (*objectives, *study.objectives))
     for trial in study.trials:
@@ -170,7 +170,7 @@ def _flat(data: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return row
 
 
-def _mark_front(frame: pd.DataFrame, objectives: Sequence[Objective]) -> None:
+def _mark_front(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> None:
     """Add ``rank``, ``on_front`` and ``knee``."""
     names = [o.name for o in objectives]
     values = frame[names].to_numpy(dtype=float).copy()
@@ -187,7 +187,6 @@ def _mark_front(frame: pd.DataFrame, objectives: Sequence[Objective]) -> None:
 
 def _count_presets(study: StudyRecord, like: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Rows of :func:`preset_references` by arch_id."""
-    from analysis.counts.complexity import count
     from archspace.presets import PRESETS
 
     size = (study.config.get("data") or {}).get("input_size") or like["input_size"]
@@ -195,6 +194,7 @@ def _count_presets(study: StudyRecord, like: Mapping[str, Any]) -> dict[str, dic
     if like.get("channels") is not None:
         wanted["channels"] = like["channels"]
     rows: dict[str, dict[str, Any]] = {}
+    quantities = _counted_of(study)
     # Presets for the study's own task first: they name a network that several presets become.
     for name, preset in sorted(PRESETS.items(), key=lambda item: item[1].spec.task != like["task"]):
         try:
@@ -202,7 +202,7 @@ def _count_presets(study: StudyRecord, like: Mapping[str, Any]) -> dict[str, dic
             if spec.arch_id in rows:
                 rows[spec.arch_id]["name"] += f", {name}"
                 continue
-            counts = count(spec)
+            numbers = _counts(spec, quantities)
         except SpecError as error:
             log.debug("preset %s left out: %s", name, error)
             continue
@@ -215,10 +215,31 @@ def _count_presets(study: StudyRecord, like: Mapping[str, Any]) -> dict[str, dic
             "published": _published(preset.published),
             "source": preset.source,
         }
-        for objective, attribute in COUNTED.items():
-            row |= {objective: float(getattr(counts, attribute)), f"{objective}_origin": "counted"}
-        rows[spec.arch_id] = row
+        rows[spec.arch_id] = row | numbers
     return rows
+
+
+def _counted_of(study: StudyRecord) -> list[Quantity]:
+    """What presets are counted by: what every trial records, and the study's own counted quantities."""
+    asked = (*(one.name for one in study.objectives), *(study.config.get("constraints") or {}))
+    return [one for one in QUANTITIES.values() if one.count and (one.always or one.name in asked)]
+
+
+def _counts(spec: ArchSpec, quantities: Sequence[Quantity]) -> dict[str, Any]:
+    """The numbers of a preset with their origin; one that a plug-in cannot count for it is missing.
+
+    Raises:
+        SpecError: the network cannot be planned.
+    """
+    row: dict[str, Any] = {}
+    for one in quantities:
+        try:
+            row |= {one.name: one.value_of(spec), f"{one.name}_origin": "counted"}
+        except SpecError:
+            raise
+        except InputError as error:
+            log.debug("%s", error)
+    return row
 
 
 def _published(numbers: Mapping[str, Any]) -> str | None:
@@ -230,5 +251,5 @@ def _published(numbers: Mapping[str, Any]) -> str | None:
 def _brief(key: str, value: object) -> str:
     """A published number with a letter for its size where it counts something."""
     if isinstance(value, int | float) and key in ("params", "macs", "conv_macs"):
-        return si_count(value)
+        return amount(value)
     return f"{value:g}" if isinstance(value, float) else str(value)

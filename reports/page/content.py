@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,8 @@ import pandas as pd
 
 from analysis.counts.architecture import Row, rows
 from analysis.fronts.importance import Importance
-from analysis.store.records import OBJECTIVES, Objective, StudyRecord, TrialRecord
+from analysis.quantities import Quantity, described
+from analysis.store.records import StudyRecord, TrialRecord
 from analysis.store.runs import STUDY_FILE
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
@@ -32,6 +33,7 @@ class Number:
 
     name: str
     title: str
+    short: str
     value: float
     unit: str
     origin: str
@@ -74,8 +76,8 @@ class Content:
 
     merged: Merged
     frame: pd.DataFrame
-    numbers: tuple[Objective, ...]
-    quality: Objective | None
+    numbers: tuple[Quantity, ...]
+    quality: Quantity | None
     chosen: Chosen | None
     references: pd.DataFrame
     progress: Progress | None
@@ -93,7 +95,7 @@ class Content:
         return self.merged.study
 
     @property
-    def objectives(self) -> tuple[Objective, ...]:
+    def objectives(self) -> tuple[Quantity, ...]:
         """The study's."""
         return self.merged.study.objectives
 
@@ -105,7 +107,7 @@ def content_of(merged: Merged) -> Content:
     """
     study = merged.study
     frame = trial_frame(study)
-    numbers = _numbers(frame, study.objectives)
+    numbers = _numbers(frame, study)
     quality = quality_of(study.objectives) or quality_of(numbers)
     references = preset_references(study)
     chosen = _chosen(merged, frame)
@@ -118,7 +120,7 @@ def content_of(merged: Merged) -> Content:
         coordinates=tuple(coordinates(frame, study.objectives)),
         curves=learning_curves(frame, merged.folders),
         spreads=tuple(seed_spreads(frame, quality or study.objectives[0], _trainings(merged, frame))),
-        pairs=tuple(pairs(frame, quality, references)) if quality else (),
+        pairs=tuple(pairs(frame, quality, references, study.objectives)) if quality else (),
         commands=tuple(_commands(merged, chosen)),
         made_with=tuple(versions(study).items()),
     )  # fmt: skip
@@ -134,10 +136,12 @@ def numbers_known(frame: pd.DataFrame) -> list[str]:
     return [column.removesuffix("_origin") for column in frame.columns if column.endswith("_origin")]
 
 
-def _numbers(frame: pd.DataFrame, objectives: Sequence[Objective]) -> tuple[Objective, ...]:
+def _numbers(frame: pd.DataFrame, study: StudyRecord) -> tuple[Quantity, ...]:
     """The objectives, then what else is known of some trial; a number of no known kind has no unit."""
+    objectives = study.objectives
+    noted = {**study.noted, **{one.name: one for one in objectives}}
     names = dict.fromkeys([*(o.name for o in objectives), *numbers_known(frame)])
-    found = (OBJECTIVES.get(name) or Objective(name, "", "minimize", name) for name in names)
+    found = (described(name, noted) for name in names)
     return tuple(one for one in found if one in objectives or np.isfinite(frame[one.name]).any())
 
 
@@ -151,7 +155,8 @@ def _chosen(merged: Merged, frame: pd.DataFrame) -> Chosen | None:
     return Chosen(
         label=trial.label, word="knee" if len(merged.study.objectives) > 1 else "best",
         name=trial.network or (spec.label if spec else str((trial.spec or {}).get("network", "unknown network"))),
-        given=trial.given, arch_id=trial.arch_id, numbers=tuple(_number(trial, name) for name in _all_names(trial)),
+        given=trial.given, arch_id=trial.arch_id,
+        numbers=tuple(_number(trial, name, merged.study.noted) for name in _all_names(trial)),
         layers=layers, input_size=spec.input_size if spec else (), unseen=unseen,
     )  # fmt: skip
 
@@ -171,14 +176,14 @@ def _all_names(trial: TrialRecord) -> list[str]:
     return list(dict.fromkeys([*trial.values, *trial.measurements]))
 
 
-def _number(trial: TrialRecord, name: str) -> Number:
+def _number(trial: TrialRecord, name: str, noted: Mapping[str, Quantity]) -> Number:
     taken = trial.measurements.get(name)
-    known = OBJECTIVES.get(name)
+    known = described(name, noted)
     again = trial.again.get(name)
     value = trial.values.get(name, taken.value if taken else float("nan"))
     return Number(
-        name=name, title=known.title if known else name, value=float(value),
-        unit=known.unit if known else (taken.unit if taken else ""),
+        name=name, title=known.title, short=known.short, value=float(value),
+        unit=known.unit or (taken.unit if taken else ""),
         origin=taken.origin if taken else "origin unknown", how=how_taken(taken) if taken else "",
         again=None if again is None else again.value,
     )  # fmt: skip

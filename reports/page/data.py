@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.fronts.importance import Importance
-from analysis.store.records import Objective
+from analysis.quantities import Quantity
 from reports.figures.seeds import Spread
 from reports.figures.tradeoffs import Pair
-from reports.frames.trials import COUNTED
 from reports.page.content import Content
 from reports.style.axes import LOG_RATIO
 from reports.style.names import unit_name
@@ -106,7 +105,7 @@ def _coded(key: str, title: str, entries: Sequence[object]) -> dict[str, Any]:
     return {"key": key, "title": title, "kind": "text", "words": list(words), "codes": codes}
 
 
-def _number_column(frame: pd.DataFrame, one: Objective, content: Content) -> dict[str, Any]:
+def _number_column(frame: pd.DataFrame, one: Quantity, content: Content) -> dict[str, Any]:
     values = frame[one.name].to_numpy(dtype=float)
     finite = values[np.isfinite(values)]
     header, factor, digits = column_scale(one, finite.tolist())
@@ -115,8 +114,8 @@ def _number_column(frame: pd.DataFrame, one: Objective, content: Content) -> dic
         "key": one.name, "title": header, "scaled": header.removeprefix(one.name).strip(" ()"),
         "label": one.label if one.unit else one.name, "kind": "number",
         "factor": factor, "digits": digits, "unit": one.unit, "better": one.direction,
-        "objective": one in content.objectives, "si": one.name in COUNTED,
-        "log": one.name in COUNTED and low > 0 and high > LOG_RATIO * low,
+        "objective": one in content.objectives, "si": one.counted,
+        "log": one.counted and low > 0 and high > LOG_RATIO * low,
         "values": _numbers(values), "origins": _coded("", "", frame[f"{one.name}_origin"].tolist()),
     }  # fmt: skip
     if f"{one.name}_again" in frame:
@@ -128,7 +127,7 @@ def _first_axes(content: Content) -> list[str | None]:
     """What the plot shows first: a cost against a quality; with one objective, against what else is known."""
     goals = [*content.objectives, *(one for one in content.numbers if one not in content.objectives)]
     goals = goals[: max(2, len(content.objectives))]
-    order = sorted(goals, key=lambda one: (one.direction == "maximize", one.name not in COUNTED))
+    order = sorted(goals, key=lambda one: (one.direction == "maximize", not one.counted))
     names: list[str | None] = [one.name for one in order]
     return [names[0], names[-1]] if len(names) > 1 else [None, names[0]]
 
@@ -157,7 +156,7 @@ def _spread(one: Spread) -> dict[str, Any]:
     return {"name": one.title, "unit": one.unit, "values": _numbers(one.values), **ends}
 
 
-def _weights(one: Importance, objective: Objective) -> dict[str, Any]:
+def _weights(one: Importance, objective: Quantity) -> dict[str, Any]:
     fields = [
         [weight.field, _number(weight.mean, 4), _number(weight.low, 4), _number(weight.high, 4)]
         for weight in one.fields[:12]

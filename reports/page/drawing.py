@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from analysis.counts.architecture import Row
-from reports.style.style import si_count, si_number
+from archspace.support.numbers import amount, number
 
 _STEP, _WIDTH, _GAP = 34, 28, 16
 _TALLEST, _SHORTEST, _TOP = 150.0, 18.0, 46.0
@@ -125,7 +125,7 @@ def _line(row: Row, total: int) -> str:
         f'<svg class="bar" width="70" height="8" viewBox="0 0 70 8" aria-hidden="true">'
         f'<rect width="{70 * share:.1f}" height="8" rx="2"/></svg>'
     )
-    cells = (f"{row.channels} × {_size(row)}", rates, seen, si_count(row.params), si_count(row.macs))
+    cells = (f"{row.channels} × {_size(row)}", rates, seen, amount(row.params), amount(row.macs))
     numbers = "".join(f'<td class="n">{html.escape(cell)}</td>' for cell in cells)
     dead = ' class="dead"' if row.dead else ""
     return (
@@ -137,7 +137,7 @@ def _spoken(row: Row) -> str:
     times = f"{row.repeats} × " if row.repeats > 1 else ""
     return (
         f"{row.path}: {times}{row.layer}\n{row.channels} × {_size(row)}, "
-        f"{si_number(row.params, 'parameters')}, {si_number(row.macs, 'MACs')}"
+        f"{number(row.params, 'parameters')}, {number(row.macs, 'MACs')}"
     )
 
 

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from string import Template
 
+from archspace.support.numbers import number
 from reports.frames.trials import study_caption
 from reports.page.content import Chosen, Content, Number
 from reports.page.data import embedded, page_data
 from reports.page.drawing import layer_table, ribbon, ribbon_svg
 from reports.page.side_by_side import badge, side_by_side_html
 from reports.page.words import asked, found, state_of
-from reports.style.names import objective_name
-from reports.style.style import si_number
 
 SCRIPTS = ("base.js", "marks.js", "scatter.js", "table.js", "charts.js", "start.js")
 
@@ -66,7 +65,7 @@ def _tiles(content: Content) -> str:
     if content.chosen is not None:
         goals = {o.name for o in content.objectives}
         tiles += [
-            (f"{objective_name(one.name)} of the {content.chosen.word}", si_number(one.value, one.unit))
+            (f"{one.short} of the {content.chosen.word}", number(one.value, one.unit))
             for one in content.chosen.numbers
             if one.name in goals
         ][:3]
@@ -108,8 +107,8 @@ def _chosen(chosen: Chosen | None) -> str:
 def _number_table(numbers: Sequence[Number]) -> str:
     rows = []
     for one in numbers:
-        again = f", again {si_number(one.again, one.unit)}" if one.again is not None else ""
-        value = html.escape(si_number(one.value, one.unit) + again)
+        again = f", again {number(one.again, one.unit)}" if one.again is not None else ""
+        value = html.escape(number(one.value, one.unit) + again)
         rows.append(
             f'<tr><td>{html.escape(one.title)}</td><td class="n">{value}</td>'
             f'<td>{badge(one.origin)}</td><td class="how">{html.escape(one.how)}</td></tr>'

@@ -7,20 +7,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from analysis.quantities import main_metric
 from archspace.support.errors import InputError
-from reports.frames.published import TABLES, published
+from archspace.support.numbers import amount, number
+from reports.frames.published import published
 from reports.page.content import Chosen, Content, Number
-from reports.style.style import si_count, si_number
+from reports.tables.tasks import TASKS
 
 SHOWN = 24
 DATASETS = {"cityscapes": "Cityscapes", "voc": "PASCAL VOC 2012", "coco": "MS-COCO"}
 """Data set of the published tables by layout, where a layout is of one data set alone."""
-RESULTS = {
-    "classification": ("top1_pct", "top-1 %"),
-    "segmentation": ("miou_pct", "mIoU %"),
-    "detection": ("map_50_95_pct", "AP %"),
-}
-"""Column of a table that holds the quality, and its header."""
 
 Cells = Sequence[tuple[str, str]]
 """Cells of a row: escaped HTML and the attribute of its class."""
@@ -71,8 +67,8 @@ def _distance(references: pd.DataFrame, macs: float) -> pd.Series[float]:
 def _preset_cells(row: dict[object, object]) -> Cells:
     result = f"{badge('published')} {html.escape(str(row['published']))}"
     return [
-        (html.escape(_names(str(row["name"]))), ""), (si_count(float(str(row["macs"]))), NUMBER),
-        (si_count(float(str(row["params"]))), NUMBER), (result, ""), (_text(row["dataset"]), ""),
+        (html.escape(_names(str(row["name"]))), ""), (amount(float(str(row["macs"]))), NUMBER),
+        (amount(float(str(row["params"]))), NUMBER), (result, ""), (_text(row["dataset"]), ""),
         (_text(row["source"]), ' class="how"'),
     ]  # fmt: skip
 
@@ -84,7 +80,7 @@ def _names(joined: str) -> str:
 
 
 def _own_cells(content: Content, chosen: Chosen, ours: dict[str, Number]) -> Cells:
-    costs = [si_count(ours[name].value) if name in ours else "" for name in ("macs", "params")]
+    costs = [amount(ours[name].value) if name in ours else "" for name in ("macs", "params")]
     data = str((content.study.config.get("data") or {}).get("layout") or "")
     return [
         (f"trial {html.escape(chosen.label)}", ""), (costs[0], NUMBER), (costs[1], NUMBER),
@@ -97,20 +93,21 @@ def _own_result(content: Content, ours: dict[str, Number]) -> str:
     if quality is None or quality.name not in ours:
         return ""
     one = ours[quality.name]
-    return f"{badge(one.origin)} {html.escape(one.name)} {html.escape(si_number(one.value, one.unit))}"
+    return f"{badge(one.origin)} {html.escape(one.name)} {html.escape(number(one.value, one.unit))}"
 
 
 def _same_data(content: Content, chosen: Chosen) -> str:
     """Papers' results on the study's own data set, where its layout tells which that is."""
     config = content.study.config
     table, dataset = str(config.get("task")), DATASETS.get(str((config.get("data") or {}).get("layout")))
-    if table not in TABLES or dataset is None:
+    if table not in TASKS or dataset is None:
         return ""
     try:
         rows = published(table)
     except InputError as error:
         return f'<p class="note">{html.escape(str(error))}</p>'
-    column, title = RESULTS[table]
+    metric = main_metric(table)
+    column = next(one.published for one in TASKS[table].quantities if one.column.key == metric.name)
     rows = rows[rows["dataset"].str.startswith(dataset) & (rows[column] != "")]
     if "class_name" in rows:
         rows = rows[rows["class_name"] == ""]
@@ -126,7 +123,7 @@ def _same_data(content: Content, chosen: Chosen) -> str:
                  ("this study", ' class="how"')]  # fmt: skip
         lines.append((-value, True, cells))
     lines.sort(key=lambda row: row[0])
-    heads = ("network", title, "origin", "parameters (M)", "split, input", "source")
+    heads = ("network", f"{metric.short} {metric.unit}", "origin", "parameters (M)", "split, input", "source")
     note = "Splits, inputs and training differ from this study's: see each row."
     return f'<h3>Published for {html.escape(dataset)}</h3><p class="note">{note}</p>{_table(heads, lines)}'
 

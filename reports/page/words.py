@@ -8,18 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.store.records import Objective
+from analysis.quantities import Quantity, described
+from archspace.support.numbers import number
 from reports.figures.seeds import NO_SEEDS
 from reports.frames.trials import front_frame
 from reports.page.content import Content
-from reports.style.names import common_name, objective_name
-from reports.style.style import si_number
-
-_SHORT = {
-    "accuracy": "top-1 accuracy", "miou": "mIoU", "map": "mean average precision", "macs": "MACs",
-    "params": "parameters", "latency_ms": "latency", "power_w": "power", "energy_mj": "energy",
-    "memory": "activation memory",
-}  # fmt: skip
+from reports.style.names import common_name
 
 LATE = 0.2
 """The front still grew if it gained in this last share of the trials."""
@@ -30,8 +24,11 @@ def asked(content: Content) -> list[tuple[str, str]]:
     config = content.study.config
     data = config.get("data") or {}
     size = " × ".join(str(side) for side in data.get("input_size") or ())
-    goals = [f"{_way(o)} {short(o)}" for o in content.objectives]
-    limits = [_limit(name, bounds) for name, bounds in (config.get("constraints") or {}).items()]
+    goals = [f"{_way(o)} {o.short}" for o in content.objectives]
+    limits = [
+        _limit(name, bounds, content.study.noted)
+        for name, bounds in (config.get("constraints") or {}).items()
+    ]
     space = config.get("space") or {}
     free = [f"{field}: {_choices(value)}" for field, value in space.items() if isinstance(value, Mapping)]
     training = config.get("training") or {}
@@ -68,11 +65,6 @@ def found(content: Content) -> list[str]:
     return [*sentences, *(f"Mind that {note}." for note in content.merged.notes)]
 
 
-def short(one: Objective) -> str:
-    """An objective's name inside a sentence."""
-    return _SHORT.get(one.name, one.title)
-
-
 def state_of(content: Content) -> str | None:
     """That the study is not over, if it is not."""
     wanted = content.study.config.get("trials")
@@ -82,14 +74,14 @@ def state_of(content: Content) -> str | None:
     return f"The study is not over: {sampled} of {wanted} trials have ended."
 
 
-def values_text(row: Mapping[Any, Any], objectives: tuple[Objective, ...]) -> str:
+def values_text(row: Mapping[Any, Any], objectives: tuple[Quantity, ...]) -> str:
     """Every objective of a trial: ``61.24 %, 12.3 M MACs``, with what a second measurement said."""
     texts = []
     for one in objectives:
-        text = si_number(float(row[one.name]), one.unit)
+        text = number(float(row[one.name]), one.unit)
         again = row.get(f"{one.name}_again")
         if again is not None and np.isfinite(again):
-            text += f" (again {si_number(float(again), one.unit)})"
+            text += f" (again {number(float(again), one.unit)})"
         texts.append(text)
     return ", ".join(texts)
 
@@ -116,7 +108,7 @@ def _ended(content: Content) -> str:
 
 
 def _front(content: Content, front: pd.DataFrame) -> list[str]:
-    names = _joined([short(o) for o in content.objectives])
+    names = _joined([o.short for o in content.objectives])
     sentences = [
         f"{_many(len(front), 'network')} {'is' if len(front) == 1 else 'are'} on the Pareto front of {names}: "
         "no other trial is at least as good in all of them and better in one."
@@ -146,8 +138,8 @@ def _against_best(content: Content, knee: Mapping[Any, Any]) -> str:
     lost = float(best[quality.name] - knee[quality.name])
     times = float(best[cost.name] / knee[cost.name])
     return (
-        f" That is {_points(lost, quality)} below the best ({si_number(best[quality.name], quality.unit)}, trial "
-        f"{best['label']}), which takes {times:.3g} times the {short(cost)}."
+        f" That is {_points(lost, quality)} below the best ({number(best[quality.name], quality.unit)}, trial "
+        f"{best['label']}), which takes {times:.3g} times the {cost.short}."
     )
 
 
@@ -157,9 +149,9 @@ def _ranking(content: Content) -> list[str]:
     best = done.iloc[0]
     middle = float(done[one.name].median())
     return [
-        f"The study has one objective, so its trials are ranked by {short(one)}: the best is trial {best['label']} "
-        f"({best['unit']}) with {si_number(float(best[one.name]), one.unit)}; "
-        f"the median of {_many(len(done), 'trial')} is {si_number(middle, one.unit)}."
+        f"The study has one objective, so its trials are ranked by {one.short}: the best is trial {best['label']} "
+        f"({best['unit']}) with {number(float(best[one.name]), one.unit)}; "
+        f"the median of {_many(len(done), 'trial')} is {number(middle, one.unit)}."
     ]
 
 
@@ -181,11 +173,11 @@ def _against_given(content: Content) -> list[str]:
         best = rivals.sort_values(quality.name, ascending=False, kind="stable").iloc[0].to_dict()
         gain = float(best[quality.name] - given[quality.name])
         way = "above" if gain >= 0 else "below"
-        bound = f" that takes no more {short(cost)}" if cost else ""
+        bound = f" that takes no more {cost.short}" if cost else ""
         sentences.append(
             f"The best network found{bound} than the given {given['given']} is trial {best['label']}, "
-            f"{_points(abs(gain), quality)} {way} it ({si_number(best[quality.name], quality.unit)} against "
-            f"{si_number(given[quality.name], quality.unit)})."
+            f"{_points(abs(gain), quality)} {way} it ({number(best[quality.name], quality.unit)} against "
+            f"{number(given[quality.name], quality.unit)})."
         )
     return sentences[:4]
 
@@ -219,23 +211,21 @@ def _reasons(frame: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _way(one: Objective) -> str:
+def _way(one: Quantity) -> str:
     return "largest" if one.direction == "maximize" else "least"
 
 
-def _limit(name: str, bounds: object) -> str:
-    from analysis.store.records import OBJECTIVES
-
-    unit = OBJECTIVES[name].unit if name in OBJECTIVES else ""
+def _limit(name: str, bounds: object, noted: Mapping[str, Quantity]) -> str:
+    one = described(name, noted)
     if not isinstance(bounds, Mapping):
         return ""
     words = {"max": "at most", "min": "at least"}
     parts = [
-        f"{words[key]} {si_number(float(value), unit)}"
+        f"{words[key]} {number(float(value), one.unit)}"
         for key, value in bounds.items()
         if key in words and isinstance(value, int | float)
     ]
-    return f"{objective_name(name)} {' and '.join(parts)}" if parts else ""
+    return f"{one.short} {' and '.join(parts)}" if parts else ""
 
 
 def _choices(value: Mapping[str, Any]) -> str:
@@ -258,8 +248,8 @@ def _given(entries: object) -> list[str]:
     return [common_name(alike) for alike in names.values()]
 
 
-def _points(value: float, quality: Objective) -> str:
-    return f"{value:.2f} points" if quality.unit == "%" else si_number(value, quality.unit)
+def _points(value: float, quality: Quantity) -> str:
+    return f"{value:.2f} points" if quality.unit == "%" else number(value, quality.unit)
 
 
 def _many(count: int, word: str) -> str:

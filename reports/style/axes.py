@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.store.records import Objective
-from reports.frames.trials import COUNTED
-from reports.style.style import compact, log_ticks
+from analysis.quantities import Quantity
+from archspace.support.numbers import tick_text
+from reports.style.style import log_ticks
 
 LOG_RATIO = 8.0
 """A cost's axis is logarithmic when its largest value is over this many times its smallest."""
@@ -25,7 +25,7 @@ REFERENCE_REACH = 3.0
 class Axis:
     """One axis: ``low`` and ``high`` are data values."""
 
-    objective: Objective
+    objective: Quantity
     log: bool
     low: float
     high: float
@@ -42,8 +42,12 @@ class Axis:
         keys: dict[str, Any] = {"range": self._scaled([self.low, self.high]).tolist()}
         if self.log:
             ticks = log_ticks(self.low, self.high)
-            keys |= {"type": "log", "tickvals": ticks, "ticktext": [compact(t) + self.suffix for t in ticks]}
-        elif self.objective.name in COUNTED:
+            keys |= {
+                "type": "log",
+                "tickvals": ticks,
+                "ticktext": [tick_text(t) + self.suffix for t in ticks],
+            }
+        elif self.objective.counted:
             keys |= {"tickformat": "~s", "ticksuffix": self.suffix}
         return keys
 
@@ -57,13 +61,13 @@ class Axis:
         return np.log10(array) if self.log else array
 
 
-def axis_order(objectives: Sequence[Objective]) -> list[Objective]:
+def axis_order(objectives: Sequence[Quantity]) -> list[Quantity]:
     """Costs that are counted first (x), then other costs, then what is maximised (y); else as given."""
-    return sorted(objectives, key=lambda o: (o.direction == "maximize", o.name not in COUNTED))
+    return sorted(objectives, key=lambda o: (o.direction == "maximize", not o.counted))
 
 
 def make_axis(
-    objective: Objective, values: Iterable[float], origins: Iterable[object], *, margins: tuple[float, float]
+    objective: Quantity, values: Iterable[float], origins: Iterable[object], *, margins: tuple[float, float]
 ) -> Axis:
     """The axis that holds all ``values``.
 
@@ -82,12 +86,13 @@ def make_axis(
     if objective.unit == "%":
         ends[1] = max(min(ends[1], 102.0), high + 0.02 * span)
     known = sorted({str(o) for o in origins if isinstance(o, str)})
-    title = f"{objective.title} ({', '.join([objective.unit, *known])}{', log scale' if log else ''})"
+    inside = ", ".join(filter(None, [objective.unit, *known, "log scale" if log else ""]))
+    title = f"{objective.title} ({inside})" if inside else objective.title
     first, last = (10.0**ends if log else ends).tolist()
     return Axis(objective, log, first, last, title)
 
 
-def reachable(references: pd.DataFrame, frame: pd.DataFrame, objective: Objective) -> pd.DataFrame:
+def reachable(references: pd.DataFrame, frame: pd.DataFrame, objective: Quantity) -> pd.DataFrame:
     """The references that lie near enough to the trials along ``objective`` to be drawn."""
     values = frame[objective.name].dropna()
     if objective.name not in references or values.empty:

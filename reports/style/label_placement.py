@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.store.records import Objective
+from analysis.quantities import Quantity
+from archspace.support.numbers import number
 from reports.style.names import common_name
-from reports.style.style import si_number
 
 CHARACTER_WIDTH, LINE_HEIGHT = 6.6, 14.0
 MARKER = 14.0
@@ -27,7 +27,7 @@ Row = Mapping[Hashable, Any]
 """One row of a frame, as ``DataFrame.to_dict("records")`` has it."""
 
 
-def trial_hover(row: Row, objectives: Sequence[Objective]) -> str:
+def trial_hover(row: Row, objectives: Sequence[Quantity]) -> str:
     """Hover text of a trial: its name, how it ended, every objective with its origin, and the whole spec."""
     title = f"<b>trial {html.escape(str(row['label']))}</b>"
     if _known(row["given"]):
@@ -46,7 +46,7 @@ def trial_hover(row: Row, objectives: Sequence[Objective]) -> str:
     return "<br>".join(lines)
 
 
-def reference_hover(row: Row, objectives: Sequence[Objective], *, placed: bool) -> str:
+def reference_hover(row: Row, objectives: Sequence[Quantity], *, placed: bool) -> str:
     """Hover text of a published preset; ``placed`` when the figure has coordinates for it on every axis."""
     names = html.escape(str(row["name"]))
     counted = [o for o in objectives if o.name in row]
@@ -192,13 +192,13 @@ def _free(
     return bool(apart.all()) and not covered.any()
 
 
-def _numbers(row: Row, objectives: Sequence[Objective]) -> list[str]:
+def _numbers(row: Row, objectives: Sequence[Quantity]) -> list[str]:
     lines = []
     for objective in objectives:
         value = float(row.get(objective.name, np.nan))
         origin = row.get(f"{objective.name}_origin")
         suffix = f" ({origin})" if _known(origin) else " (origin not recorded)" if np.isfinite(value) else ""
-        lines.append(f"{objective.title}: <b>{si_number(value, objective.unit)}</b>{suffix}")
+        lines.append(f"{objective.title}: <b>{number(value, objective.unit)}</b>{suffix}")
     return lines
 
 

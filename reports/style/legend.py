@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.store.records import Objective
+from analysis.quantities import Quantity
 from reports.style.names import unit_name
 from reports.style.style import GRID, INK, MUTED, PAPER, UNIT_STYLES, dark_edge, unit_style
 
@@ -30,7 +30,7 @@ def by_unit(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield unit, trials[trials["unit"] == unit]
 
 
-def predicted(trials: pd.DataFrame, objectives: Sequence[Objective]) -> pd.Series[bool]:
+def predicted(trials: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.Series[bool]:
     """Mask of the trials of which an objective is predicted."""
     origins = trials[[f"{o.name}_origin" for o in objectives]]
     return (origins == "predicted").any(axis=1)

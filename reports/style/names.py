@@ -1,4 +1,4 @@
-"""What people read for what is typed: units, networks, objectives and fields as papers write them."""
+"""What people read for what is typed: units, networks and fields as papers write them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,6 @@ NETWORK_NAMES: Mapping[str, str] = {
     "espnet-a": "ESPNet-A", "espnet-b": "ESPNet-B", "espnet-c": "ESPNet-C", "espnet": "ESPNet", "espnetv2": "ESPNetv2",
     "dicenet": "DiCENet", "esnet": "ESNet", "enet": "ENet", "erfnet": "ERFNet", "segnet": "SegNet",
 }  # fmt: skip
-OBJECTIVE_NAMES: Mapping[str, str] = {
-    "accuracy": "top-1", "miou": "mIoU", "map": "mAP", "macs": "MACs", "params": "parameters", "latency_ms": "latency",
-    "power_w": "power", "energy_mj": "energy", "memory": "memory",
-}  # fmt: skip
-"""Short names, for where the unit stands beside the number."""
 _FIELD_NAMES: Mapping[str, str] = {
     "branches": "K", "receptive_field": "receptive field", "input_size": "input",
     "pointwise_kernel": "pointwise kernel",
@@ -33,11 +28,6 @@ def unit_name(unit: str) -> str:
 def network_name(network: str) -> str:
     """A network as papers write it."""
     return NETWORK_NAMES.get(network, unit_name(network))
-
-
-def objective_name(name: str) -> str:
-    """An objective in a word."""
-    return OBJECTIVE_NAMES.get(name, name)
 
 
 def field_name(field: str) -> str:

@@ -1,4 +1,4 @@
-"""How numbers and units look in every report: colours, markers, SI numbers, ticks."""
+"""How columns and units look in every report: colours, markers, SI prefixes, ticks."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.store.records import Objective
+from analysis.quantities import Quantity
+from archspace.support import palette
+from archspace.support.numbers import si_prefix
+from archspace.support.palette import hex_of
 
-OKABE_ITO: Mapping[str, str] = {
-    "black": "#000000",
-    "orange": "#E69F00",
-    "sky": "#56B4E9",
-    "green": "#009E73",
-    "yellow": "#F0E442",
-    "blue": "#0072B2",
-    "vermillion": "#D55E00",
-    "purple": "#CC79A7",
-    "grey": "#7F7F7F",
-}
-"""Palette of Okabe and Ito (2008), told apart by all common kinds of colour vision; and a grey."""
+OKABE_ITO: Mapping[str, str] = {name: hex_of(colour) for name, colour in palette.OKABE_ITO.items()}
+"""The palette's colours as Plotly takes them."""
 
-INK, MUTED, GRID, PAPER = "#1F2430", "#5B6270", "#E6E8EC", "#FFFFFF"
+INK, MUTED, GRID, PAPER = map(hex_of, (palette.INK, palette.MUTED, palette.GRID, palette.PAPER))
 FONT = "Inter, 'Helvetica Neue', Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 
@@ -72,63 +65,22 @@ def dark_edge(colour: str) -> str:
     return PAPER if colour == OKABE_ITO["black"] else INK
 
 
-_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-_PREFIXED = ("MACs", "parameters", "bytes")
-
-
-def si_prefix(value: float) -> tuple[float, str]:
-    """Factor and SI letter for the size of ``value``: ``(1e6, "M")``; ``(1, "")`` below a thousand."""
-    for factor, letter in _PREFIXES:
-        if abs(value) >= 0.9995 * factor:
-            return factor, letter
-    return 1.0, ""
-
-
-def si_number(value: float, unit: str = "") -> str:
-    """A rounded number to read: ``"12.3 M MACs"``, ``"1.5 MB"``, ``"61.24 %"``, ``"4.7 ms"``.
-
-    Counts and bytes get SI prefixes and three digits; per cent two decimals; everything else three digits.
-    """
-    if math.isnan(value):
-        return "unknown"
-    if unit == "%":
-        return f"{value:.2f} %"
-    if unit not in _PREFIXED or math.isinf(value):
-        return f"{value:.3g} {unit}".strip()
-    factor, letter = si_prefix(value)
-    scaled = value / factor
-    digits = f"{scaled:.0f}" if abs(scaled) >= 99.95 or scaled == int(scaled) else f"{scaled:.3g}"
-    suffix = f"{letter}B" if unit == "bytes" else f"{letter} {unit}".strip()
-    return f"{digits} {suffix}"
-
-
-def si_count(value: float) -> str:
-    """A count without its unit, for a cell whose header names it: ``"12.3 M"``."""
-    return si_number(value, "MACs").removesuffix("MACs").strip()
-
-
-def column_scale(objective: Objective, values: Iterable[float]) -> tuple[str, float, int]:
+def column_scale(objective: Quantity, values: Iterable[float]) -> tuple[str, float, int]:
     """How a whole column is read: a header with the unit, what its values are divided by, and decimals."""
     sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]
     least = min(sizes, default=0.0)
-    factor, letter = si_prefix(least) if objective.unit in _PREFIXED else (1.0, "")
+    factor, letter = si_prefix(least) if objective.counted else (1.0, "")
     unit = f"{letter}B" if objective.unit == "bytes" else f"{letter} {objective.unit}".strip()
-    digits = 0 if factor == 1 and objective.unit in _PREFIXED else 2 if least < 10 * factor else 1
+    digits = 0 if factor == 1 and objective.counted else 2 if least < 10 * factor else 1
     digits = 2 if objective.unit == "%" else digits
     return f"{objective.name} ({unit})", factor, digits
 
 
-def scaled_column(objective: Objective, values: Sequence[float]) -> tuple[str, list[str]]:
+def scaled_column(objective: Quantity, values: Sequence[float]) -> tuple[str, list[str]]:
     """A header with the unit, and the values rounded in that unit: one SI prefix for the whole column."""
     header, factor, digits = column_scale(objective, values)
     texts = [f"{value / factor:.{digits}f}" if math.isfinite(value) else "unknown" for value in values]
     return header, texts
-
-
-def compact(value: float) -> str:
-    """A tick's text: ``"200M"``, ``"1.5G"``, ``"0.5"``."""
-    factor, letter = si_prefix(value)
-    return f"{value / factor:g}{letter}"
 
 
 def log_ticks(low: float, high: float) -> list[float]:

@@ -15,7 +15,7 @@ from reports.frames.rows import read_rows
 from reports.tables.published import published_rows
 from reports.tables.runs import EDGE, Found, read_results, result_row
 from reports.tables.table import Row, Table, without_empty
-from reports.tables.tasks import Quantity, TaskTables, task_tables
+from reports.tables.tasks import TaskColumn, TaskTables, task_tables
 
 MACS_NOTE = (
     "One MAC is one multiply-accumulate. Published MACs are as their source counts them, mostly convolutions alone; "
@@ -100,7 +100,7 @@ def _pareto(table: Table, pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
     return here[having.index(max(having))] if having and max(having) > 1 else ()
 
 
-def _belongs(quantity: Quantity, group: str) -> bool:
+def _belongs(quantity: TaskColumn, group: str) -> bool:
     return not quantity.datasets or group.startswith(quantity.datasets)
 
 

@@ -8,24 +8,15 @@ from typing import Any
 import pandas as pd
 
 from analysis.fronts.correlation import RankCorrelation
-from analysis.store.records import objective
-from reports.tables.table import Cell, Column, Row, Table, without_empty
+from analysis.quantities import QUANTITIES
+from reports.tables.table import Cell, Column, Row, Table, column_of, without_empty
 
-SHARED = (
-    Column(key="params", title="Parameters", unit="M", better="minimize", digits=3, factor=1e6),
-    Column(key="size", title="Size", unit="MB", better="minimize", digits=3, factor=1e6),
-    Column(key="macs", title="MACs", unit="G", better="minimize", digits=3, factor=1e9),
-    Column(key="memory", title="Activations", unit="MB", better="minimize", digits=1, factor=1e6),
-    Column(key="field", title="Receptive field", unit="px", better=None, digits=0),
-    Column(key="latency_ms", title="Latency", unit="ms", better="minimize", digits=1),
-    Column(key="fps", title="Speed", unit="images/s", better="maximize", digits=1),
-    Column(key="energy_mj", title="Energy", unit="mJ", better="minimize", digits=1),
-)
+_SCALES = {"params": "M", "size": "MB", "macs": "G", "memory": "MB"}
+_SHOWN = ("params", "size", "macs", "memory", "field", "latency_ms", "fps", "energy_mj")
+SHARED = tuple(column_of(QUANTITIES[name], _SCALES.get(name, "")) for name in _SHOWN)
 ORIGINS = {"read-off-figure": "read-off-figure", "from-memory": "from-memory"}
 """How a published number was read, where that is to be marked; others are quoted."""
 HALF = Column(key="half", title="± (95 %)", unit="points")
-NAMES = {"params": "parameters", "size": "size", "metric": "accuracy", "fps": "speed"}
-"""Quantities in words, for the rank correlation."""
 
 
 def network_table(
@@ -39,8 +30,8 @@ def network_table(
         title: of the table.
         found: rank correlations with the published numbers.
     """
-    goal = objective(metric)
-    columns = [Column(key="metric", title=_short(metric), unit=goal.unit, better="maximize"), HALF, *SHARED]
+    goal = QUANTITIES[metric]
+    columns = [column_of(goal, key="metric"), HALF, *SHARED]
     frame = frame.assign(half=frame["metric_high"] - frame["metric"], half_origin=frame["metric_origin"])
     theirs = [
         Column(key=f"published_{column.key}", title=f"{column.title}, published", unit=column.unit,
@@ -98,20 +89,21 @@ def step_table(steps: pd.DataFrame, *, title: str) -> Table:
 def correlation_notes(found: Mapping[str, RankCorrelation]) -> tuple[str, ...]:
     """The rank correlations as one sentence each."""
     return tuple(
-        f"Rank correlation with the published {NAMES[key]}: Spearman {one.spearman:.2f}, Kendall {one.kendall:.2f} "
+        f"Rank correlation with the published {_word(key)}: Spearman {one.spearman:.2f}, Kendall {one.kendall:.2f} "
         f"(n = {one.n})."
         for key, one in found.items()
     )
+
+
+def _word(key: str) -> str:
+    """A quantity in words; ``metric`` is that of the study's task."""
+    return "accuracy" if key == "metric" else QUANTITIES[key].short
 
 
 def _no_energy(frame: pd.DataFrame) -> tuple[str, ...]:
     """Why the table has no energies."""
     reasons = [str(reason) for reason in frame["energy_missing"].dropna().unique()]
     return (f"Energy was not measured: {reasons[0]}.",) if reasons and frame["energy_mj"].isna().all() else ()
-
-
-def _short(metric: str) -> str:
-    return {"miou": "mIoU", "accuracy": "Top-1", "map": "mAP"}[metric]
 
 
 def _cell(row: Mapping[Any, Any], key: str) -> Cell:

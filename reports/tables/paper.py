@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.frames.published import TABLES, Comparison, comparisons, contradictions, published
-from reports.frames.rows import unit_of_column
+from reports.frames.rows import quantity_of_column, unit_of_column
 from reports.tables.build import build_tables
 from reports.tables.published import ORIGINS, reason
 from reports.tables.table import Cell, Column, Row, Table
 from reports.tables.tasks import TASKS
-
-_UNITS = {"params_M": ("parameters", "M"), "macs_M": ("MACs", "M"), "macs_G": ("MACs", "G")}
 
 
 def paper_tables() -> list[Table]:
@@ -36,7 +34,7 @@ def contradiction_table(found: Sequence[Comparison], compared: int) -> Table:
     sources = {table: published(table)["origin"].tolist() for table in {one.table for one in found}}
     rows = []
     for one in found:
-        quantity, letter = _UNITS[one.column]
+        quantity, letter = quantity_of_column(one.column)
         unit = unit_of_column(one.column)
         value = float(one.published)
         cells = (
@@ -44,7 +42,7 @@ def contradiction_table(found: Sequence[Comparison], compared: int) -> Table:
             Cell(round(one.counted * unit, 1), "counted", f"{one.counted:.5g} {letter}"),
             Cell(100 * (value / one.counted - 1), "counted"),
         )
-        labels = (one.preset, one.table, one.dataset, one.input_size, quantity)
+        labels = (one.preset, one.table, one.dataset, one.input_size, quantity.short)
         rows.append(Row(labels, cells, (reason(one),)))
     return Table(
         name="contradictions", title="Published costs that our counts contradict",

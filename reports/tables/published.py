@@ -12,9 +12,9 @@ from analysis.counts.complexity import Cost, count
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import parse_size
 from reports.frames.published import CONTRADICTIONS, Comparison, comparisons, published, spec_of
-from reports.frames.rows import unit_of_column
+from reports.frames.rows import quantity_of_column, unit_of_column
 from reports.tables.table import EMPTY, Cell, Origin, Row
-from reports.tables.tasks import Quantity, TaskTables
+from reports.tables.tasks import TaskColumn, TaskTables
 
 ORIGINS: Mapping[str, Origin] = {
     "quoted-text": "published", "read-off-figure": "read-off-figure", "from-memory": "from-memory",
@@ -22,7 +22,7 @@ ORIGINS: Mapping[str, Origin] = {
 
 
 def published_rows(
-    task: TaskTables, frame: pd.DataFrame, group: str, quantities: Sequence[Quantity]
+    task: TaskTables, frame: pd.DataFrame, group: str, quantities: Sequence[TaskColumn]
 ) -> Iterator[Row]:
     """The rows of one table.
 
@@ -49,7 +49,9 @@ def published_rows(
         yield Row(labels, cells, tuple(note for note in (row["source"], row["note"]) if note))
 
 
-def _cell(row: pd.Series, quantity: Quantity, compared: Comparison | None, costs: Mapping[str, int]) -> Cell:
+def _cell(
+    row: pd.Series, quantity: TaskColumn, compared: Comparison | None, costs: Mapping[str, int]
+) -> Cell:
     text = row.get(quantity.published, "") if quantity.published else ""
     if not text:
         known = next((costs[name] for name in quantity.measured if name in costs), None)
@@ -82,8 +84,8 @@ def _count(spec: ArchSpec) -> Cost:
 
 def contradiction(one: Comparison) -> str:
     """A line on a published number that our count contradicts."""
-    unit = {"params_M": "M parameters", "macs_M": "M MACs", "macs_G": "G MACs"}[one.column]
-    return f"Our count is {one.counted:.5g} {unit}: {reason(one)}"
+    quantity, letter = quantity_of_column(one.column)
+    return f"Our count is {one.counted:.5g} {letter} {quantity.unit}: {reason(one)}"
 
 
 def reason(one: Comparison) -> str:

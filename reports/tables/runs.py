@@ -13,6 +13,7 @@ import yaml
 
 from analysis.counts.complexity import count
 from analysis.devices.record import DeviceRecord
+from analysis.quantities import QUANTITIES, task_of_metrics
 from analysis.store.picks import pick_trial
 from analysis.store.records import StudyRecord, TrialRecord
 from analysis.store.runs import STUDY_FILE, TRAIN_FILE, read_run
@@ -21,17 +22,10 @@ from archspace.support.errors import InputError, SpecError
 from reports.frames.trials import unit_of
 from reports.style.names import network_name, unit_name
 from reports.tables.table import EMPTY, Cell, Origin, Row
-from reports.tables.tasks import Quantity, TaskTables
+from reports.tables.tasks import TaskColumn, TaskTables
 
 METRICS_FILE = "metrics.json"
 EDGE = "edge-device"
-
-_HEADLINES = {
-    "miou": "segmentation",
-    "accuracy": "classification",
-    "of1": "multilabel",
-    "perplexity": "language",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +78,7 @@ def read_results(path: Path) -> list[Found]:
     return [_metrics(path, {})]
 
 
-def result_row(found: Found, task: TaskTables, quantities: tuple[Quantity, ...]) -> Row:
+def result_row(found: Found, task: TaskTables, quantities: tuple[TaskColumn, ...]) -> Row:
     """A measured network as a row of a table with these columns."""
     labels = tuple(found.texts.get(column, "") for column in task.labels.values())
     cells = []
@@ -132,14 +126,12 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Found
 def _device(path: Path, data: Mapping[str, Any], name: str | None = None) -> Found:
     try:
         record = DeviceRecord.from_dict(data)
-        measured = {one.name: one.value for one in record.measurements().values()}
-        measured["fps"] = record.throughput
+        also = [one.name for one in QUANTITIES.values() if one.source == "device"]
+        measured = {one.name: one.value for one in record.measurements(also).values()}
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
         if isinstance(error, InputError):
             raise InputError(f"{path}: {error}") from None
         raise InputError(f"{path}: broken record of a device: {_one_line(error)}") from None
-    if record.peak_memory_bytes is not None:
-        measured["peak_memory_bytes"] = float(record.peak_memory_bytes)
     how = record.how
     size, clocks = how.get("input_size") or (), how.get("power_mode") or ""
     texts = {
@@ -158,8 +150,7 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> Found:
     data = _json(path)
     spec = config.get("spec") if isinstance(config.get("spec"), Mapping) else None
     task = data.get("task") or (spec or {}).get("task")
-    task = task or next((task for metric, task in _HEADLINES.items() if metric in data), None)
-    task = task or ("detection" if "map_50" in data else None)
+    task = task or task_of_metrics(data)
     if task is None or "network" not in data:
         raise InputError(f"{path}: neither metrics of 'train' or 'evaluate --json', nor a record of a device")
     origin = _origin(data.get("origin", "measured"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from analysis.fronts.pareto import minimised, non_dominated
-from analysis.store.records import Direction
+from analysis.quantities import Direction, Quantity
+from archspace.support.numbers import fixed, significant
 
 _Item = TypeVar("_Item")
 
@@ -36,6 +37,25 @@ class Column:
     better: Direction | None = None
     digits: int = 2
     factor: float = 1.0
+
+
+_SCALES = {"M": 1e6, "G": 1e9, "MB": 1e6}
+
+
+def column_of(one: Quantity, scale: str = "", *, task: str = "", **changes: Any) -> Column:
+    """Returns a quantity as a column of numbers.
+
+    Args:
+        one: what the column shows.
+        scale: ``M``, ``G`` or ``MB``, the unit in which counts and bytes are shown; their own unit if left out.
+        task: of the table, by which a quantity may have a name of its own.
+        changes: fields of the column that differ.
+    """
+    column = Column(
+        key=one.name, title=one.heading(task), unit=scale or one.unit, better=one.direction, digits=one.digits,
+        factor=_SCALES.get(scale, 1.0),
+    )  # fmt: skip
+    return replace(column, **changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +204,5 @@ def shown(cell: Cell, column: Column) -> str:
     value = cell.value / column.factor
     if math.isnan(value):
         return "n/a"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    decimals = column.digits
-    if column.unit != "%" and value:
-        decimals = min(max(decimals, 2 - math.floor(math.log10(abs(value)))), 6)
-        if abs(value) >= 1000:
-            decimals = 0
-    return f"{value:.{decimals}f}"
+    exact = column.unit == "%" and math.isfinite(value)
+    return fixed(value, column.digits) if exact else significant(value, column.digits)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from analysis.store.records import Direction
+from analysis.quantities import QUANTITIES, names_of
 from archspace.support.errors import FieldError, closest
 from reports.frames.rows import unit_of_column
-from reports.tables.table import Column
+from reports.tables.table import Column, column_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quantity:
+class TaskColumn:
     """A column of a task's tables, and where its numbers come from.
 
     Attributes:
@@ -51,47 +52,41 @@ class TaskTables:
     title: str
     group: str = "dataset"
     labels: Mapping[str, str]
-    quantities: tuple[Quantity, ...]
+    quantities: tuple[TaskColumn, ...]
     pareto: tuple[tuple[str, str], ...]
     layouts: Mapping[str, tuple[str, str]]
 
 
-def _quantity(
-    key: str, title: str, unit: str, better: Direction | None, published: str = "", *measured: str,
-    digits: int = 2, split: str = "", datasets: tuple[str, ...] = (),
-) -> Quantity:  # fmt: skip
-    factor = unit_of_column(published) if published else {"M": 1e6, "G": 1e9, "MB": 1e6}.get(unit, 1.0)
-    column = Column(key=key, title=title, unit=unit, better=better, digits=digits, factor=factor)
-    return Quantity(column=column, published=published, measured=measured, split=split, datasets=datasets)
+def _column(
+    name: str, published: str = "", *measured: str, scale: str = "", task: str = "", split: str = "",
+    datasets: tuple[str, ...] = (), **changes: Any,
+) -> TaskColumn:  # fmt: skip
+    """A quantity of the registry as a column; without ``measured`` it is looked for under its own name."""
+    column = column_of(QUANTITIES[name], scale, task=task, **changes)
+    return TaskColumn(
+        column=column, published=published, measured=measured or (name,), split=split, datasets=datasets
+    )
 
 
-_PARAMS = _quantity("params", "Parameters", "M", "minimize", "params_M", "params")
-_MACS_M = _quantity("macs", "MACs", "M", "minimize", "macs_M", "macs")
-_MACS_G = _quantity("macs", "MACs", "G", "minimize", "macs_G", "macs")
-_LATENCY = _quantity("latency_ms", "Latency", "ms", "minimize", "", "latency_ms")
-_ENERGY = _quantity("energy_mj", "Energy", "mJ", "minimize", "", "energy_mj")
-_POWER = _quantity("power_w", "Power", "W", "minimize", "", "power_w")
-_MIOU = _quantity("miou", "mIoU", "%", "maximize", "miou_pct", "miou")
-_CLASS_ACCURACY = _quantity(
-    "class_accuracy", "Class accuracy", "%", "maximize", "class_accuracy_pct", "class_accuracy"
+def _change(key: str, title: str, unit: str, published: str = "", digits: int = 2) -> TaskColumn:
+    """What an ablation says of two rows; neither way is better."""
+    published = published or key
+    column = Column(key=key, title=title, unit=unit, digits=digits, factor=unit_of_column(published))
+    return TaskColumn(column=column, published=published)
+
+
+_PARAMS = _column("params", "params_M", scale="M")
+_MACS_M = _column("macs", "macs_M", scale="M")
+_MACS_G = _column("macs", "macs_G", scale="G")
+_SIZE = _column("size", "size_MB", scale="MB", key="size_mb")
+_MIOU = _column("miou", "miou_pct")
+_PERPLEXITIES = tuple(
+    _column("perplexity", f"ppl_{split}", split=split, key=f"ppl_{split}", title=f"Perplexity, {word}")
+    for split, word in (("val", "validation"), ("test", "test"))
 )
-_PERPLEXITIES = (
-    _quantity("ppl_val", "Perplexity, validation", "", "minimize", "ppl_val", "perplexity", split="val"),
-    _quantity("ppl_test", "Perplexity, test", "", "minimize", "ppl_test", "perplexity", split="test"),
-)
-_FPS = _quantity("fps", "Speed", "frames/s", "maximize", "fps", digits=1)
-_ON_DEVICE = (_LATENCY, _POWER, _ENERGY)
+_FPS = _column("fps", "fps")
+_ON_DEVICE = tuple(_column(name) for name in names_of("device"))
 _NETWORK = {"Network": "network", "Width": "width", "Split": "split", "Input": "input_size"}
-_MAP_VOC07 = _quantity(
-    "map_voc07",
-    "mAP at 0.50 (VOC 2007)",
-    "%",
-    "maximize",
-    "map_50_pct",
-    "map_voc07",
-    datasets=("PASCAL VOC",),
-)
-_MAP_50 = _quantity("map_50", "mAP at 0.50", "%", "maximize", "map_50_pct", "map_50", datasets=("MS-COCO",))
 
 TASKS: Mapping[str, TaskTables] = {
     one.task: one
@@ -101,18 +96,15 @@ TASKS: Mapping[str, TaskTables] = {
             labels=_NETWORK, pareto=(("macs", "accuracy"), ("params", "accuracy")),
             layouts={"imagefolder": ("ImageNet", "imagenet")},
             quantities=(
-                _PARAMS, _MACS_M,
-                _quantity("accuracy", "Top-1", "%", "maximize", "top1_pct", "accuracy"),
-                _quantity("top5_accuracy", "Top-5", "%", "maximize", "top5_pct", "top5_accuracy"), *_ON_DEVICE,
+                _PARAMS, _MACS_M, _column("accuracy", "top1_pct"), _column("top5_accuracy", "top5_pct"), *_ON_DEVICE,
             ),
         ),
         TaskTables(
             task="multilabel", source="multilabel", title="Multi-label classification",
             labels=_NETWORK, pareto=(("macs", "of1"), ("params", "of1")), layouts={"coco": ("MS-COCO", "coco")},
             quantities=(
-                _PARAMS, _MACS_M, _quantity("cf1", "Class F1", "%", "maximize", "cf1_pct", "cf1"),
-                _quantity("of1", "Overall F1", "%", "maximize", "of1_pct", "of1"),
-                _quantity("map", "mAP over classes", "%", "maximize", "map_pct", "map"), *_ON_DEVICE,
+                _PARAMS, _MACS_M, _column("cf1", "cf1_pct"), _column("of1", "of1_pct"),
+                _column("map", "map_pct", task="multilabel"), *_ON_DEVICE,
             ),
         ),
         TaskTables(
@@ -124,8 +116,8 @@ TASKS: Mapping[str, TaskTables] = {
             },
             quantities=(
                 _PARAMS, _MACS_G, _MIOU,
-                _quantity("category_miou", "Category mIoU", "%", "maximize", "category_miou_pct"),
-                _CLASS_ACCURACY, _FPS, *_ON_DEVICE,
+                _column("category_miou", "category_miou_pct"), _column("class_accuracy", "class_accuracy_pct"), _FPS,
+                *_ON_DEVICE,
             ),
         ),
         TaskTables(
@@ -134,8 +126,10 @@ TASKS: Mapping[str, TaskTables] = {
             layouts={"voc": ("PASCAL VOC07 (train 07+12)", "voc2007"), "coco": ("MS-COCO", "coco")},
             quantities=(
                 _PARAMS, _MACS_G,
-                _MAP_VOC07, _quantity("map", "mAP 0.50 to 0.95", "%", "maximize", "map_50_95_pct", "map"),
-                _MAP_50, _quantity("map_75", "mAP at 0.75", "%", "maximize", "map_75_pct", "map_75"), _FPS, *_ON_DEVICE,
+                _column("map_voc07", "map_50_pct", datasets=("PASCAL VOC",)),
+                _column("map", "map_50_95_pct", task="detection"),
+                _column("map_50", "map_50_pct", datasets=("MS-COCO",)), _column("map_75", "map_75_pct"), _FPS,
+                *_ON_DEVICE,
             ),
         ),
         TaskTables(
@@ -144,8 +138,7 @@ TASKS: Mapping[str, TaskTables] = {
             pareto=(("params", "ppl_test"), ("params", "ppl_val")),
             layouts={},
             quantities=(
-                _PARAMS, *_PERPLEXITIES, _quantity("macs", "MACs", "M", "minimize", "", "macs"),
-                _quantity("size_mb", "Size", "MB", "minimize", "size_MB"), *_ON_DEVICE,
+                _PARAMS, *_PERPLEXITIES, _column("macs", scale="M"), _SIZE, *_ON_DEVICE,
             ),
         ),
         TaskTables(
@@ -156,12 +149,9 @@ TASKS: Mapping[str, TaskTables] = {
             },
             pareto=(("fps", "power_w"), ("latency_ms", "energy_mj")), layouts={},
             quantities=(
-                _quantity("latency_ms", "Latency", "ms", "minimize", "latency_ms", "latency_ms"),
-                _quantity("fps", "Speed", "frames/s", "maximize", "fps", "fps", digits=1),
-                _quantity("power_w", "Power under load", "W", "minimize", "power_W", "power_w"),
-                _quantity("peak_power_w", "Peak power", "W", "minimize", "peak_power_W"),
-                _quantity("energy_mj", "Energy", "mJ", "minimize", "energy_mJ", "energy_mj"),
-                _quantity("peak_memory_bytes", "Peak memory", "MB", "minimize", "", "peak_memory_bytes"),
+                _column("latency_ms", "latency_ms"), _FPS, _column("power_w", "power_W", title="Power under load"),
+                _column("peak_power_w", "peak_power_W"), _column("energy_mj", "energy_mJ"),
+                _column("peak_memory_bytes", scale="MB"),
             ),
         ),
         TaskTables(
@@ -169,21 +159,20 @@ TASKS: Mapping[str, TaskTables] = {
             labels={"Module": "network", "Host": "host", "Split": "split", "Speed on": "fps_device"},
             pareto=(("params", "miou"),), layouts={},
             quantities=(
-                _PARAMS, _quantity("size_mb", "Size", "MB", "minimize", "size_MB"),
-                _quantity("miou", "mIoU", "%", "maximize", "miou_pct"), _FPS,
+                _PARAMS, _SIZE, _MIOU, _FPS,
             ),
         ),
         TaskTables(
             task="ablations", source="ablations", title="Ablations of", group="paper",
             labels={"Variant": "variant", "Table": "ablation", "Split": "split"}, pareto=(), layouts={},
             quantities=(
-                _PARAMS, _quantity("miou", "mIoU", "%", "maximize", "miou_pct"),
-                _quantity("delta_points", "Change", "points", None, "delta_points", digits=1),
-                _quantity("delta_params_pct", "Change of parameters", "%", None, "delta_params_pct"),
-                _quantity("delta_params", "Change of parameters", "M", None, "delta_params_M"),
-                _quantity("delta_size_mb", "Change of size", "MB", None, "delta_size_MB"),
-                _quantity("params_ratio", "Ratio of parameters", "", None, "params_ratio"),
-                _quantity("module_field_px", "Field of a unit", "pixels", None, "module_field_px", digits=0),
+                _PARAMS, _MIOU,
+                _change("delta_points", "Change", "points", digits=1),
+                _change("delta_params_pct", "Change of parameters", "%"),
+                _change("delta_params", "Change of parameters", "M", "delta_params_M"),
+                _change("delta_size_mb", "Change of size", "MB", "delta_size_MB"),
+                _change("params_ratio", "Ratio of parameters", ""),
+                _change("module_field_px", "Field of a unit", "pixels", digits=0),
             ),
         ),
     )

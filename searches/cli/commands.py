@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from searches.cli import compare_command, data_commands
+from searches.cli.bounds import with_bounds
 from searches.cli.demo_command import demo
 from searches.cli.evaluate_command import evaluate
 from searches.cli.export_command import export
@@ -16,7 +17,7 @@ from searches.cli.train_command import recipes, train
 def register(app: typer.Typer) -> None:
     """Adds this package's commands."""
     app.command(epilog="Example: archspace search scenes --out runs/scenes")(search)
-    app.command(epilog="Example: archspace export runs/scenes --pick knee")(export)
+    app.command(epilog="Example: archspace export runs/scenes --pick knee")(with_bounds(export))
     app.command(epilog="Example: archspace evaluate espnet_p2_q8_camvid.pth --data camvid --split test")(
         evaluate
     )

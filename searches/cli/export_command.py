@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,13 +26,6 @@ def export(
     pick: Annotated[
         str | None, typer.Option(help="Of a run folder: knee, best, or a trial's label.", show_default=KNEE)
     ] = None,
-    max_macs: Annotated[float | None, typer.Option(help="Only networks with at most so many MACs.")] = None,
-    max_params: Annotated[
-        float | None, typer.Option(help="Only networks with at most so many parameters.")
-    ] = None,
-    max_latency_ms: Annotated[
-        float | None, typer.Option(help="Only networks at most so slow, in ms.")
-    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write; export/PICK or export/NAME beside NET if left out.")
     ] = None,
@@ -40,16 +34,14 @@ def export(
         typer.Option("--format", metavar="FORMAT", help="May be repeated; onnx if left out."),
     ] = None,
     as_json: JsonOption = False,
+    bounds: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Write a chosen network as spec, weights, ONNX and card, and prove that ONNX Runtime agrees with torch."""
-    most = {"macs": max_macs, "params": max_params, "latency_ms": max_latency_ms}
-    export_network(
-        network, pick, {k: v for k, v in most.items() if v is not None}, out, as_json, formats or ["onnx"]
-    )
+    export_network(network, pick, bounds, out, as_json, formats or ["onnx"])
 
 
 def export_network(
-    text: str, pick: str | None, most: Mapping[str, float], out: Path | None, as_json: bool,
+    text: str, pick: str | None, bounds: Mapping[str, float], out: Path | None, as_json: bool,
     formats: Sequence[str],
 ) -> None:  # fmt: skip
     """Exports a trial of a run, or any network with weights, and prints what was proved.
@@ -61,7 +53,7 @@ def export_network(
 
     from archspace.export.export import export as write
 
-    named, picked = _chosen(text, pick, most)
+    named, picked = _chosen(text, pick, bounds)
     network = named.load()
     real, card = _said(named, network, picked)
     folder = out or _folder(named, pick or KNEE if named.text != text else "")
@@ -79,19 +71,23 @@ def export_network(
         console.print(f"to load it: archspace.load({str(folder)!r})")
 
 
-def _chosen(text: str, pick: str | None, most: Mapping[str, float]) -> tuple[NamedNetwork, str]:
+def _chosen(text: str, pick: str | None, bounds: Mapping[str, float]) -> tuple[NamedNetwork, str]:
     """The network, and of a run's trial how it was picked."""
-    from analysis.store.picks import pick_trial
+    from analysis.quantities import described
+    from analysis.store.picks import bound_text, pick_trial
     from analysis.store.runs import STUDY_FILE, read_run
     from archspace.spec.naming import find_network
     from archspace.support.errors import FieldError
+    from searches.cli.bounds import option_of
 
     if (Path(text) / STUDY_FILE).is_file():
-        trial = pick_trial(read_run(Path(text)), pick or KNEE, most)
-        bounds = (f"{name} <= {bound:g}" for name, bound in most.items())
+        trial = pick_trial(read_run(Path(text)), pick or KNEE, bounds)
         named = find_network(f"{text}:{trial.label}", accept="weights", field="RUN")
-        return named, ", ".join([pick or KNEE, *bounds])
-    for option, value in (("--pick", pick), *((f"--max-{k.replace('_', '-')}", v) for k, v in most.items())):
+        return named, ", ".join([pick or KNEE, *(bound_text(name, limit) for name, limit in bounds.items())])
+    for option, value in (
+        ("--pick", pick),
+        *((option_of(described(name)), limit) for name, limit in bounds.items()),
+    ):
         if value is not None:
             raise FieldError(option, value, "chooses among the trials of a run folder", "leave it out")
     return find_network(text, accept="weights", field="NET"), text.rpartition(":")[2]

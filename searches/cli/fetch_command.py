@@ -131,9 +131,9 @@ def _list(sets: Mapping[str, DataSet], as_json: bool) -> None:
     import json
 
     from rich.console import Console
-    from rich.filesize import decimal
     from rich.table import Table
 
+    from archspace.support.numbers import number
     from searches.fetching.catalogue import host_of
 
     if as_json:
@@ -143,7 +143,13 @@ def _list(sets: Mapping[str, DataSet], as_json: bool) -> None:
     for column in (0, 2, 3):
         table.columns[column].no_wrap = True
     for name, data in sets.items():
-        size = "by hand" if data.manual else decimal(data.known_bytes) if data.known_bytes else "not known"
+        size = (
+            "by hand"
+            if data.manual
+            else number(data.known_bytes, "bytes")
+            if data.known_bytes
+            else "not known"
+        )
         host = host_of(data.files[0].urls[0] if data.files else data.page)
         account = " (account needed)" if data.login or data.manual else ""
         table.add_row(name, data.about, size, ", ".join(data.layouts), host + account)

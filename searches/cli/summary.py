@@ -8,13 +8,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from analysis.store.records import ON_DEVICE, TrialRecord, objective
+from analysis.quantities import names_of, objective
+from analysis.store.records import TrialRecord
 from analysis.store.runs import TRIALS_FOLDER, read_remeasured
 from archspace.spec.archspec import ArchSpec
+from archspace.support.numbers import amount
 from searches.compare.summary import show_comparison
 from searches.config.study import StudyConfig
 from searches.study.front import front_of
-from searches.study.progress import short
 
 
 def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as_json: bool) -> None:
@@ -24,7 +25,7 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
         return
     front = front_of(config, records)
     again = {r.label: read_remeasured(folder / TRIALS_FOLDER / r.label) for r in front}
-    names = [n for n in ON_DEVICE if any(n in found for found in again.values())]
+    names = [n for n in names_of("device") if any(n in found for found in again.values())]
     states = {state: sum(r.state == state for r in records) for state in ("complete", "infeasible", "failed")}
     if as_json:
         rows = [
@@ -46,9 +47,17 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
         title=f"front of {config.name}",
     )
     for record in front:
-        anew = [short(again[record.label][n].value) if n in again[record.label] else "" for n in names]
+        anew = [
+            amount(again[record.label][n].value, again[record.label][n].unit)
+            if n in again[record.label]
+            else ""
+            for n in names
+        ]
         table.add_row(
-            record.label, _label(record), *(short(record.values[n]) for n in config.objectives), *anew
+            record.label,
+            _label(record),
+            *(amount(record.values[n], objective(n).unit) for n in config.objectives),
+            *anew,
         )
     console = Console()
     console.print(table)

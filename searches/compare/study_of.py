@@ -9,12 +9,13 @@ from typing import Any
 
 import yaml
 
+from analysis.quantities import main_metric
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import parse_size
 from archspace.support.errors import FieldError
 from searches.compare.comparisons import Compared
 from searches.config.recipe import Recipe
-from searches.config.study import METRICS, STUDY_TASKS, StudyConfig, parse_config, recipes
+from searches.config.study import STUDY_TASKS, StudyConfig, parse_config, recipes
 from searches.config.training import read_train
 from searches.data.identify import TEXT, identify
 
@@ -76,7 +77,8 @@ def comparison_study(make: Callable[[Recipe], Compared], task: str, budget: Budg
         {
             "name": name, "task": task, "data": data, "trials": 0, "seed": budget.seed,
             "given": [one.model_dump(mode="json") for one in given],
-            "objectives": [METRICS[task], "params", "latency_ms"], "training": training.model_dump(mode="json"),
+            "objectives": [main_metric(task).name, "params", "latency_ms"],
+            "training": training.model_dump(mode="json"),
             "device": budget.device, "workers": budget.workers,
             "measure": {"device": budget.measure_on, "power": budget.energy, "again": False},
             "comparison": comparison.model_dump(mode="json"),

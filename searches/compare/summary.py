@@ -12,11 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis.devices.record import DeviceRecord
-from analysis.store.records import TrialRecord, objective
-from searches.config.study import METRICS, StudyConfig
-from searches.study.progress import short
-
-SHOWN = ("params", "macs", "memory", "latency_ms", "energy_mj")
+from analysis.quantities import COMPARED, QUANTITIES, main_metric
+from analysis.store.records import TrialRecord
+from archspace.support.numbers import amount
+from searches.config.study import StudyConfig
 
 
 def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
@@ -33,7 +32,7 @@ def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[st
         trials = [by_name[name] for name in names if name in by_name]
         complete = [trial for trial in trials if trial.state == "complete"]
         row: dict[str, Any] = {"network": one.name, "wanted": len(names), "seeds": len(complete)}
-        for name in (METRICS[config.task], *SHOWN):
+        for name in (main_metric(config.task).name, *COMPARED):
             found = [t.measurements[name].value for t in complete or trials if name in t.measurements]
             row[name] = mean(found) if found else None
         row["missing"] = _missing(complete)
@@ -56,15 +55,23 @@ def show_comparison(config: StudyConfig, folder: Path, records: Sequence[TrialRe
     rows = rows_of(config, records)
     assert config.comparison is not None
     if as_json:
-        head = {"run": str(folder), "comparison": config.comparison.kind, "metric": METRICS[config.task]}
+        head = {
+            "run": str(folder),
+            "comparison": config.comparison.kind,
+            "metric": main_metric(config.task).name,
+        }
         print(json.dumps({**head, "networks": rows}))  # noqa: T201
         return
-    names = [name for name in (METRICS[config.task], *SHOWN) if any(row[name] is not None for row in rows)]
+    names = [
+        name
+        for name in (main_metric(config.task).name, *COMPARED)
+        if any(row[name] is not None for row in rows)
+    ]
     table = Table(
-        "network", *(f"{name}\n({objective(name).unit})" for name in names), "seeds", title=config.name
+        "network", *(f"{name}\n({QUANTITIES[name].unit})" for name in names), "seeds", title=config.name
     )
     for row in rows:
-        cells = ["-" if row[name] is None else short(row[name]) for name in names]
+        cells = [amount(row[name], QUANTITIES[name].unit) for name in names]
         table.add_row(row["network"], *cells, f"{row['seeds']} of {row['wanted']}")
     console = Console(highlight=False)
     console.print(table)
@@ -72,7 +79,9 @@ def show_comparison(config: StudyConfig, folder: Path, records: Sequence[TrialRe
         if row["reason"]:
             console.print(f"{row['network']}: {row['reason']}", markup=False)
     asked = config.measure.power
-    missing = {name: why for row in rows for name, why in row["missing"].items() if name in SHOWN and asked}
+    missing = {
+        name: why for row in rows for name, why in row["missing"].items() if name in COMPARED and asked
+    }
     for name, why in missing.items():
         console.print(f"{name}: not measured: {why}", markup=False, soft_wrap=True)
     console.print(f"beside the published ones, with figures: archspace compared {folder}", soft_wrap=True)

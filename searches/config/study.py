@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from analysis.store.records import OBJECTIVES, RUN_FORMAT, objective
+from analysis.quantities import goals, main_metric, objective
+from analysis.store.records import RUN_FORMAT
 from archspace.support.errors import FieldError, InputError, closest
 from searches.config.errors import first_error
 from searches.config.parts import (
@@ -35,14 +36,6 @@ from searches.config.recipe import Recipe
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection"]
 STUDY_TASKS: tuple[str, ...] = get_args(StudyTask)
 """Tasks that a study can train for."""
-
-METRICS: Mapping[str, str] = {
-    "classification": "accuracy", "multilabel": "map", "segmentation": "miou", "detection": "map",
-}  # fmt: skip
-"""The objective that tells how good a network is, by task."""
-
-COUNTED = ("macs", "params", "memory")
-"""Objectives known before any training."""
 
 
 class StudyConfig(Part):
@@ -120,15 +113,14 @@ class StudyConfig(Part):
             raise FieldError("space", None, "sampled trials need a space", {"network": "espnetv2"})
         for one in self.reference:
             self.recipe_of(one)
-        metric = METRICS[self.task]
-        wrong = set(METRICS.values()) - {metric}
+        known = goals(self.task)
         for name in self.objectives:
-            if name in wrong:
+            if name not in known:
+                metric = main_metric(self.task).name
                 raise FieldError("objectives", name, f"the metric of {self.task} is another", metric)
         for name in self.constraints:
-            if name not in OBJECTIVES or name in wrong:
-                known = [n for n in OBJECTIVES if n not in wrong]
-                raise FieldError("constraints", name, "unknown quantity", closest(name, known))
+            if name not in known:
+                raise FieldError("constraints", name, "unknown quantity", closest(name, list(known)))
         return self
 
     def recipe_of(self, given: Given) -> Recipe:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from archspace.support.errors import InputError
 from archspace.support.files import CACHE_VARIABLE, cache_root
+from archspace.support.numbers import number
 
 FORMAT_VERSION = 1
 STALE_SECONDS = 24 * 3600.0
@@ -180,10 +181,10 @@ def _remove_stale(parent: Path) -> None:
 def _explain(error: OSError, count: int, arrays: Mapping[str, Item]) -> str:
     place = f"{CACHE_VARIABLE}: {cache_root()}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        megabytes = _megabytes(count, arrays.values())
-        return f"{place}: no space left for {megabytes:.1f} MB; free some or set {CACHE_VARIABLE}"
+        needed = number(_bytes(count, arrays.values()), "bytes")
+        return f"{place}: no space left for {needed}; free some or set {CACHE_VARIABLE}"
     return f"{place}: cannot be written: {error.strerror or error}; set {CACHE_VARIABLE} to a folder that can"
 
 
-def _megabytes(count: int, items: Iterable[Item]) -> float:
-    return count * sum(int(np.prod(item.shape)) * np.dtype(item.dtype).itemsize for item in items) / 1e6
+def _bytes(count: int, items: Iterable[Item]) -> int:
+    return count * sum(int(np.prod(item.shape)) * np.dtype(item.dtype).itemsize for item in items)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from analysis.drawing.overlays import boxed, class_colours, ink, overlaid
+from analysis.drawing.overlays import boxed, font_of, tinted
+from archspace.class_names import colours_of
 from archspace.support.files import replacing
+from archspace.support.palette import INK, PAPER, ink_on
 from searches.data.dataset import stratified_order
-from searches.data.images import Images, image_array, resize_mask
+from searches.data.images import image_array, resize_mask
 
 SIDE = 260
 """Longer side of a tile's picture, in pixels."""
@@ -26,9 +28,9 @@ _FAINT_CLASSES = 40
 
 
 class Tile(NamedTuple):
-    """A picture with its annotation drawn, uint8 (h, w, 3), and what stands below it."""
+    """A picture with its annotation drawn, and what stands below it."""
 
-    picture: Images
+    picture: Image.Image
     caption: str
 
 
@@ -46,15 +48,15 @@ def drawn(
     """One picture with the mask, the boxes or the class that it has."""
     scale = min(MOST_ENLARGED, SIDE / max(image.size))
     size = (max(1, round(image.height * scale)), max(1, round(image.width * scale)))
-    picture = image_array(image, size, 3, name)
-    colours = class_colours(classes)
+    picture = Image.fromarray(image_array(image, size, 3, name))
+    colours = colours_of(classes)
     caption = name.rsplit("/", 1)[-1]
     if mask is not None:
-        picture = overlaid(picture, resize_mask(mask, size), colours)
+        picture = tinted(picture, resize_mask(mask, size), colours)
     elif corners is not None and labels is not None:
         few = len(labels) <= _FAINT_CLASSES
-        names = [classes[index] if few else "" for index in labels.tolist()]
-        picture = boxed(picture, corners, labels, names, colours)
+        texts = [classes[index] if few else "" for index in labels.tolist()]
+        picture = boxed(picture, corners, labels, texts, colours)
     elif label is not None:
         caption = f"{classes[label]}: {caption}"
     return Tile(picture, caption)
@@ -66,36 +68,33 @@ def write_sheet(path: Path, tiles: Sequence[Tile], classes: Sequence[str]) -> No
     Raises:
         InputError: the file cannot be written.
     """
-    high = max(tile.picture.shape[0] for tile in tiles)
-    wide = max(_LEAST_WIDE, *(tile.picture.shape[1] for tile in tiles))
+    high = max(tile.picture.height for tile in tiles)
+    wide = max(_LEAST_WIDE, *(tile.picture.width for tile in tiles))
     columns = min(COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
     cell = (wide + _MARGIN, high + _CAPTION + _MARGIN)
     width = max(columns * cell[0] + _MARGIN, 2 * cell[0])
     places, legend = _legend(classes, width)
-    sheet = Image.new("RGB", (width, rows * cell[1] + _MARGIN + legend), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=11)
+    sheet = Image.new("RGB", (width, rows * cell[1] + _MARGIN + legend), PAPER)
+    draw, font = ImageDraw.Draw(sheet), font_of(11)
     for number, tile in enumerate(tiles):
         left, top = _MARGIN + number % columns * cell[0], _MARGIN + number // columns * cell[1]
-        sheet.paste(Image.fromarray(tile.picture), (left, top))
-        draw.text(
-            (left, top + tile.picture.shape[0] + 2), _cut(tile.caption, font, wide), fill="black", font=font
-        )
-    colours = class_colours(classes)
+        sheet.paste(tile.picture, (left, top))
+        draw.text((left, top + tile.picture.height + 2), _cut(tile.caption, font, wide), fill=INK, font=font)
+    colours = colours_of(classes)
     for index, (left, top) in enumerate(places):
         top += rows * cell[1] + _MARGIN
-        colour = tuple(colours[index].tolist())
         text = classes[index] if len(places) == len(classes) or index < len(places) - 1 else "..."
         right = left + font.getlength(text) + 8
-        draw.rectangle((left, top, right, top + _PATCH - 4), fill=colour)
-        draw.text((left + 4, top + 1), text, fill=ink(colour), font=font)
+        draw.rectangle((left, top, right, top + _PATCH - 4), fill=colours[index])
+        draw.text((left + 4, top + 1), text, fill=ink_on(colours[index]), font=font)
     with replacing(path) as temporary:
         sheet.save(temporary, "PNG")
 
 
 def _legend(classes: Sequence[str], width: int) -> tuple[list[tuple[int, int]], int]:
     """Where each class's patch stands, and the legend's height."""
-    font = ImageFont.load_default(size=11)
+    font = font_of(11)
     places, left, top = [], _MARGIN, 0
     for name in classes[:_MOST_NAMES]:
         wide = int(font.getlength(name)) + 12
@@ -106,7 +105,7 @@ def _legend(classes: Sequence[str], width: int) -> tuple[list[tuple[int, int]], 
     return places, (top + _PATCH + _MARGIN) if places else 0
 
 
-def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, wide: int) -> str:
+def _cut(text: str, font: Any, wide: int) -> str:
     """The end of a text that fits a tile."""
     while font.getlength(text) > wide and len(text) > 4:
         text = "..." + text[4:]

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from archspace.class_names import BACKGROUNDS, Colour
+from analysis.drawing.overlays import boxed, font_of, text_size, tinted
+from archspace.class_names import BACKGROUNDS
+from archspace.support.palette import GRID, INK, PAPER, Colour
 from searches.demo.detecting import Objects
 from searches.demo.predicting import Mask, Prediction
 
-INK, PAPER, TRACK = (31, 36, 48), (255, 255, 255), (230, 232, 236)
-OPACITY = 0.55
 LEAST_HEIGHT = 160
 """Pixels of a picture at least, so that the panel can be read beside a small image."""
 LEAST_SHARE = 0.0005
@@ -33,57 +31,22 @@ class Row:
     bar: bool = False
 
 
-@lru_cache(maxsize=32)
-def font_of(pixels: int) -> Any:
-    """Pillow's own font at that size."""
-    return ImageFont.load_default(pixels)
-
-
-def text_size(height: int, width: int) -> int:
-    """Pixels of the text beside or on an image of that size."""
-    return min(40, max(12, min(height, width) // 30))
-
-
-def tinted(
-    image: Image.Image, mask: NDArray[np.uint8], colours: Sequence[Colour], names: Sequence[str]
-) -> Image.Image:
-    """An RGB image under the colours of its classes; the background keeps its own."""
-    flat = Image.fromarray(mask)
-    flat.putpalette([channel for colour in colours for channel in colour])
-    mixed = Image.blend(image, flat.convert("RGB"), OPACITY)
-    bare = [i for i, name in enumerate(names) if name in BACKGROUNDS]
-    if bare:
-        mixed.paste(image, mask=Image.fromarray(np.isin(mask, bare)))
-    return mixed
-
-
-def boxed(
+def with_boxes(
     image: Image.Image, objects: Objects, colours: Sequence[Colour], names: Sequence[str]
 ) -> Image.Image:
     """A copy of an RGB image with a box, a name and a score around every object; the surest on top."""
-    picture = image.copy()
-    draw = ImageDraw.Draw(picture)
-    size = text_size(image.height, image.width)
-    font, line = font_of(size), max(2, size // 8)
-    for corners, score, label in reversed(
-        list(zip(objects.corners, objects.scores, objects.labels, strict=True))
-    ):
-        left, top, right, bottom = corners * (image.width, image.height, image.width, image.height)
-        colour = colours[label]
-        draw.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour, width=line)
-        text = f"{names[label]} {100 * score:.0f} %"
-        wide, high = draw.textlength(text, font) + 6, size + 4
-        x = max(0, min(left, image.width - wide))
-        y = top - high if top >= high else top
-        draw.rectangle((x, y, x + wide, y + high), fill=colour)
-        draw.text((x + 3, y + 1), text, ink_on(colour), font)
-    return picture
+    texts = [
+        f"{names[label]} {100 * score:.0f} %"
+        for label, score in zip(objects.labels, objects.scores, strict=True)
+    ]
+    return boxed(image, objects.corners, objects.labels, texts, colours)
 
 
-def ink_on(colour: Colour) -> Colour:
-    """Black or white, whichever is read better on ``colour``."""
-    red, green, blue = colour
-    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
+def with_classes(
+    image: Image.Image, mask: NDArray[np.uint8], colours: Sequence[Colour], names: Sequence[str]
+) -> Image.Image:
+    """An RGB image under the colours of its classes; the background keeps its own."""
+    return tinted(image, mask, colours, bare=[i for i, name in enumerate(names) if name in BACKGROUNDS])
 
 
 def rows_of(
@@ -132,7 +95,7 @@ def panel(
         draw.text((width - size, top - 1), f"{100 * row.share:.1f} %", INK, font, anchor="ra")
         if row.bar:
             track = (2.6 * size, top + 1.3 * size, width - size, top + 1.55 * size)
-            draw.rectangle(track, fill=TRACK)
+            draw.rectangle(track, fill=GRID)
             draw.rectangle(
                 (track[0], track[1], track[0] + row.share * (track[2] - track[0]), track[3]), fill=row.colour
             )
@@ -154,9 +117,9 @@ def drawn(
         even: both sides become even, which video encoders need.
     """
     if isinstance(prediction, Mask):
-        seen = tinted(image, prediction.classes, colours, names)
+        seen = with_classes(image, prediction.classes, colours, names)
     elif isinstance(prediction, Objects):
-        seen = boxed(image, prediction, colours, names)
+        seen = with_boxes(image, prediction, colours, names)
     else:
         seen = image
     height = max(image.height, LEAST_HEIGHT)

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from archspace.class_names import Colour, class_names, colours_of, read_names
+from archspace.class_names import class_names, colours_of, read_names
 from archspace.detection.boxes import THRESHOLD, detections
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
 from archspace.spec.named import NamedNetwork
 from archspace.support.errors import FieldError, InputError
+from archspace.support.palette import Colour
 from searches.data.images import image_array
 from searches.demo.detecting import Objects, objects_of
 from searches.tasks.base import Size

@@ -11,11 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.filesize import decimal
-
 from archspace.support.errors import InputError
 from archspace.support.files import unwritable
 from archspace.support.locks import try_lock
+from archspace.support.numbers import number
 from searches.fetching.bars import Bars
 from searches.fetching.catalogue import DataSet, RemoteFile, host_of
 from searches.fetching.download import Download, Policy
@@ -52,15 +51,15 @@ class Plan:
         yield "what", data.about
         yield "page", data.page
         for file in self.place.pending():
-            size = f"{decimal(file.bytes)} ({file.bytes:,} bytes)" if file.bytes else "size not known"
+            size = f"{number(file.bytes, 'bytes')} ({file.bytes:,} bytes)" if file.bytes else "size not known"
             yield "file", f"{file.name}, {size}, from {host_of(file.urls[0])}; {checked_by(file)}"
         yield "terms", data.terms
         yield "into", f"{self.place.folder} ({', '.join(data.ready)}; layout {', '.join(data.layouts)})"
         more = f", and the unknown size of {', '.join(self.unknown)}" if self.unknown else ""
-        to_come, needed = decimal(self.download_bytes), decimal(self.needed_bytes)
+        to_come, needed = (number(one, "bytes") for one in (self.download_bytes, self.needed_bytes))
         yield (
             "space",
-            f"{to_come} to download, about {needed} on the disk{more}; {decimal(self.free_bytes)} are free",
+            f"{to_come} to download, about {needed} on the disk{more}; {number(self.free_bytes, 'bytes')} are free",
         )
 
 
@@ -88,7 +87,7 @@ def make_plan(name: str, data: DataSet, folder: Path) -> Plan:
     home = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(home).free
     if needed > free:
-        text = f"{name} needs about {decimal(needed)}, {decimal(free)} are free"
+        text = f"{name} needs about {number(needed, 'bytes')}, {number(free, 'bytes')} are free"
         raise InputError(f"{folder}: {text}; free some space or give another folder with --out")
     unknown = tuple(file.name for file in pending if not file.bytes)
     return Plan(
@@ -118,7 +117,7 @@ def carry_out(plan: Plan, *, keep: bool, bars: Bars, policy: Policy) -> dict[str
                 done = load.run()
             files[file.name] = {"name": file.name, **asdict(done), "path": str(done.path) if keep else None}
             text = f"{done.algorithm} as published" if done.published else NO_CHECKSUM
-            bars.say(f"{file.name}: {decimal(done.bytes)}, {text}")
+            bars.say(f"{file.name}: {number(done.bytes, 'bytes')}, {text}")
             with bars.task(f"unpacking {file.name}", file.unpacked_bytes) as meter:
                 unpack(done.path, file.take, place.tree(file), meter.advance, _finish(file, meter.advance))
             if not keep:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.quantities import described
 from analysis.store.records import StudyRecord, TrialRecord
 from archspace.support.errors import InputError
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 REAL_IMAGES = 4
-COUNTED_BY_CARD = ("macs", "params")
 
 
 def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
@@ -45,5 +45,7 @@ def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str
         "training": dict(study.config["training"]),
         "seed": trial.seed,
     }
-    numbers = [m.to_dict() for name, m in trial.measurements.items() if name not in COUNTED_BY_CARD]
+    numbers = [
+        {**m.to_dict(), "title": described(n, study.noted).title} for n, m in trial.measurements.items()
+    ]
     return {"found": found, "numbers": numbers}

@@ -10,10 +10,12 @@ import numpy as np
 from analysis.devices.base import DeviceAway
 from analysis.devices.board_queue import with_retries
 from analysis.fronts.pareto import minimised, non_dominated
-from analysis.store.records import TrialRecord, objective
+from analysis.quantities import objective
+from analysis.store.records import TrialRecord
 from analysis.store.runs import TRIALS_FOLDER, read_remeasured, write_remeasured
 from archspace.build import build
 from archspace.spec.archspec import ArchSpec
+from archspace.support.numbers import number
 from searches.config.study import StudyConfig
 from searches.study.study import Study
 
@@ -56,7 +58,7 @@ def measure_again(study: Study) -> None:
             return
         write_remeasured(study.folder, record.label, remeasured)
         changes = ", ".join(
-            f"{n} {record.measurements[n].value:.4g} -> {one.value:.4g}"
+            f"{n} {number(record.measurements[n].value, one.unit)} -> {number(one.value, one.unit)}"
             for n, one in remeasured.items()
             if n in record.measurements
         )

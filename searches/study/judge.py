@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-from analysis.counts.complexity import count
-from analysis.store.records import OBJECTIVES, Measurement
+from analysis.quantities import QUANTITIES
+from analysis.store.records import Measurement
 from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, load, save
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network
-from archspace.support.errors import InputError
+from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
 from searches.config.parts import Bound
 from searches.config.recipe import Recipe
@@ -42,13 +42,20 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def counted(spec: ArchSpec) -> dict[str, Measurement]:
-    """What is known of a network before any training."""
-    cost = count(spec)
-    numbers = {"macs": cost.macs, "params": cost.params, "memory": cost.activation_bytes}
+def counted(spec: ArchSpec, wanted: Collection[str] = ()) -> dict[str, Measurement]:
+    """What is known of a network before any training.
+
+    Args:
+        spec: the network.
+        wanted: names of quantities that are counted beside those that every trial records; others are passed over.
+
+    Raises:
+        InputError: a quantity's function cannot count the network.
+    """
     return {
-        name: Measurement(name, float(value), OBJECTIVES[name].unit, "counted", COUNTER)
-        for name, value in numbers.items()
+        name: Measurement(name, one.value_of(spec), one.unit, "counted", COUNTER)
+        for name, one in QUANTITIES.items()
+        if one.count and (one.always or name in wanted)
     }
 
 
@@ -106,7 +113,26 @@ class Judge:
             network, metric = self._evaluated(spec, weights)
         else:
             network, metric = self._trained(spec, folder) or self._train(spec, recipe, seed, folder, callback)
-        return {self.task.metric: metric, **self.measurer.measured(network)}
+        return {self.task.metric: metric, **self._further(metric), **self.measurer.measured(network)}
+
+    def _further(self, metric: Measurement) -> dict[str, Measurement]:
+        """What the study asks for of the evaluation, beside its headline.
+
+        Raises:
+            FieldError: the evaluation of these data does not yield it.
+        """
+        asked = dict.fromkeys((*self.config.objectives, *self.config.constraints))
+        found = {}
+        for one in (QUANTITIES[name] for name in asked if name != self.task.metric):
+            if one.source != "evaluation":
+                continue
+            value = metric.how.get(one.name)
+            if value is None:
+                rule = "the evaluation of these data does not yield it"
+                raise FieldError("objectives", one.name, rule, self.task.metric)
+            how = {"split": metric.how.get("split")}
+            found[one.name] = Measurement(one.name, float(value), one.unit, "measured", how)
+        return found
 
     def _trained(self, spec: ArchSpec, folder: Path) -> tuple[Network, Measurement] | None:
         """The network and its metric as an earlier process left them in ``folder``."""
@@ -162,4 +188,4 @@ class Judge:
             "split": "val", "images": len(task.val), "layout": config.data.layout, **how, "device": config.device,
             "threads": config.threads, **found.to_dict(), "torch": torch.__version__,
         }  # fmt: skip
-        return Measurement(task.metric, found.value, "%", "measured", taken)
+        return Measurement(task.metric, found.value, QUANTITIES[task.metric].unit, "measured", taken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,7 +16,8 @@ from analysis.devices.opening import open_device
 from analysis.devices.record import DeviceRecord
 from analysis.devices.settings import Settings
 from analysis.devices.target import Target
-from analysis.store.records import ON_DEVICE, Measurement
+from analysis.quantities import QUANTITIES
+from analysis.store.records import Measurement
 from archspace.build import build
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
@@ -30,13 +32,18 @@ FOLDER = "measurements"
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
 
 
+def needs_power(wanted: Collection[str]) -> bool:
+    """Whether one of these quantities cannot be told without sampling power."""
+    return any(QUANTITIES[name].needs_power for name in wanted)
+
+
 class Measurer:
     """Measures networks on a device.
 
     Args:
         device: what they run on.
         settings: how each measurement is taken.
-        wanted: quantities of :data:`analysis.store.records.ON_DEVICE` that must come out.
+        wanted: quantities of a device (:data:`analysis.quantities.QUANTITIES`) that must come out.
     """
 
     def __init__(self, device: Device, settings: Settings, wanted: frozenset[str]) -> None:
@@ -50,10 +57,11 @@ class Measurer:
             InputError: no such device, or a setting that it cannot honour.
         """
         measure = config.measure
-        wanted = frozenset(ON_DEVICE) & {*config.objectives, *config.constraints}
+        asked = (QUANTITIES[name] for name in (*config.objectives, *config.constraints))
+        wanted = frozenset(one.name for one in asked if one.source == "device")
         settings = Settings(
             runtime=measure.runtime, precision=measure.precision, threads=measure.threads, warmup=measure.warmup,
-            runs=measure.runs, power=measure.power or bool(wanted & {"power_w", "energy_mj"}), idle_s=measure.idle_s,
+            runs=measure.runs, power=measure.power or needs_power(wanted), idle_s=measure.idle_s,
             busy_s=measure.busy_s, spread=measure.spread, drift=measure.drift, attempts=measure.attempts,
         )  # fmt: skip
         return cls(open_device(measure.device), settings, wanted)
@@ -64,7 +72,7 @@ class Measurer:
         Raises:
             FieldError: the device cannot say a quantity that the study asks for.
         """
-        if not self.wanted & {"power_w", "energy_mj"}:
+        if not needs_power(self.wanted):
             return
         quick = replace(self.settings, runs=5, warmup=1, attempts=1, idle_s=0.5, busy_s=1.0)
         try:
@@ -90,7 +98,7 @@ class Measurer:
             record = DeviceRecord.from_dict(json.loads(path.read_text(encoding="utf-8")))
             if self._missing(record) is None:
                 log.info("%s: measured before on %s", spec.arch_id, self.device.name)
-                return record.measurements()
+                return record.measurements(self.wanted)
         with locked(
             cache_root() / FOLDER / f"{_digest(self.device.name)}.lock"
         ):  # one at a time on this machine
@@ -104,7 +112,7 @@ class Measurer:
         if record.stable:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps(record.to_dict()) + "\n")
-        return record.measurements()
+        return record.measurements(self.wanted)
 
     def _path(self, spec: ArchSpec) -> Path:
         """Where the cache keeps a network's record."""
@@ -118,8 +126,8 @@ class Measurer:
 
     def _missing(self, record: DeviceRecord) -> str | None:
         """The first wanted quantity that a record lacks."""
-        found = record.measurements()
-        return next((name for name in ON_DEVICE if name in self.wanted and name not in found), None)
+        found = record.measurements(self.wanted)
+        return next((name for name in QUANTITIES if name in self.wanted and name not in found), None)
 
     def _all_there(self, record: DeviceRecord) -> None:
         name = self._missing(record)

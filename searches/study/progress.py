@@ -13,30 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from analysis.store.records import Measurement, Objective, TrialRecord
+from analysis.quantities import Quantity
+from analysis.store.records import Measurement, TrialRecord
 from archspace.spec.archspec import ArchSpec
+from archspace.support.numbers import duration, number
 from searches.training.loop import Callback, Epoch, Step
 
 log = logging.getLogger("searches")
-
-
-def short(value: float) -> str:
-    """A number for people: 12.3 M, 45.6.
-
-    >>> short(12_345_678)
-    '12.3 M'
-    """
-    for limit, suffix in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
-        if abs(value) >= limit:
-            return f"{value / (1e3 if suffix == ' k' else limit):.3g}{suffix}"
-    return f"{value:.4g}"
-
-
-def duration(seconds: float) -> str:
-    """Hours, minutes and seconds, the leading zeros left out."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 class Progress(Callback):
@@ -50,7 +33,7 @@ class Progress(Callback):
     """
 
     def __init__(
-        self, objectives: Sequence[Objective], wanted: int, done: Sequence[TrialRecord], console: Console
+        self, objectives: Sequence[Quantity], wanted: int, done: Sequence[TrialRecord], console: Console
     ) -> None:
         self._objectives, self._wanted = objectives, wanted
         self._records = list(done)
@@ -82,8 +65,8 @@ class Progress(Callback):
 
     def started(self, label: str, spec: ArchSpec, known: Mapping[str, Measurement], epochs: int) -> None:
         """A trial begins to train."""
-        macs, params = short(known["macs"].value), short(known["params"].value)
-        log.info("trial %s: %s (%s), %s MACs, %s parameters", label, spec.label, spec.arch_id, macs, params)
+        costs = ", ".join(number(known[name].value, known[name].unit) for name in ("macs", "params"))
+        log.info("trial %s: %s (%s), %s", label, spec.label, spec.arch_id, costs)
         self._bars.update(
             self._one, description=f"trial {label}", total=epochs, completed=0, visible=True, note=spec.label
         )
@@ -102,7 +85,7 @@ class Progress(Callback):
         """A trial ended; ``records`` are all that ended, those of other workers too."""
         self._records = list(records)
         values = ", ".join(
-            f"{o.name} {short(record.values[o.name])}" for o in self._objectives if record.values
+            f"{o.name} {number(record.values[o.name], o.unit)}" for o in self._objectives if record.values
         )
         detail = record.reason or (
             f"same network as trial {record.duplicate_of}" if record.duplicate_of else ""
@@ -133,7 +116,7 @@ class Progress(Callback):
         for o in self._objectives:
             pick = max if o.direction == "maximize" else min
             record = pick(feasible, key=lambda r: r.values[o.name])
-            best.append(f"{o.name} {short(record.values[o.name])} (trial {record.label})")
+            best.append(f"{o.name} {number(record.values[o.name], o.unit)} (trial {record.label})")
         return ", ".join(best)
 
     def _draw(self) -> None:

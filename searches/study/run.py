@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from analysis.store.records import objective
+from analysis.quantities import objective
 from analysis.store.runs import STUDY_FILE
 from archspace.support.errors import InputError
 from searches.config.study import StudyConfig, read_config

@@ -8,8 +8,8 @@ from typing import Any
 
 import optuna
 
-from analysis.store.records import objective
-from analysis.store.runs import STUDY_FILE
+from analysis.quantities import objective
+from analysis.store.runs import STUDY_FILE, write_quantities
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
 from searches.config.study import StudyConfig, read_config
@@ -36,6 +36,7 @@ def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
     elif folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: not empty and not a run folder; give another --out")
     write_text(path, config.to_yaml())
+    write_quantities(folder, (*config.objectives, *config.constraints))
     return config
 
 

@@ -176,7 +176,7 @@ class Study:
             except SpecError as error:
                 claim.trial.set_constraint("spec", 1.0)
                 return make(state="infeasible", params=params, reason=str(error))
-        known = counted(spec)
+        known = counted(spec, (*self.config.objectives, *self.config.constraints))
         common = {"spec": spec.to_dict(), "arch_id": spec.arch_id, "network": spec.label, "params": params}
         reason = self._constrain(claim, known)
         if reason:

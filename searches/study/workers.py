@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analysis.store.records import objective
+from analysis.quantities import objective
 from searches.config.study import StudyConfig
 from searches.study.disk import full_disk_as_one_line
 from searches.study.progress import Progress

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from analysis.quantities import main_metric
 from searches.config.recipe import Stage
 from searches.data.dataset import Split
 from searches.tasks.base import Evaluation, ImageTask, Size, Told
@@ -18,7 +19,7 @@ TOP = 5
 class Classification(ImageTask):
     """Scores (N, classes), targets (N,)."""
 
-    metric = "accuracy"
+    metric = main_metric("classification").name
 
     def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
         """Cross-entropy with label smoothing."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from analysis.metrics.coco import coco_metrics
 from analysis.metrics.voc import Detections, Objects, voc_metrics
+from analysis.quantities import main_metric
 from archspace.detection.boxes import Found, checked, detections
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import FieldError, InputError
@@ -31,7 +32,7 @@ class Detection(ImageTask):
     The priors are those of the batch's size (:mod:`archspace.detection.priors`).
     """
 
-    metric = "map"
+    metric = main_metric("detection").name
     distils = False
 
     def __init__(self, train: Split, val: Split, preprocessing: Preprocessing) -> None:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from analysis.quantities import main_metric
 from archspace.networks.eru import LayerState
 from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Stage
@@ -45,7 +46,7 @@ class Language(Task):
     elsewhere and other tokens are left over (fewer than N windows of them).
     """
 
-    metric = "perplexity"
+    metric = main_metric("language").name
     distils = False
     counts = "tokens"
     carries = True

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from analysis.metrics.multilabel import multilabel_metrics
+from analysis.quantities import main_metric
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Stage
@@ -33,7 +34,7 @@ def positive_weights(split: Split) -> Tensor:
 class MultiLabel(ImageTask):
     """Scores (N, classes) before the sigmoid, targets (N, classes) of 0, 1 and void (255: unknown)."""
 
-    metric = "map"
+    metric = main_metric("multilabel").name
     distils = False
 
     def __init__(self, train: Split, val: Split, preprocessing: Preprocessing) -> None:

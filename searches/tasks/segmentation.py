@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from analysis.metrics.confusion import Confusion, ConfusionCounter
+from analysis.quantities import main_metric
 from searches.config.recipe import Stage
 from searches.data.dataset import VOID, Split
 from searches.tasks.base import Evaluation, ImageTask, Size, Told
@@ -34,7 +35,7 @@ def class_weights(split: Split, c: float = 1.10) -> Tensor:
 class Segmentation(ImageTask):
     """Scores (N, classes, h, w) at any stride, targets (N, H, W)."""
 
-    metric = "miou"
+    metric = main_metric("segmentation").name
 
     def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
         """Weighted cross-entropy at full size over pixels that are not void; 0 where all are void.

@@ -12,10 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from analysis.quantities import QUANTITIES, metrics_of
 from archspace.network import Network
 from archspace.spec.named import NamedNetwork
 from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
+from archspace.support.numbers import fixed
 from searches.config.training import TrainData
 from searches.data.dataset import Split, load_split
 from searches.data.identify import TEXT
@@ -114,58 +116,23 @@ def _check_classes(text: str, network: Network, split: Split) -> None:
         raise FieldError("--data", classes, rule + background, outputs - bool(background))
 
 
-TITLES = {
-    "unknown_percent": "of the tokens are <unk>: words that the network does not tell apart",
-    "accuracy": "top-1 accuracy",
-    "miou": "mIoU, void ignored",
-    "miou_void_as_error": "mIoU, void pixels counted as false positives (ESPNet authors' protocol)",
-    "pixel_accuracy": "pixel accuracy, void ignored",
-    "class_accuracy": "class average accuracy, void ignored",
-    "map_50": "mAP at an overlap of 0.50 (COCO)",
-    "map_75": "mAP at an overlap of 0.75 (COCO)",
-    "map_small": "mAP of objects below 32 x 32 pixels (COCO)",
-    "map_medium": "mAP of objects of 32 x 32 to 96 x 96 pixels (COCO)",
-    "map_large": "mAP of objects above 96 x 96 pixels (COCO)",
-    "map_voc07": "mAP at 0.50, eleven points (PASCAL VOC 2007)",
-    "map_voc12": "mAP at 0.50, area under the curve (PASCAL VOC 2012)",
-    "cp": "precision, mean over classes (CP)",
-    "cr": "recall, mean over classes (CR)",
-    "cf1": "F1 of these (CF1)",
-    "op": "precision over all answers (OP)",
-    "or": "recall over all answers (OR)",
-    "of1": "F1 of these (OF1)",
-}
-MAP_TITLES = {"detection": "mAP over overlaps 0.50 to 0.95 (COCO)", "multilabel": "mAP over classes"}
-CLASS_TITLES = {
-    "class_iou": "IoU (%)", "class_ap": "AP (%)", "class_ap_voc07": "AP, VOC 2007 (%)",
-    "class_ap_voc12": "AP, VOC 2012 (%)",
-}  # fmt: skip
-BARE_TITLES = {
-    "perplexity": "perplexity, every token but the first",
-    "cross_entropy_bits": "bits a token (cross-entropy)",
-}
-"""Metrics that are no percentages."""
-
-
 def _print(result: dict[str, Any], counted: str) -> None:
     console = Console(highlight=False)
     console.print(
         f"{result['network']} on {result[counted]} {counted} of {result['layout']} {result['split']}, measured"
     )
-    for name, title in BARE_TITLES.items():
-        if name in result:
-            console.print(f"{_shown(result[name]):>8}  {title}")
-    for name, title in {"map": MAP_TITLES.get(result["task"], ""), **TITLES}.items():
-        if name in result:
-            console.print(f"{_shown(result[name]):>6} %  {title}")
-    columns = {title: result[name] for name, title in CLASS_TITLES.items() if name in result}
-    if columns:
-        table = Table("class", *columns)
-        for name in next(iter(columns.values())):
-            table.add_row(name, *(_shown(column[name]) for column in columns.values()))
+    for one in metrics_of(result["task"]):
+        if one.name in result:
+            unit = f" {one.unit}" if one.unit else ""
+            shown = fixed(result[one.name], one.digits)
+            console.print(f"{shown:>{8 - len(unit)}}{unit}  {one.by_task.get(result['task'], one.title)}")
+    by_class = {
+        name: f"{one.short} ({one.unit})"
+        for name, one in QUANTITIES.items()
+        if name.startswith("class_") and isinstance(result.get(name), dict)
+    }
+    if by_class:
+        table = Table("class", *by_class.values())
+        for row in result[next(iter(by_class))]:
+            table.add_row(row, *(fixed(result[name].get(row)) for name in by_class))
         console.print(table)
-
-
-def _shown(value: float | None) -> str:
-    """Two decimals; a dash for what there was nothing to measure with."""
-    return "-" if value is None else f"{value:.2f}"

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from analysis.drawing.overlays import text_size
 from archspace.class_names import class_names, colours_of
 from archspace.support.errors import InputError
+from archspace.support.palette import BLACK, PAPER
 from searches.data.augment import NONE
 from searches.data.boxes import Boxes
 from searches.data.dataset import VOID
 from searches.demo.detecting import Objects
-from searches.demo.drawing import Row, boxed, panel, rows_of, text_size, tinted
+from searches.demo.drawing import Row, panel, rows_of, with_boxes, with_classes
 from searches.demo.predicting import PREDICTIONS, Mask, Outcome, Prediction, Ranking
 from searches.tasks.base import Evaluation, ImageTask, Raw, Size, Task, gathered
 from searches.training.loop import Callback, Epoch, Step
@@ -140,20 +142,18 @@ def _strip(
     plain: Image.Image, target: Prediction, prediction: Prediction, names: tuple[str, ...]
 ) -> Image.Image:
     """Input, target and prediction from left to right; classes are written, not drawn."""
-    named, colours = (*names, "void"), (*colours_of(names), (0, 0, 0))
+    named, colours = (*names, "void"), (*colours_of(names), BLACK)
     parts = [plain]
     for seen in (target, prediction):
         if isinstance(seen, Mask):
-            parts.append(tinted(plain, seen.classes, colours, named))
+            parts.append(with_classes(plain, seen.classes, colours, named))
         elif isinstance(seen, Objects):
-            parts.append(boxed(plain, seen, colours, named))
+            parts.append(with_boxes(plain, seen, colours, named))
         else:
             rows: list[Row] = rows_of(seen, names, colours)
             height = max(plain.height, 100)
             parts.append(panel(rows, names, text_size(height, height), height))
-    sheet = Image.new(
-        "RGB", (sum(part.width for part in parts), max(part.height for part in parts)), (255, 255, 255)
-    )
+    sheet = Image.new("RGB", (sum(part.width for part in parts), max(part.height for part in parts)), PAPER)
     left = 0
     for part in parts:
         sheet.paste(part, (left, 0))

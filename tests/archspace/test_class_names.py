@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from archspace.class_names import (
@@ -12,17 +11,15 @@ from archspace.class_names import (
     CITYSCAPES,
     COCO,
     NAMED,
-    OKABE_ITO,
     VOC,
     class_names,
     colours_of,
     fitting,
-    palette,
-    perceived,
     read_names,
     voc_colour,
 )
 from archspace.support.errors import FieldError, InputError
+from archspace.support.palette import SERIES
 
 
 def test_the_data_sets_have_their_numbers_of_classes() -> None:
@@ -41,26 +38,7 @@ def test_cityscapes_and_voc_have_their_own_colours() -> None:
         (0, 0, 0), (128, 0, 0), (0, 128, 0), (192, 128, 128), (0, 64, 128),
     ]  # fmt: skip
     assert colours_of(VOC)[14] == voc_colour(15), "detection counts no background"
-    assert colours_of(NAMED["camvid"])[:3] == OKABE_ITO[:3]
-
-
-def test_a_palette_is_told_apart_by_every_kind_of_colour_vision() -> None:
-    for count, least in ((12, 0.075), (20, 0.075), (80, 0.015)):
-        colours = palette(count)
-        assert len(set(colours)) == count and colours == palette(200)[:count]
-        seen = perceived(np.array(colours, float))
-        apart = np.linalg.norm(seen[:, :, None] - seen[:, None], axis=-1)
-        apart[:, np.arange(count), np.arange(count)] = 1
-        assert apart.min() > least, count
-    assert len(palette(300)) == 300
-
-
-def test_red_and_green_are_near_for_red_and_green_blind_eyes_only() -> None:
-    seen = perceived(np.array([[200, 70, 40], [110, 120, 40]], float))
-    common, protan, deutan = np.linalg.norm(seen[:, 0] - seen[:, 1], axis=-1)
-    assert common > 2 * min(protan, deutan)
-    white = perceived(np.array([[255.0, 255, 255]]))
-    assert white[:, 0] == pytest.approx(np.array([[1, 0, 0]] * 3), abs=5e-3)
+    assert colours_of(NAMED["camvid"])[:3] == SERIES[:3]
 
 
 def test_names_fit_with_or_without_what_is_no_class() -> None:

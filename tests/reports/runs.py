@@ -10,14 +10,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from analysis.store.records import (
-    RUN_FORMAT,
-    Measurement,
-    Objective,
-    StudyRecord,
-    TrialRecord,
-    objective,
-)
+from analysis.quantities import Quantity, objective
+from analysis.store.records import RUN_FORMAT, Measurement, StudyRecord, TrialRecord
 from analysis.store.runs import write_record
 
 UNITS = ("esp", "eesp", "mobilenetv2", "shufflenetv2", "resnext", "mixed")
@@ -55,7 +49,7 @@ def study_of(
     *trials: TrialRecord, objectives: tuple[str, ...] = ("macs", "miou"), **config: object
 ) -> StudyRecord:
     """A study of the trials given."""
-    chosen: tuple[Objective, ...] = tuple(objective(name) for name in objectives)
+    chosen: tuple[Quantity, ...] = tuple(objective(name) for name in objectives)
     return StudyRecord(
         name="small", config=study_config(objectives) | config, objectives=chosen, trials=trials
     )

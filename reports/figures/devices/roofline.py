@@ -12,9 +12,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from archspace.support.errors import InputError
+from archspace.support.numbers import tick_text
 from reports.figures.devices.reading import LayerFile
 from reports.style.names import unit_name, written
-from reports.style.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, compact, log_ticks, unit_style
+from reports.style.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, log_ticks, unit_style
 from reports.style.theme import AXIS, apply_theme
 
 LOOKS = tuple(
@@ -92,7 +93,7 @@ def roofline_figure(file: LayerFile) -> go.Figure:
         ticks = log_ticks(*ends)
         axis(
             **AXIS, type="log", range=[math.log10(end) for end in ends], tickvals=ticks,
-            ticktext=[compact(tick) + suffix for tick in ticks],
+            ticktext=[tick_text(tick) + suffix for tick in ticks],
         )  # fmt: skip
     figure.update_xaxes(
         title="Arithmetic intensity (operations a byte read or written, caches left out, log scale)"

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis.drawing.figure_files import write_html, write_png
-from analysis.store.records import Objective
+from analysis.quantities import Quantity
 from reports.figures.pareto.layout import MARGIN, Limits, plane_layers
 from reports.figures.pareto.plane import pareto_plane
 from reports.figures.pareto.scene3d import pareto_scene
@@ -20,7 +20,7 @@ __all__ = ["pareto_figure", "write_html", "write_png"]
 
 def pareto_figure(
     frame: pd.DataFrame,
-    objectives: Sequence[Objective],
+    objectives: Sequence[Quantity],
     references: pd.DataFrame | None = None,
     *,
     title: str = "Pareto front",

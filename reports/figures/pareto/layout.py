@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.store.records import Objective
+from analysis.quantities import Quantity
 from reports.style.axes import REFERENCE_REACH, Axis, make_axis, reachable
 from reports.style.label_placement import first_name, stack_rows
 
@@ -49,7 +49,7 @@ class Layers:
     note: str
 
     @property
-    def objectives(self) -> tuple[Objective, Objective]:
+    def objectives(self) -> tuple[Quantity, Quantity]:
         """Of x and of y."""
         return self.x.objective, self.y.objective
 
@@ -66,7 +66,7 @@ class Layers:
 
 
 def plane_layers(
-    frame: pd.DataFrame, order: Sequence[Objective], references: pd.DataFrame, constraints: Limits
+    frame: pd.DataFrame, order: Sequence[Quantity], references: pd.DataFrame, constraints: Limits
 ) -> Layers:
     """Sort trials and presets into layers and compute the axes."""
     first, second = order
@@ -130,7 +130,7 @@ def _stacked(presets: pd.DataFrame, x: Axis) -> pd.DataFrame:
 
 
 def _axis(
-    objective: Objective,
+    objective: Quantity,
     frames: Sequence[pd.DataFrame],
     limits: Sequence[Limit],
     *,

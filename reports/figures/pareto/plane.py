@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from archspace.support.numbers import tick_text
 from reports.figures.pareto.layout import LANE_GAP, LANE_HEIGHT, MARGIN, PRESETS, UNTRAINED, Layers
 from reports.style.label_placement import (
     MARKER,
@@ -33,7 +34,7 @@ from reports.style.legend import (
     legend_traces,
     predicted,
 )
-from reports.style.style import GRID, INK, MUTED, compact, dark_edge, unit_style
+from reports.style.style import GRID, INK, MUTED, dark_edge, unit_style
 
 FRONT, KNEE_NAME = "Pareto front (trial no.)", "knee of the front"
 DOT_GAP = 8.0
@@ -141,7 +142,7 @@ def _limit_lines(layers: Layers) -> list[go.Scatter]:
         axis, other = (layers.x, layers.y) if along_x else (layers.y, layers.x)
         across, ends = [limit.value, limit.value], [other.low, other.high]
         side = "right" if along_x and limit.bound == "min" else "left"
-        text = [f"{limit.bound} {compact(limit.value)}{axis.suffix}", ""]
+        text = [f"{limit.bound} {tick_text(limit.value)}{axis.suffix}", ""]
         trace = go.Scatter(
             x=across if along_x else ends, y=ends if along_x else across, mode="lines+text", hoverinfo="skip",
             line={"color": MUTED, "width": 1.2, "dash": "dot"}, showlegend=False,

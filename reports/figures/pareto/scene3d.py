@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.store.records import Objective
+from analysis.quantities import Quantity
 from reports.figures.pareto.layout import PRESETS, not_drawn
 from reports.style.axes import Axis, make_axis, reachable
 from reports.style.label_placement import given_labels, reference_hover, trial_hover
@@ -21,7 +21,7 @@ _REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
 _UNTRAINED = {"symbol": "x", "size": 3, "color": MUTED}
 
 
-def pareto_scene(frame: pd.DataFrame, order: Sequence[Objective], references: pd.DataFrame) -> go.Figure:
+def pareto_scene(frame: pd.DataFrame, order: Sequence[Quantity], references: pd.DataFrame) -> go.Figure:
     """Trials over three objectives; those on the front are large and opaque, with drop lines to the floor.
 
     Trials and presets without all three coordinates are not drawn.
@@ -65,9 +65,7 @@ def pareto_scene(frame: pd.DataFrame, order: Sequence[Objective], references: pd
     return figure
 
 
-def _placed_presets(
-    references: pd.DataFrame, frame: pd.DataFrame, order: Sequence[Objective]
-) -> pd.DataFrame:
+def _placed_presets(references: pd.DataFrame, frame: pd.DataFrame, order: Sequence[Quantity]) -> pd.DataFrame:
     """Presets that have all three coordinates, near the trials."""
     if any(o.name not in references for o in order):
         return references.iloc[:0]
@@ -76,7 +74,7 @@ def _placed_presets(
     return references
 
 
-def _cloud(group: pd.DataFrame, order: Sequence[Objective], unit: str) -> go.Scatter3d:
+def _cloud(group: pd.DataFrame, order: Sequence[Quantity], unit: str) -> go.Scatter3d:
     """The trials of one unit, all on the front or all behind it (a 3-D trace has one opacity)."""
     look, front = unit_style(unit), bool(group["on_front"].all())
     hollow = predicted(group, order) & (look.symbol_3d in ("circle", "square"))
@@ -110,9 +108,7 @@ def _drop_lines(front: pd.DataFrame, axes: Sequence[Axis]) -> go.Scatter3d:
     )  # fmt: skip
 
 
-def _marks(
-    group: pd.DataFrame, order: Sequence[Objective], name: str, marker: dict[str, Any]
-) -> go.Scatter3d:
+def _marks(group: pd.DataFrame, order: Sequence[Quantity], name: str, marker: dict[str, Any]) -> go.Scatter3d:
     rows = group.to_dict("records")
     presets = name == PRESETS
     hover = [reference_hover(row, order, placed=True) if presets else trial_hover(row, order) for row in rows]

@@ -125,7 +125,7 @@ def test_the_card_says_what_it_should(folder: Path) -> None:
         SMALL.arch_id,
         'archspace.load("digits")',
         "InferenceSession",
-        "93.2 %",
+        "93.20 %",
         "measured",
         "trial: 7",
     ):

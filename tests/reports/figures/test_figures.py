@@ -12,7 +12,7 @@ from scipy.stats import t
 
 from analysis.drawing.figure_files import find_browser, write_picture
 from analysis.fronts.pareto import hypervolume, minimised
-from analysis.store.records import objective
+from analysis.quantities import objective
 from reports.figures.learning import MOST, learning_curves
 from reports.figures.parallel import coordinates
 from reports.figures.progress import progress, progress_figure

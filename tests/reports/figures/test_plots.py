@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from analysis.drawing.figure_files import find_browser, write_pictures
-from analysis.store.records import Objective, objective
+from analysis.quantities import Quantity, objective
 from reports.figures.pareto.figure import pareto_figure, write_html, write_png
 from reports.frames.trials import preset_references, trial_frame
 from reports.style.axes import axis_order, make_axis
 from reports.style.label_placement import given_labels, place_labels, stack_rows
-from reports.style.style import OKABE_ITO, UNIT_STYLES, log_ticks, scaled_column, si_number, unit_style
+from reports.style.style import OKABE_ITO, UNIT_STYLES, log_ticks, scaled_column, unit_style
 from tests.reports.runs import LIMIT, realistic_study, study_of, trial
 
 MACS, PARAMS, MIOU, LATENCY = (objective(name) for name in ("macs", "params", "miou", "latency_ms"))
@@ -27,7 +27,7 @@ REQUIRED = (
 )  # fmt: skip
 
 
-def figure_of(*objectives: Objective, **options: object) -> go.Figure:
+def figure_of(*objectives: Quantity, **options: object) -> go.Figure:
     study = realistic_study()
     frame = trial_frame(study, objectives)
     return pareto_figure(frame, objectives, preset_references(study), **options)
@@ -204,18 +204,6 @@ class TestStyle:
         assert len(set(symbols)) == len(symbols), "in greyscale only the symbol tells units apart"
         assert not {"star", "diamond", "x"} & {look.symbol for look in looks}
         assert unit_style("never-seen").colour == OKABE_ITO["grey"]
-
-    @pytest.mark.parametrize(
-        ("value", "unit", "text"),
-        [
-            (12_345_678, "MACs", "12.3 M MACs"), (999_999, "parameters", "1 M parameters"),
-            (123_456_789, "MACs", "123 M MACs"), (512, "bytes", "512 B"), (1.5e6, "bytes", "1.5 MB"),
-            (61.238, "%", "61.24 %"), (4.678, "ms", "4.68 ms"), (0, "MACs", "0 MACs"),
-            (float("nan"), "%", "unknown"), (float("inf"), "MACs", "inf MACs"),
-        ],
-    )  # fmt: skip
-    def test_si_number(self, value: float, unit: str, text: str) -> None:
-        assert si_number(value, unit) == text
 
     def test_a_column_has_one_prefix(self) -> None:
         assert scaled_column(MACS, [99.6e6, 1.06e9]) == ("macs (M MACs)", ["99.6", "1060.0"])

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from analysis.store.records import Measurement, StudyRecord, TrialRecord, objective
+from analysis.quantities import objective
+from analysis.store.records import Measurement, StudyRecord, TrialRecord
 from analysis.store.runs import write_record
 from archspace.__main__ import make_app
 from archspace.plan import count_block
@@ -127,7 +128,7 @@ def test_the_waterfall_goes_from_before_to_after() -> None:
     source = ablation_study()
     bars = waterfall(step_frame(source, network_frame(source)))
     assert [(bar.before, bar.after, bar.gain) for bar in bars[:2]] == [(41, 44, True), (44, 43, False)]
-    assert bars[0].published == 43 and bars[0].told == "+3.00 ± 2.48 (published +2)"
+    assert bars[0].published == 43 and bars[0].summary == "+3.00 ± 2.48 (published +2)"
     assert bars[1].published is None and bars[1].told.startswith("−1.00")
     assert [bar.continues for bar in bars] == [False, True, False]
     figure = ablation_figure(bars, "mIoU (%)", title="a <b> & c")

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from analysis.counts.complexity import count
-from analysis.store.records import Measurement, objective
+from analysis.quantities import objective
+from analysis.store.records import Measurement
 from archspace.presets import PRESETS
 from archspace.support.errors import InputError
 from reports.frames.trials import (

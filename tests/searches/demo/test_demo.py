@@ -11,13 +11,14 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from analysis.drawing.overlays import OPACITY
 from archspace.build import build
 from archspace.class_names import NAMED, colours_of
 from archspace.detection.priors import prior_boxes
 from archspace.spec.archspec import ArchSpec
 from searches.demo import predicting
 from searches.demo.detecting import Objects, objects_of
-from searches.demo.drawing import LEAST_HEIGHT, OPACITY, Row, drawn, panel, rows_of, tinted
+from searches.demo.drawing import LEAST_HEIGHT, Row, drawn, panel, rows_of, with_classes
 from searches.demo.inputs import find_inputs, picture_paths
 from searches.demo.predicting import PREDICTIONS, Mask, Outcome, Ranking, labels_at, open_predictor
 
@@ -39,7 +40,7 @@ def test_labels_are_those_of_the_scores_interpolated_whole(
 def test_the_background_keeps_the_image_and_classes_are_tinted() -> None:
     image = Image.new("RGB", (4, 2), (100, 100, 100))
     mask = np.array([[0, 1, 1, 2], [0, 0, 2, 2]], np.uint8)
-    picture = np.asarray(tinted(image, mask, COLOURS, NAMES))
+    picture = np.asarray(with_classes(image, mask, COLOURS, NAMES))
     assert (picture[mask == 0] == 100).all()
     cat = 100 * (1 - OPACITY) + OPACITY * np.array(COLOURS[1])
     assert np.abs(picture[mask == 1] - cat).max() <= 1

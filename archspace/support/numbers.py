@@ -1,0 +1,103 @@
+"""Numbers for people: the one place where they are rounded and get SI letters. No torch."""
+
+from __future__ import annotations
+
+import math
+
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_COUNTS = ("MACs", "parameters", "bytes")
+"""Units whose numbers get an SI letter from a thousand; those of other units get one from 100,000."""
+_WRITTEN_OUT = 1e5
+NOTHING = "-"
+"""What stands where nothing is known."""
+
+
+def si_prefix(value: float) -> tuple[float, str]:
+    """Returns factor and SI letter for the size of ``value``: ``(1e6, "M")``; ``(1, "")`` below a thousand."""
+    for factor, letter in _PREFIXES:
+        if abs(value) >= 0.9995 * factor:
+            return factor, letter
+    return 1.0, ""
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Returns a rounded number with its unit, to be read in a sentence.
+
+    Per cent have two decimals, everything else three significant digits; counts and bytes get SI letters.
+
+    >>> number(12_345_678, "MACs"), number(1_500_000, "bytes"), number(61.239, "%"), number(4.7, "ms")
+    ('12.3 M MACs', '1.5 MB', '61.24 %', '4.7 ms')
+    """
+    if value is None or math.isnan(value):
+        return "unknown"
+    if unit == "%":
+        return f"{value:.2f} %"
+    digits, letter = _scaled(value, unit)
+    suffix = f"{letter}B" if unit == "bytes" else f"{letter} {unit}".strip()
+    return f"{digits} {suffix}".strip()
+
+
+def amount(value: float | None, unit: str = "MACs") -> str:
+    """Returns a number as :func:`number` rounds it but without its unit, for a cell whose header names that.
+
+    >>> amount(12_345_678), amount(61.239, "%"), amount(None)
+    ('12.3 M', '61.24', '-')
+    """
+    if value is None or math.isnan(value):
+        return NOTHING
+    if unit == "%":
+        return f"{value:.2f}"
+    digits, letter = _scaled(value, unit)
+    return f"{digits} {letter}".strip()
+
+
+def _scaled(value: float, unit: str) -> tuple[str, str]:
+    """Digits and SI letter."""
+    if math.isinf(value):
+        return f"{value:g}", ""
+    prefixed = unit in _COUNTS or abs(value) >= _WRITTEN_OUT
+    factor, letter = si_prefix(value) if prefixed else (1.0, "")
+    scaled = value / factor
+    if not prefixed and abs(scaled) >= 999.5:
+        return f"{scaled:,.0f}", ""
+    whole = abs(scaled) >= 99.95 or (prefixed and scaled == int(scaled))
+    return (f"{scaled:.0f}" if whole else f"{scaled:.3g}"), letter
+
+
+def fixed(value: float | None, digits: int = 2) -> str:
+    """Returns a number with so many decimals, for columns whose points stand below each other; a dash for nothing.
+
+    >>> fixed(4.0), fixed(None)
+    ('4.00', '-')
+    """
+    return NOTHING if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def significant(value: float, digits: int = 2) -> str:
+    """Returns a number with at least ``digits`` decimals and three significant digits; whole from a thousand on.
+
+    >>> significant(0.0123), significant(12.345), significant(1234.5)
+    ('0.0123', '12.35', '1234')
+    """
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value:
+        digits = min(max(digits, 2 - math.floor(math.log10(abs(value)))), 6)
+    return f"{value:.{0 if abs(value) >= 1000 else digits}f}"
+
+
+def tick_text(value: float) -> str:
+    """Returns the text of a tick: ``"200M"``, ``"1.5G"``, ``"0.5"``."""
+    factor, letter = si_prefix(value)
+    return f"{value / factor:g}{letter}"
+
+
+def duration(seconds: float) -> str:
+    """Returns hours, minutes and seconds, the leading zeros left out.
+
+    >>> duration(3725), duration(9)
+    ('1:02:05', '0:09')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
