@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,3 +16,11 @@ SetOption = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a field; may be repeated; VALUE is YAML."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+DESIGN: Final = "Design"
+SEARCH: Final = "Search"
+MEASURE: Final = "Measure"
+REPORT: Final = "Report"
+DATA: Final = "Data"
+PANELS: Final = (DESIGN, SEARCH, MEASURE, REPORT, DATA)
+"""Panels of commands in ``archspace --help``, in this order."""

@@ -151,20 +151,14 @@ def _write_report(
     """Write tables and figures; the files by name, and a line on each that could not be written."""
     from rich.console import Console
 
-    from reports.figures.pareto.figure import pareto_figure, write_html, write_png
-    from reports.frames.trials import preset_references, study_caption, write_tables
+    from reports.figures.pareto.figure import write_html, write_png
+    from reports.figures.pareto.run_figure import study_figure
+    from reports.frames.trials import write_tables
 
     try:
         files = write_tables(frame, objectives, folder)
         with Console(stderr=True).status("drawing the Pareto front"):
-            figure = pareto_figure(
-                frame,
-                objectives,
-                preset_references(study),
-                title=f"Pareto front of {study.name}",
-                subtitle=study_caption(study, frame),
-                constraints=study.config.get("constraints"),
-            )
+            figure = study_figure(study, frame, objectives)
             files["pareto.html"] = folder / "pareto.html"
             write_html(figure, files["pareto.html"])
             problem = write_png(figure, folder / "pareto.png")

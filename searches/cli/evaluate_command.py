@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,11 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a checkpoint on a split: the metrics of its task, by class too."""
+    from searches.cli.evaluate_tables import print_evaluation
     from searches.training.evaluate import evaluate as run
 
-    run(checkpoint, data, layout, split, device, as_json)
+    result = run(checkpoint, data, split=split, layout=layout, device=device, progress=True)
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        print_evaluation(result)

@@ -1,8 +1,9 @@
-"""``archspace evaluate``: a checkpoint's metrics on a split of a data set."""
+"""A network's metrics on a split of a data set."""
 
 from __future__ import annotations
 
-import json
+import copy
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from archspace.checkpoint import describe
 from archspace.network import Network
@@ -31,42 +31,68 @@ MOST_UNKNOWN = 0.5
 
 
 def evaluate(
-    path: Path, root: Path | None, layout: str | None, split_name: str, device: str, as_json: bool
-) -> None:
-    """Prints a checkpoint's metrics on a split.
+    network: Network | str | os.PathLike[str],
+    data: str | os.PathLike[str] | None = None,
+    *,
+    split: str = "val",
+    layout: str | None = None,
+    device: str = "cpu",
+    progress: bool = False,
+) -> dict[str, Any]:
+    """The metrics of a trained network on a split of a data set, as ``archspace evaluate --json`` has them.
+
+    Args:
+        network: a loaded network, which is left as it is; or a checkpoint, an exported folder or a published ``.pth``.
+            A language model comes from a file, which keeps its words.
+        data: the data set's folder; left out where ``layout`` is built in (``digits``, ``scenes``).
+        split: ``train``, ``val`` or ``test``.
+        layout: of the data; seen from the folder if left out.
+        device: ``cpu`` or ``cuda``.
+        progress: a bar on standard error.
+
+    Returns:
+        ``accuracy``, ``map``, ``miou``, ... in percent and by class, with network, data and split; plain data for JSON.
 
     Raises:
-        InputError: the checkpoint or the data cannot be used, or they do not fit each other.
+        InputError: the network or the data cannot be used, or they do not fit each other.
     """
     check_device(device)
-    network, console = load_checkpoint(path), Console(stderr=True)
-    spec = network.spec
+    console = Console(stderr=True, quiet=not progress)
+    root = None if data is None else Path(data)
+    name, loaded = _loaded(network)
+    spec = loaded.spec
     layout = layout_for(spec.task, TrainData(layout=layout, root=root))
     made: tuple[Task, dict[str, Any]] = (
-        _text(path, network, root, split_name, console)
+        _text(name, loaded, root, split, console)
         if layout == TEXT
-        else _images(path, network, layout, root, split_name)
+        else _images(name, loaded, layout, root, split)
     )
     task, about = made
     target = torch.device(device)
-    network.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    loaded.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
     columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not progress) as bar:
         line = bar.add_task("", total=len(task.val))
-        found = task.evaluate(network, task.val, target, on_batch=lambda items: bar.advance(line, items))
-    result = {
-        "checkpoint": str(path), "network": spec.label, "arch_id": spec.arch_id, "task": spec.task,
-        "layout": layout, "split": split_name, task.counts: len(task.val), **about,
+        found = task.evaluate(loaded, task.val, target, on_batch=lambda items: bar.advance(line, items))
+    return {
+        "checkpoint": name, "network": spec.label, "arch_id": spec.arch_id, "task": spec.task,
+        "layout": layout, "split": split, task.counts: len(task.val), **about,
         "device": device, **found.to_dict(),
     }  # fmt: skip
-    if as_json:
-        print(json.dumps(result))  # noqa: T201
-    else:
-        _print(result, task.counts)
+
+
+def _loaded(network: Network | str | os.PathLike[str]) -> tuple[str, Network]:
+    """What messages call the network, and one of our own to move to the device."""
+    if isinstance(network, str | os.PathLike):
+        return os.fspath(network), load_checkpoint(Path(network))
+    if network.spec.task == "language":
+        rule = "a language model is evaluated from its checkpoint, which keeps its words"
+        raise InputError(f"evaluate: {network.spec.label}: {rule}; give the file")
+    return network.spec.label, copy.deepcopy(network)
 
 
 def _images(
-    path: Path, network: Network, layout: str, root: Path | None, split_name: str
+    path: str, network: Network, layout: str, root: Path | None, split_name: str
 ) -> tuple[ImageTask, dict[str, Any]]:
     """The split at the size of the checkpoint's network, and what is to be said of it."""
     spec, preprocessing = network.spec, network.preprocessing
@@ -80,12 +106,12 @@ def _images(
 
 
 def _text(
-    path: Path, network: Network, root: Path | None, split_name: str, console: Console
+    path: str, network: Network, root: Path | None, split_name: str, console: Console
 ) -> tuple[Language, dict[str, Any]]:
     """The split in the words of the checkpoint, and what is to be said of it."""
     if root is None:
         raise FieldError("--data", None, "needs the folder of the text, or one text file")
-    notes = describe(path).notes
+    notes = describe(Path(path)).notes
     words = notes.get("classes")
     if not isinstance(words, list) or len(words) != network.spec.classes or UNKNOWN not in words:
         known = len(words) if isinstance(words, list) else "no"
@@ -104,67 +130,10 @@ def _text(
     return Language(split, split), {"file": split.name, "words": len(words)}
 
 
-def _check_classes(path: Path, network: Network, split: Split) -> None:
+def _check_classes(path: str, network: Network, split: Split) -> None:
     """The network must have as many outputs as its task needs for the classes of the data."""
     outputs, classes = network.spec.classes, len(split.classes)
     if outputs not in TASKS[network.spec.task].outputs(classes):
         rule = f"{path} has {outputs} classes, the data have {classes}: they do not belong together"
         background = ", the background among them" if network.spec.task == "detection" else ""
         raise FieldError("--data", classes, rule + background, outputs - bool(background))
-
-
-TITLES = {
-    "unknown_percent": "of the tokens are <unk>: words that the network does not tell apart",
-    "accuracy": "top-1 accuracy",
-    "miou": "mIoU, void ignored",
-    "miou_void_as_error": "mIoU, void pixels counted as false positives (ESPNet authors' protocol)",
-    "pixel_accuracy": "pixel accuracy, void ignored",
-    "class_accuracy": "class average accuracy, void ignored",
-    "map_50": "mAP at an overlap of 0.50 (COCO)",
-    "map_75": "mAP at an overlap of 0.75 (COCO)",
-    "map_small": "mAP of objects below 32 x 32 pixels (COCO)",
-    "map_medium": "mAP of objects of 32 x 32 to 96 x 96 pixels (COCO)",
-    "map_large": "mAP of objects above 96 x 96 pixels (COCO)",
-    "map_voc07": "mAP at 0.50, eleven points (PASCAL VOC 2007)",
-    "map_voc12": "mAP at 0.50, area under the curve (PASCAL VOC 2012)",
-    "cp": "precision, mean over classes (CP)",
-    "cr": "recall, mean over classes (CR)",
-    "cf1": "F1 of these (CF1)",
-    "op": "precision over all answers (OP)",
-    "or": "recall over all answers (OR)",
-    "of1": "F1 of these (OF1)",
-}
-MAP_TITLES = {"detection": "mAP over overlaps 0.50 to 0.95 (COCO)", "multilabel": "mAP over classes"}
-CLASS_TITLES = {
-    "class_iou": "IoU (%)", "class_ap": "AP (%)", "class_ap_voc07": "AP, VOC 2007 (%)",
-    "class_ap_voc12": "AP, VOC 2012 (%)",
-}  # fmt: skip
-BARE_TITLES = {
-    "perplexity": "perplexity, every token but the first",
-    "cross_entropy_bits": "bits a token (cross-entropy)",
-}
-"""Metrics that are no percentages."""
-
-
-def _print(result: dict[str, Any], counted: str) -> None:
-    console = Console(highlight=False)
-    console.print(
-        f"{result['network']} on {result[counted]} {counted} of {result['layout']} {result['split']}, measured"
-    )
-    for name, title in BARE_TITLES.items():
-        if name in result:
-            console.print(f"{_shown(result[name]):>8}  {title}")
-    for name, title in {"map": MAP_TITLES.get(result["task"], ""), **TITLES}.items():
-        if name in result:
-            console.print(f"{_shown(result[name]):>6} %  {title}")
-    columns = {title: result[name] for name, title in CLASS_TITLES.items() if name in result}
-    if columns:
-        table = Table("class", *columns)
-        for name in next(iter(columns.values())):
-            table.add_row(name, *(_shown(column[name]) for column in columns.values()))
-        console.print(table)
-
-
-def _shown(value: float | None) -> str:
-    """Two decimals; a dash for what there was nothing to measure with."""
-    return "-" if value is None else f"{value:.2f}"
