@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from archspace.support.errors import InputError
+from archspace.support.options import PANELS
+from archspace.support.shadowing import require_ours
 
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """What the command line raises for a wrong option or argument; its home moved with typer's versions."""
 
+SIBLINGS = ("analysis", "searches", "reports")
 COMMANDS = ("searches.cli.commands", "reports.cli.commands", "analysis.cli.commands")
+
+
+class PanelGroup(TyperGroup):
+    """The commands in the order of their panels."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the commands, those of a panel together; commands without one come last."""
+
+        def place(name: str) -> int:
+            panel = getattr(self.commands[name], "rich_help_panel", None)
+            return PANELS.index(panel) if panel in PANELS else len(PANELS)
+
+        return sorted(super().list_commands(ctx), key=place)
 
 
 def make_app() -> typer.Typer:
@@ -21,8 +39,8 @@ def make_app() -> typer.Typer:
 
     app = typer.Typer(
         name="archspace",
+        cls=PanelGroup,
         help="Search, measure, compare and export efficient vision networks of the ESPNet line.",
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
 
@@ -52,6 +70,7 @@ def main() -> None:
     # On a busy machine, OpenMP threads that spin while they wait slow training with two threads ninefold.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
+        require_ours(*SIBLINGS)
         sys.exit(make_app()(standalone_mode=False) or 0)
     except typer.Abort:
         sys.exit(130)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import FieldError, InputError
-from archspace.support.options import ClassesOption, InputOption, JsonOption, SetOption, TaskOption
+from archspace.support.options import DESIGN, ClassesOption, InputOption, JsonOption, SetOption, TaskOption
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,10 +29,13 @@ def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
     app.command(
         "receptive-field",
+        rich_help_panel=DESIGN,
         epilog="Examples: archspace receptive-field espnet-c.pth --image street.png; "
         "archspace receptive-field --gridding",
     )(receptive_field)
-    app.command("show", epilog="Example: archspace show espnetv2-1.0 --set width=0.5")(show)
+    app.command(
+        "show", rich_help_panel=DESIGN, epilog="Example: archspace show espnetv2-1.0 --set width=0.5"
+    )(show)
 
 
 def receptive_field(

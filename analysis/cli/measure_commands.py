@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from archspace.support.errors import FieldError, InputError, closest
-from archspace.support.options import ClassesOption, InputOption, JsonOption, TaskOption
+from archspace.support.options import MEASURE, ClassesOption, InputOption, JsonOption, TaskOption
 
 if TYPE_CHECKING:
     from analysis.devices.compare import Comparison
@@ -27,8 +27,14 @@ REFRESH_SECONDS = 0.5
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    app.command("measure", epilog="Example: archspace measure espnetv2-1.0 --device cpu --compare")(measure)
-    app.command("doctor", epilog="Example: archspace doctor ssh://nvidia@tx2")(doctor)
+    app.command(
+        "measure",
+        rich_help_panel=MEASURE,
+        epilog="Example: archspace measure espnetv2-1.0 --device cpu --compare",
+    )(measure)
+    app.command("doctor", rich_help_panel=MEASURE, epilog="Example: archspace doctor ssh://nvidia@tx2")(
+        doctor
+    )
 
 
 def measure(

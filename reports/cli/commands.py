@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import FieldError, InputError, closest
-from archspace.support.options import JsonOption
+from archspace.support.options import REPORT, JsonOption
 from reports.cli.compared_command import compared
 from reports.cli.report_command import report
 from reports.cli.tables_command import tables
@@ -28,13 +28,17 @@ _TABLES_EXAMPLE = (
 
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the door's application."""
-    app.command("pareto")(pareto)
+    app.command("pareto", rich_help_panel=REPORT)(pareto)
     from reports.cli import device_commands
 
     device_commands.register(app)
-    app.command("compared", epilog="Example: archspace compared runs/compare-modules-scenes")(compared)
-    app.command("tables", epilog=_TABLES_EXAMPLE)(tables)
-    app.command("report", epilog="Example: archspace report runs/camvid-units --figures svg")(report)
+    app.command(
+        "compared", rich_help_panel=REPORT, epilog="Example: archspace compared runs/compare-modules-scenes"
+    )(compared)
+    app.command("tables", rich_help_panel=REPORT, epilog=_TABLES_EXAMPLE)(tables)
+    app.command(
+        "report", rich_help_panel=REPORT, epilog="Example: archspace report runs/camvid-units --figures svg"
+    )(report)
 
 
 def pareto(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archspace.support.options import JsonOption
+from archspace.support.options import SEARCH, JsonOption
 
 if TYPE_CHECKING:
     from searches.compare.comparisons import Compared
@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
     compare.command(
         epilog="Example: archspace compare networks espnetv2-0.5 my.yaml runs/scenes:7 --epochs 8"
     )(networks)
-    app.add_typer(compare, name="compare")
+    app.add_typer(compare, name="compare", rich_help_panel=SEARCH)
 
 
 def modules(

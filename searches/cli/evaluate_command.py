@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +27,4 @@ def evaluate(
     from searches.training.evaluate import evaluate as run
 
     result = run(checkpoint, data, split=split, layout=layout, device=device, progress=True)
-    if as_json:
-        typer.echo(json.dumps(result))
-    else:
-        print_evaluation(result)
+    print_evaluation(result, as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,8 +42,11 @@ BARE_TITLES = {
 """Metrics that are no percentages."""
 
 
-def print_evaluation(result: Mapping[str, Any]) -> None:
-    """Prints the metrics of ``searches.evaluate`` with their titles."""
+def print_evaluation(result: Mapping[str, Any], as_json: bool) -> None:
+    """Prints what ``searches.evaluate`` returned: as JSON, or its metrics with their titles."""
+    if as_json:
+        print(json.dumps(result))  # noqa: T201
+        return
     counted = next(name for name in ("images", "tokens") if name in result)
     console = Console(highlight=False)
     console.print(

@@ -16,7 +16,7 @@ from searches.config.training import TRAIN_FILE, TrainConfig, parse_train, read_
 
 def resolved(
     network: ArchSpec | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] | None,
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | None,
     changes: Mapping[str, Any],
     size: tuple[int, int] | None,
 ) -> TrainConfig:
@@ -31,7 +31,9 @@ def resolved(
     path = Path(what)
     if (path / TRAIN_FILE).is_file():
         if recipe is not None:
-            raise FieldError("--recipe", recipe, f"{what} is a run with a recipe of its own", "leave it out")
+            raise FieldError(
+                "--recipe", str(recipe), f"{what} is a run with a recipe of its own", "leave it out"
+            )
         return _changed(read_train(str(path / TRAIN_FILE)), changes)
     if recipe is None:
         if (
@@ -47,13 +49,13 @@ def resolved(
 
 def _by_recipe(
     spec: ArchSpec | None,
-    recipe: str | os.PathLike[str] | None,
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | None,
     changes: Mapping[str, Any],
     size: tuple[int, int] | None,
 ) -> TrainConfig:
     if recipe is None or spec is None:
         raise FieldError("--recipe", None, "says how the network is trained", "scenes")
-    config = read_train(os.fspath(recipe))
+    config = parse_train(recipe, "recipe") if isinstance(recipe, Mapping) else read_train(os.fspath(recipe))
     if size is not None and spec.task == "language":
         rule = "is of images; a text is read in windows of training.window tokens"
         raise FieldError("--input", size, rule, "leave it out")

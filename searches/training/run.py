@@ -60,7 +60,7 @@ class TrainResult:
 
 def train(
     network: ArchSpec | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] | None = None,
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     *,
     out: str | os.PathLike[str] | None = None,
     changes: Mapping[str, Any] | None = None,
@@ -75,8 +75,9 @@ def train(
     Args:
         network: a spec; or text that names one (a preset, a file, ``RUN:N``), a run folder, a YAML file of a whole
             run, or a built-in recipe that names its network.
-        recipe: a built-in training recipe or a YAML file; where ``network`` is a whole run it is left out.
-        out: the run folder; that of ``network``, else ``runs/RECIPE``, if left out.
+        recipe: a built-in training recipe, a YAML file, or such a file's fields as a mapping (``name``, ``data``,
+            ``training``); where ``network`` is a whole run it is left out.
+        out: the run folder; that of ``network``, else ``runs/`` and the recipe's name, if left out.
         changes: values that replace the recipe's, by dotted field (``{"training.epochs": 2, "data.root": "camvid"}``).
         input_size: (H, W) of the network's input and of the decoded images; the recipe's and the spec's if left out.
         progress: a live line on a terminal, elsewhere a line an epoch on standard error; silent if left out.
@@ -123,7 +124,7 @@ class _Run:
 
 def _prepared(
     network: ArchSpec | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] | None,
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | None,
     changes: Mapping[str, Any],
     size: tuple[int, int] | None,
     *,
