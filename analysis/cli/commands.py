@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import InputError
-from archspace.support.options import DESIGN, ClassesOption, InputOption, JsonOption, SetOption, TaskOption
+from archspace.support.options import (
+    DESIGN,
+    ClassesOption,
+    InputOption,
+    JsonOption,
+    SetOption,
+    SpecArgument,
+    TaskOption,
+)
 
 if TYPE_CHECKING:
     from archspace.spec.archspec import ArchSpec
-
-SpecArgument = Annotated[
-    str,
-    typer.Argument(metavar="SPEC", help="A preset, a YAML or JSON file, an export, a checkpoint, or RUN:N."),
-]
 
 
 def register(app: typer.Typer) -> None:

@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from archspace.presets.completion import complete_network
 from archspace.support.errors import FieldError, InputError
-from archspace.support.options import DESIGN, ClassesOption, InputOption, JsonOption, SetOption, TaskOption
+from archspace.support.options import (
+    DESIGN,
+    ClassesOption,
+    InputOption,
+    JsonOption,
+    SetOption,
+    SpecArgument,
+    TaskOption,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +51,10 @@ def receptive_field(
     target: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SPEC|CKPT]", help="As for cost, or a published .pth file.", show_default=False
+            metavar="[SPEC|CKPT]",
+            help="As for cost, or a published .pth file.",
+            show_default=False,
+            autocompletion=complete_network,
         ),
     ] = None,
     level: Annotated[
@@ -110,12 +122,7 @@ def receptive_field(
 
 
 def show(
-    spec: Annotated[
-        str,
-        typer.Argument(
-            metavar="SPEC", help="A preset, a YAML or JSON file, an export, a checkpoint, or RUN:N."
-        ),
-    ],
+    spec: SpecArgument,
     task: TaskOption = None,
     classes: ClassesOption = None,
     input_size: InputOption = None,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from archspace.support.options import MEASURE, ClassesOption, InputOption, JsonOption
+from archspace.support.options import MEASURE, ClassesOption, InputOption, JsonOption, SpecArgument
 
 
 def register(app: typer.Typer) -> None:
@@ -22,12 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def layers(
-    spec: Annotated[
-        str,
-        typer.Argument(
-            metavar="SPEC", help="A preset, a YAML or JSON file, an export, a checkpoint, or RUN:N."
-        ),
-    ],
+    spec: SpecArgument,
     by: Annotated[str, typer.Option("--by", help="unit or layer.")] = "unit",
     threads: Annotated[int, typer.Option("--threads", metavar="N", help="Threads in an operator.")] = 1,
     runs: Annotated[int, typer.Option("--runs", metavar="N", help="Timed runs.")] = 30,

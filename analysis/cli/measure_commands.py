@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from archspace.presets.completion import complete_network
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.options import MEASURE, ClassesOption, InputOption, JsonOption, TaskOption
 
@@ -39,7 +40,12 @@ def register(app: typer.Typer) -> None:
 
 def measure(
     targets: Annotated[
-        list[str], typer.Argument(metavar="SPEC|FILE...", help="As for cost, or .onnx files; one or several.")
+        list[str],
+        typer.Argument(
+            metavar="SPEC|FILE...",
+            help="As for cost, or .onnx files; one or several.",
+            autocompletion=complete_network,
+        ),
     ],
     device: Annotated[
         str, typer.Option("--device", metavar="D", help="cpu, cuda, cuda:N or ssh://[user@]host[:port].")

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import FieldError, InputError
-from archspace.support.options import MEASURE, ClassesOption, InputOption, JsonOption, SetOption, TaskOption
+from archspace.support.options import (
+    MEASURE,
+    ClassesOption,
+    InputOption,
+    JsonOption,
+    SetOption,
+    SpecArgument,
+    TaskOption,
+)
 
 if TYPE_CHECKING:
     from analysis.predictors.calibration import OnProgress
@@ -97,12 +105,7 @@ def calibrate_command(
 
 
 def predict_command(
-    spec: Annotated[
-        str,
-        typer.Argument(
-            metavar="SPEC", help="A preset, a YAML or JSON file, an export, a checkpoint, or RUN:N."
-        ),
-    ],
+    spec: SpecArgument,
     by: Annotated[
         str, typer.Option("--by", metavar="FILE.json|cpu", help="The predictor, as 'calibrate' made it.")
     ] = DEVICE,

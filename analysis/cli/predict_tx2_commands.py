@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import FieldError
-from archspace.support.options import MEASURE, ClassesOption, InputOption, JsonOption, SetOption
+from archspace.support.options import MEASURE, ClassesOption, InputOption, JsonOption, SetOption, SpecArgument
 
 if TYPE_CHECKING:
     from analysis.predictors.roofline import Machine, Timed
@@ -117,12 +117,7 @@ def layers_file(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def predict_command(
-    spec: Annotated[
-        str,
-        typer.Argument(
-            metavar="SPEC", help="A preset, a YAML or JSON file, an export, a checkpoint, or RUN:N."
-        ),
-    ],
+    spec: SpecArgument,
     clock: Annotated[float, typer.Option("--clock", metavar="MHZ", help="Of the GPU.")] = 1300.5,
     emc: Annotated[float, typer.Option("--emc", metavar="MHZ", help="Of the memory.")] = 1866.0,
     precision: Annotated[str, typer.Option("--precision", help="float32 or float16.")] = "float32",

@@ -6,6 +6,16 @@ from typing import Annotated, Final
 
 import typer
 
+from archspace.presets.completion import complete_network
+
+SpecArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPEC",
+        help="A preset, a YAML or JSON file, an export, a checkpoint, or RUN:N.",
+        autocompletion=complete_network,
+    ),
+]
 TaskOption = Annotated[str | None, typer.Option("--task", help="Replaces the spec's.")]
 ClassesOption = Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")]
 InputOption = Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from archspace.presets.completion import complete_network
 from archspace.support.options import SEARCH, JsonOption
 
 if TYPE_CHECKING:
@@ -109,7 +110,11 @@ def ablation(
 def networks(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NETWORK...", help="Presets, spec files, RUN:N: trained; checkpoints: evaluated."),
+        typer.Argument(
+            metavar="NETWORK...",
+            help="Presets, spec files, RUN:N: trained; checkpoints: evaluated.",
+            autocompletion=complete_network,
+        ),
     ],
     task: Task = None,
     data: Data = None, layout: Layout = None, input: Input = None, images: Images = None, recipe: Recipe = None,

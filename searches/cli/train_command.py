@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.options import JsonOption
+from searches.cli.completion import complete_recipe, complete_trained
 
 if TYPE_CHECKING:
     from searches.training.run import TrainResult
@@ -19,10 +20,15 @@ def train(
         typer.Argument(
             metavar="SPEC",
             help="A preset, spec file or RUN:N; a run folder to go on with; a run's YAML, or a recipe with a network.",
+            autocompletion=complete_trained,
         ),
     ],
     recipe: Annotated[
-        str | None, typer.Option(help="Built-in training recipe or YAML file; see 'archspace recipes'.")
+        str | None,
+        typer.Option(
+            help="Built-in training recipe or YAML file; see 'archspace recipes'.",
+            autocompletion=complete_recipe,
+        ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     layout: Annotated[
