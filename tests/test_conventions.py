@@ -82,9 +82,8 @@ LIGHT = (
     "archspace.spec.archspec",
     "archspace.spec.naming",
     "archspace.presets",
-    "archspace.support.errors",
     "archspace.plan",
-    "archspace.support.files",
+    "archspace.support",
 )
 
 
