@@ -1,15 +1,22 @@
 """archspace: search, measure, compare and export efficient vision networks of the ESPNet line.
 
-The public names load what they need when first used, so that ``import archspace`` stays light.
+The public names load what they need when first used, so that ``import archspace`` stays light. With those of the
+other three packages they are the interface that stays:
+
+- :mod:`archspace`: what a network is (:class:`ArchSpec`, :data:`presets`, :func:`build`, :func:`load`, :func:`export`);
+- :mod:`analysis`: what it costs (``count``, ``measure``);
+- :mod:`searches`: how networks are tried (``search``, ``train``, ``evaluate``);
+- :mod:`reports`: what people see (``front``, ``trials``, ``plot_front``).
+
+What the user did wrong is an :class:`InputError` with a message of one line.
 """
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archspace.support.errors import FieldError, InputError, SpecError
+from archspace.support.lazy import lazy_names
 
 if TYPE_CHECKING:
     from archspace.build import build, dead_parameters
@@ -21,18 +28,6 @@ if TYPE_CHECKING:
     from archspace.support.plugins import load_plugins
 
 __version__ = "0.1.0"
-
-_HOMES = {
-    "ArchSpec": ("archspace.spec.archspec", "ArchSpec"),
-    "presets": ("archspace.presets", "PRESETS"),
-    "build": ("archspace.build", "build"),
-    "dead_parameters": ("archspace.build", "dead_parameters"),
-    "load": ("archspace.checkpoint", "load"),
-    "save": ("archspace.checkpoint", "save"),
-    "load_published": ("archspace.published", "load_published"),
-    "export": ("archspace.export.export", "export"),
-    "load_plugins": ("archspace.support.plugins", "load_plugins"),
-}
 
 __all__ = [
     "ArchSpec",
@@ -49,25 +44,17 @@ __all__ = [
     "save",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """A public name, imported from its home on first use."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'archspace' has no attribute {name!r}")
-    from importlib import import_module
-
-    module, attribute = _HOMES[name]
-    value = getattr(import_module(module), attribute)
-    globals()[name] = value
-    return value
-
-
-class _Package(ModuleType):
-    """This package: importing its submodule ``build`` or ``export`` must not hide the function of that name."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "ArchSpec": "archspace.spec.archspec",
+        "presets": "archspace.presets:PRESETS",
+        "build": "archspace.build",
+        "dead_parameters": "archspace.build",
+        "load": "archspace.checkpoint",
+        "save": "archspace.checkpoint",
+        "load_published": "archspace.published",
+        "export": "archspace.export.export",
+        "load_plugins": "archspace.support.plugins",
+    },
+)

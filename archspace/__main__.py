@@ -10,10 +10,13 @@ import typer
 from typer.core import TyperGroup
 
 from archspace.support.errors import FieldError, InputError
+from archspace.support.options import PANELS
+from archspace.support.shadowing import require_ours
 
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 """What the command line raises for a wrong option or argument; its home moved with typer's versions."""
 
+SIBLINGS = ("analysis", "searches", "reports")
 COMMANDS = ("searches.cli.commands", "reports.cli.commands", "analysis.cli.commands")
 
 
@@ -56,6 +59,19 @@ def plugins_first(words: list[str]) -> tuple[list[str], list[str]]:
     return first, [*rest, *words[end:]]
 
 
+class PanelGroup(TyperGroup):
+    """The commands in the order of their panels."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the commands, those of a panel together; commands without one come last."""
+
+        def place(name: str) -> int:
+            panel = getattr(self.commands[name], "rich_help_panel", None)
+            return PANELS.index(panel) if panel in PANELS else len(PANELS)
+
+        return sorted(super().list_commands(ctx), key=place)
+
+
 def make_app() -> typer.Typer:
     """The command line with every package's commands."""
     from importlib import import_module
@@ -64,7 +80,6 @@ def make_app() -> typer.Typer:
         name="archspace",
         cls=Commands,
         help="Search, measure, compare and export efficient vision networks of the ESPNet line.",
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
 
@@ -109,6 +124,7 @@ def main() -> None:
     # On a busy machine, OpenMP threads that spin while they wait slow training with two threads ninefold.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
+        require_ours(*SIBLINGS)
         load_early(sys.argv[1:])
         sys.exit(make_app()(standalone_mode=False) or 0)
     except typer.Abort:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+import typer
 
 
 def _archspace(*words: str) -> subprocess.CompletedProcess[str]:
@@ -52,3 +55,66 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(words: list[str], part: str) 
     assert told.stdout == ""
     assert told.stderr.startswith("archspace: ") and told.stderr.count("\n") == 1, told.stderr
     assert part in told.stderr
+
+
+def test_every_command_stands_in_a_panel_and_the_panels_in_order() -> None:
+    from archspace.__main__ import make_app
+    from archspace.support.options import PANELS
+
+    command: Any = typer.main.get_command(make_app())
+    panels = {
+        name: getattr(one, "rich_help_panel", None)
+        for name, one in command.commands.items()
+        if not one.hidden
+    }
+    assert set(panels.values()) == set(PANELS), panels
+    shown = _archspace("--help").stdout
+    places = [shown.index(f"─ {panel} ─") for panel in PANELS]
+    assert places == sorted(places)
+
+
+def test_the_old_name_of_studies_works_but_is_not_shown() -> None:
+    assert _archspace("spaces", "--json").stdout == _archspace("studies", "--json").stdout
+    assert " spaces " not in _archspace("--help").stdout
+
+
+COMPLETE = """
+import os, sys
+sys.argv = ["archspace"]
+from archspace.__main__ import main
+try:
+    main()
+finally:
+    heavy = {"torch", "optuna", "pandas", "plotly"} & set(sys.modules)
+    print("HEAVY", *heavy, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("archspace mea", {"measure"}),
+        ("archspace cost espnetv2-seg-1", {"espnetv2-seg-1.0", "espnetv2-seg-1.5"}),
+        ("archspace search di", {"digits"}),
+        ("archspace train espnetv2-0.5 --recipe cifar", {"cifar10"}),
+        ("archspace cost runs/", set()),  # left to the shell, which completes files
+    ],
+)
+def test_a_shell_completes_commands_and_names_without_heavy_packages(line: str, offered: set[str]) -> None:
+    words = {"_ARCHSPACE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    ran = subprocess.run(
+        [sys.executable, "-c", COMPLETE], env={**os.environ, **words},
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    names = {name for name in ran.stdout.split() if name}
+    assert offered <= names and (names or not offered), ran.stdout + ran.stderr
+    assert all(name.startswith(line.rpartition(" ")[2]) for name in names)
+    assert ran.stderr.strip() == "HEAVY", ran.stderr
+
+
+def test_completion_is_offered_for_bash() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", COMPLETE], env={**os.environ, "_ARCHSPACE_COMPLETE": "source_bash"},
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert "complete -o default" in shown.stdout and "archspace" in shown.stdout

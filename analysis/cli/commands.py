@@ -11,6 +11,7 @@ import typer
 
 from archspace.support.errors import InputError
 from archspace.support.options import (
+    DESIGN,
     ClassesOption,
     InputOption,
     JsonOption,
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add this package's commands to ``app``."""
-    app.command("cost", epilog="Example: archspace cost espnetv2-1.0 --set width=0.5")(cost)
-    app.command("presets", epilog="Example: archspace presets --json")(presets)
-    app.command("units", epilog="Example: archspace units")(units)
+    app.command(
+        "cost", rich_help_panel=DESIGN, epilog="Example: archspace cost espnetv2-1.0 --set width=0.5"
+    )(cost)
+    app.command("presets", rich_help_panel=DESIGN, epilog="Example: archspace presets --json")(presets)
+    app.command("units", rich_help_panel=DESIGN, epilog="Example: archspace units")(units)
     from analysis.cli import (
         field_commands,
         layers_command,

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from archspace.presets.completion import complete_network
 from archspace.support.errors import FieldError, InputError
 from archspace.support.options import (
+    DESIGN,
     NETWORK,
     ClassesOption,
     InputOption,
@@ -36,16 +38,24 @@ def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
     app.command(
         "receptive-field",
+        rich_help_panel=DESIGN,
         epilog="Examples: archspace receptive-field espnet-c.pth --image street.png; "
         "archspace receptive-field --gridding",
     )(receptive_field)
-    app.command("show", epilog="Example: archspace show espnetv2-1.0 --set width=0.5")(show)
+    app.command(
+        "show", rich_help_panel=DESIGN, epilog="Example: archspace show espnetv2-1.0 --set width=0.5"
+    )(show)
 
 
 def receptive_field(
     target: Annotated[
         str | None,
-        typer.Argument(metavar="[SPEC]", help=f"A preset, {NETWORK}.", show_default=False),
+        typer.Argument(
+            metavar="[SPEC]",
+            help=f"A preset, {NETWORK}.",
+            show_default=False,
+            autocompletion=complete_network,
+        ),
     ] = None,
     level: Annotated[
         list[str] | None, typer.Option("--level", metavar="levelN", help="Only this one; may be repeated.")

@@ -9,12 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from archspace.support.options import ClassesOption, InputOption, JsonOption, SpecArgument
+from archspace.support.options import MEASURE, ClassesOption, InputOption, JsonOption, SpecArgument
 
 
 def register(app: typer.Typer) -> None:
     """Add this command to ``app``."""
-    app.command("layers", epilog="Example: archspace layers espnetv2-1.0 --by unit --out layers.json")(layers)
+    app.command(
+        "layers",
+        rich_help_panel=MEASURE,
+        epilog="Example: archspace layers espnetv2-1.0 --by unit --out layers.json",
+    )(layers)
 
 
 def layers(

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from archspace.presets.completion import complete_network
 from archspace.support.errors import FieldError, InputError, closest
-from archspace.support.options import NETWORK, ClassesOption, InputOption, JsonOption, TaskOption
+from archspace.support.options import MEASURE, NETWORK, ClassesOption, InputOption, JsonOption, TaskOption
 
 if TYPE_CHECKING:
     from analysis.devices.compare import Comparison
@@ -27,14 +28,24 @@ REFRESH_SECONDS = 0.5
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
-    app.command("measure", epilog="Example: archspace measure espnetv2-1.0 --device cpu --compare")(measure)
-    app.command("doctor", epilog="Example: archspace doctor ssh://nvidia@tx2")(doctor)
+    app.command(
+        "measure",
+        rich_help_panel=MEASURE,
+        epilog="Example: archspace measure espnetv2-1.0 --device cpu --compare",
+    )(measure)
+    app.command("doctor", rich_help_panel=MEASURE, epilog="Example: archspace doctor ssh://nvidia@tx2")(
+        doctor
+    )
 
 
 def measure(
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="SPEC...", help=f"One or several: a preset, {NETWORK}; or an .onnx file."),
+        typer.Argument(
+            metavar="SPEC...",
+            help=f"One or several: a preset, {NETWORK}; or an .onnx file.",
+            autocompletion=complete_network,
+        ),
     ],
     device: Annotated[
         str, typer.Option("--device", metavar="D", help="cpu, cuda, cuda:N or ssh://[user@]host[:port].")

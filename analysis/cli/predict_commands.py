@@ -13,6 +13,7 @@ import typer
 
 from archspace.support.errors import FieldError, InputError
 from archspace.support.options import (
+    MEASURE,
     ClassesOption,
     InputOption,
     JsonOption,
@@ -31,11 +32,15 @@ DRAW_SECONDS = 0.5
 
 def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
-    app.command("calibrate", epilog="Example: archspace calibrate --device cpu --minutes 10 --out cpu.json")(
-        calibrate_command
-    )
     app.command(
-        "predict", epilog="Example: archspace predict espnet --input 96x128 --classes 8 --by cpu.json"
+        "calibrate",
+        rich_help_panel=MEASURE,
+        epilog="Example: archspace calibrate --device cpu --minutes 10 --out cpu.json",
+    )(calibrate_command)
+    app.command(
+        "predict",
+        rich_help_panel=MEASURE,
+        epilog="Example: archspace predict espnet --input 96x128 --classes 8 --by cpu.json",
     )(predict_command)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import FieldError
-from archspace.support.options import ClassesOption, InputOption, JsonOption, SetOption, SpecArgument
+from archspace.support.options import MEASURE, ClassesOption, InputOption, JsonOption, SetOption, SpecArgument
 
 if TYPE_CHECKING:
     from analysis.predictors.roofline import Machine, Timed
@@ -23,10 +23,12 @@ DEVICE = "tx2"
 def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
     example = "Example: archspace predict-tx2 espnetv2-1.0 --clock 1122 --precision float16"
-    app.command("predict-tx2", epilog=example)(predict_command)
-    app.command("fit-tx2", epilog="Example: archspace fit-tx2 --out analysis/predictors/data/tx2.json")(
-        fit_command
-    )
+    app.command("predict-tx2", rich_help_panel=MEASURE, epilog=example)(predict_command)
+    app.command(
+        "fit-tx2",
+        rich_help_panel=MEASURE,
+        epilog="Example: archspace fit-tx2 --out analysis/predictors/data/tx2.json",
+    )(fit_command)
 
 
 def predict_tx2(

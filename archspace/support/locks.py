@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 
 class Held:
     """A lock that is held until :meth:`release` or the end of the process."""
 
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
+    def __init__(self, lock: FileLock) -> None:
+        self._lock = lock
 
     def release(self) -> None:
-        """Lets go."""
-        self._file.close()
+        """Lets go, from whichever thread; a second time does nothing."""
+        self._lock.release()
 
 
 def try_lock(path: Path) -> Held | None:
-    """The lock of ``path`` if nobody holds it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a")
+    """The lock of ``path`` if nobody holds it: no other process, no other thread, nor this one.
+
+    Raises:
+        OSError: the file cannot be made, or its file system has no locks.
+    """
+    lock = _lock(path)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
+        lock.acquire(blocking=False)
+    except Timeout:
         return None
-    os.set_inheritable(file.fileno(), False)
-    return Held(file)
+    return Held(lock)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds the lock of ``path``, waiting for it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """Holds the lock of ``path``, waiting for it.
+
+    Raises:
+        OSError: the file cannot be made, or its file system has no locks.
+    """
+    with _lock(path):
         yield
+
+
+def _lock(path: Path) -> FileLock:
+    """A lock of its own on every call, so that two callers in one process exclude each other.
+
+    ``preserve_lock_file``: the file stays, and where the kernel has no lock for it that is an error, instead of a
+    marker file which would outlive a killed process. ``thread_local``: off, as one thread may end what another began.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path, thread_local=False, preserve_lock_file=True)

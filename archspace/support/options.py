@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+from archspace.presets.completion import complete_network
 
 NETWORK = "a spec file, RUN:N or RUN:knee, a training or export folder, a checkpoint, or a published .pth"
 """What names a network, but for presets."""
 WEIGHTS = "RUN:N or RUN:knee, a training or export folder, a checkpoint, or a published .pth"
 """What names a network with weights."""
 
-SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help=f"A preset, {NETWORK}.")]
+SpecArgument = Annotated[
+    str, typer.Argument(metavar="SPEC", help=f"A preset, {NETWORK}.", autocompletion=complete_network)
+]
 TaskOption = Annotated[str | None, typer.Option("--task", help="Replaces the spec's.")]
 ClassesOption = Annotated[int | None, typer.Option("--classes", metavar="N", help="Number of classes.")]
 InputOption = Annotated[
@@ -22,3 +26,11 @@ SetOption = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a field; may be repeated; VALUE is YAML."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+DESIGN: Final = "Design"
+SEARCH: Final = "Search"
+MEASURE: Final = "Measure"
+REPORT: Final = "Report"
+DATA: Final = "Data"
+PANELS: Final = (DESIGN, SEARCH, MEASURE, REPORT, DATA)
+"""Panels of commands in ``archspace --help``, in this order."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import FieldError, InputError, closest
-from archspace.support.options import JsonOption
+from archspace.support.options import REPORT, JsonOption
 from reports.cli.compared_command import compared
 from reports.cli.report_command import report
 from reports.cli.tables_command import tables
@@ -29,13 +29,17 @@ _TABLES_EXAMPLE = (
 
 def register(app: typer.Typer) -> None:
     """Add this package's commands to the door's application."""
-    app.command("pareto")(pareto)
+    app.command("pareto", rich_help_panel=REPORT)(pareto)
     from reports.cli import device_commands
 
     device_commands.register(app)
-    app.command("compared", epilog="Example: archspace compared runs/compare-modules-scenes")(compared)
-    app.command("tables", epilog=_TABLES_EXAMPLE)(tables)
-    app.command("report", epilog="Example: archspace report runs/camvid-units --figures svg")(report)
+    app.command(
+        "compared", rich_help_panel=REPORT, epilog="Example: archspace compared runs/compare-modules-scenes"
+    )(compared)
+    app.command("tables", rich_help_panel=REPORT, epilog=_TABLES_EXAMPLE)(tables)
+    app.command(
+        "report", rich_help_panel=REPORT, epilog="Example: archspace report runs/camvid-units --figures svg"
+    )(report)
 
 
 def pareto(
@@ -154,20 +158,14 @@ def _write_report(
     """Write tables and figures; the files by name, and a line on each that could not be written."""
     from rich.console import Console
 
-    from reports.figures.pareto.figure import pareto_figure, write_html, write_png
-    from reports.frames.trials import preset_references, study_caption, write_tables
+    from reports.figures.pareto.figure import write_html, write_png
+    from reports.figures.pareto.run_figure import study_figure
+    from reports.frames.trials import write_tables
 
     try:
         files = write_tables(frame, objectives, folder)
         with Console(stderr=True).status("drawing the Pareto front"):
-            figure = pareto_figure(
-                frame,
-                objectives,
-                preset_references(study),
-                title=f"Pareto front of {study.name}",
-                subtitle=study_caption(study, frame),
-                constraints=study.config.get("constraints"),
-            )
+            figure = study_figure(study, frame, objectives)
             files["pareto.html"] = folder / "pareto.html"
             write_html(figure, files["pareto.html"])
             problem = write_png(figure, folder / "pareto.png")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from archspace.support.errors import InputError
-from archspace.support.options import JsonOption
+from archspace.support.options import REPORT, JsonOption
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -25,7 +25,7 @@ Draw = tuple[str, Callable[[], "go.Figure"]]
 def register(app: typer.Typer) -> None:
     """Add this command to the door's application."""
     example = "Example: archspace plot-device record.json layers.json --papers --out figures"
-    app.command("plot-device", epilog=example)(plot_device)
+    app.command("plot-device", rich_help_panel=REPORT, epilog=example)(plot_device)
 
 
 def plot_device(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from archspace.support.options import MEASURE, REPORT, SEARCH
 from searches.cli import compare_command, data_commands
 from searches.cli.bounds import with_bounds
 from searches.cli.demo_command import demo
@@ -16,15 +17,24 @@ from searches.cli.train_command import recipes, train
 
 def register(app: typer.Typer) -> None:
     """Adds this package's commands."""
-    app.command(epilog="Example: archspace search scenes --out runs/scenes")(search)
-    app.command(epilog="Example: archspace export runs/scenes --pick knee")(with_bounds(export))
-    app.command(epilog="Example: archspace evaluate espnet_p2_q8_camvid.pth --data camvid --split test")(
-        evaluate
-    )
-    app.command(epilog="Example: archspace train espnetv2-0.5 --recipe cifar10 --data cifar10")(train)
-    app.command(epilog="Example: archspace demo espnet_p2_q8_cityscapes.pth street.png --beside")(demo)
-    app.command(epilog="Example: archspace recipes")(recipes)
-    app.command(epilog="Example: archspace init study.yaml")(init)
-    app.command(epilog="Example: archspace studies")(studies)
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace init study.yaml")(init)
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace studies")(studies)
+    app.command("spaces", hidden=True)(studies)
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace search scenes --out runs/scenes")(search)
     compare_command.register(app)
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace recipes")(recipes)
+    app.command(
+        rich_help_panel=SEARCH, epilog="Example: archspace train espnetv2-0.5 --recipe cifar10 --data cifar10"
+    )(train)
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace export runs/scenes --pick knee")(
+        with_bounds(export)
+    )
+    app.command(
+        rich_help_panel=MEASURE,
+        epilog="Example: archspace evaluate espnet_p2_q8_camvid.pth --data camvid --split test",
+    )(evaluate)
+    app.command(
+        rich_help_panel=REPORT,
+        epilog="Example: archspace demo espnet_p2_q8_cityscapes.pth street.png --beside",
+    )(demo)
     data_commands.register(app)

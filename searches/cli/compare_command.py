@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archspace.support.options import JsonOption
+from archspace.presets.completion import complete_network
+from archspace.support.options import SEARCH, JsonOption
 
 if TYPE_CHECKING:
     from searches.compare.comparisons import Compared
@@ -57,7 +58,7 @@ def register(app: typer.Typer) -> None:
     compare.command(
         epilog="Example: archspace compare networks espnetv2-0.5 my.yaml runs/scenes:7 --epochs 8"
     )(networks)
-    app.add_typer(compare, name="compare")
+    app.add_typer(compare, name="compare", rich_help_panel=SEARCH)
 
 
 def modules(
@@ -113,7 +114,11 @@ def ablation(
 def networks(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="NETWORK...", help=COMPARED),
+        typer.Argument(
+            metavar="NETWORK...",
+            help=COMPARED,
+            autocompletion=complete_network,
+        ),
     ],
     task: Task = None,
     data: Data = None, layout: Layout = None, input: Input = None, images: Images = None, recipe: Recipe = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from archspace.support.options import JsonOption
+from archspace.support.options import DATA, JsonOption
 from searches.cli.fetch_command import fetch
 
 
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
     data_app = typer.Typer(help="Get data sets and look at them.", no_args_is_help=True)
     data_app.command(epilog="Example: archspace data check camvid --out runs/data/camvid")(check)
     data_app.command(epilog="Example: archspace data fetch cifar10 --out data/cifar10")(fetch)
-    app.add_typer(data_app, name="data")
+    app.add_typer(data_app, name="data", rich_help_panel=DATA)
 
 
 def check(

@@ -23,6 +23,8 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure a trained network on a split: the metrics of its task, by class too."""
+    from searches.cli.evaluate_tables import print_evaluation
     from searches.training.evaluate import evaluate as run
 
-    run(network, data, layout, split, device, as_json)
+    result = run(network, data, split=split, layout=layout, device=device, progress=True)
+    print_evaluation(result, as_json)

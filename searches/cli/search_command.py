@@ -8,11 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from archspace.support.options import JsonOption
+from searches.cli.completion import complete_study
 
 
 def search(
     study: Annotated[
-        str, typer.Argument(help="A study's YAML file, a built-in recipe, or a run folder.")
+        str,
+        typer.Argument(
+            help="A study's YAML file, a built-in study, or a run folder.", autocompletion=complete_study
+        ),
     ] = "scenes",
     data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME if left out.")] = None,

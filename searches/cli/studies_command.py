@@ -8,11 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from archspace.support.options import JsonOption
+from searches.cli.completion import complete_study
 
 
 def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path("study.yaml"),
-    recipe: Annotated[str, typer.Option(help="Built-in recipe to start from.")] = "scenes",
+    recipe: Annotated[
+        str, typer.Option(help="Built-in study to start from.", autocompletion=complete_study)
+    ] = "scenes",
 ) -> None:
     """Write a commented study.yaml to start from."""
     from archspace.support.errors import FieldError, InputError, closest

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archspace.support.options import NETWORK, WEIGHTS, JsonOption
+from searches.cli.completion import complete_recipe, complete_trained
+
+if TYPE_CHECKING:
+    from searches.training.run import TrainResult
 
 
 def train(
@@ -16,10 +20,15 @@ def train(
         typer.Argument(
             metavar="SPEC",
             help=f"A preset, {NETWORK}; a training folder to go on with; a run's YAML, or a recipe with a network.",
+            autocompletion=complete_trained,
         ),
     ],
     recipe: Annotated[
-        str | None, typer.Option(help="Built-in training recipe or YAML file; see 'archspace recipes'.")
+        str | None,
+        typer.Option(
+            help="Built-in training recipe or YAML file; see 'archspace recipes'.",
+            autocompletion=complete_recipe,
+        ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     layout: Annotated[
@@ -54,6 +63,7 @@ def train(
     from archspace.spec.naming import parse_size
     from archspace.support.errors import InputError
     from searches.training.range_test import RangeQuestion
+    from searches.training.run import find_rate
     from searches.training.run import train as run
     from searches.training.steps import TrainingError, out_of_memory
 
@@ -63,11 +73,15 @@ def train(
         "init": init,
     }  # fmt: skip
     given = {name: value for name, value in changes.items() if value is not None}
+    size = None if input is None else parse_size(input)
     try:
-        run(
-            what, recipe, given, None if input is None else parse_size(input), out, as_json, tensorboard=tensorboard,
-            ranged=RangeQuestion(range_low, range_high, range_steps) if range_test else None,
-        )  # fmt: skip
+        if range_test:
+            question = RangeQuestion(range_low, range_high, range_steps)
+            find_rate(what, recipe, given, size, out, as_json, question)
+            return
+        result = run(
+            what, recipe, out=out, changes=given, input_size=size, progress=True, tensorboard=tensorboard
+        )
     except TrainingError as error:
         typer.echo(f"archspace: {error}", err=True)
         raise typer.Exit(1) from None
@@ -76,6 +90,23 @@ def train(
             raise
         rule = "out of memory outside the training steps; give a smaller --input, or fewer images"
         raise InputError(f"{what}: {rule} ({str(error).splitlines()[0]})") from None
+    show_training(result, as_json)
+
+
+def show_training(result: TrainResult, as_json: bool) -> None:
+    """Prints what a training run came to."""
+    import json
+
+    from rich.console import Console
+
+    from archspace.checkpoint import WEIGHTS_FILE
+
+    if as_json:
+        typer.echo(json.dumps(dict(result.metrics)))
+        return
+    console = Console(highlight=False)
+    console.print(f"{result.metrics['network']}: {result.headline}")
+    console.print(f"weights: {result.folder / WEIGHTS_FILE}")
 
 
 def recipes(as_json: JsonOption = False) -> None:

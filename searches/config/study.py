@@ -19,6 +19,7 @@ from pydantic import (
 from analysis.quantities import goals, main_metric, objective
 from analysis.store.records import RUN_FORMAT
 from archspace.support.errors import FieldError, InputError, closest
+from searches.config.changes import changed
 from searches.config.errors import first_error
 from searches.config.parts import (
     Bound,
@@ -195,11 +196,4 @@ def read_config(source: str, changes: Mapping[str, Any] | None = None) -> StudyC
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(f"study: {source}: not YAML: {' '.join(str(error).split())}") from None
-    if isinstance(data, dict):
-        for field, value in (changes or {}).items():
-            inner = data
-            *outer, last = field.split(".")
-            for part in outer:
-                inner = inner.setdefault(part, {})
-            inner[last] = value
-    return parse_config(data)
+    return parse_config(changed(data, changes or {}) if isinstance(data, dict) else data)

@@ -47,7 +47,7 @@ class Progress(Callback):
         self._all = self._bars.add_task("trials", total=wanted, completed=self._before, note="")
         self._one = self._bars.add_task("epochs", total=None, note="", visible=False)
         self._live = Live(Group(self._bars, Text()), console=console, transient=True, refresh_per_second=4)
-        self._shown = console.is_terminal
+        self._shown = console.is_terminal and not console.quiet
 
     def __enter__(self) -> Progress:
         if self._shown:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
 from analysis.quantities import objective
 from analysis.store.runs import STUDY_FILE
 from archspace.support.errors import InputError
-from searches.config.study import StudyConfig, read_config
+from searches.config.changes import changed
+from searches.config.study import StudyConfig, parse_config, read_config
 from searches.study.disk import full_disk_as_one_line
 from searches.study.front import measure_again
 from searches.study.progress import Progress
+from searches.study.results import StudyResults
 from searches.study.study import Study
 from searches.study.workers import extra_workers
-from searches.training.logs import log_to
+from searches.training.logs import logging_to
 
 log = logging.getLogger(__name__)
 
@@ -42,29 +47,76 @@ def read_study(source: str, changes: Mapping[str, Any], out: Path | None) -> tup
     return config, out or Path("runs") / config.name
 
 
-def run_study(config: StudyConfig, folder: Path) -> Study:
+def search(
+    study: str | os.PathLike[str] | Mapping[str, Any],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    progress: bool = False,
+) -> StudyResults:
+    """Runs a study to its end, or goes on with the one in its run folder, and returns its results.
+
+    The same study in the same folder is not run twice: what is done is kept, and a run that was stopped, even killed,
+    goes on. More than one of ``workers`` starts Python anew for each, so a script needs ``if __name__ == "__main__":``.
+
+    Args:
+        study: the fields of a study as a mapping (those of ``study.yaml``: ``name``, ``task``, ``data``, ``space``,
+            ``objectives``, ...), a YAML file, a built-in study (``"digits"``), or a run folder.
+        out: the run folder; that of ``study``, else ``runs/NAME``, if left out.
+        changes: values that replace the study's, by dotted field (``{"trials": 4, "data.root": "~/camvid"}``).
+        progress: a live view on a terminal, elsewhere a line a trial on standard error; silent if left out.
+
+    Raises:
+        InputError: no such study, a field is wrong, the data cannot be used, or the folder holds another study.
+    """
+    given, folder = dict(changes or {}), None if out is None else Path(out)
+    if isinstance(study, Mapping):
+        config = parse_config(changed(study, given))
+        folder = folder or Path("runs") / config.name
+    else:
+        config, folder = read_study(os.fspath(study), given, folder)
+    with _threads_kept():
+        run_study(config, folder, progress=progress)
+    return StudyResults(folder)
+
+
+def run_study(config: StudyConfig, folder: Path, *, progress: bool = True) -> Study:
     """Runs or resumes a study, its front measured again in the end.
+
+    Args:
+        config: the study.
+        folder: its run folder.
+        progress: whether standard error shows how far it is.
 
     Raises:
         InputError: anything the user gave cannot be used, or the disk is full.
     """
     with full_disk_as_one_line(folder):
-        return _run(config, folder)
+        return _run(config, folder, Console(stderr=True, quiet=not progress))
 
 
-def _run(config: StudyConfig, folder: Path) -> Study:
-    console = Console(stderr=True)
+def _run(config: StudyConfig, folder: Path, console: Console) -> Study:
     study = Study.open(config, folder)
-    log_to(folder, console=not console.is_terminal)
-    done = study.records()
-    log.info("%s: %d of %d trials done", folder, len(done), config.trials + len(config.given))
-    objectives = [objective(name) for name in config.objectives]
-    progress = Progress(objectives, config.trials + len(config.given), done, console)
-    try:
-        with extra_workers(config, folder), progress:
-            study.run(progress)
-        measure_again(study)
-    except KeyboardInterrupt:
-        console.print(f"stopped; to go on: archspace search {folder}", highlight=False)
-        raise
+    with logging_to(folder, console=not (console.is_terminal or console.quiet)):
+        done = study.records()
+        log.info("%s: %d of %d trials done", folder, len(done), config.trials + len(config.given))
+        objectives = [objective(name) for name in config.objectives]
+        progress = Progress(objectives, config.trials + len(config.given), done, console)
+        try:
+            with extra_workers(config, folder), progress:
+                study.run(progress)
+            measure_again(study)
+        except KeyboardInterrupt:
+            console.print(f"stopped; to go on: archspace search {folder}", highlight=False)
+            raise
     return study
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Gives the caller's process its number of torch threads back."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PACKAGES = ("archspace", "analysis", "searches")
@@ -27,3 +29,21 @@ def log_to(folder: Path, console: bool = False, name: str = "study.log") -> None
             old.close()
         for handler in handlers:
             logger.addHandler(handler)
+
+
+@contextmanager
+def logging_to(folder: Path, console: bool = False, name: str = "study.log") -> Iterator[None]:
+    """As :func:`log_to` until the block ends; then the loggers are as they were, and the file is closed."""
+    loggers = [logging.getLogger(package) for package in PACKAGES]
+    before = [(logger.level, logger.propagate, list(logger.handlers)) for logger in loggers]
+    for logger in loggers:
+        logger.handlers.clear()
+    log_to(folder, console, name)
+    try:
+        yield
+    finally:
+        for handler in {handler for logger in loggers for handler in logger.handlers}:
+            handler.close()
+        for logger, (level, propagate, handlers) in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+            logger.propagate, logger.handlers[:] = propagate, handlers

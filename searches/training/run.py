@@ -1,10 +1,12 @@
-"""``archspace train``: one network, trained as a recipe says, in a folder from which it goes on when killed."""
+"""One network, trained as a recipe says, in a folder from which it goes on when killed."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +20,20 @@ from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, save
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
-from archspace.spec.naming import find_network, read_spec
-from archspace.support.errors import FieldError, InputError
+from archspace.spec.naming import find_network
+from archspace.support.errors import InputError
 from archspace.support.files import write_text
-from searches.config.training import TrainConfig, read_train, train_recipes
+from searches.config.training import TrainConfig
 from searches.tasks.base import Evaluation, Task
 from searches.tasks.language import Language
 from searches.training.callbacks import Callbacks, Recorder, Shown
 from searches.training.data import load_task
 from searches.training.device import check_device
-from searches.training.logs import log_to
+from searches.training.logs import logging_to
 from searches.training.loop import fit
 from searches.training.range_test import FILES as RANGE_FILES
 from searches.training.range_test import RangeQuestion, answer
+from searches.training.resolve import resolved
 from searches.training.tensorboard_log import Board, require_tensorboard
 
 log = logging.getLogger(__name__)
@@ -39,42 +42,124 @@ METRICS_FILE = "metrics.json"
 LOG_FILE = "train.log"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainResult:
+    """What a training run came to.
+
+    Attributes:
+        folder: the run folder: weights, metrics, history, curves and log.
+        network: the trained network, in eval mode, on the CPU or the run's device.
+        metrics: the content of ``metrics.json``: the task's metrics on the validation split (percentages where the
+            name does not say otherwise), and how they were taken.
+        headline: the task's metric in words.
+    """
+
+    folder: Path
+    network: Network
+    metrics: Mapping[str, Any]
+    headline: str
+
+
 def train(
-    what: str, recipe: str | None, changes: Mapping[str, Any], size: tuple[int, int] | None, out: Path | None,
-    as_json: bool, *, tensorboard: bool = False, ranged: RangeQuestion | None = None,
-) -> None:  # fmt: skip
-    """Trains a network, or goes on with the run in a folder, and prints its metrics.
+    network: ArchSpec | str | os.PathLike[str],
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    changes: Mapping[str, Any] | None = None,
+    input_size: tuple[int, int] | None = None,
+    progress: bool = False,
+    tensorboard: bool = False,
+) -> TrainResult:
+    """Trains one network by a recipe, or goes on with the run in its folder, and returns network and metrics.
+
+    Killed at any time, the same call goes on and comes to the same weights.
 
     Args:
-        what: a network of any form with a spec, a run folder, a YAML file of a whole run, or a built-in recipe that
-            names its network.
-        recipe: a built-in training recipe or a YAML file; where ``what`` is a whole run it is left out.
-        changes: values that replace the recipe's, by dotted field.
-        size: (H, W) of the network's input and of the decoded images; the recipe's and the spec's if left out.
+        network: a spec; or text that names one (a preset, a file, ``RUN:N``), a run folder, a YAML file of a whole
+            run, or a built-in recipe that names its network.
+        recipe: a built-in training recipe, a YAML file, or such a file's fields as a mapping (``name``, ``data``,
+            ``training``); where ``network`` is a whole run it is left out.
+        out: the run folder; that of ``network``, else ``runs/`` and the recipe's name, if left out.
+        changes: values that replace the recipe's, by dotted field (``{"training.epochs": 2, "data.root": "camvid"}``).
+        input_size: (H, W) of the network's input and of the decoded images; the recipe's and the spec's if left out.
+        progress: a live line on a terminal, elsewhere a line an epoch on standard error; silent if left out.
         tensorboard: also write scalars and images for TensorBoard.
-        ranged: instead of training, find a learning rate.
 
     Raises:
         InputError: anything the user gave cannot be used.
         TrainingError: the loss is not finite.
     """
-    config = resolved(what, recipe, changes, size)
+    console = Console(stderr=True, quiet=not progress)
+    before = torch.get_num_threads()
+    try:
+        run = _prepared(network, recipe, changes or {}, input_size, tensorboard=tensorboard)
+        folder = _folder_of(run.config, network, out)
+        open_folder(folder, run.config, run.network.spec)
+        with logging_to(folder, not (console.is_terminal or console.quiet), LOG_FILE):
+            return _run(run, folder, console, tensorboard)
+    finally:
+        torch.set_num_threads(before)
+
+
+def find_rate(
+    what: str, recipe: str | None, changes: Mapping[str, Any], size: tuple[int, int] | None, out: Path | None,
+    as_json: bool, question: RangeQuestion,
+) -> None:  # fmt: skip
+    """Prints a learning rate for a run that :func:`train` would do, found by raising it until the loss diverges.
+
+    Raises:
+        InputError: anything the user gave cannot be used.
+    """
+    run = _prepared(what, recipe, changes, size)
+    folder = out or Path("runs") / f"{run.config.name}-range"
+    answer(question, run.network, run.task, run.config, folder, Console(stderr=True), as_json)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """A run before its first step."""
+
+    config: TrainConfig
+    task: Task
+    network: Network
+
+
+def _prepared(
+    network: ArchSpec | str | os.PathLike[str],
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | None,
+    changes: Mapping[str, Any],
+    size: tuple[int, int] | None,
+    *,
+    tensorboard: bool = False,
+) -> _Run:
+    """The run that the user means, its data loaded and its network built."""
+    config = resolved(network, recipe, changes, size)
     check_device(config.device)
     if tensorboard:
         require_tensorboard()
     torch.set_num_threads(config.threads)
     task, spec = load_task(config)
     torch.manual_seed(config.seed)
-    network = build(spec)
+    built = build(spec)
     if config.init is not None:
-        start_from(network, str(config.init), task)
-    console, device = Console(stderr=True), torch.device(config.device)
-    if ranged is not None:
-        answer(ranged, network, task, config, out or Path("runs") / f"{config.name}-range", console, as_json)
-        return
-    folder = out or (Path(what) if Path(what, TRAIN_FILE).is_file() else Path("runs") / config.name)
-    open_folder(folder, config, spec)
-    log_to(folder, console=not console.is_terminal, name=LOG_FILE)
+        start_from(built, str(config.init), task)
+    return _Run(config, task, built)
+
+
+def _folder_of(
+    config: TrainConfig, network: ArchSpec | str | os.PathLike[str], out: str | os.PathLike[str] | None
+) -> Path:
+    if out is not None:
+        return Path(out)
+    if not isinstance(network, ArchSpec) and Path(network, TRAIN_FILE).is_file():
+        return Path(network)
+    return Path("runs") / config.name
+
+
+def _run(run: _Run, folder: Path, console: Console, tensorboard: bool) -> TrainResult:
+    """Trains to the end, evaluates, and writes what came out."""
+    config, task, network = run.config, run.task, run.network
+    spec, device = network.spec, torch.device(config.device)
     log.info("%s: %s (%s) on %d %s", folder, spec.label, spec.arch_id, len(task.train), task.counts)
     recorder = Recorder(folder, spec.label, task)
     boards = [Board(folder, task, device)] if tensorboard else []
@@ -97,59 +182,7 @@ def train(
         if history and history[-1].value is None:
             callback.evaluated(network, found, sum(epoch.images for epoch in history), stage.input_size)
     recorder.finish()
-    finish(folder, network, task, config, found, as_json)
-
-
-def resolved(
-    what: str, recipe: str | None, changes: Mapping[str, Any], size: tuple[int, int] | None
-) -> TrainConfig:
-    """The run that the user means.
-
-    Raises:
-        InputError: a name, file or field is wrong.
-    """
-    path = Path(what)
-    if (path / TRAIN_FILE).is_file():
-        if recipe is not None:
-            raise FieldError("--recipe", recipe, f"{what} is a run with a recipe of its own", "leave it out")
-        return changed(read_train(str(path / TRAIN_FILE)), changes)
-    if recipe is None:
-        if (
-            path.suffix in (".yaml", ".yml")
-            and path.is_file()
-            and "training:" in path.read_text(encoding="utf-8")
-        ):
-            return changed(read_train(what), changes)
-        if what in train_recipes() and not path.exists():
-            return changed(read_train(what), changes)
-        raise FieldError("--recipe", None, "says how the network is trained", "scenes")
-    config = read_train(recipe)
-    spec = read_spec(what)
-    if size is not None and spec.task == "language":
-        rule = "is of images; a text is read in windows of training.window tokens"
-        raise FieldError("--input", size, rule, "leave it out")
-    spec = spec.replace(input_size=size) if size is not None else spec
-    sizes = (
-        {} if size is None else {"data.input_size": size, "training.input_size": None, "training.sizes": ()}
-    )
-    return changed(config, {"spec": spec.to_dict(), **sizes, **changes})
-
-
-def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
-    """``config`` with values replaced by dotted field (``training.epochs``); stages take epochs and batch too."""
-    from searches.config.training import parse_train
-
-    data = config.model_dump(mode="json")
-    for name, value in changes.items():
-        inner = data
-        *outer, last = name.split(".")
-        for part in outer:
-            inner = inner[part]
-        inner[last] = value
-        if outer == ["training"]:
-            for stage in data["training"]["stages"]:
-                stage.pop(last, None)
-    return parse_train(data, "train")
+    return finish(folder, run, found)
 
 
 def open_folder(folder: Path, config: TrainConfig, spec: ArchSpec) -> None:
@@ -189,14 +222,14 @@ def start_from(network: Network, text: str, task: Task) -> None:
         )
 
 
-def finish(
-    folder: Path, network: Network, task: Task, config: TrainConfig, found: Evaluation, as_json: bool
-) -> None:
-    """Writes weights and metrics and prints what came out."""
+def finish(folder: Path, run: _Run, found: Evaluation) -> TrainResult:
+    """Writes weights and metrics, and returns what came out."""
+    config, task, network = run.config, run.task, run.network
     notes = {"classes": list(task.classes), "recipe": config.name, "seed": config.seed}
     if isinstance(task, Language):
         notes["trained_on"] = task.describe()
     save(network.eval(), folder / WEIGHTS_FILE, preprocessing=task.preprocessing, notes=notes)
+    network.preprocessing = task.preprocessing
     cost = count(network.spec)
     result = {
         "run": str(folder), "network": network.spec.label, "arch_id": network.spec.arch_id,
@@ -205,11 +238,5 @@ def finish(
         "how": {"device": config.device, "threads": config.threads, "seed": config.seed, **environment()},
     }  # fmt: skip
     write_text(folder / METRICS_FILE, json.dumps(result, indent=2) + "\n")
-    if as_json:
-        print(json.dumps(result))  # noqa: T201
-        return
-    console = Console(highlight=False)
-    console.print(
-        f"{network.spec.label}: {task.metric} {found.value:.2f} on {len(task.val)} validation {task.counts}"
-    )
-    console.print(f"weights: {folder / WEIGHTS_FILE}")
+    headline = f"{task.metric} {found.value:.2f} on {len(task.val)} validation {task.counts}"
+    return TrainResult(folder, network, result, headline)

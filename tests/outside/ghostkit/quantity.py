@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from analysis.quantities import Quantity, register
-
 from archspace.plan.nodes import Conv, placed_layers
 from archspace.spec.archspec import ArchSpec
 

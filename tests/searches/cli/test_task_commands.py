@@ -15,8 +15,7 @@ from searches.config.training import read_train, train_recipes
 from searches.data.dataset import LAYOUTS, Layout, Request, Split, layouts
 from searches.study.run import read_study, run_study
 from searches.tasks.table import TASKS, image_tasks
-from searches.training.evaluate import evaluate
-from searches.training.run import train
+from tests.searches.calls import evaluate, train
 from tests.searches.data.boxed import rectangles
 from tests.searches.studies import tiny, write_study
 from tests.searches.tasks.test_multilabel import coloured

@@ -24,12 +24,11 @@ from searches.config.recipe import Recipe, Stage
 from searches.data.text import TextSplit, vocabulary_of
 from searches.tasks.language import LEAST_STREAM, Language, streamed
 from searches.training.callbacks import Callbacks
-from searches.training.evaluate import evaluate
 from searches.training.loop import fit
 from searches.training.range_test import RangeQuestion
-from searches.training.run import train
 from searches.training.steps import Stepper
 from searches.training.tensorboard_log import Board
+from tests.searches.calls import evaluate, train
 from tests.searches.cli.test_task_commands import printed
 from tests.searches.study.test_resume import CPU, KillAt, Killed, weights
 from tests.searches.training.test_callbacks import _events
