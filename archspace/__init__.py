@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from archspace.support.errors import FieldError, InputError, SpecError
+from archspace.support.version import VERSION
 
 if TYPE_CHECKING:
     from archspace.build import build, dead_parameters
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from archspace.published import load_published
     from archspace.spec.archspec import ArchSpec
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOMES = {
     "ArchSpec": ("archspace.spec.archspec", "ArchSpec"),

@@ -12,6 +12,7 @@ from typing import Any
 from archspace.plan import count_block
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
+from archspace.support.version import VERSION
 
 CARD_FORMAT = "archspace-export"
 CARD_VERSION = 1
@@ -101,9 +102,7 @@ def _counted(spec: ArchSpec) -> list[dict[str, Any]]:
 
 def _version(package: str) -> str:
     if package == "archspace":
-        from archspace import __version__
-
-        return __version__
+        return VERSION
     try:
         return version(package)
     except PackageNotFoundError:

@@ -7,8 +7,6 @@ import dataclasses
 import json
 import math
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from archspace.spec.archspec import SPEC_VERSION, ArchSpec
 from archspace.spec.record import FIELDS
 from archspace.support.errors import InputError, SpecError
 from tests.archspace.strategies import FREE, field_values, levels, settled, specs, with_nearest
+from tests.commands import python
 
 # ------------------------------------------------------------------------------ round trips
 
@@ -127,10 +126,7 @@ def test_arch_ids_are_the_same_in_another_process() -> None:
     names = list(PRESETS)
     code = f"from archspace.presets import preset\nprint(*[preset(n).spec.arch_id for n in {names!r}])"
     for seed in ("1", "77"):
-        ran = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(filter(None, sys.path))},
-        )  # fmt: skip
+        ran = python(code, PYTHONHASHSEED=seed)
         assert ran.stdout.split() == [preset(name).spec.arch_id for name in names]
 
 

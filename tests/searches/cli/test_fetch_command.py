@@ -28,8 +28,8 @@ from archspace.support.errors import InputError
 from searches.data.dataset import layouts, load_split
 from searches.fetching.catalogue import CATALOGUE_VARIABLE, parse_catalogue, read_catalogue
 from searches.fetching.hint import fetch_hint
+from tests.searches.fetching.cifar_files import batches
 from tests.searches.fetching.file_server import COOKIE, PASSWORD, USER, Served, Server, running
-from tests.searches.fetching.test_fetch_unpack import batches
 
 ROOT = Path(__file__).parents[2]
 TEXT = random.Random(1).randbytes(3_000_000)

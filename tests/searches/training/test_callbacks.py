@@ -26,8 +26,17 @@ from searches.training.callbacks import Callbacks, Recorder, Shown
 from searches.training.loop import Callback, Step, fit
 from searches.training.steps import out_of_memory
 from searches.training.tensorboard_log import Board, pictures
-from tests.searches.cli.test_search_command import _archspace
-from tests.searches.study.test_resume import CLASSIFIER, CPU, SEGMENTER, KillAt, Killed, fresh, task_of
+from tests.commands import archspace
+from tests.searches.training.small_runs import (
+    CLASSIFIER,
+    CPU,
+    SEGMENTER,
+    KillAt,
+    Killed,
+    events,
+    fresh,
+    task_of,
+)
 
 STAGES = {
     "batch": 4, "evaluate_every": 1,
@@ -94,12 +103,6 @@ def test_the_terminal_shows_a_table_and_a_live_line() -> None:
     assert all(word in said for word in ("waiting", "1/3", "3/3", "2/2"))
 
 
-def _events(folder: Path) -> Any:
-    module = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    found = module.EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0})
-    return found.Reload()
-
-
 def test_tensorboard_reads_scalars_and_pictures_of_a_run_that_was_killed(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     for kill in (5, None):
@@ -112,13 +115,13 @@ def test_tensorboard_reads_scalars_and_pictures_of_a_run_that_was_killed(tmp_pat
                 fit(network, task, Recipe(**STAGES), seed=1, device=CPU, folder=tmp_path, callback=callback)
         except Killed:
             assert kill is not None
-    events = _events(tmp_path / "tensorboard")
-    scalars = set(events.Tags()["scalars"])
+    written = events(tmp_path / "tensorboard")
+    scalars = set(written.Tags()["scalars"])
     assert {"train/loss", "train/lr", "train/images_per_second", "epoch/waiting_share", "val/miou"} <= scalars
-    assert [e.step for e in events.Scalars("train/loss")] == [4 * i for i in range(1, 10)], "each step once"
-    assert [e.step for e in events.Scalars("val/miou")] == [12, 24, 36]
-    assert events.Tags()["images"] == [f"val/image {i}" for i in range(3)]
-    image = events.Images("val/image 0")[-1]
+    assert [e.step for e in written.Scalars("train/loss")] == [4 * i for i in range(1, 10)], "each step once"
+    assert [e.step for e in written.Scalars("val/miou")] == [12, 24, 36]
+    assert written.Tags()["images"] == [f"val/image {i}" for i in range(3)]
+    image = written.Images("val/image 0")[-1]
     assert (image.width, image.height) == (96, 32), "input, target, prediction"
 
 
@@ -151,7 +154,7 @@ def test_pictures_of_grey_images() -> None:
 
 def test_the_command_writes_curves_and_events(cache_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    told = _archspace(
+    told = archspace(
         "train", "espnetv2-seg-0.5", "--recipe", "scenes", "--layout", "scenes", "--input", "32x32", "--epochs", "1",
         "--tensorboard", "--out", tmp_path / "run", "--json",
     )  # fmt: skip
@@ -159,8 +162,8 @@ def test_the_command_writes_curves_and_events(cache_folder: Path, tmp_path: Path
     miou = json.loads(told.stdout)["miou"]
     assert read_history(tmp_path / "run" / "history.csv")[-1].metric == pytest.approx(miou)
     assert (tmp_path / "run" / "curves.html").is_file()
-    events = _events(tmp_path / "run" / "tensorboard")
-    assert events.Scalars("val/miou")[-1].value == pytest.approx(miou, rel=1e-5)
+    written = events(tmp_path / "run" / "tensorboard")
+    assert written.Scalars("val/miou")[-1].value == pytest.approx(miou, rel=1e-5)
     log = (tmp_path / "run" / "train.log").read_text()
     assert "images/s" in log and "1/1" in log
 
@@ -193,7 +196,7 @@ def test_a_loss_that_is_no_number_is_one_line_with_the_batch(cache_folder: Path,
         "name: wild\ndata: {layout: scenes, input_size: [32, 32]}\n"
         "training: {epochs: 1, batch: 8, optimizer: sgd, lr: 1.0e+30, warmup: 0.0}\n"
     )
-    told = _archspace(
+    told = archspace(
         "train", "espnetv2-seg-0.5", "--recipe", recipe, "--input", "32x32", "--out", tmp_path / "run"
     )
     assert told.returncode == 1 and "Traceback" not in told.stderr

@@ -1,22 +1,15 @@
-"""The command line's door: help, version, and one line for whatever is wrong."""
+"""The command line: help, version, and one line for whatever is wrong."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
-
-def _archspace(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "archspace", *words], capture_output=True, text=True, timeout=120, check=False
-    )
+from tests.commands import archspace, archspace_process, refused
 
 
 def test_help_lists_every_command_and_version_is_printed() -> None:
-    told = _archspace("--help")
-    assert told.returncode == 0
+    shown = archspace("--help")
+    assert shown.returncode == 0
     for command in (
         "search",
         "pareto",
@@ -29,8 +22,8 @@ def test_help_lists_every_command_and_version_is_printed() -> None:
         "show",
         "init",
     ):
-        assert f" {command} " in told.stdout
-    assert _archspace("--version").stdout.strip().count(".") == 2
+        assert f" {command} " in shown.stdout
+    assert archspace("--version").stdout.strip().count(".") == 2
 
 
 @pytest.mark.parametrize(
@@ -47,8 +40,11 @@ def test_help_lists_every_command_and_version_is_printed() -> None:
     ],
 )
 def test_what_is_wrong_is_one_line_and_exit_code_2(words: list[str], part: str) -> None:
-    told = _archspace(*words)
-    assert told.returncode == 2
-    assert told.stdout == ""
-    assert told.stderr.startswith("archspace: ") and told.stderr.count("\n") == 1, told.stderr
-    assert part in told.stderr
+    refused(archspace(*words), part)
+
+
+def test_a_process_of_its_own_says_the_same() -> None:
+    """Nothing on the way to the operating system adds a line or changes the code."""
+    words = ["cost", "espnetv4"]
+    assert archspace_process(*words) == archspace(*words)
+    assert archspace_process("--version").stdout == archspace("--version").stdout
