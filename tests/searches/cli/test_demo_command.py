@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +17,9 @@ from archspace.build import build
 from archspace.checkpoint import save
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
-from tests.commands import archspace, refused
+from searches.demo import video
+from searches.demo.video import upright
+from tests.commands import archspace, printed, refused
 
 RGB = Preprocessing(channel_order="rgb", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 
@@ -204,41 +204,33 @@ def test_a_video_ends_after_so_many_frames_and_a_broken_one_is_told(segmenter: P
     assert not (tmp_path / "bad").exists()
 
 
-def test_a_video_that_is_stopped_is_kept_until_there(segmenter: Path, tmp_path: Path) -> None:
+def test_a_video_that_is_stopped_is_kept_until_there(
+    segmenter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes while the tenth frame is at work."""
     av = pytest.importorskip("av")
-    clip, out = _clip(tmp_path / "long.mp4", 2000, 25), tmp_path / "out"
-    command = [
-        sys.executable,
-        "-m",
-        "archspace",
-        "demo",
-        str(segmenter),
-        str(clip),
-        "--out",
-        str(out),
-        "--json",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while not list(out.glob(".*.part")) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(1)
-        process.send_signal(signal.SIGINT)
-        told, _ = process.communicate(timeout=60)
-    result = json.loads(told)
-    assert process.returncode == 0 and result["ended"] == "stopped" and 0 < result["frames"] < 2000
+    clip, out = _clip(tmp_path / "long.mp4", 40, 25), tmp_path / "out"
+    frames = []
+
+    def upright_until_stopped(frame: object) -> Image.Image:
+        frames.append(frame)
+        if len(frames) == 10:
+            signal.raise_signal(signal.SIGINT)
+        return upright(frame)
+
+    monkeypatch.setattr(video, "upright", upright_until_stopped)
+    ran = archspace("demo", segmenter, clip, "--out", out, "--json")
+    result = printed(ran.stdout)
+    assert ran.returncode == 0 and result["ended"] == "stopped" and result["frames"] == 9
     with av.open(result["picture"]) as container:
-        assert sum(1 for _ in container.decode(video=0)) == result["frames"]
+        assert sum(1 for _ in container.decode(video=0)) == 9
     assert len(list(out.iterdir())) == 1
 
 
-def test_without_pyav_a_video_says_how_to_get_it(segmenter: Path, tmp_path: Path) -> None:
+def test_without_pyav_a_video_says_how_to_get_it(
+    segmenter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clip = tmp_path / "clip.mp4"
     clip.touch()
-    code = f"import sys; sys.modules['av'] = None; sys.argv = ['archspace', 'demo', {str(segmenter)!r}, {str(clip)!r}]"
-    ran = subprocess.run(
-        [sys.executable, "-c", f"{code}; from archspace.__main__ import main; main()"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert ran.returncode == 2 and ran.stderr.count("\n") == 1
-    assert "pip install 'archspace[video]'" in ran.stderr
+    monkeypatch.setitem(sys.modules, "av", None)
+    refused(archspace("demo", segmenter, clip), "pip install 'archspace[video]'")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Recipe
 from searches.training.loop import fit
 from searches.training.resume import STATE_FILE
+from tests.commands import archspace, command, environment
 from tests.searches.training.small_runs import (
     CLASSIFIER,
     CPU,
@@ -28,6 +26,7 @@ from tests.searches.training.small_runs import (
     task_of,
     weights,
 )
+from tests.waiting import until
 
 RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "dropout, mirrored, averaged": (CLASSIFIER, {"epochs": 3, "batch": 5, "ema": 0.9, "shift": 2}),
@@ -105,30 +104,22 @@ def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
         fit(fresh(fields), task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path)
 
 
-def test_the_command_killed_with_signal_9_goes_on_and_ends_with_the_same_weights(tmp_path: Path) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ARCHSPACE_CACHE": str(tmp_path / "cache")}
-    command = [
-        sys.executable, "-m", "archspace", "train", "espnetv2-seg-0.5", "--recipe", "scenes", "--layout", "scenes",
-        "--input", "32x48", "--epochs", "3",
+def test_the_command_killed_with_signal_9_goes_on_and_ends_with_the_same_weights(
+    tmp_path: Path, cache_folder: Path
+) -> None:
+    words = [
+        "train", "espnetv2-seg-0.5", "--recipe", "scenes", "--layout", "scenes", "--input", "32x48", "--epochs", "3",
     ]  # fmt: skip
-    whole = subprocess.run(
-        [*command, "--out", str(tmp_path / "whole"), "--json"], env=environment, capture_output=True
-    )
-    assert whole.returncode == 0, whole.stderr.decode()
-    with subprocess.Popen([*command, "--out", str(tmp_path / "killed")], env=environment) as process:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "killed" / STATE_FILE).is_file() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(0.3)
+    whole = archspace(*words, "--out", tmp_path / "whole", "--json")
+    assert whole.returncode == 0, whole.stderr
+    state = tmp_path / "killed" / STATE_FILE
+    with subprocess.Popen(command(*words, "--out", tmp_path / "killed"), env=environment()) as process:
+        until(lambda: state.is_file() or process.poll() is not None)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, "it ended before it could be killed: train longer here"
     assert not (tmp_path / "killed" / "weights.safetensors").exists()
-    again = subprocess.run(
-        [sys.executable, "-m", "archspace", "train", str(tmp_path / "killed"), "--json"],
-        env=environment,
-        capture_output=True,
-    )
-    assert again.returncode == 0, again.stderr.decode()
+    again = archspace("train", tmp_path / "killed", "--json")
+    assert again.returncode == 0, again.stderr
     killed, expected = (load_file(tmp_path / name / "weights.safetensors") for name in ("killed", "whole"))
     assert killed.keys() == expected.keys()
     assert all(torch.equal(value, expected[name]) for name, value in killed.items())
