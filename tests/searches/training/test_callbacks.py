@@ -28,6 +28,7 @@ from searches.training.loop import Callback, Step, fit
 from searches.training.steps import out_of_memory
 from searches.training.tensorboard_log import Board, pictures
 from tests.commands import archspace, command, environment, refused
+from tests.searches.studies import write_recipe
 from tests.searches.training.small_runs import (
     CLASSIFIER,
     CPU,
@@ -156,8 +157,8 @@ def test_pictures_of_grey_images() -> None:
 def test_the_command_writes_curves_and_events(cache_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     told = archspace(
-        "train", "espnetv2-seg-0.5", "--recipe", "scenes", "--layout", "scenes", "--input", "32x32", "--epochs", "1",
-        "--tensorboard", "--out", tmp_path / "run", "--json",
+        "train", "espnetv2-seg-0.5", "--recipe", write_recipe(tmp_path), "--input", "32x32", "--tensorboard",
+        "--out", tmp_path / "run", "--json",
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
     miou = json.loads(told.stdout)["miou"]
@@ -179,11 +180,7 @@ def test_without_tensorboard_the_flag_says_how_to_get_it(
 
 
 def test_a_loss_that_is_no_number_is_one_line_with_the_batch(cache_folder: Path, tmp_path: Path) -> None:
-    recipe = tmp_path / "wild.yaml"
-    recipe.write_text(
-        "name: wild\ndata: {layout: scenes, input_size: [32, 32]}\n"
-        "training: {epochs: 1, batch: 8, optimizer: sgd, lr: 1.0e+30, warmup: 0.0}\n"
-    )
+    recipe = write_recipe(tmp_path, optimizer="sgd", lr=1e30, warmup=0.0)
     told = archspace(
         "train", "espnetv2-seg-0.5", "--recipe", recipe, "--input", "32x32", "--out", tmp_path / "run"
     )
@@ -206,9 +203,8 @@ def test_memory_that_runs_out_is_known_by_its_words() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS")
 def test_a_machine_without_enough_memory_is_told_in_one_line(cache_folder: Path, tmp_path: Path) -> None:
-    words = (
-        "train", "espnetv2-seg-2.0", "--recipe", "scenes", "--layout", "scenes", "--input", "256x512", "--batch", "2",
-    )  # fmt: skip
+    recipe = write_recipe(tmp_path, (512, 1024), images=2, batch=2)
+    words = ("train", "espnetv2-seg-2.0", "--recipe", recipe, "--input", "512x1024")
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (2_000 << 20, 2_000 << 20))

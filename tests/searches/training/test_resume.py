@@ -16,6 +16,7 @@ from searches.config.recipe import Recipe
 from searches.training.loop import fit
 from searches.training.resume import STATE_FILE
 from tests.commands import archspace, command, environment
+from tests.searches.studies import write_recipe
 from tests.searches.training.small_runs import (
     CLASSIFIER,
     CPU,
@@ -107,9 +108,8 @@ def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
 def test_the_command_killed_with_signal_9_goes_on_and_ends_with_the_same_weights(
     tmp_path: Path, cache_folder: Path
 ) -> None:
-    words = [
-        "train", "espnetv2-seg-0.5", "--recipe", "scenes", "--layout", "scenes", "--input", "32x48", "--epochs", "3",
-    ]  # fmt: skip
+    recipe = write_recipe(tmp_path, (32, 48), epochs=25)
+    words = ["train", "espnetv2-seg-0.5", "--recipe", recipe, "--input", "32x48"]
     whole = archspace(*words, "--out", tmp_path / "whole", "--json")
     assert whole.returncode == 0, whole.stderr
     state = tmp_path / "killed" / STATE_FILE
