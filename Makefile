@@ -1,12 +1,15 @@
 # Two commands set everything up on a machine with Python 3.11, pip and make:
 #   make search   the main job on built-in data: search, plot, export
 #   make test     all tests
+#   make test-fast     those that take less than a second or two
+#   make test-oldest   the fast ones on the lowest versions that pyproject.toml allows
 PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/scenes
 READY := .venv/ready
+OLDEST := .venv-oldest
 
-.PHONY: search test lint bench gallery clean
+.PHONY: search test test-fast test-oldest lint bench gallery clean
 
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
@@ -14,7 +17,13 @@ search: $(READY)
 	$(BIN)/archspace export $(RUN) --pick knee
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-fast: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-oldest: $(OLDEST)/ready
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -36,5 +45,12 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+# uv, because pip cannot resolve to the lowest versions.
+$(OLDEST)/ready: pyproject.toml
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(OLDEST)/bin/python -m uv pip install --quiet --resolution lowest-direct -e '.[dev]'
+	touch $@
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv $(OLDEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis

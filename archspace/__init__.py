@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from archspace.support.errors import FieldError, InputError, SpecError
 from archspace.support.lazy import lazy_names
+from archspace.support.version import VERSION
 
 if TYPE_CHECKING:
     from archspace.build import build, dead_parameters
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from archspace.spec.archspec import ArchSpec
     from archspace.support.plugins import load_plugins
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ArchSpec",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before torch is imported: threads that spin while they wait slow a busy machine many times over.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -16,6 +17,11 @@ REQUIRED = os.environ.get("CI") == "true" and os.environ.get("ARCHSPACE_REQUIRE_
 """Whether everything that a test needs must be there: nothing is skipped for want of it."""
 
 SHARED = Path(__file__).parents[1].parent / "shared"
+
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("archspace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("archspace")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,7 @@ from archspace.plan import count_block
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from archspace.support.numbers import number
+from archspace.support.version import VERSION
 
 CARD_FORMAT = "archspace-export"
 CARD_VERSION = 1
@@ -117,9 +118,7 @@ def _counted(spec: ArchSpec) -> list[dict[str, Any]]:
 
 def _version(package: str) -> str:
     if package == "archspace":
-        from archspace import __version__
-
-        return __version__
+        return VERSION
     try:
         return version(package)
     except PackageNotFoundError:

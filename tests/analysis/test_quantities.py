@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from searches.study.picking import pick_trial
+from analysis.store.picks import pick_trial
 from typer.testing import CliRunner
 
 from analysis.devices.record import DeviceRecord, Latency, RailPower

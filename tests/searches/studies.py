@@ -1,4 +1,4 @@
-"""Small studies for tests."""
+"""Small studies and training recipes for tests."""
 
 from __future__ import annotations
 
@@ -37,4 +37,14 @@ def write_study(folder: Path, **changes: Any) -> Path:
     """The tiny study as a file in ``folder``."""
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(tiny(**changes)))
+    return path
+
+
+def write_recipe(folder: Path, size: tuple[int, int] = (32, 32), images: int = 16, **training: Any) -> Path:
+    """A recipe as a file in ``folder``: segmentation of a few small scenes, one epoch."""
+    path = folder / "recipe.yaml"
+    data = {"layout": "scenes", "input_size": list(size), "train": images, "val": max(2, images // 2)}
+    path.write_text(
+        yaml.safe_dump({"name": "few", "data": data, "training": {"epochs": 1, "batch": 8, **training}})
+    )
     return path

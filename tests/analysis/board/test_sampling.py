@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -15,15 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from analysis.board import sampling
+from analysis.board.base import Sensor
 from analysis.board.sampling import Sampler, Trace
 from tests.analysis.board.trees import NANO, TX2, Tree, iio
+from tests.waiting import until
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+def lines(sampler: Sampler, kind: str) -> int:
+    """How many lines of that kind the process has written: samples are "t"."""
+    return sampling._contents(sampler._out).count(f'"{kind}"')
 
 
 def alive(pid: int) -> bool:
@@ -38,26 +38,58 @@ def board(tmp_path: Path) -> Tree:
     return iio(tmp_path / "root", TX2)
 
 
-def test_samples_keep_their_period_and_reach_over_start_and_stop(board: Tree) -> None:
+def test_samples_reach_over_start_and_stop(board: Tree) -> None:
     started = time.monotonic()
     sampler = Sampler(str(board.root), 0.05)
     sampler.start()
     ready = time.monotonic()
-    time.sleep(2.0)
+    until(lambda: lines(sampler, "t") >= 5)
     asked = time.monotonic()
     trace = sampler.stop()
     assert trace.error is None
     assert started < trace.times[0] <= ready, "the first sample is taken before start returns"
-    assert asked - 0.01 <= trace.times[-1] <= time.monotonic(), "the last one after stop is called"
+    assert asked <= trace.times[-1] <= time.monotonic(), "the last one after stop is called"
     assert trace.times == sorted(trace.times)
-    # Without drift: late samples or not, the last ones lie on the same grid as the first.
-    phases = [(at - trace.times[0]) / 0.05 for at in trace.times[:-1]]
-    off = [phase - round(phase) for phase in phases]
-    assert abs(statistics.median(off[-10:]) - statistics.median(off[:10])) < 0.3
     assert set(trace.watts) == set(board.rails)
     assert all(len(watts) == len(trace.times) for watts in trace.watts.values())
     assert Trace.from_dict(json.loads(json.dumps(trace.to_dict()))).to_dict() == trace.to_dict()
     assert (trace.total, trace.settle_s, trace.period_s) == (["VDD_IN"], pytest.approx(1.7), 0.05)
+
+
+def test_late_samples_do_not_push_those_after_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a simulated clock: reading takes 7 ms, every fourth sample is taken 12 ms late, one period is missed."""
+    clock = Clock()
+    monkeypatch.setattr(sampling, "time", clock)
+    monkeypatch.setattr(sampling, "select", clock)
+    sampling._sample([clock], 0.05)
+    begun = [json.loads(line)["t"] - clock.READING / 2 for line in capsys.readouterr().out.splitlines()]
+    expected = [0.05 * n + (clock.LATE if n % 4 == 3 else 0.0) for n in range(41) if n != 20]
+    assert begun == pytest.approx(expected)
+
+
+class Clock(Sensor):
+    """Time that passes only while the sensor is read and while one waits."""
+
+    READING, LATE = 0.007, 0.012
+    name, rails = "simulated", ["VDD_IN"]
+
+    def __init__(self) -> None:
+        self.now, self.waits = 0.0, 0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def read(self) -> dict[str, float]:
+        self.now += self.READING
+        return {"VDD_IN": 1.0}
+
+    def select(self, reads: list[object], _: object, __: object, wait_s: float) -> tuple[list[object], ...]:
+        self.waits += 1
+        due = round((self.now + wait_s) / 0.05)
+        self.now = 0.05 * due + (self.LATE if due % 4 == 3 else 0.06 if due == 19 else 0.0)
+        return (reads if due == 40 else [], [], [])
 
 
 def test_it_runs_on_the_core_that_was_asked_for(board: Tree) -> None:
@@ -99,10 +131,10 @@ def test_a_sensor_that_goes_ends_sampling_and_leaves_what_was(
 ) -> None:
     sampler = Sampler(str(board.root), 0.02)
     sampler.start()
-    time.sleep(0.3)
+    until(lambda: lines(sampler, "t") >= 3)
     end(board)
     pid = sampler.pid
-    wait_until(lambda: not alive(pid))
+    until(lambda: not alive(pid))
     trace = sampler.stop()
     assert trace.error is not None
     assert trace.error.startswith("ina3221 gone: ")
@@ -116,12 +148,13 @@ def test_a_sensor_that_goes_ends_sampling_and_leaves_what_was(
 
 def test_a_rail_that_cannot_be_read_for_a_moment_loses_samples_only(board: Tree) -> None:
     path = board.rails["VDD_IN"]
-    sampler = Sampler(str(board.root), 0.2)
+    sampler = Sampler(str(board.root), 1.0)  # time enough to be back before the next sample
     sampler.start()
     path.write_text("")
-    time.sleep(0.25)
+    until(lambda: lines(sampler, "lost") >= 1)
     path.write_text("1000\n")
-    time.sleep(0.5)
+    taken = lines(sampler, "t")
+    until(lambda: lines(sampler, "t") > taken)
     trace = sampler.stop()
     assert trace.error is None
     assert trace.lost in (1, 2)
@@ -131,7 +164,7 @@ def test_a_rail_that_cannot_be_read_for_a_moment_loses_samples_only(board: Tree)
 def test_a_killed_sampler_leaves_what_it_had(board: Tree) -> None:
     sampler = Sampler(str(board.root), 0.02)
     sampler.start()
-    time.sleep(0.3)
+    until(lambda: lines(sampler, "t") >= 3)
     os.kill(sampler.pid, signal.SIGKILL)
     trace = sampler.stop()
     assert trace.error == "sampler: killed by signal 9"
@@ -143,7 +176,8 @@ def test_ctrl_c_is_left_to_the_parent(board: Tree) -> None:
     sampler = Sampler(str(board.root), 0.02)
     sampler.start()
     os.kill(sampler.pid, signal.SIGINT)
-    time.sleep(0.2)
+    taken = lines(sampler, "t")
+    until(lambda: lines(sampler, "t") > taken + 1)
     assert sampler.stop().error is None
 
 
@@ -180,7 +214,7 @@ print(sampler.pid, flush=True)
 
 def test_it_ends_when_its_parent_is_killed(board: Tree) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT + "time.sleep(60)", str(board.root)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", PARENT + "time.sleep(600)", str(board.root)], stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
@@ -188,17 +222,16 @@ def test_it_ends_when_its_parent_is_killed(board: Tree) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    wait_until(lambda: not alive(pid))
+    until(lambda: not alive(pid))
 
 
 def test_a_fork_of_the_parent_does_not_hold_it(board: Tree) -> None:
+    # Were the fork to hold it, stop would give it up and say so.
     fork = (
-        "if os.fork() == 0:\n    os.close(1)\n    time.sleep(8)\n    os._exit(0)\n"
-        "began = time.monotonic()\ntrace = sampler.stop()\nprint(time.monotonic() - began, trace.error, sep=';')"
+        "child = os.fork()\nif child == 0:\n    os.close(1)\n    time.sleep(600)\n    os._exit(0)\n"
+        "trace = sampler.stop()\nos.kill(child, 9)\nprint(trace.error)"
     )
     done = subprocess.run(
         [sys.executable, "-c", PARENT + fork, str(board.root)], stdout=subprocess.PIPE, text=True, check=True
     )
-    seconds, error = done.stdout.splitlines()[1].split(";")
-    assert float(seconds) < 4
-    assert error == "None"
+    assert done.stdout.splitlines()[1] == "None"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from analysis.board.sampling import Sampler
 from analysis.board.tegrastats import find_tegrastats, parse
+from tests.waiting import until
 
 # Lines as recorded, and what each says: made once and compared with the line by eye.
 EXAMPLES: list[dict[str, Any]] = json.loads(Path(__file__).with_name("tegrastats.json").read_text("utf-8"))
@@ -49,7 +49,6 @@ def test_it_stands_in_where_the_rails_have_no_files(tmp_path: Path) -> None:
     program(tmp_path, '[ "$1 $2" = "--interval 100" ] || exit 3\nwhile echo "$line"; do sleep 0.05; done')
     sampler = Sampler(str(tmp_path), 0.05)
     sampler.start()
-    time.sleep(0.3)
     trace = sampler.stop()
     assert trace.error is None
     assert trace.sensors[0]["name"] == "tegrastats"
@@ -63,7 +62,7 @@ def test_a_program_that_ends_is_a_sensor_that_goes(tmp_path: Path) -> None:
     program(tmp_path, 'for i in 1 2 3 4 5; do echo "$line"; sleep 0.05; done; exit 7')
     sampler = Sampler(str(tmp_path), 0.05)
     sampler.start()
-    time.sleep(1.0)
+    until(lambda: not Path(f"/proc/{sampler.pid}/fd/1").exists(), "the sampler to end")
     trace = sampler.stop()
     assert trace.error is not None
     assert trace.error.startswith("tegrastats gone: ended with status 7: ")

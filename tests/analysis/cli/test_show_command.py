@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +16,7 @@ from analysis.fields.theoretical import receptive_fields
 from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
+from tests.commands import python
 
 SPECS = {
     **{name: preset.spec for name, preset in PRESETS.items()},
@@ -134,5 +132,5 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], message: str) -> None
 def test_showing_a_network_needs_no_torch() -> None:
     code = "import sys; from analysis.counts.architecture import architecture; from archspace.presets import preset\n"
     code += "assert architecture(preset('espnet').spec)['rows']; assert 'torch' not in sys.modules"
-    root = Path(__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60, check=True)
+    ran = python(code)
+    assert ran.returncode == 0, ran.stderr

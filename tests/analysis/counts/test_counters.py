@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from archspace.build import build
 from archspace.heads.base import Classifier
 from archspace.heads.segmentation import Weighted
 from archspace.spec.archspec import ArchSpec
+from tests.commands import ROOT
 
 # model and variant in reference_costs.csv -> our spec
 SAME_FORWARD = {
@@ -31,7 +31,7 @@ OTHER_POOLING = {
 
 
 def reference(key: tuple[str, str]) -> dict[str, int]:
-    path = Path(__file__).parents[2].parent / "shared" / "facts" / "reference_costs.csv"
+    path = ROOT.parent / "shared" / "facts" / "reference_costs.csv"
     if not path.is_file():
         pytest.skip(f"the reference numbers are not at {path}")
     with path.open(encoding="utf-8") as file:

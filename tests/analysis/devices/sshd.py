@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analysis.devices.ssh import SshDevice
+from tests.waiting import GENEROUS_S
 
 SSHD = "/usr/sbin/sshd"
 STAND_IN = Path(__file__).with_name("fake_trtexec.py")
@@ -85,7 +86,7 @@ class Board:
         with (self.folder / "sshd.log").open("ab") as log:
             command = [SSHD, "-D", "-e", "-f", str(settings)]
             self._server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        for _ in until(10):
+        for _ in until(GENEROUS_S):
             with socket.socket() as found:
                 if found.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
@@ -111,8 +112,8 @@ class Board:
         settings = {
             "config": self.config,
             "root": str(self.root),
-            "timeout_s": 60.0,
-            "wait_s": 60.0,
+            "timeout_s": GENEROUS_S,
+            "wait_s": GENEROUS_S,
             "warm_s": 0.2,
             **more,
         }
@@ -139,7 +140,7 @@ class Board:
     def worker(self) -> int:
         return next(pid for pid, line in self.processes().items() if "agent.zip work" in line)
 
-    def quiet(self, seconds: float = 8.0) -> bool:
+    def quiet(self, seconds: float = GENEROUS_S) -> bool:
         """Whether nothing of ours is left on the board within that time."""
         return any(not self.folders() and not self.processes() for _ in until(seconds))
 

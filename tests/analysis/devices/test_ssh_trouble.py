@@ -7,14 +7,15 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from analysis.devices import board_queue
 from analysis.devices.base import DeviceAway
 from analysis.devices.board_queue import with_retries
 from analysis.devices.opening import open_device
@@ -25,6 +26,7 @@ from analysis.devices.ssh_address import COMMAND, CONFIG_VARIABLE, Address, Boar
 from analysis.devices.target import Target
 from archspace.support.errors import FieldError, InputError
 from tests.analysis.devices.sshd import Board, commands, descendants, free_port, keygen, script, until
+from tests.waiting import GENEROUS_S
 
 QUICK = Settings(power=False, warmup=2, runs=20, spread=100.0, drift=100.0, attempts=1)
 
@@ -39,7 +41,7 @@ def under_way(board: Board, tiny: Target, **settings: object) -> Future[DeviceRe
     """A measurement whose trtexec hangs, once that runs."""
     hung = board.trtexec("8.2", "hang")
     future = ThreadPoolExecutor(1).submit(board.device(**settings).measure, tiny, QUICK)
-    for _ in until(20):
+    for _ in until(GENEROUS_S):
         if any(" hang --onnx" in line for line in board.processes().values()):
             return future
     raise AssertionError((hung, future.exception(timeout=1)))
@@ -146,13 +148,12 @@ def test_garbage_instead_of_an_agent(board: Board) -> None:
 
 def test_a_hung_trtexec_is_killed_at_its_limit(board: Board, tiny: Target) -> None:
     board.trtexec("8.2", "hang")
-    begin = time.monotonic()
     with pytest.raises(
         BoardError, match="trtexec: building the engine did not end within 1 s; killed"
     ) as failed:
         board.device(timeout_s=1.0).measure(tiny, QUICK)
     one_line(failed.value)
-    assert time.monotonic() - begin < 10 and board.quiet()
+    assert board.quiet()
 
 
 def test_a_hung_trtexec_with_children_goes_with_its_group(board: Board, tiny: Target) -> None:
@@ -169,7 +170,7 @@ def test_a_link_cut_in_the_middle_leaves_nothing_on_the_board(board: Board, tiny
     assert board.folders() and board.processes()
     board.stop()
     with pytest.raises(DeviceAway, match="the link was lost") as away:
-        future.result(timeout=30)
+        future.result(timeout=GENEROUS_S)
     one_line(away.value)
     assert board.quiet()
 
@@ -179,7 +180,7 @@ def test_a_client_killed_in_the_middle_leaves_nothing_on_the_board(board: Board,
     for client in descendants(os.getpid(), "ssh"):
         if f"-p {board.port} " in commands().get(client, ""):
             os.kill(client, signal.SIGKILL)
-    assert future.exception(timeout=30) is not None
+    assert future.exception(timeout=GENEROUS_S) is not None
     assert board.quiet()
 
 
@@ -188,7 +189,7 @@ def test_an_agent_that_is_ended_leaves_nothing(board: Board, tiny: Target, numbe
     future = under_way(board, tiny)
     os.kill(board.agent(), number)
     with pytest.raises(InputError, match="the agent on the board ended without an answer") as failed:
-        future.result(timeout=30)
+        future.result(timeout=GENEROUS_S)
     one_line(failed.value)
     assert board.quiet()
 
@@ -197,7 +198,7 @@ def test_a_killed_worker_is_told_and_cleaned_up(board: Board, tiny: Target) -> N
     future = under_way(board, tiny)
     os.kill(board.worker(), signal.SIGKILL)
     with pytest.raises(BoardError, match="ended by SIGKILL; out of memory"):
-        future.result(timeout=30)
+        future.result(timeout=GENEROUS_S)
     assert board.quiet()
 
 
@@ -208,7 +209,7 @@ def test_leftovers_of_a_dead_agent_go_with_the_next_run(board: Board, tiny: Targ
         os.kill(pid, signal.SIGSTOP)
     for pid in reversed(pids):
         os.kill(pid, signal.SIGKILL)
-    assert future.exception(timeout=30) is not None
+    assert future.exception(timeout=GENEROUS_S) is not None
     for pid, line in board.processes().items():
         if "hang" in line:
             os.kill(pid, signal.SIGKILL)
@@ -266,17 +267,17 @@ def test_a_search_waits_for_a_board_that_comes_back(board: Board, tiny: Target) 
     assert record.latency_ms.n and any("the connection is refused; again in" in line for line in on_progress)
 
 
-def test_pauses_grow_and_stop_at_the_longest() -> None:
-    pauses: list[str] = []
+def test_pauses_grow_and_stop_at_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
+    monkeypatch.setattr(board_queue, "time", clock)
 
     def away() -> None:
         raise DeviceAway("tx2: no answer")
 
     with pytest.raises(DeviceAway, match="tx2: no answer"):
-        with_retries(
-            away, limit_s=0.5, first_s=0.02, longest_s=0.1, on_progress=lambda what, _: pauses.append(what)
-        )
-    assert 6 <= len(pauses) <= 10
+        with_retries(away, limit_s=50, first_s=2, longest_s=10)
+    assert pauses == [2, 4, 8, 10, 10, 10, 6]
 
 
 @pytest.mark.slow
@@ -284,7 +285,7 @@ def test_a_link_that_falls_silent_is_noticed(board: Board, tiny: Target) -> None
     future = under_way(board, tiny)
     held = board.freeze()
     with pytest.raises(DeviceAway, match="the link was lost: no answer any more") as away:
-        future.result(timeout=60)
+        future.result(timeout=GENEROUS_S)
     one_line(away.value)
     for pid in held:
         os.kill(pid, signal.SIGCONT)

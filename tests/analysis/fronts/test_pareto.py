@@ -89,12 +89,12 @@ class TestFront:
         with pytest.raises(ValueError, match=r"must be \(N, D\)"):
             non_dominated(points)  # type: ignore[arg-type]
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(points=st.one_of(GRID, WILD))
     def test_agrees_with_the_definition(self, points: np.ndarray) -> None:
         assert non_dominated(points).tolist() == by_definition(points)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(points=GRID, seed=st.integers(0, 99))
     def test_order_does_not_matter(self, points: np.ndarray, seed: int) -> None:
         order = np.random.default_rng(seed).permutation(len(points))
@@ -102,19 +102,19 @@ class TestFront:
         assert (ranks(points)[order] == ranks(points[order])).all()
 
     @pytest.mark.parametrize("objectives", [2, 3])
-    def test_ten_thousand_points_in_a_second(self, objectives: int) -> None:
+    def test_ten_thousand_points_take_no_quadratic_time(self, objectives: int) -> None:
         directions = np.abs(np.random.default_rng(1).normal(size=(10_000, objectives)))
         worst_case = -directions / np.linalg.norm(directions, axis=1, keepdims=True)
-        start = time.perf_counter()
+        start = time.process_time()
         assert non_dominated(worst_case).all()
-        assert time.perf_counter() - start < 1
+        assert time.process_time() - start < 10  # of work, whoever else has the cores; 0.2 here
 
 
 class TestRanks:
     def test_chain(self) -> None:
         assert ranks([[3, 3], [1, 1], [2, 2], [1, 1]]).tolist() == [2, 0, 1, 0]
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(points=st.one_of(GRID, WILD))
     def test_agrees_with_peeling(self, points: np.ndarray) -> None:
         expected = np.full(len(points), UNRANKED)
@@ -151,13 +151,13 @@ class TestHypervolume:
         arc = -np.column_stack([np.cos(angles), np.sin(angles)])
         assert hypervolume(arc, [0, 0]) == pytest.approx(np.pi / 4, abs=1e-3)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(points=GRID)
     def test_agrees_with_counting_cells(self, points: np.ndarray) -> None:
         corner = np.full(points.shape[1], 5.0)
         assert hypervolume(points, corner) == pytest.approx(volume_of_cells(points, corner))
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(points=GRID, extra=st.integers(0, 5), seed=st.integers(0, 99))
     def test_another_point_never_takes_volume_away(self, points: np.ndarray, extra: int, seed: int) -> None:
         corner = np.full(points.shape[1], 5.0)
@@ -209,7 +209,7 @@ class TestKnee:
         with pytest.raises(ValueError, match="knee of no points"):
             knee([[math.nan, 1]])
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=80)
     @given(points=GRID)
     def test_is_always_on_the_front(self, points: np.ndarray) -> None:
         assert non_dominated(points)[knee(points)]

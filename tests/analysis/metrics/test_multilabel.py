@@ -45,7 +45,7 @@ def test_nothing_right_and_nothing_there() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_average_precision_is_scikit_learns(seed: int) -> None:
     rng = np.random.default_rng(seed)
     logits = rng.integers(-40, 40, (12, 2)).astype(np.float32)  # large, and often equal

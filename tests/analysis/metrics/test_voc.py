@@ -128,7 +128,7 @@ def test_nothing_found_and_nothing_there() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_voc_is_close_to_coco_at_one_half(seed: int) -> None:
     """With one object a class and image the two match alike; COCO reads the same curve at 101 recalls.
 

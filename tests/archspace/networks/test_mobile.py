@@ -239,7 +239,7 @@ def test_groups_without_published_widths_are_refused(groups: int) -> None:
 
 
 @given(st.floats(0.1, 2.5), st.sampled_from(sorted(SHUFFLENETV1)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_published_groups_fit_every_width(width: float, groups: int) -> None:
     assert ArchSpec("shufflenetv1", width=width, branches=groups).branches == (groups,) * 3
 

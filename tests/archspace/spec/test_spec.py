@@ -7,8 +7,6 @@ import dataclasses
 import json
 import math
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +21,13 @@ from archspace.spec.archspec import SPEC_VERSION, ArchSpec
 from archspace.spec.record import FIELDS
 from archspace.support.errors import InputError, SpecError
 from tests.archspace.strategies import FREE, field_values, levels, settled, specs, with_nearest
+from tests.commands import python
 
 # ------------------------------------------------------------------------------ round trips
 
 
 @given(specs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_spec_survives_json_yaml_and_plain_data(spec: ArchSpec) -> None:
     for again in (
         ArchSpec.from_dict(spec.to_dict()),
@@ -47,7 +46,7 @@ def test_a_spec_survives_json_yaml_and_plain_data(spec: ArchSpec) -> None:
 
 
 @given(specs())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_plain_data_is_json_with_the_version_first(spec: ArchSpec) -> None:
     data = json.loads(json.dumps(spec.to_dict(), allow_nan=False))
     assert list(data) == ["version", *FIELDS]
@@ -106,7 +105,7 @@ def test_a_spec_is_frozen() -> None:
 
 
 @given(specs())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_field_is_hashable_and_immutable(spec: ArchSpec) -> None:
     assert {spec: 1}[ArchSpec.from_dict(spec.to_dict())] == 1
     for name in FIELDS:
@@ -127,10 +126,7 @@ def test_arch_ids_are_the_same_in_another_process() -> None:
     names = list(PRESETS)
     code = f"from archspace.presets import preset\nprint(*[preset(n).spec.arch_id for n in {names!r}])"
     for seed in ("1", "77"):
-        ran = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(filter(None, sys.path))},
-        )  # fmt: skip
+        ran = python(code, PYTHONHASHSEED=seed)
         assert ran.stdout.split() == [preset(name).spec.arch_id for name in names]
 
 
@@ -265,14 +261,14 @@ def test_a_k_that_was_not_given_is_the_nearest_to_the_default_that_fits() -> Non
 
 
 @given(specs(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_replacing_one_field_by_its_own_value_changes_nothing(spec: ArchSpec, data: st.DataObject) -> None:
     field = data.draw(st.sampled_from(FIELDS))
     assert spec.replace(**{field: getattr(spec, field)}) == spec
 
 
 @given(specs(), st.sampled_from(list(UNITS)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_unit_can_replace_any_other(spec: ArchSpec, unit: str) -> None:
     """A K that the new unit cannot have falls back to its default: comparing units changes the unit alone.
 
@@ -368,7 +364,7 @@ def test_a_change_that_breaks_a_rule_raises() -> None:
 
 
 @given(field_values())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_sampling_refuses_nothing_but_a_k_that_does_not_fit(fields: dict[str, Any]) -> None:
     spec = settled(fields)
     assert spec.task == fields["task"] and spec.width == fields["width"] and spec.classes == fields["classes"]
@@ -381,7 +377,7 @@ def test_sampling_refuses_nothing_but_a_k_that_does_not_fit(fields: dict[str, An
 
 
 @given(field_values())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_sampled_is_valid_when_it_is_written_out(fields: dict[str, Any]) -> None:
     """Every field that is not None is honoured: the strict constructor takes the very same values."""
     spec = settled(fields)
@@ -544,7 +540,7 @@ def test_an_unknown_network_lists_all(wrong: str) -> None:
     st.floats(0.1, 2.5),
     st.integers(1, 70),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_k_that_a_message_proposes_fits(unit: str, where: tuple[str, str], width: float, k: int) -> None:
     """For one K for all levels, the proposed K fits all levels: strided and not, narrow and wide."""
     fields: dict[str, Any] = {"network": where[0], "task": where[1], "unit": unit, "width": width}
@@ -557,7 +553,7 @@ def test_the_k_that_a_message_proposes_fits(unit: str, where: tuple[str, str], w
 
 
 @given(st.sampled_from(["eesp", "shufflenet", "resnext"]), st.floats(0.1, 2.5), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_k_that_a_message_proposes_fits_its_level(unit: str, width: float, data: st.DataObject) -> None:
     ks: list[int] = data.draw(st.lists(st.integers(1, 40), min_size=4, max_size=4, unique=True))
     for _ in range(4):

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +11,7 @@ from typer.testing import CliRunner
 
 from archspace.support.errors import InputError
 from reports.cli.commands import register
+from tests.commands import python
 from tests.reports.runs import realistic_study, study_config, study_of, trial, write_run
 
 
@@ -143,11 +142,8 @@ def test_names_with_markup_are_shown_as_they_are(app: typer.Typer, run: Path) ->
 def test_importing_the_commands_imports_nothing_heavy() -> None:
     heavy = ("torch", "optuna", "pandas", "numpy", "plotly", "rich.table")
     code = f"import sys, reports.cli.commands; print([m for m in {heavy} if m in sys.modules])"
-    root = Path(__file__).parents[2]
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "[]"
+    ran = python(code)
+    assert ran.stdout.strip() == "[]", ran.stderr
 
 
 def test_drawing_a_report_imports_neither_torch_nor_optuna() -> None:
@@ -155,8 +151,5 @@ def test_drawing_a_report_imports_neither_torch_nor_optuna() -> None:
         "import sys, reports.frames.trials, reports.figures.pareto.figure, analysis.store.runs, analysis.fronts.pareto;"
         "print([m for m in ('torch', 'optuna') if m in sys.modules])"
     )
-    root = Path(__file__).parents[2]
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "[]"
+    ran = python(code)
+    assert ran.stdout.strip() == "[]", ran.stderr

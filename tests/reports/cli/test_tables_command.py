@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from typer.testing import CliRunner
 
 from archspace.support.errors import InputError
 from reports.cli.commands import register
+from tests.commands import python
 from tests.reports.runs import realistic_study, write_run
 
 
@@ -91,7 +90,8 @@ def test_no_command_loads_torch(tmp_path: Path) -> None:
         "make_app()(standalone_mode=False)\n"
         "assert 'torch' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, timeout=120)
+    ran = python(code, tmp_path)
+    assert ran.returncode == 0, ran.stderr
 
 
 @pytest.mark.parametrize("command", ["tables", "report"])

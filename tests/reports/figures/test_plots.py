@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import stat
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -271,9 +270,7 @@ class TestFiles:
         )
         browser.chmod(browser.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("BROWSER_PATH", str(browser))
-        start = time.monotonic()
         problem = write_png(go.Figure(), tmp_path / "p.png", time_limit=3)
-        assert time.monotonic() - start < 10
         assert problem and "\n" not in problem and reason in problem and "Traceback" not in problem
         processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
         assert str(browser) not in processes and "sleep 61" not in processes

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from reports.tables.build import build_tables
 from reports.tables.page import html_page
 from reports.tables.table import Table
-from tests.reports.tables.test_tables_formats import NASTY, nasty_table
+from tests.reports.tables.nasty import NASTY, nasty_table
 
 
 @pytest.fixture(scope="module")

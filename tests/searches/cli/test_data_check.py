@@ -13,15 +13,25 @@ from PIL import Image
 from archspace.support.errors import InputError
 from searches.data.dataset import layouts
 from searches.data.identify import TEXT, identify, signs
-from tests.searches.cli.test_search_command import _archspace, _refused
-from tests.searches.data.layout_files import coco, mask, photo, voc_list, voc_picture, voc_xml
-from tests.searches.data.test_mask_layouts import CURB, city, described, vistas
+from tests.commands import archspace, refused
+from tests.searches.data.layout_files import (
+    CURB,
+    city,
+    coco,
+    described,
+    mask,
+    photo,
+    vistas,
+    voc_list,
+    voc_picture,
+    voc_xml,
+)
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 
 
 def checked(root: Path, *options: object, problems: bool = False) -> dict[str, Any]:
-    told = _archspace("data", "check", root, "--json", "--out", root.parent / "out", *options)
+    told = archspace("data", "check", root, "--json", "--out", root.parent / "out", *options)
     assert told.returncode == int(problems), told.stderr
     result: dict[str, Any] = json.loads(told.stdout)
     return result
@@ -143,22 +153,22 @@ def test_tasks_and_splits_that_are_not_there_are_refused(tmp_path: Path) -> None
         (("--layout", "digits"), "is built in"),
         (("--layout", "cityscapes"), "leftImg8bit/train: no such folder"),
     ):
-        _refused(_archspace("data", "check", root, "--out", tmp_path / "no", *options), words)
-    _refused(_archspace("data", "check", tmp_path / "none"), "no such folder")
+        refused(archspace("data", "check", root, "--out", tmp_path / "no", *options), words)
+    refused(archspace("data", "check", tmp_path / "none"), "no such folder")
     assert not (tmp_path / "no").exists()
 
 
 def test_a_text_is_checked_and_people_can_read_it(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("a b [c]\n")
     (tmp_path / "valid.txt").write_text("a z\n")
-    told = _archspace("data", "check", tmp_path)
+    told = archspace("data", "check", tmp_path)
     assert told.returncode == 0, told.stderr
     assert "val: 3 tokens in valid.txt, 33.33 % of them <unk>" in told.stdout
     assert "no problems" in told.stdout
 
 
 def test_real_data_have_no_faults(shared: Path, tmp_path: Path) -> None:
-    told = _archspace(
+    told = archspace(
         "data", "check", shared / "data" / "bccd_voc", "--split", "val", "--json", "--out", tmp_path / "out"
     )
     assert told.returncode == 0, told.stderr

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +17,9 @@ from archspace.build import build
 from archspace.checkpoint import save
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
-from tests.searches.cli.test_search_command import _archspace, _refused
+from searches.demo import video
+from searches.demo.video import upright
+from tests.commands import archspace, printed, refused
 
 RGB = Preprocessing(channel_order="rgb", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 
@@ -66,7 +66,7 @@ def _images(folder: Path) -> Path:
 
 def test_a_folder_of_images_of_every_kind(segmenter: Path, tmp_path: Path) -> None:
     folder = _images(tmp_path / "images")
-    told = _archspace("demo", segmenter, folder, "--out", tmp_path / "out", "--json")
+    told = archspace("demo", segmenter, folder, "--out", tmp_path / "out", "--json")
     assert told.returncode == 0, told.stderr
     result = json.loads(told.stdout)
     sizes = {Path(row["image"]).name: row["size"] for row in result["images"]}
@@ -89,9 +89,7 @@ def test_a_folder_of_images_of_every_kind(segmenter: Path, tmp_path: Path) -> No
 
 def test_the_picture_holds_the_image_at_its_full_size(segmenter: Path, tmp_path: Path) -> None:
     folder = _images(tmp_path / "images")
-    told = _archspace(
-        "demo", segmenter, folder / "plain.png", "--out", tmp_path / "out", "--beside", "--json"
-    )
+    told = archspace("demo", segmenter, folder / "plain.png", "--out", tmp_path / "out", "--beside", "--json")
     assert told.returncode == 0, told.stderr
     row = json.loads(told.stdout)["images"][0]
     with Image.open(row["picture"]) as picture, Image.open(folder / "plain.png") as image:
@@ -102,7 +100,7 @@ def test_the_picture_holds_the_image_at_its_full_size(segmenter: Path, tmp_path:
 
 def test_a_classifier_says_its_classes(classifier: Path, tmp_path: Path) -> None:
     image = _images(tmp_path / "images") / "plain.png"
-    told = _archspace("demo", classifier, image, "--out", tmp_path / "out", "--json")
+    told = archspace("demo", classifier, image, "--out", tmp_path / "out", "--json")
     assert told.returncode == 0, told.stderr
     classes = json.loads(told.stdout)["images"][0]["classes"]
     assert {item["name"] for item in classes} == {"dark", "middle", "light"}
@@ -110,7 +108,7 @@ def test_a_classifier_says_its_classes(classifier: Path, tmp_path: Path) -> None
     assert chances == sorted(chances, reverse=True) and sum(chances) == pytest.approx(1)
     names = tmp_path / "names.txt"
     names.write_text("one\ntwo\nthree\n")
-    again = _archspace("demo", classifier, image, "--out", tmp_path / "out", "--labels", names)
+    again = archspace("demo", classifier, image, "--out", tmp_path / "out", "--labels", names)
     assert again.returncode == 0 and {"one", "two", "three"} <= set(again.stdout.replace(":", "").split())
 
 
@@ -121,7 +119,7 @@ def test_a_detector_names_and_frames_objects(tmp_path: Path) -> None:
     )  # fmt: skip
     image = _images(tmp_path / "images") / "plain.png"
     out = ("--input", "64x96", "--out", tmp_path / "out", "--json")
-    told = _archspace("demo", detector, image, "--threshold", "0.2", "--beside", *out)
+    told = archspace("demo", detector, image, "--threshold", "0.2", "--beside", *out)
     assert told.returncode == 0, told.stderr
     row = json.loads(told.stdout)["images"][0]
     scores = [item["score"] for item in row["objects"]]
@@ -131,30 +129,30 @@ def test_a_detector_names_and_frames_objects(tmp_path: Path) -> None:
         both = np.asarray(picture)
         assert (both[:30, :50] == np.asarray(plain)).all()
         assert (both[:30, 50:100] != np.asarray(plain)).any()
-    sure = _archspace("demo", detector, image, "--threshold", "1", *out)
+    sure = archspace("demo", detector, image, "--threshold", "1", *out)
     assert sure.returncode == 0 and json.loads(sure.stdout)["images"][0]["objects"] == []
 
 
 def test_what_cannot_be_shown_is_one_line(segmenter: Path, tmp_path: Path) -> None:
     folder = _images(tmp_path / "images")
     image, out = folder / "plain.png", ("--out", str(tmp_path / "out"))
-    _refused(_archspace("demo", segmenter, folder / "none.png", *out), "no such image, folder or video")
-    _refused(_archspace("demo", segmenter, folder / "broken.jpg", *out), "broken.jpg", "cannot be")
-    _refused(_archspace("demo", segmenter, folder / "notes.txt", *out), "is not an image that can be read")
-    _refused(
-        _archspace("demo", segmenter, image, "--input", "30x50", *out),
+    refused(archspace("demo", segmenter, folder / "none.png", *out), "no such image, folder or video")
+    refused(archspace("demo", segmenter, folder / "broken.jpg", *out), "broken.jpg", "cannot be")
+    refused(archspace("demo", segmenter, folder / "notes.txt", *out), "is not an image that can be read")
+    refused(
+        archspace("demo", segmenter, image, "--input", "30x50", *out),
         "input_size",
         "multiples of 8",
         "32, 48",
     )
-    _refused(_archspace("demo", segmenter, image, "--labels", "voc", *out), "21 names", "3 classes")
-    _refused(_archspace("demo", segmenter, image, "--webcam", "0", *out), "one of both")
-    _refused(_archspace("demo", segmenter, image, "--frames", "3", *out), "--frames", "video")
-    _refused(_archspace("demo", segmenter, *out), "--webcam")
-    _refused(_archspace("demo", segmenter, "--webcam", "173", *out), "no /dev/video173")
-    _refused(_archspace("demo", image, image, *out), "is no network", "a checkpoint (.safetensors)")
+    refused(archspace("demo", segmenter, image, "--labels", "voc", *out), "21 names", "3 classes")
+    refused(archspace("demo", segmenter, image, "--webcam", "0", *out), "one of both")
+    refused(archspace("demo", segmenter, image, "--frames", "3", *out), "--frames", "video")
+    refused(archspace("demo", segmenter, *out), "--webcam")
+    refused(archspace("demo", segmenter, "--webcam", "173", *out), "no /dev/video173")
+    refused(archspace("demo", image, image, *out), "is no network", "a checkpoint (.safetensors)")
     (tmp_path / "empty").mkdir()
-    _refused(_archspace("demo", segmenter, tmp_path / "empty", *out), "holds no image")
+    refused(archspace("demo", segmenter, tmp_path / "empty", *out), "holds no image")
     assert not (tmp_path / "out").exists()
 
 
@@ -176,7 +174,7 @@ def _clip(path: Path, frames: int, rate: int, turned: bool = False) -> Path:
 def test_a_video_becomes_a_video_with_the_same_times(segmenter: Path, tmp_path: Path) -> None:
     av = pytest.importorskip("av")
     clip = _clip(tmp_path / "clip.mp4", 8, 10)
-    told = _archspace("demo", segmenter, clip, "--out", tmp_path, "--json")
+    told = archspace("demo", segmenter, clip, "--out", tmp_path, "--json")
     assert told.returncode == 0, told.stderr
     result = json.loads(told.stdout)
     assert result["frames"] == 8 and result["ended"] == "end" and result["origin"] == "measured"
@@ -199,50 +197,40 @@ def test_a_video_becomes_a_video_with_the_same_times(segmenter: Path, tmp_path: 
 
 def test_a_video_ends_after_so_many_frames_and_a_broken_one_is_told(segmenter: Path, tmp_path: Path) -> None:
     clip = _clip(tmp_path / "clip.mkv", 8, 10)
-    told = _archspace("demo", segmenter, clip, "--out", tmp_path / "out", "--frames", "3")
+    told = archspace("demo", segmenter, clip, "--out", tmp_path / "out", "--frames", "3")
     assert told.returncode == 0 and "3 frames" in told.stdout and "measured" in told.stdout, told.stderr
     (tmp_path / "bad.mp4").write_bytes(b"no video at all")
-    _refused(
-        _archspace("demo", segmenter, tmp_path / "bad.mp4", "--out", tmp_path / "bad"), "bad.mp4", "video"
-    )
+    refused(archspace("demo", segmenter, tmp_path / "bad.mp4", "--out", tmp_path / "bad"), "bad.mp4", "video")
     assert not (tmp_path / "bad").exists()
 
 
-def test_a_video_that_is_stopped_is_kept_until_there(segmenter: Path, tmp_path: Path) -> None:
+def test_a_video_that_is_stopped_is_kept_until_there(
+    segmenter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes while the tenth frame is at work."""
     av = pytest.importorskip("av")
-    clip, out = _clip(tmp_path / "long.mp4", 2000, 25), tmp_path / "out"
-    command = [
-        sys.executable,
-        "-m",
-        "archspace",
-        "demo",
-        str(segmenter),
-        str(clip),
-        "--out",
-        str(out),
-        "--json",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while not list(out.glob(".*.part")) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(1)
-        process.send_signal(signal.SIGINT)
-        told, _ = process.communicate(timeout=60)
-    result = json.loads(told)
-    assert process.returncode == 0 and result["ended"] == "stopped" and 0 < result["frames"] < 2000
+    clip, out = _clip(tmp_path / "long.mp4", 40, 25), tmp_path / "out"
+    frames = []
+
+    def upright_until_stopped(frame: object) -> Image.Image:
+        frames.append(frame)
+        if len(frames) == 10:
+            signal.raise_signal(signal.SIGINT)
+        return upright(frame)
+
+    monkeypatch.setattr(video, "upright", upright_until_stopped)
+    ran = archspace("demo", segmenter, clip, "--out", out, "--json")
+    result = printed(ran.stdout)
+    assert ran.returncode == 0 and result["ended"] == "stopped" and result["frames"] == 9
     with av.open(result["picture"]) as container:
-        assert sum(1 for _ in container.decode(video=0)) == result["frames"]
+        assert sum(1 for _ in container.decode(video=0)) == 9
     assert len(list(out.iterdir())) == 1
 
 
-def test_without_pyav_a_video_says_how_to_get_it(segmenter: Path, tmp_path: Path) -> None:
+def test_without_pyav_a_video_says_how_to_get_it(
+    segmenter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clip = tmp_path / "clip.mp4"
     clip.touch()
-    code = f"import sys; sys.modules['av'] = None; sys.argv = ['archspace', 'demo', {str(segmenter)!r}, {str(clip)!r}]"
-    ran = subprocess.run(
-        [sys.executable, "-c", f"{code}; from archspace.__main__ import main; main()"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert ran.returncode == 2 and ran.stderr.count("\n") == 1
-    assert "pip install 'archspace[video]'" in ran.stderr
+    monkeypatch.setitem(sys.modules, "av", None)
+    refused(archspace("demo", segmenter, clip), "pip install 'archspace[video]'")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from analysis.metrics.confusion import ConfusionCounter
-from tests.searches.cli.test_search_command import _archspace, _refused
+from tests.commands import archspace, refused
 
 WEIGHTS = "weights/espnet/espnet_p2_q8_camvid.pth"
 
@@ -18,7 +18,7 @@ WEIGHTS = "weights/espnet/espnet_p2_q8_camvid.pth"
 @pytest.mark.slow
 def test_the_published_camvid_weights(shared: Path) -> None:
     """The images here are JPEGs of the originals, which costs a little against the published 55.64."""
-    told = _archspace(
+    told = archspace(
         "evaluate", shared / WEIGHTS, "--data", shared / "data/camvid", "--split", "test", "--json"
     )
     assert told.returncode == 0, told.stderr
@@ -32,9 +32,9 @@ def test_the_published_camvid_weights(shared: Path) -> None:
 
 def test_what_does_not_belong_together_is_refused(shared: Path, tmp_path: Path) -> None:
     city = shared / "weights/espnet/espnet_p2_q8_cityscapes.pth"
-    _refused(_archspace("evaluate", city, "--data", shared / "data/camvid"), "20 classes", "11")
-    _refused(_archspace("evaluate", shared / WEIGHTS, "--data", tmp_path), "no layout that is known")
-    _refused(_archspace("evaluate", shared / WEIGHTS), "--data")
+    refused(archspace("evaluate", city, "--data", shared / "data/camvid"), "20 classes", "11")
+    refused(archspace("evaluate", shared / WEIGHTS, "--data", tmp_path), "no layout that is known")
+    refused(archspace("evaluate", shared / WEIGHTS), "--data")
 
 
 def test_void_as_error_and_outputs_beyond_the_classes() -> None:

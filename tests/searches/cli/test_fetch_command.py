@@ -1,4 +1,4 @@
-"""``archspace data fetch`` as a person runs it: real processes, a real server, killed and stopped midway."""
+"""``archspace data fetch`` as a person runs it: a real server; real processes that are killed and stopped midway."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import tarfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,10 +26,11 @@ from archspace.support.errors import InputError
 from searches.data.dataset import layouts, load_split
 from searches.fetching.catalogue import CATALOGUE_VARIABLE, parse_catalogue, read_catalogue
 from searches.fetching.hint import fetch_hint
+from tests.commands import Ran, archspace, command, environment, printed
+from tests.searches.fetching.cifar_files import batches
 from tests.searches.fetching.file_server import COOKIE, PASSWORD, USER, Served, Server, running
-from tests.searches.fetching.test_fetch_unpack import batches
+from tests.waiting import GENEROUS_S, until
 
-ROOT = Path(__file__).parents[2]
 TEXT = random.Random(1).randbytes(3_000_000)
 
 
@@ -71,10 +70,7 @@ class Desk:
     def __init__(self, server: Server, folder: Path) -> None:
         self.server, self.folder, self.sets = server, folder, {}  # type: ignore[var-annotated]
         self.catalogue = folder / "catalogue.yaml"
-        drop = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-        clean = {name: value for name, value in os.environ.items() if name.lower() not in drop}
-        paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-        self.env = {**clean, CATALOGUE_VARIABLE: str(self.catalogue), "PYTHONPATH": paths, "COLUMNS": "200"}
+        self.env = {CATALOGUE_VARIABLE: str(self.catalogue), "COLUMNS": "200"}
 
     def offer(self, name: str, archives: dict[str, bytes], take: dict[str, str], **fields: Any) -> None:
         """Adds a data set of these archives to server and catalogue."""
@@ -92,14 +88,8 @@ class Desk:
     def save(self) -> None:
         self.catalogue.write_text(yaml.safe_dump(self.sets))
 
-    def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "archspace", "data", "fetch", *words]
-
-    def run(self, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words), cwd=self.folder, env={**self.env, **(env or {})}, capture_output=True,
-            text=True, timeout=120, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+    def run(self, *words: str, env: dict[str, str] | None = None) -> Ran:
+        return archspace("data", "fetch", *words, cwd=self.folder, env={**self.env, **(env or {})})
 
     def good(self, *words: str, env: dict[str, str] | None = None) -> dict[str, Any]:
         """What a successful run prints on standard output."""
@@ -108,26 +98,24 @@ class Desk:
         result: dict[str, Any] = json.loads(told.stdout)
         return result
 
-    def stopped(
-        self, number: int, ready: Callable[[], bool], *words: str
-    ) -> subprocess.CompletedProcess[str]:
-        """A run that gets a signal as soon as ``ready``."""
+    def stopped(self, number: int, ready: Callable[[], bool], *words: str) -> Ran:
+        """A run in a process of its own that gets a signal as soon as ``ready``."""
         process = subprocess.Popen(
-            self.command(*words, "--yes"), cwd=self.folder, env=self.env, text=True,
+            command("data", "fetch", *words, "--yes"), cwd=self.folder, env=environment(**self.env), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        for _ in range(1000):
-            if ready():
-                break
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.02)
+        until(lambda: ready() or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-        return subprocess.CompletedProcess([], process.returncode, out, err)
+        out, err = process.communicate(timeout=GENEROUS_S)
+        return Ran(process.returncode, out, err)
 
 
 @pytest.fixture
-def desk(server: Server, tmp_path: Path) -> Desk:
+def desk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
     return Desk(server, tmp_path)
 
 
@@ -220,7 +208,7 @@ def test_camvid_is_read_as_it_was_fetched(desk: Desk, tmp_path: Path, cache_fold
 def test_stopped_in_mid_download_the_same_command_goes_on(desk: Desk, tmp_path: Path, number: int) -> None:
     body = zipped({"x/text.bin": TEXT})
     desk.offer("text", {"text.zip": body}, {"x/": ""})
-    desk.server.files["/text.zip"].pause_s = 0.05
+    desk.server.files["/text.zip"].hold_at = 1_000_000
     part = tmp_path / "data" / "text" / "downloads" / "text.zip.part"
     told = desk.stopped(number, big(part), "text")
     assert told.returncode == (-9 if number == signal.SIGKILL else 130)
@@ -232,7 +220,7 @@ def test_stopped_in_mid_download_the_same_command_goes_on(desk: Desk, tmp_path: 
     names = {path.name for path in (tmp_path / "data" / "text").iterdir()}
     assert names == {"downloads"}
 
-    desk.server.files["/text.zip"].pause_s = 0
+    desk.server.files["/text.zip"].hold_at = None
     result = desk.good("text")
     assert result["files"][0]["fetched"] == len(body) - have
     assert desk.server.asked[-1].headers["Range"] == f"bytes={have}-"
@@ -244,7 +232,7 @@ def test_stopped_in_mid_download_the_same_command_goes_on(desk: Desk, tmp_path: 
 def test_stopped_while_unpacking_nothing_half_done_is_in_the_folder(
     desk: Desk, tmp_path: Path, number: int
 ) -> None:
-    members = {f"x/text.bin/{i}": b"text" for i in range(60_000)}
+    members = {f"x/text.bin/{i}": b"text" for i in range(15_000)}
     desk.offer("text", {"text.tgz": tarred(members, "w:gz")}, {"x/": ""})
     folder = tmp_path / "data" / "text"
     unpacking = folder / "downloads" / ".text.tgz.unpacked.unpacking"
@@ -254,14 +242,14 @@ def test_stopped_while_unpacking_nothing_half_done_is_in_the_folder(
     assert (folder / "downloads" / "text.tgz").is_file()
     assert unpacking.exists() == (number == signal.SIGKILL)
     asked = len(desk.server.asked)
-    assert desk.good("text")["content"]["text.bin"]["files"] == 60_000
+    assert desk.good("text")["content"]["text.bin"]["files"] == 15_000
     assert len(desk.server.asked) == asked
 
 
 def test_two_processes_do_not_fetch_into_one_folder(desk: Desk, tmp_path: Path) -> None:
     desk.offer("text", {"text.zip": zipped({"x/text.bin": TEXT})}, {"x/": ""})
-    desk.server.files["/text.zip"].pause_s = 0.05
-    second: list[subprocess.CompletedProcess[str]] = []
+    desk.server.files["/text.zip"].hold_at = 1_000_000
+    second: list[Ran] = []
 
     def ready() -> bool:
         if not big(tmp_path / "data/text/downloads/text.zip.part")():
@@ -371,8 +359,9 @@ def on_terminal(desk: Desk, answer: bytes) -> tuple[int, str]:
     """Exit code and what a person saw who gave this answer."""
     parent, child = pty.openpty()
     process = subprocess.Popen(
-        desk.command("text"), cwd=desk.folder, env=desk.env, stdin=child, stdout=child, stderr=child
-    )
+        command("data", "fetch", "text"), cwd=desk.folder, env=environment(**desk.env), stdin=child, stdout=child,
+        stderr=child,
+    )  # fmt: skip
     os.close(child)
     seen = b""
     try:
@@ -385,7 +374,7 @@ def on_terminal(desk: Desk, answer: bytes) -> tuple[int, str]:
         pass
     finally:
         os.close(parent)
-    return process.wait(60), seen.decode()
+    return process.wait(GENEROUS_S), seen.decode()
 
 
 def test_a_person_is_told_everything_and_only_yes_downloads(desk: Desk, tmp_path: Path) -> None:
@@ -429,8 +418,8 @@ def test_credentials_stay_in_the_environment(desk: Desk, tmp_path: Path) -> None
 
 
 def test_what_no_program_may_download_says_what_to_do(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "archspace", "data", "fetch", "imagenet", "--json", "--yes"]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    words = ("data", "fetch", "imagenet", "--json", "--yes")
+    told = archspace(*words, cwd=tmp_path)
     result = json.loads(told.stdout)
     assert told.returncode == 1 and result["state"] == "manual"
     assert (
@@ -438,7 +427,7 @@ def test_what_no_program_may_download_says_what_to_do(tmp_path: Path) -> None:
     )
     for split in ("train", "val"):
         (tmp_path / "data" / "imagenet" / split).mkdir(parents=True)
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    told = archspace(*words, cwd=tmp_path)
     assert told.returncode == 0 and json.loads(told.stdout)["state"] == "present"
 
 
@@ -484,10 +473,9 @@ def test_a_wrong_catalogue_is_one_line(change: dict[str, Any], text: str) -> Non
 
 
 def test_list_names_every_data_set(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "archspace", "data", "fetch", "--list"]
-    env = {**os.environ, "COLUMNS": "80"}
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=env)
-    listed = json.loads(subprocess.check_output([*command, "--json"], text=True, timeout=60))
+    words = ("data", "fetch", "--list")
+    told = archspace(*words, env={"COLUMNS": "80"})
+    listed = printed(archspace(*words, "--json").stdout)
     assert set(listed) == set(read_catalogue())
     for name in listed:
         assert f" {name} " in told.stdout

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 
 from analysis.store.runs import read_run
+from archspace import load
+from tests.commands import archspace, archspace_process, refused
 from tests.searches.studies import tiny, write_study
-
-
-def _archspace(*words: str | Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "archspace", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-
-
-def _refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
-    assert result.returncode == 2, result.stderr
-    lines = result.stderr.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("archspace: "), result.stderr
-    for word in words:
-        assert word in lines[0], (word, lines[0])
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +23,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished tiny study."""
     folder = tmp_path_factory.mktemp("search")
     study = write_study(folder, constraints={"macs": {"max": 200_000}}, trials=5, given=["espnetv2-0.5"])
-    result = _archspace("search", study, "--out", folder / "run", "--json")
+    result = archspace("search", study, "--out", folder / "run", "--json")
     assert result.returncode == 0, result.stderr
     told = json.loads(result.stdout)
     assert told["front"]
@@ -65,17 +54,13 @@ def test_every_number_of_the_front_is_traced_to_a_record(run: Path) -> None:
 
 @pytest.mark.slow
 def test_export_of_a_trial_loads_in_one_line(run: Path) -> None:
-    result = _archspace("export", run, "--pick", "best", "--json")
+    result = archspace("export", run, "--pick", "best", "--json")
     assert result.returncode == 0, result.stderr
     folder = run / "export" / "best"
     assert {"spec.yaml", "weights.safetensors", "model.onnx", "card.md", "card.json"} <= {
         p.name for p in folder.iterdir()
     }
-    import torch
-
-    import archspace
-
-    network = archspace.load(folder)
+    network = load(folder)
     scores = network(torch.zeros(1, 1, 8, 8))
     assert scores.shape == (1, 10)
     assert network.spec.arch_id == json.loads((folder / "card.json").read_text())["arch_id"]
@@ -84,9 +69,9 @@ def test_export_of_a_trial_loads_in_one_line(run: Path) -> None:
 @pytest.mark.slow
 def test_export_within_bounds_and_refusals(run: Path) -> None:
     small = min(t.measurements["macs"].value for t in read_run(run).trials if t.values)
-    _refused(_archspace("export", run, "--max-macs", "10"), "macs <= 10", f"smallest macs is {small:g}")
-    _refused(_archspace("export", run, "--pick", "99"), "'99'", "no such trial")
-    _refused(_archspace("export", run.parent), "is no network", "RUN:knee")
+    refused(archspace("export", run, "--max-macs", "10"), "macs <= 10", f"smallest macs is {small:g}")
+    refused(archspace("export", run, "--pick", "99"), "'99'", "no such trial")
+    refused(archspace("export", run.parent), "is no network", "RUN:knee")
 
 
 @pytest.mark.slow
@@ -95,18 +80,18 @@ def test_a_run_folder_refuses_another_study(run: Path) -> None:
     other.write_text(
         yaml.safe_dump(tiny(seed=99, given=["espnetv2-0.5"], constraints={"macs": {"max": 200_000}}))
     )
-    _refused(_archspace("search", other, "--out", run), "seed: 99", "another value")
+    refused(archspace("search", other, "--out", run), "seed: 99", "another value")
     text = (run / "study.yaml").read_text()
     newer = run.parent / "newer"
     newer.mkdir()
     (newer / "study.yaml").write_text(text.replace("format: 1", "format: 7"))
-    _refused(_archspace("search", newer), "format: 7", "newer archspace")
+    refused(archspace("search", newer), "format: 7", "newer archspace")
 
 
 @pytest.mark.slow
 def test_two_runs_give_the_same_networks_and_accuracies(run: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
-    result = _archspace("search", run / "study.yaml", "--out", again)
+    result = archspace("search", run / "study.yaml", "--out", again)
     assert result.returncode == 0, result.stderr
 
     def facts(folder: Path) -> list[tuple[object, ...]]:
@@ -117,22 +102,22 @@ def test_two_runs_give_the_same_networks_and_accuracies(run: Path, tmp_path: Pat
 
 def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    _refused(_archspace("search", "scenery", "--out", out), "'scenery'", "recipes:", "scenes")
-    _refused(_archspace("search", write_study(tmp_path, trials="six"), "--out", out), "trials: 'six'")
+    refused(archspace("search", "scenery", "--out", out), "'scenery'", "recipes:", "scenes")
+    refused(archspace("search", write_study(tmp_path, trials="six"), "--out", out), "trials: 'six'")
     space = {"network": "espnetv4"}
-    _refused(
-        _archspace("search", write_study(tmp_path, space=space), "--out", out), "space.network", "espnetv2"
+    refused(
+        archspace("search", write_study(tmp_path, space=space), "--out", out), "space.network", "espnetv2"
     )
-    _refused(_archspace("search", write_study(tmp_path, device="tpu"), "--out", out), "device: 'tpu'", "cpu")
-    _refused(
-        _archspace("search", write_study(tmp_path, given=["espnetv2-3"]), "--out", out),
+    refused(archspace("search", write_study(tmp_path, device="tpu"), "--out", out), "device: 'tpu'", "cpu")
+    refused(
+        archspace("search", write_study(tmp_path, given=["espnetv2-3"]), "--out", out),
         "given",
         "is no preset",
     )
-    _refused(_archspace("search", "camvid-small", "--out", out), "data.root", "needs a folder")
-    _refused(_archspace("search", "camvid-small", "--data", tmp_path / "no", "--out", out), "no such folder")
-    _refused(
-        _archspace("search", write_study(tmp_path, storage="nosuch://x"), "--out", tmp_path / "s"), "storage"
+    refused(archspace("search", "camvid-small", "--out", out), "data.root", "needs a folder")
+    refused(archspace("search", "camvid-small", "--data", tmp_path / "no", "--out", out), "no such folder")
+    refused(
+        archspace("search", write_study(tmp_path, storage="nosuch://x"), "--out", tmp_path / "s"), "storage"
     )
     assert not out.exists()
 
@@ -150,12 +135,10 @@ def test_bad_data_names_the_file_and_the_value(tmp_path: Path) -> None:
     wrong = tmp_path / "data/valannot/1.png"
     Image.fromarray(np.full((32, 32), 99, np.uint8)).save(wrong)
     out = tmp_path / "out"
-    result = _archspace("search", "camvid-small", "--data", tmp_path / "data", "--out", out)
-    _refused(result, "valannot/1.png", "99")
+    result = archspace("search", "camvid-small", "--data", tmp_path / "data", "--out", out)
+    refused(result, "valannot/1.png", "99")
     wrong.write_bytes(b"not a picture")
-    _refused(
-        _archspace("search", "camvid-small", "--data", tmp_path / "data", "--out", out), "valannot/1.png"
-    )
+    refused(archspace("search", "camvid-small", "--data", tmp_path / "data", "--out", out), "valannot/1.png")
     assert not out.exists()
 
 
@@ -169,12 +152,12 @@ def test_a_full_disk_is_one_line_and_the_study_goes_on(tmp_path: Path) -> None:
         pytest.skip("mounting a tmpfs is not allowed here")
     try:
         study = write_study(tmp_path, trials=2)
-        full = _archspace("search", study, "--out", disk / "run")
+        full = archspace_process("search", study, "--out", disk / "run")
         assert full.returncode == 2, full.stderr
         last = full.stderr.strip().splitlines()[-1]
         assert last.startswith("archspace: ") and "disk is full" in last and "Traceback" not in full.stderr
         subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
-        assert _archspace("search", study, "--out", disk / "run").returncode == 0
+        assert archspace_process("search", study, "--out", disk / "run").returncode == 0
         assert sum(bool(t.values) for t in read_run(disk / "run").trials) == 2
     finally:
-        subprocess.run(["umount", str(disk)], check=False)
+        subprocess.run(["umount", str(disk)], check=True)

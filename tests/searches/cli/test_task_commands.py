@@ -13,12 +13,11 @@ from archspace.support.errors import FieldError, InputError
 from searches.config.study import STUDY_TASKS, parse_config
 from searches.config.training import read_train, train_recipes
 from searches.data.dataset import LAYOUTS, Layout, Request, Split, layouts
-from searches.study.run import read_study, run_study
 from searches.tasks.table import TASKS, image_tasks
+from tests.commands import archspace, printed
 from tests.searches.calls import evaluate, train
-from tests.searches.data.boxed import rectangles
+from tests.searches.data.boxed import coloured, rectangles
 from tests.searches.studies import tiny, write_study
-from tests.searches.tasks.test_multilabel import coloured
 
 PRESET = {
     "network": "espnetv2", "width": 0.5, "alphas": [0, 0, 0, 0],
@@ -44,13 +43,6 @@ def spec_file(folder: Path, task: str, **fields: Any) -> str:
     return str(path)
 
 
-def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """The JSON of the last command; NaN is no JSON."""
-    found = json.loads(capsys.readouterr().out.strip().splitlines()[-1], parse_constant=pytest.fail)
-    assert isinstance(found, dict)
-    return found
-
-
 def test_a_detector_is_trained_and_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes = {"data.layout": "rectangles", "training.epochs": 1, "training.batch": 6}
     stages = [
@@ -61,10 +53,10 @@ def test_a_detector_is_trained_and_evaluated(tmp_path: Path, capsys: pytest.Capt
     train(
         spec_file(tmp_path, "detection"), "ssd", {**changes, "training.stages": stages}, (64, 64), run, True
     )
-    trained = printed(capsys)
+    trained = printed(capsys.readouterr().out)
     assert {"map", "map_50", "map_voc07", "class_ap"} <= set(trained)
     evaluate(run / "weights.safetensors", None, "rectangles", "val", "cpu", as_json=True)
-    found = printed(capsys)
+    found = printed(capsys.readouterr().out)
     assert found["images"] == 12
     assert found["input_size"] == [80, 80]  # where training ended
     assert list(found["class_ap"]) == ["red", "green"]
@@ -92,9 +84,9 @@ def test_a_multilabel_network_is_trained_and_evaluated(
     changes = {"data.layout": "coloured", "training.epochs": 1, "training.batch": 8}
     run = tmp_path / "run"
     train(spec_file(tmp_path, "multilabel"), "multilabel", changes, (16, 16), run, True)
-    assert printed(capsys)["map"] > 0
+    assert printed(capsys.readouterr().out)["map"] > 0
     evaluate(run / "weights.safetensors", None, "coloured", "test", "cpu", as_json=True)
-    assert set(printed(capsys)["class_ap"]) == {"red", "green"}
+    assert set(printed(capsys.readouterr().out)["class_ap"]) == {"red", "green"}
 
 
 def test_a_teacher_is_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -124,16 +116,15 @@ def test_data_of_other_classes_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("task", "layout", "side"), [("detection", "rectangles", 32), ("multilabel", "coloured", 16)]
 )
-def test_a_study_searches_for_the_task(
-    task: str, layout: str, side: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_study_searches_for_the_task(task: str, layout: str, side: int, tmp_path: Path) -> None:
     study = write_study(
         tmp_path, task=task, objectives=["map", "macs"], trials=2, data={"layout": layout, "input_size": [side, side]},
         training={"epochs": 1, "batch": 8},
         space={"network": "espnetv2", "alphas": [0, 0, 0, 0], "width": {"choices": [0.25, 0.5]}},
     )  # fmt: skip
-    run_study(*read_study(str(study), {}, tmp_path / "run"))
-    assert printed(capsys)["front"]
+    ran = archspace("search", study, "--out", tmp_path / "run", "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert printed(ran.stdout)["front"]
     records = sorted((tmp_path / "run" / "trials").glob("*/record.json"))
     record = json.loads(records[0].read_text(), parse_constant=pytest.fail)
     assert record["state"] == "complete", record["reason"]

@@ -1,11 +1,11 @@
-"""Data with boxes for tests: bright rectangles drawn on noise."""
+"""Data made for tests: bright rectangles on noise with their boxes, and images whose halves are coloured or not."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from searches.data.boxes import Boxes, boxes_of
-from searches.data.dataset import Split
+from searches.data.dataset import VOID, Split
 
 CLASSES = ("red", "green")
 
@@ -50,4 +50,17 @@ def rectangles(n: int, size: tuple[int, int] = (64, 64), seed: int = 0, most: in
     )  # fmt: skip
     return Split(
         images=images, targets=targets, names=tuple(f"{seed}-{i}" for i in range(n)), classes=CLASSES
+    )
+
+
+def coloured(n: int = 64, seed: int = 0) -> Split:
+    """The image's left half is red or not, its right half green or not; a tenth of the answers is unknown."""
+    rng = np.random.default_rng(seed)
+    target = rng.integers(0, 2, (n, 2)).astype(np.uint8)
+    images = rng.integers(0, 90, (n, 16, 16, 3)).astype(np.uint8)
+    images[:, :, :8, 0] += (150 * target[:, 0])[:, None, None].astype(np.uint8)
+    images[:, :, 8:, 1] += (150 * target[:, 1])[:, None, None].astype(np.uint8)
+    target[rng.random(target.shape) < 0.1] = VOID
+    return Split(
+        images=images, targets=target, names=tuple(map(str, range(n))), classes=("red", "green"), void=VOID
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -16,6 +17,10 @@ from archspace.support.errors import InputError
 from searches.data.dataset import Split, load_split
 
 Box = tuple[str, float, float, float, float]
+
+CURB = {"name": "construction--barrier--curb", "readable": "Curb", "evaluate": True}
+SKY = {"name": "nature--sky", "readable": "Sky", "evaluate": True}
+NOTHING = {"name": "void--unlabeled", "readable": "Unlabeled", "evaluate": False}
 
 
 def loaded(layout: str, root: Path, split: str = "train", *, task: str, **more: Any) -> Split:
@@ -106,3 +111,34 @@ def coco(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(data))
     return path
+
+
+def city(root: Path, name: str, values: Any, split: str = "train", kind: str = "labelIds") -> Path:
+    values = np.array(values, np.uint8)
+    town = name.split("_")[0]
+    photo(root / "leftImg8bit" / split / town / f"{name}_leftImg8bit.png", values.shape)
+    return mask(root / "gtFine" / split / town / f"{name}_gtFine_{kind}.png", values)
+
+
+def vistas(root: Path, version: str | None, labels: list[dict[str, Any]], values: Any) -> Path:
+    config = root / ("config.json" if version is None else f"config_v{version}.json")
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(json.dumps({"labels": labels}))
+    values = np.array(values, np.uint8)
+    photo(root / "training" / "images" / "a.jpg", values.shape)
+    inner = "labels" if version is None else f"v{version}/labels"
+    path = root / "training" / inner / "a.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.frombytes("P", values.shape[::-1], values.tobytes())
+    picture.putpalette([value for i in range(256) for value in (i, 255 - i, 7)])
+    picture.save(path)
+    return path
+
+
+def described(root: Path, **more: Any) -> None:
+    about = {
+        "images": "images/{split}", "masks": "labels/{split}", "classes": ["road", "sky"],
+        "splits": {"train": "training"}, **more,
+    }  # fmt: skip
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "dataset.yaml").write_text(yaml.safe_dump({k: v for k, v in about.items() if v != "absent"}))

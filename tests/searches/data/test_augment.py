@@ -39,7 +39,7 @@ CHANGES = st.builds(
 
 
 @given(st.integers(0, 10_000), CHANGES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_image_mask_and_boxes_move_together(seed: int, augmentation: Augmentation) -> None:
     images, masks, boxes = drawn(seed)
     window = windows(len(images), (SIDE, SIDE), (SIDE, SIDE), augmentation, np.random.default_rng(seed))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from archspace.support.errors import InputError
 from searches.data import cache
 from searches.data.cache import Item, cached, stamp
+from tests.commands import python
 
 ARRAYS = {"images": Item((2, 3, 1), "uint8"), "labels": Item((), "int64")}
 
@@ -162,9 +161,8 @@ def test_a_killed_writer_leaves_nothing_that_is_read(cache_folder: Path) -> None
         "    return (np.array(1),)\n"
         "cached({}, 20, {'a': Item((), 'int64')}, fill)\n"
     )
-    root = Path(__file__).parents[2]
-    killed = subprocess.run([sys.executable, "-c", program], cwd=root, check=False)
-    assert killed.returncode == 9
+    killed = python(program)
+    assert killed.returncode == 9, killed.stderr
     (left,) = content(cache_folder)
     array = cached({}, 20, {"a": Item((), "int64")}, lambda i: (np.array(i),))["a"]
     np.testing.assert_array_equal(array, np.arange(20))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import zipfile
 from collections import Counter
 from io import BytesIO
@@ -22,9 +20,9 @@ from archspace.support.errors import FieldError, InputError
 from searches.data import images, listing
 from searches.data.dataset import LAYOUTS, Split, layouts, load_split, stratified_order
 from searches.data.images import image_array, list_images, open_image
+from tests.commands import python
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
-ROOT = Path(__file__).parents[2]
 
 
 def load(layout: str, root: Path | None, split: str = "train", **more: object) -> Split:
@@ -86,7 +84,8 @@ def test_data_modules_import_without_torch_and_sklearn() -> None:
         "load_split('digits', 'val', root=None, input_size=(8, 8), task='classification')\n"
         "assert not {'torch', 'torchvision', 'sklearn'} & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
+    ran = python(program)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_a_split_checks_itself() -> None:

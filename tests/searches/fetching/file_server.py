@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,9 +26,9 @@ class Served:
         body: the content; replace it to change the file.
         tag: the ETag; of the body where None, none where empty.
         ranges: whether Range is understood.
-        faults: what goes wrong, one a request: ("status", code), ("cut", bytes), ("stall", seconds),
-            ("logout", None) for the login page instead.
-        pause_s: before each 64 kB.
+        faults: what goes wrong, one a request: ("status", code), ("cut", bytes), ("stall", None) until
+            ``release``, ("logout", None) for the login page instead.
+        hold_at: after so many bytes of the body, the rest waits until the server is told to ``release``.
         headers: further ones.
         redirect: another path to go to.
         private: only with the login's cookie; a web page without it.
@@ -41,7 +40,7 @@ class Served:
     tag: str | None = None
     ranges: bool = True
     faults: list[tuple[str, Any]] = field(default_factory=list)
-    pause_s: float = 0.0
+    hold_at: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     redirect: str = ""
     private: bool = False
@@ -68,6 +67,11 @@ class Server:
         self.files: dict[str, Served] = {}
         self.asked: list[Asked] = []
         self.address = ""
+        self.released = threading.Event()
+
+    def release(self) -> None:
+        """Lets go on what waits: nothing waits from now on."""
+        self.released.set()
 
     def gets(self, path: str) -> list[Asked]:
         return [one for one in self.asked if one.method == "GET" and one.path == path]
@@ -130,7 +134,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self._page(LOGIN_PAGE)
                 return
             if kind == "stall":
-                time.sleep(value)
+                server.released.wait()
             start, body = self._start(served), served.body
             if start is not None and start >= len(body):
                 self.send_response(416)
@@ -147,7 +151,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
             for name, text in served.headers.items():
                 self.send_header(name, text)
             self.end_headers()
-            self._send(body[:value] if kind == "cut" else body, served.pause_s)
+            self._send(body[:value] if kind == "cut" else body, served.hold_at)
 
         def _start(self, served: Served) -> int | None:
             asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
@@ -162,12 +166,12 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 return None
             return int(asked[1])
 
-        def _send(self, body: bytes, pause_s: float) -> None:
+        def _send(self, body: bytes, hold_at: int | None) -> None:
             try:
-                for at in range(0, len(body), 1 << 16):
-                    if pause_s:
-                        time.sleep(pause_s)
-                    self.wfile.write(body[at : at + (1 << 16)])
+                self.wfile.write(body[:hold_at])
+                if hold_at is not None and hold_at < len(body):
+                    server.released.wait()
+                    self.wfile.write(body[hold_at:])
             except OSError:
                 self.close_connection = True
 
@@ -186,5 +190,6 @@ def running() -> Iterator[Server]:
     try:
         yield server
     finally:
+        server.release()
         listener.shutdown()
         listener.server_close()

@@ -19,6 +19,7 @@ from searches.data.dataset import load_split
 from searches.fetching.convert import convert_cifar10
 from searches.fetching.unpack import unpack
 from searches.fetching.web import FetchError
+from tests.searches.fetching.cifar_files import batches
 
 
 def make_zip(path: Path, members: dict[str, bytes], modes: dict[str, int] | None = None) -> Path:
@@ -182,21 +183,6 @@ def test_a_full_disk_leaves_nothing_half_unpacked(tmp_path: Path) -> None:
 
 
 # --- CIFAR-10
-
-
-def batches(folder: Path, classes: int = 3, per_batch: int = 4) -> np.ndarray:
-    """Batches in the binary format; the images (6 batches, N, 32, 32, 3) that they hold."""
-    rng = np.random.default_rng(3)
-    images = rng.integers(0, 256, (6, per_batch, 32, 32, 3), dtype=np.uint8)
-    names = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
-    folder.mkdir(exist_ok=True)
-    for name, batch in zip(names, images, strict=True):
-        planes = batch.transpose(0, 3, 1, 2).reshape(per_batch, -1)
-        labels = (np.arange(per_batch, dtype=np.uint8) % classes)[:, None]
-        (folder / name).write_bytes(np.hstack([labels, planes]).tobytes())
-    (folder / "batches.meta.txt").write_text("".join(f"name{i}\n" for i in range(classes)) + "\n")
-    (folder / "readme.html").write_text("CIFAR-10")
-    return images
 
 
 def test_cifar10_becomes_zipped_folders_that_hold_every_pixel(tmp_path: Path, cache_folder: Path) -> None:

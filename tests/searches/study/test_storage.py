@@ -15,7 +15,7 @@ from analysis.store.runs import read_run
 from archspace.support.errors import InputError
 from searches.config.study import parse_config
 from searches.study.space import SearchSpace
-from tests.searches.cli.test_search_command import _archspace, _refused
+from tests.commands import archspace, refused
 from tests.searches.studies import tiny, write_study
 
 
@@ -56,25 +56,23 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.slow
 def test_two_workers_share_a_study_in_postgresql(postgresql: str, tmp_path: Path, cache_folder: Path) -> None:
     study = write_study(tmp_path, trials=4)
-    told = _archspace("search", study, "--out", tmp_path / "run", "--storage", postgresql, "--workers", "2")
+    told = archspace("search", study, "--out", tmp_path / "run", "--storage", postgresql, "--workers", "2")
     assert told.returncode == 0, told.stderr
     records = read_run(tmp_path / "run").trials
     assert sum(bool(r.values) for r in records) == 4
     assert not (tmp_path / "run" / "study.db").exists()
-    again = _archspace("search", tmp_path / "run")
+    again = archspace("search", tmp_path / "run")
     assert again.returncode == 0, again.stderr
     assert read_run(tmp_path / "run").trials == records
     other = write_study(tmp_path, seed=4)
-    _refused(
-        _archspace("search", other, "--out", tmp_path / "other", "--storage", postgresql), "another study"
-    )
+    refused(archspace("search", other, "--out", tmp_path / "other", "--storage", postgresql), "another study")
 
 
 @pytest.mark.slow
 def test_a_journal_file_is_a_storage(tmp_path: Path, cache_folder: Path) -> None:
     study = write_study(tmp_path, trials=2)
     url = f"journal://{tmp_path}/study.log"
-    assert _archspace("search", study, "--out", tmp_path / "run", "--storage", url).returncode == 0
+    assert archspace("search", study, "--out", tmp_path / "run", "--storage", url).returncode == 0
     assert (tmp_path / "study.log").stat().st_size > 0
     assert sum(bool(r.values) for r in read_run(tmp_path / "run").trials) == 2
 

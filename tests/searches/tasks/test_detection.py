@@ -49,7 +49,7 @@ def random_boxes(seed: int, images: int = 3, most: int = 6) -> Boxes:
 
 
 @given(st.integers(0, 100_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_matching_keeps_its_promises(seed: int) -> None:
     objects = random_boxes(seed)
     labels, locations = match(objects, GRID)
@@ -120,7 +120,7 @@ def by_hand(confidences: Tensor, locations: Tensor, target: Matched) -> float:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_loss_is_that_of_the_definition(seed: int) -> None:
     target = match(random_boxes(seed), GRID)
     rng = torch.Generator().manual_seed(seed)
@@ -165,7 +165,7 @@ def test_the_hardest_of_equals_are_the_first() -> None:
 
 
 @given(st.integers(0, 100_000), st.booleans(), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_boxes_still_cover_what_is_drawn_after_mirroring_and_zooming(
     seed: int, flip: bool, crop: bool
 ) -> None:

@@ -28,10 +28,9 @@ from searches.training.loop import fit
 from searches.training.range_test import RangeQuestion
 from searches.training.steps import Stepper
 from searches.training.tensorboard_log import Board
+from tests.commands import printed
 from tests.searches.calls import evaluate, train
-from tests.searches.cli.test_task_commands import printed
-from tests.searches.study.test_resume import CPU, KillAt, Killed, weights
-from tests.searches.training.test_callbacks import _events
+from tests.searches.training.small_runs import CPU, KillAt, Killed, events, weights
 
 WORDS = ("a", "b", "c", "d", "e", "<eos>", "<unk>")
 SPEC: dict[str, Any] = {
@@ -242,12 +241,12 @@ def test_tensorboard_counts_tokens_and_has_no_pictures(tmp_path: Path) -> None:
     with Callbacks(Board(tmp_path, task, CPU)) as callback:
         recipe = Recipe(**{**LEARNS, "epochs": 1}, evaluate_every=1)
         fit(fresh(), task, recipe, seed=0, device=CPU, callback=callback)
-    events = _events(tmp_path / "tensorboard")
+    written = events(tmp_path / "tensorboard")
     assert {"train/tokens_per_second", "val/perplexity", "val/cross_entropy_bits"} <= set(
-        events.Tags()["scalars"]
+        written.Tags()["scalars"]
     )
-    assert [e.step for e in events.Scalars("train/loss")] == [32, 64, 96, 128]
-    assert not events.Tags()["images"]
+    assert [e.step for e in written.Scalars("train/loss")] == [32, 64, 96, 128]
+    assert not written.Tags()["images"]
 
 
 # ------------------------------------------------------------------------------ commands
@@ -278,7 +277,7 @@ def test_train_and_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     data = corpus(tmp_path / "data", "one two three four", "train", "valid", "test")
     run, changes = tmp_path / "run", {**CHANGES, "data.root": str(data)}
     train(spec_file(tmp_path), "wikitext2-small", changes, None, run, True)
-    trained = printed(capsys)
+    trained = printed(capsys.readouterr().out)
     assert trained["tokens"] == 40 * 8
     assert 3 < trained["perplexity"] < 12
     notes = describe(run).notes
@@ -303,7 +302,7 @@ def test_train_and_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     # Another folder has other words, and no train file: the network's vocabulary is what counts.
     other = corpus(tmp_path / "other", "four three five", "test")
     evaluate(run, other, None, "test", "cpu", as_json=True)
-    assert 20 < printed(capsys)["unknown_percent"] < 40
+    assert 20 < printed(capsys.readouterr().out)["unknown_percent"] < 40
     foreign = corpus(tmp_path / "foreign", "eins zwei", "test")
     with pytest.raises(
         FieldError, match=r"88 % of its words are not among the 6 of .*do not belong together"
@@ -327,7 +326,7 @@ def test_splits_can_stand_in_for_each_other(tmp_path: Path, capsys: pytest.Captu
         train(spec_file(tmp_path), "wikitext2-small", changes, None, tmp_path / "run", True)
     changes["data.splits"] = {"train": "valid", "val": "test"}
     train(spec_file(tmp_path), "wikitext2-small", changes, None, tmp_path / "run", True)
-    assert printed(capsys)["tokens"] == 100
+    assert printed(capsys.readouterr().out)["tokens"] == 100
     assert describe(tmp_path / "run").notes["trained_on"].startswith("200 tokens of 6 words")
 
 
@@ -339,7 +338,7 @@ def test_a_range_test_and_another_vocabulary_to_start_from(
     changes = {**CHANGES, "data.root": str(data)}
     question = RangeQuestion(1e-5, 0.1, 30)
     train(spec_file(tmp_path), "wikitext2-small", changes, None, tmp_path / "range", True, ranged=question)
-    assert printed(capsys)["steps"] == 30  # over four epochs, each with a state of its own
+    assert printed(capsys.readouterr().out)["steps"] == 30  # over four epochs, each with a state of its own
     train(spec_file(tmp_path), "wikitext2-small", changes, None, tmp_path / "run", True)
     changes["data.root"] = str(corpus(tmp_path / "other", "un deux trois quatre", "train", "valid"))
     changes["init"] = str(tmp_path / "run")

@@ -16,22 +16,10 @@ from searches.config.recipe import Recipe, Stage
 from searches.data.dataset import VOID, Split
 from searches.tasks.multilabel import MultiLabel, positive_weights
 from searches.training.loop import fit
+from tests.searches.data.boxed import coloured
 
 CPU = torch.device("cpu")
 RGB = Preprocessing(channel_order="rgb", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
-
-
-def coloured(n: int = 64, seed: int = 0) -> Split:
-    """The image's left half is red or not, its right half green or not; a tenth of the answers is unknown."""
-    rng = np.random.default_rng(seed)
-    target = rng.integers(0, 2, (n, 2)).astype(np.uint8)
-    images = rng.integers(0, 90, (n, 16, 16, 3)).astype(np.uint8)
-    images[:, :, :8, 0] += (150 * target[:, 0])[:, None, None].astype(np.uint8)
-    images[:, :, 8:, 1] += (150 * target[:, 1])[:, None, None].astype(np.uint8)
-    target[rng.random(target.shape) < 0.1] = VOID
-    return Split(
-        images=images, targets=target, names=tuple(map(str, range(n))), classes=("red", "green"), void=VOID
-    )
 
 
 def test_the_loss_is_that_of_the_definition() -> None:

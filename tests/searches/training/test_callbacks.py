@@ -22,12 +22,23 @@ from searches.config.recipe import Recipe
 from searches.config.training import TrainConfig
 from searches.data.dataset import Split
 from searches.tasks.table import make_task
+from searches.training import tensorboard_log
 from searches.training.callbacks import Callbacks, Recorder, Shown
 from searches.training.loop import Callback, Step, fit
 from searches.training.steps import out_of_memory
 from searches.training.tensorboard_log import Board, pictures
-from tests.searches.cli.test_search_command import _archspace
-from tests.searches.study.test_resume import CLASSIFIER, CPU, SEGMENTER, KillAt, Killed, fresh, task_of
+from tests.commands import archspace, command, environment, refused
+from tests.searches.studies import write_recipe
+from tests.searches.training.small_runs import (
+    CLASSIFIER,
+    CPU,
+    SEGMENTER,
+    KillAt,
+    Killed,
+    events,
+    fresh,
+    task_of,
+)
 
 STAGES = {
     "batch": 4, "evaluate_every": 1,
@@ -94,12 +105,6 @@ def test_the_terminal_shows_a_table_and_a_live_line() -> None:
     assert all(word in said for word in ("waiting", "1/3", "3/3", "2/2"))
 
 
-def _events(folder: Path) -> Any:
-    module = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    found = module.EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0})
-    return found.Reload()
-
-
 def test_tensorboard_reads_scalars_and_pictures_of_a_run_that_was_killed(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     for kill in (5, None):
@@ -112,13 +117,13 @@ def test_tensorboard_reads_scalars_and_pictures_of_a_run_that_was_killed(tmp_pat
                 fit(network, task, Recipe(**STAGES), seed=1, device=CPU, folder=tmp_path, callback=callback)
         except Killed:
             assert kill is not None
-    events = _events(tmp_path / "tensorboard")
-    scalars = set(events.Tags()["scalars"])
+    written = events(tmp_path / "tensorboard")
+    scalars = set(written.Tags()["scalars"])
     assert {"train/loss", "train/lr", "train/images_per_second", "epoch/waiting_share", "val/miou"} <= scalars
-    assert [e.step for e in events.Scalars("train/loss")] == [4 * i for i in range(1, 10)], "each step once"
-    assert [e.step for e in events.Scalars("val/miou")] == [12, 24, 36]
-    assert events.Tags()["images"] == [f"val/image {i}" for i in range(3)]
-    image = events.Images("val/image 0")[-1]
+    assert [e.step for e in written.Scalars("train/loss")] == [4 * i for i in range(1, 10)], "each step once"
+    assert [e.step for e in written.Scalars("val/miou")] == [12, 24, 36]
+    assert written.Tags()["images"] == [f"val/image {i}" for i in range(3)]
+    image = written.Images("val/image 0")[-1]
     assert (image.width, image.height) == (96, 32), "input, target, prediction"
 
 
@@ -151,49 +156,32 @@ def test_pictures_of_grey_images() -> None:
 
 def test_the_command_writes_curves_and_events(cache_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    told = _archspace(
-        "train", "espnetv2-seg-0.5", "--recipe", "scenes", "--layout", "scenes", "--input", "32x32", "--epochs", "1",
-        "--tensorboard", "--out", tmp_path / "run", "--json",
+    told = archspace(
+        "train", "espnetv2-seg-0.5", "--recipe", write_recipe(tmp_path), "--input", "32x32", "--tensorboard",
+        "--out", tmp_path / "run", "--json",
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
     miou = json.loads(told.stdout)["miou"]
     assert read_history(tmp_path / "run" / "history.csv")[-1].metric == pytest.approx(miou)
     assert (tmp_path / "run" / "curves.html").is_file()
-    events = _events(tmp_path / "run" / "tensorboard")
-    assert events.Scalars("val/miou")[-1].value == pytest.approx(miou, rel=1e-5)
+    written = events(tmp_path / "run" / "tensorboard")
+    assert written.Scalars("val/miou")[-1].value == pytest.approx(miou, rel=1e-5)
     log = (tmp_path / "run" / "train.log").read_text()
     assert "images/s" in log and "1/1" in log
 
 
-def test_without_tensorboard_the_flag_says_how_to_get_it(tmp_path: Path) -> None:
-    words = [
-        "archspace",
-        "train",
-        "espnetv2-seg-0.5",
-        "--recipe",
-        "scenes",
-        "--layout",
-        "scenes",
-        "--tensorboard",
-    ]
-    words += ["--out", str(tmp_path / "run")]
-    code = f"import sys; sys.argv = {words!r}\n"
-    code += "from importlib.abc import MetaPathFinder\n"
-    code += "import importlib.util as u; real = u.find_spec\n"
-    code += "u.find_spec = lambda name, *a: None if name == 'tensorboard' else real(name, *a)\n"
-    code += "from archspace.__main__ import main; main()"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert ran.returncode == 2 and ran.stderr.count("\n") == 1, ran.stderr
-    assert "pip install 'archspace[tensorboard]'" in ran.stderr and not (tmp_path / "run").exists()
+def test_without_tensorboard_the_flag_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tensorboard_log, "find_spec", lambda name: None)
+    words = ("train", "espnetv2-seg-0.5", "--recipe", "scenes", "--layout", "scenes", "--tensorboard")
+    refused(archspace(*words, "--out", tmp_path / "run"), "pip install 'archspace[tensorboard]'")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_no_number_is_one_line_with_the_batch(cache_folder: Path, tmp_path: Path) -> None:
-    recipe = tmp_path / "wild.yaml"
-    recipe.write_text(
-        "name: wild\ndata: {layout: scenes, input_size: [32, 32]}\n"
-        "training: {epochs: 1, batch: 8, optimizer: sgd, lr: 1.0e+30, warmup: 0.0}\n"
-    )
-    told = _archspace(
+    recipe = write_recipe(tmp_path, optimizer="sgd", lr=1e30, warmup=0.0)
+    told = archspace(
         "train", "espnetv2-seg-0.5", "--recipe", recipe, "--input", "32x32", "--out", tmp_path / "run"
     )
     assert told.returncode == 1 and "Traceback" not in told.stderr
@@ -215,16 +203,15 @@ def test_memory_that_runs_out_is_known_by_its_words() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS")
 def test_a_machine_without_enough_memory_is_told_in_one_line(cache_folder: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable, "-m", "archspace", "train", "espnetv2-seg-2.0", "--recipe", "scenes", "--layout", "scenes",
-        "--input", "256x512", "--batch", "2", "--out", str(tmp_path / "run"),
-    ]  # fmt: skip
+    recipe = write_recipe(tmp_path, (512, 1024), images=2, batch=2)
+    words = ("train", "espnetv2-seg-2.0", "--recipe", recipe, "--input", "512x1024")
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (2_000 << 20, 2_000 << 20))
 
     ran = subprocess.run(
-        command, capture_output=True, text=True, preexec_fn=limited, check=False, timeout=300
-    )
+        command(*words, "--out", tmp_path / "run"), env=environment(), capture_output=True, text=True,
+        preexec_fn=limited, check=False,
+    )  # fmt: skip
     assert ran.returncode == 2, ran.stderr[-2000:]
     assert "Traceback" not in ran.stderr and "out of memory" in ran.stderr.splitlines()[-1]

@@ -14,8 +14,9 @@ import torch
 from archspace.support.errors import FieldError
 from searches.config.recipe import Recipe
 from searches.training.range_test import SETTLED, RangeQuestion, range_test, suggestion
-from tests.searches.cli.test_search_command import _archspace, _refused
-from tests.searches.study.test_resume import CLASSIFIER, CPU, SEGMENTER, fresh, task_of
+from tests.commands import archspace, refused
+from tests.searches.studies import write_recipe
+from tests.searches.training.small_runs import CLASSIFIER, CPU, SEGMENTER, fresh, task_of
 
 
 def test_rates_rise_by_one_factor_from_low_to_high() -> None:
@@ -76,20 +77,10 @@ def test_what_is_no_range_is_refused() -> None:
 
 
 def test_the_command_writes_a_table_and_a_plot_and_no_weights(cache_folder: Path, tmp_path: Path) -> None:
-    words = (
-        "train",
-        "espnetv2-seg-0.5",
-        "--recipe",
-        "scenes",
-        "--layout",
-        "scenes",
-        "--input",
-        "32x32",
-        "--batch",
-        "4",
-    )
+    recipe = write_recipe(tmp_path, batch=4, lr=0.01)
+    words = ("train", "espnetv2-seg-0.5", "--recipe", recipe, "--input", "32x32")
     more = ("--range-test", "--range-steps", "25", "--out", tmp_path / "run")
-    told = _archspace(*words, *more, "--json")
+    told = archspace(*words, *more, "--json")
     assert told.returncode == 0, told.stderr
     result = json.loads(told.stdout)
     with (tmp_path / "run" / "range.csv").open() as file:
@@ -98,6 +89,6 @@ def test_the_command_writes_a_table_and_a_plot_and_no_weights(cache_folder: Path
     assert result["recipe_lr"] == 0.01 and "steepest" in result["rule"]
     written = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"range.csv", "range.html"} <= written <= {"range.csv", "range.html", "range.png"}
-    trained = _archspace(*words, "--epochs", "1", "--out", tmp_path / "run", "--json")
+    trained = archspace(*words, "--out", tmp_path / "run", "--json")
     assert trained.returncode == 0, "a range test does not stand in the way of the run"
-    _refused(_archspace(*words, "--range-test", "--range-low", "2", "--out", tmp_path / "x"), "--range-high")
+    refused(archspace(*words, "--range-test", "--range-low", "2", "--out", tmp_path / "x"), "--range-high")

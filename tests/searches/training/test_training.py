@@ -64,7 +64,7 @@ def test_a_class_that_is_nowhere_does_not_count() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_confusion_does_not_depend_on_the_batches(seed: int) -> None:
     rng = np.random.default_rng(seed)
     scores = torch.from_numpy(rng.normal(size=(7, 4, 5, 6)))

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
 
-from archspace.build import build
-from archspace.network import Network
-from archspace.preprocessing import Preprocessing
-from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Recipe
-from searches.data.dataset import VOID, Split
-from searches.tasks.base import Task
-from searches.tasks.table import make_task
-from searches.training.loop import Callback, Step, fit
+from searches.training.loop import fit
 from searches.training.resume import STATE_FILE
-
-CPU = torch.device("cpu")
-RGB = Preprocessing(channel_order="rgb", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
-
-CLASSIFIER = {
-    "network": "espnetv2",
-    "width": 0.25,
-    "alphas": [0, 1, 0, 0],
-    "classes": 2,
-    "input_size": [16, 16],
-}
-SEGMENTER = {"network": "espnet", "alphas": [1, 1], "width": 0.5, "classes": 2, "input_size": [32, 32]}
+from tests.commands import archspace, command, environment
+from tests.searches.studies import write_recipe
+from tests.searches.training.small_runs import (
+    CLASSIFIER,
+    CPU,
+    SEGMENTER,
+    KillAt,
+    Killed,
+    fresh,
+    task_of,
+    weights,
+)
+from tests.waiting import until
 
 RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "dropout, mirrored, averaged": (CLASSIFIER, {"epochs": 3, "batch": 5, "ema": 0.9, "shift": 2}),
@@ -59,49 +48,6 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
     ),
 }  # fmt: skip
-
-
-class Killed(Exception):
-    """Stands for the end of the process, after which nothing of this object runs."""
-
-
-class KillAt(Callback):
-    """Ends the run after so many steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def step(self, step: Step) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise Killed
-
-
-def task_of(fields: dict[str, Any]) -> Task:
-    rng = np.random.default_rng(0)
-    side = fields["input_size"][0]
-    images = rng.integers(0, 256, (13, side, side, 3), dtype=np.uint8)
-    targets: Any = np.arange(13) % 2
-    if fields is SEGMENTER:
-        targets = (images[..., 0] > 127).astype(np.uint8)
-        targets[:, :2] = VOID
-    split = Split(
-        images=images,
-        targets=targets,
-        names=tuple(f"image {i}" for i in range(13)),
-        classes=("dark", "light"),
-        void=VOID,
-    )
-    return make_task(ArchSpec.from_dict(fields).task, split, split, RGB)
-
-
-def fresh(fields: dict[str, Any]) -> Network:
-    torch.manual_seed(7)
-    return build(ArchSpec.from_dict(fields))
-
-
-def weights(network: Network) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -159,30 +105,21 @@ def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
         fit(fresh(fields), task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path)
 
 
-def test_the_command_killed_with_signal_9_goes_on_and_ends_with_the_same_weights(tmp_path: Path) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ARCHSPACE_CACHE": str(tmp_path / "cache")}
-    command = [
-        sys.executable, "-m", "archspace", "train", "espnetv2-seg-0.5", "--recipe", "scenes", "--layout", "scenes",
-        "--input", "32x48", "--epochs", "3",
-    ]  # fmt: skip
-    whole = subprocess.run(
-        [*command, "--out", str(tmp_path / "whole"), "--json"], env=environment, capture_output=True
-    )
-    assert whole.returncode == 0, whole.stderr.decode()
-    with subprocess.Popen([*command, "--out", str(tmp_path / "killed")], env=environment) as process:
-        deadline = time.monotonic() + 60
-        while not (tmp_path / "killed" / STATE_FILE).is_file() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(0.3)
+def test_the_command_killed_with_signal_9_goes_on_and_ends_with_the_same_weights(
+    tmp_path: Path, cache_folder: Path
+) -> None:
+    recipe = write_recipe(tmp_path, (32, 48), epochs=25)
+    words = ["train", "espnetv2-seg-0.5", "--recipe", recipe, "--input", "32x48"]
+    whole = archspace(*words, "--out", tmp_path / "whole", "--json")
+    assert whole.returncode == 0, whole.stderr
+    state = tmp_path / "killed" / STATE_FILE
+    with subprocess.Popen(command(*words, "--out", tmp_path / "killed"), env=environment()) as process:
+        until(lambda: state.is_file() or process.poll() is not None)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, "it ended before it could be killed: train longer here"
     assert not (tmp_path / "killed" / "weights.safetensors").exists()
-    again = subprocess.run(
-        [sys.executable, "-m", "archspace", "train", str(tmp_path / "killed"), "--json"],
-        env=environment,
-        capture_output=True,
-    )
-    assert again.returncode == 0, again.stderr.decode()
+    again = archspace("train", tmp_path / "killed", "--json")
+    assert again.returncode == 0, again.stderr
     killed, expected = (load_file(tmp_path / name / "weights.safetensors") for name in ("killed", "whole"))
     assert killed.keys() == expected.keys()
     assert all(torch.equal(value, expected[name]) for name, value in killed.items())
