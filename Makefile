@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUN ?= runs/scenes
 READY := .venv/ready
 
-.PHONY: search test lint bench gallery clean
+.PHONY: search test lint docs bench gallery clean
 
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
@@ -21,6 +21,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(READY)
+	$(BIN)/python -m sphinx -q -b html -W --keep-going docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 bench: $(READY)
 	$(BIN)/python -m tests.bench.cost
 	$(BIN)/python -m tests.bench.loading
@@ -33,8 +37,8 @@ gallery: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
 	touch $@
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf docs/_build .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from searches.config.part import Part
 
-class Part(BaseModel):
-    """A mapping of fields; unknown ones are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+FIXED_BY_DATA = ("task", "classes", "input_size", "channels")
+"""Fields of a spec that a study's task and data determine."""
 
 
 class DataConfig(Part):
@@ -19,11 +18,11 @@ class DataConfig(Part):
 
     Attributes:
         layout: ``scenes`` and ``digits`` are built in; the others (``imagefolder``, ``segnet``, ...) read ``root``.
-        root: the data set's folder.
+        root: the data set's folder; ``--data`` replaces it.
         input_size: (H, W) in pixels to which every image is resized.
         channels: 1 (grey) or 3 (RGB).
         train, val: use so many images of the split; all of them if left out.
-        seed: of generated data.
+        seed: of generated data (``scenes``).
     """
 
     layout: str
@@ -35,8 +34,33 @@ class DataConfig(Part):
     seed: int = Field(0, ge=0)
 
 
+class Free(Part):
+    """What the values of a free field of the space are drawn from: ``choices``, or ``low`` to ``high``.
+
+    Attributes:
+        choices: the values.
+        low, high: the smallest and the largest value.
+        step: between two values; without it, a whole number has step 1 and any other is continuous.
+        log: drawn evenly on a logarithmic scale.
+        per_level: one value for each level of the network instead of one for all; for `unit`, `branches`, `alphas`,
+            `receptive_field` and `inner`.
+    """
+
+    choices: list[Any] | None = None
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    log: bool = False
+    per_level: bool = False
+
+
 class Bound(Part):
-    """A constraint: at most ``max``, at least ``min``, or both."""
+    """A constraint: at most ``max``, at least ``min``, or both.
+
+    Attributes:
+        max: largest value that is allowed, in the quantity's own unit.
+        min: smallest value that is allowed.
+    """
 
     max: float | None = None
     min: float | None = None
@@ -49,7 +73,13 @@ class Bound(Part):
 
 
 class SamplerConfig(Part):
-    """Which Optuna sampler; ``startup`` random trials come first, ``population`` is NSGA's."""
+    """Which Optuna sampler, and its settings.
+
+    Attributes:
+        name: `tpe` (tree-structured Parzen estimator), `nsga2`, `nsga3`, `gp` (Gaussian process) or `random`.
+        startup: random trials that come first; of `tpe` and `gp`.
+        population: of `nsga2` and `nsga3`.
+    """
 
     name: Literal["tpe", "nsga2", "nsga3", "gp", "random"] = "tpe"
     startup: int = Field(8, ge=1)
@@ -70,10 +100,16 @@ class MeasureConfig(Part):
 
     Attributes:
         device: as of ``archspace measure --device``: ``cpu``, ``cuda``, ``ssh://user@host``.
-        runtime, precision: the device's usual runtime if left out.
-        threads, warmup, runs: of the timed runs.
-        idle_s, busy_s: seconds of the idle baseline and of the counted window; power is sampled where it is asked for.
-        spread, drift, attempts: what counts as stable, and how often an unstable measurement is repeated.
+        runtime: as of ``archspace measure --runtime``; the device's usual one if left out.
+        precision: of weights and activations.
+        threads: CPU threads within an operator.
+        warmup: untimed runs that come first.
+        runs: timed runs.
+        idle_s: seconds of the idle baseline, where power is sampled.
+        busy_s: seconds under load that are counted, where power is sampled.
+        spread: largest interquartile range, as a share of the median, that counts as stable.
+        drift: largest change of clocks, or of a reference network's latency, that counts as stable.
+        attempts: most times that an unstable measurement is taken.
         again: measure the final front once more, fresh, when the study is done.
         power: sample power even where no objective asks for it; where the device cannot, its record says why.
         wait_s: how long the study's end waits for a device that went away.
@@ -109,7 +145,7 @@ class Given(Part):
 
     name: str = Field(min_length=1)
     spec: str | dict[str, Any]
-    training: dict[str, Any] = {}
+    training: dict[str, Any] = Field(default_factory=dict)
     seed: int | None = Field(None, ge=0)
     weights: Path | None = None
     repeat_of: str | None = None

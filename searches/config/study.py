@@ -19,7 +19,8 @@ from pydantic import (
 from analysis.store.records import OBJECTIVES, RUN_FORMAT, objective
 from archspace.support.errors import FieldError, InputError, closest
 from searches.config.errors import first_error
-from searches.config.parts import Bound, Comparison, DataConfig, Given, MeasureConfig, Part, SamplerConfig
+from searches.config.part import Part
+from searches.config.parts import Bound, Comparison, DataConfig, Given, MeasureConfig, SamplerConfig
 from searches.config.recipe import Recipe
 
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection"]
@@ -39,15 +40,19 @@ class StudyConfig(Part):
     """A study.
 
     Attributes:
-        name: of the run folder and the Optuna study.
+        format: of the file; written by archspace.
+        name: of the run folder and the Optuna study: letters, digits, ``.``, ``_`` and ``-``.
         task: ``classification``, ``multilabel``, ``segmentation`` or ``detection``.
+        data: what the networks are trained and judged on.
         space: spec fields; a plain value is fixed, a mapping with ``choices`` or ``low`` and ``high`` is free;
             empty where no trial is sampled.
         given: networks trained first: presets or spec files, under the same recipe, or :class:`Given`.
         objectives: one to three names; a direction belongs to each.
         constraints: bounds by name; counted ones are checked before any training.
+        sampler: what chooses the next trial.
         trials: how many sampled trials are to finish; none for a comparison of the given networks.
         seed: a trial's seed follows from it and the trial's number.
+        training: how every network is trained.
         device: where networks are trained.
         measure: what they are measured on, and how (``latency`` in studies of an earlier archspace).
         threads: CPU threads of each worker; a study repeats on the same machine with the same number.
