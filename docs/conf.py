@@ -60,6 +60,15 @@ def _page_of_a_made_table(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = f"---\norphan: true\n---\n\n# Table: {name}\n\n{source[0]}"
 
 
+def _text_of_a_property(
+    app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]
+) -> None:
+    """Keeps Napoleon from reading ``a name: what it is`` as a type and its description."""
+    if what in ("attribute", "data", "property") and lines:
+        lines.insert(0, "")
+
+
 def setup(app: Sphinx) -> None:
-    """Connects the hook."""
+    """Connects the hooks; ours comes before Napoleon's."""
     app.connect("source-read", _page_of_a_made_table)
+    app.connect("autodoc-process-docstring", _text_of_a_property, priority=400)

@@ -15,7 +15,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from searches.config.part import Part, attribute_docs
+from searches.config.described import attribute_docs
+from searches.config.parts import Part
 
 BOUNDS = {
     "minimum": "at least {}",
@@ -30,7 +31,7 @@ def type_words(schema: Mapping[str, Any]) -> str:
     """Returns the type and rules of a field in words, from its JSON schema."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        return f"mapping, [{name}](#{name.lower()})"
+        return f"mapping, [its fields](#{name.lower()})"
     if "anyOf" in schema:
         words = [type_words(one) for one in schema["anyOf"] if one.get("type") != "null"]
         return " or ".join(dict.fromkeys(words))

@@ -5,9 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from searches.config.part import Part
+from searches.config.described import describe
+
+
+class Part(BaseModel):
+    """A mapping of fields; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=describe)
+
 
 FIXED_BY_DATA = ("task", "classes", "input_size", "channels")
 """Fields of a spec that a study's task and data determine."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from archspace.support.errors import FieldError, closest
-from searches.config.part import Part
+from searches.config.parts import Part
 
 Size: TypeAlias = tuple[int, int]
 Span: TypeAlias = tuple[float, float]

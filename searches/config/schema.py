@@ -10,7 +10,7 @@ from archspace.plan.design import NETWORKS
 from archspace.plan.request import UNITS
 from archspace.presets import PRESETS
 from archspace.spec.record import FIELDS, SpecRecord
-from searches.config.part import attribute_docs
+from searches.config.described import attribute_docs
 from searches.config.parts import FIXED_BY_DATA, Free
 from searches.config.study import StudyConfig
 from searches.config.training import TrainConfig

@@ -19,8 +19,7 @@ from pydantic import (
 from analysis.store.records import OBJECTIVES, RUN_FORMAT, objective
 from archspace.support.errors import FieldError, InputError, closest
 from searches.config.errors import first_error
-from searches.config.part import Part
-from searches.config.parts import Bound, Comparison, DataConfig, Given, MeasureConfig, SamplerConfig
+from searches.config.parts import Bound, Comparison, DataConfig, Given, MeasureConfig, Part, SamplerConfig
 from searches.config.recipe import Recipe
 
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection"]
@@ -42,7 +41,7 @@ class StudyConfig(Part):
     Attributes:
         format: of the file; written by archspace.
         name: of the run folder and the Optuna study: letters, digits, ``.``, ``_`` and ``-``.
-        task: ``classification``, ``multilabel``, ``segmentation`` or ``detection``.
+        task: what the networks are for; it says which metric judges them.
         data: what the networks are trained and judged on.
         space: spec fields; a plain value is fixed, a mapping with ``choices`` or ``low`` and ``high`` is free;
             empty where no trial is sampled.

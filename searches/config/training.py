@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from archspace.support.errors import FieldError, InputError, closest
 from searches.config.errors import first_error
-from searches.config.part import Part
+from searches.config.parts import Part
 from searches.config.recipe import Recipe
 
 TRAIN_FILE = "train.yaml"

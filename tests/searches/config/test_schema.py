@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from archspace.__main__ import make_app
-from searches.config.part import attribute_docs
+from searches.config.described import attribute_docs
 from searches.config.schema import study_schema, training_schema
 from searches.config.study import read_config, recipes
 from searches.config.training import read_train, train_recipes

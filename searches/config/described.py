@@ -1,4 +1,4 @@
-"""Part: a validated mapping of fields, each described where it is defined, in the docstring of its class."""
+"""What the docstring of a configuration's class says of its fields: for JSON schemas and for the documentation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 _ROLE = re.compile(r":[a-z]+:`~?([^`]+)`")
 _ENTRY = re.compile(r"(\w+(?:, \w+)*): (.*)")
@@ -42,7 +42,7 @@ def _line(text: str) -> str:
     return " ".join(_ROLE.sub(r"``\1``", text).replace("``", "`").split())
 
 
-def _described(schema: dict[str, Any], model: type[BaseModel]) -> None:
+def describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
     """Puts the docstring's words into the JSON schema of ``model``."""
     schema["description"] = summary(model)
     docs = attribute_docs(model)
@@ -50,9 +50,3 @@ def _described(schema: dict[str, Any], model: type[BaseModel]) -> None:
         property_.pop("title", None)
         if name in docs:
             property_["description"] = docs[name]
-
-
-class Part(BaseModel):
-    """A mapping of fields; unknown ones are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_described)
