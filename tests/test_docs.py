@@ -26,6 +26,9 @@ PAGES = [
     if not path.relative_to(ROOT).as_posix().startswith(MADE)
 ]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.S | re.M)
+NAMED = re.compile(r"# (\S+\.(?:yaml|py))\n")
+"""The first line of a block that is a file."""
+
 PROGRAM = "archspace"
 
 
@@ -50,19 +53,27 @@ RUN = [page for page in PAGES if blocks(page, "sh", "python")]
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=named)
 def test_a_page_runs_as_printed(page: Path, tmp_path: Path, cache_folder: Path) -> None:
-    """Blocks marked sh and python, in order, in one folder; YAML that names its file lies there."""
+    """Blocks marked sh and python, in order, in one folder, where those that name their file lie.
+
+    A Python file is run too, unless it is below a folder: then it is part of a package.
+    """
     done: list[str] = []
-    for language, text in blocks(page, "sh", "python", "yaml"):
-        if language == "yaml":
-            name = re.match(r"# (\S+\.yaml)\n", text)
-            if name:
-                (tmp_path / name[1]).write_text(text)
+    found = [(one, text, NAMED.match(text)) for one, text in blocks(page, "sh", "python", "yaml")]
+    for _, text, name in found:
+        if name:
+            path = tmp_path / name[1]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+    for language, text, name in found:
+        if name:
+            if name[1].endswith(".py") and "/" not in name[1]:
+                run([sys.executable, name[1]], tmp_path)
         elif language == "python":
             printed = run([sys.executable, "-c", "\n".join([*done, text])], tmp_path)
             assert printed.strip() or "print(" not in text
             assert "except SpecError" not in text or "nearest valid" in printed
             done.append(text)
-        else:
+        elif language == "sh":
             for line in text.strip().splitlines():
                 assert line.split()[0] == PROGRAM, line
                 run([sys.executable, "-m", *shlex.split(line)], tmp_path)
@@ -109,7 +120,8 @@ def test_commands_and_options_that_the_pages_name_exist() -> None:
         depth = 2 if " ".join(words[:2]) in known else 1
         command = known.get(" ".join(words[:depth]))
         assert command is not None, where
-        options = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
+        params = (*command.params, *known[""].params)
+        options = {name for one in params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
         for word in words[depth:]:
             if re.match(r"--[a-z]", word):
                 assert word.partition("=")[0] in options, where
@@ -161,7 +173,8 @@ def test_yaml_that_names_its_file_is_right(page: Path) -> None:
 
     for _, text in blocks(page, "yaml"):
         data = yaml.safe_load(text)
-        if re.match(r"# \S+\.yaml\n", text):
+        # A study that names a plug-in is run, where the plug-in is.
+        if re.match(r"# \S+\.yaml\n", text) and "plugins" not in data:
             assert parse_train(data, named(page)) if "spec" in data else parse_config(data)
 
 
