@@ -33,12 +33,20 @@ def study_schema(layouts: Iterable[str]) -> dict[str, Any]:
     fields["constraints"]["propertyNames"] = _proposed(OBJECTIVES)
     fields["given"]["items"] = {"anyOf": [_proposed(PRESETS), {"$ref": "#/$defs/Given"}]}
     parts["DataConfig"]["properties"]["layout"].update(_proposed(layouts))
-    return schema
+    return _with_plugins(schema)
 
 
 def training_schema() -> dict[str, Any]:
     """Returns the JSON schema of ``train.yaml`` and of a recipe."""
-    return {"$schema": DRAFT, **TrainConfig.model_json_schema(), "title": "archspace training"}
+    return _with_plugins({"$schema": DRAFT, **TrainConfig.model_json_schema(), "title": "archspace training"})
+
+
+def _with_plugins(schema: dict[str, Any]) -> dict[str, Any]:
+    """A file names a plug-in by its module alone; a run folder has its version too."""
+    field = schema["properties"].get("plugins")
+    if field is not None:
+        field["items"] = {"anyOf": [{"type": "string"}, field["items"]]}
+    return schema
 
 
 def space_fields() -> dict[str, str]:
