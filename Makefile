@@ -9,7 +9,7 @@ RUN ?= runs/scenes
 READY := .venv/ready
 OLDEST := .venv-oldest
 
-.PHONY: search test test-fast test-oldest lint bench gallery clean
+.PHONY: search test test-fast test-oldest lint docs bench gallery clean
 
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
@@ -30,6 +30,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(READY)
+	$(BIN)/python -m sphinx -q -b html -W --keep-going docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 bench: $(READY)
 	$(BIN)/python -m tests.bench.cost
 	$(BIN)/python -m tests.bench.loading
@@ -42,7 +46,7 @@ gallery: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
 	touch $@
 
 # uv, because pip cannot resolve to the lowest versions.
@@ -53,4 +57,4 @@ $(OLDEST)/ready: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf .venv $(OLDEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf docs/_build .venv $(OLDEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,7 +15,6 @@ from collections import deque
 from pathlib import Path
 from typing import IO, Any
 
-import analysis
 from analysis.board.frames import AGENT, BEAT, BEAT_S, MARK, SILENCE_S, header
 from analysis.devices.base import DeviceAway
 from analysis.devices.settings import OnProgress, no_progress
@@ -36,9 +35,9 @@ Message = dict[str, Any]
 @functools.cache
 def bundle() -> bytes:
     """A zip that Python runs: ``analysis.board`` alone; the same bytes for the same source."""
-    package = Path(analysis.__file__).parent
-    sources = {"__main__.py": MAIN, "analysis/__init__.py": (package / "__init__.py").read_text("utf-8")}
-    for path in sorted((package / "board").glob("*.py")):
+    board = Path(__file__).parents[1] / "board"
+    sources = {"__main__.py": MAIN, "analysis/__init__.py": ""}
+    for path in sorted(board.glob("*.py")):
         sources[f"analysis/board/{path.name}"] = path.read_text("utf-8")
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:

@@ -10,6 +10,14 @@ from typing import Any
 
 from archspace.support.shadowing import require_ours
 
+_HOMES: dict[str, Mapping[str, str]] = {}
+
+
+def home_of(package: str, name: str) -> tuple[str, str]:
+    """The module that defines a public name of a package of ours, and what it is called there."""
+    module, _, attribute = _HOMES.get(package, {}).get(name, package).partition(":")
+    return module, attribute or name
+
 
 def lazy_names(
     package: str, homes: Mapping[str, str], needs: tuple[str, ...] = ()
@@ -24,6 +32,8 @@ def lazy_names(
         needs: other packages of ours that the homes import; one that a folder of the user's hides is an
             :class:`~archspace.support.errors.InputError` in one line.
     """
+
+    _HOMES[package] = homes
 
     def load(name: str) -> Any:
         if name not in homes:

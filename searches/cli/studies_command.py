@@ -10,12 +10,18 @@ import typer
 from archspace.support.options import JsonOption
 from searches.cli.completion import complete_study
 
+SCHEMA_FILE = "study.schema.json"
+
 
 def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path("study.yaml"),
     recipe: Annotated[
         str, typer.Option(help="Built-in study to start from.", autocompletion=complete_study)
     ] = "scenes",
+    schema: Annotated[
+        bool,
+        typer.Option("--schema", help="Write study.schema.json beside it too: editors complete the fields."),
+    ] = False,
 ) -> None:
     """Write a commented study.yaml to start from."""
     from archspace.support.errors import FieldError, InputError, closest
@@ -27,14 +33,35 @@ def init(
         raise FieldError("--recipe", recipe, "unknown recipe", closest(recipe, list(known)))
     if path.exists():
         raise InputError(f"{path}: is there already; give another name")
-    write_text(path, known[recipe])
+    text = known[recipe]
+    if schema:
+        write_text(path.with_name(SCHEMA_FILE), _schema_text())
+        text = f"# yaml-language-server: $schema={SCHEMA_FILE}\n{text}"
+    write_text(path, text)
     typer.echo(f"wrote {path}; run it with: archspace search {path}")
 
 
-def studies(as_json: JsonOption = False) -> None:
+def _schema_text() -> str:
+    import json
+
+    from searches.config.schema import study_schema
+    from searches.data.dataset import layouts
+
+    return json.dumps(study_schema(layouts()), indent=1) + "\n"
+
+
+def studies(
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of study.yaml instead, for editors.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List the built-in recipes: what each searches, on which data."""
     import json
 
+    if schema:
+        typer.echo(_schema_text(), nl=False)
+        return
     import yaml
     from rich.console import Console
     from rich.table import Table

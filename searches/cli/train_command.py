@@ -109,10 +109,20 @@ def show_training(result: TrainResult, as_json: bool) -> None:
     console.print(f"weights: {result.folder / WEIGHTS_FILE}")
 
 
-def recipes(as_json: JsonOption = False) -> None:
+def recipes(
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of a recipe instead, for editors.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List the built-in training recipes: what each is for and where its numbers stand."""
     import json
 
+    if schema:
+        from searches.config.schema import training_schema
+
+        typer.echo(json.dumps(training_schema(), indent=1))
+        return
     from rich.console import Console
     from rich.table import Table
 

@@ -11,16 +11,26 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from archspace.support.errors import FieldError, closest
 from archspace.support.plugins import load_plugins, loaded_plugins, plugins_of
 from archspace.support.registry import Registry, later
+from searches.config.described import describe
 
 
 class Part(BaseModel):
     """A mapping of fields; unknown ones are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=describe)
+
+
+FIXED_BY_DATA = ("task", "classes", "input_size", "channels")
+"""Fields of a spec that a study's task and data determine."""
 
 
 class PluginConfig(Part):
-    """A plug-in: the module that names it, and the version with which the study was last run."""
+    """A plug-in of a study or a training run.
+
+    Attributes:
+        module: what names it; a study may list this alone.
+        version: with which the study was last run; written by archspace.
+    """
 
     module: str
     version: str | None = None
@@ -49,11 +59,11 @@ class DataConfig(Part):
 
     Attributes:
         layout: ``scenes`` and ``digits`` are built in; the others (``imagefolder``, ``segnet``, ...) read ``root``.
-        root: the data set's folder.
+        root: the data set's folder; ``--data`` replaces it.
         input_size: (H, W) in pixels to which every image is resized.
         channels: 1 (grey) or 3 (RGB).
         train, val: use so many images of the split; all of them if left out.
-        seed: of generated data.
+        seed: of generated data (``scenes``).
     """
 
     layout: str
@@ -65,8 +75,33 @@ class DataConfig(Part):
     seed: int = Field(0, ge=0)
 
 
+class Free(Part):
+    """What the values of a free field of the space are drawn from: ``choices``, or ``low`` to ``high``.
+
+    Attributes:
+        choices: the values.
+        low, high: the smallest and the largest value.
+        step: between two values; without it, a whole number has step 1 and any other is continuous.
+        log: drawn evenly on a logarithmic scale.
+        per_level: one value for each level of the network instead of one for all; for `unit`, `branches`, `alphas`,
+            `receptive_field` and `inner`.
+    """
+
+    choices: list[Any] | None = None
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    log: bool = False
+    per_level: bool = False
+
+
 class Bound(Part):
-    """A constraint: at most ``max``, at least ``min``, or both."""
+    """A constraint: at most ``max``, at least ``min``, or both.
+
+    Attributes:
+        max: largest value that is allowed, in the quantity's own unit.
+        min: smallest value that is allowed.
+    """
 
     max: float | None = None
     min: float | None = None
@@ -87,7 +122,14 @@ for _name in ("tpe", "nsga2", "nsga3", "gp", "random"):
 
 
 class SamplerConfig(Part):
-    """Which sampler of :data:`SAMPLERS`; ``startup`` random trials come first, ``population`` is NSGA's."""
+    """Which sampler, and its settings.
+
+    Attributes:
+        name: of :data:`SAMPLERS`: `tpe` (tree-structured Parzen estimator), `nsga2`, `nsga3`, `gp` (Gaussian process),
+            `random`, or a plug-in's.
+        startup: random trials that come first; of `tpe` and `gp`.
+        population: of `nsga2` and `nsga3`.
+    """
 
     name: str = "tpe"
     startup: int = Field(8, ge=1)
@@ -117,10 +159,16 @@ class MeasureConfig(Part):
 
     Attributes:
         device: as of ``archspace measure --device``: ``cpu``, ``cuda``, ``ssh://user@host``.
-        runtime, precision: the device's usual runtime if left out.
-        threads, warmup, runs: of the timed runs.
-        idle_s, busy_s: seconds of the idle baseline and of the counted window; power is sampled where it is asked for.
-        spread, drift, attempts: what counts as stable, and how often an unstable measurement is repeated.
+        runtime: as of ``archspace measure --runtime``; the device's usual one if left out.
+        precision: of weights and activations.
+        threads: CPU threads within an operator.
+        warmup: untimed runs that come first.
+        runs: timed runs.
+        idle_s: seconds of the idle baseline, where power is sampled.
+        busy_s: seconds under load that are counted, where power is sampled.
+        spread: largest interquartile range, as a share of the median, that counts as stable.
+        drift: largest change of clocks, or of a reference network's latency, that counts as stable.
+        attempts: most times that an unstable measurement is taken.
         again: measure the final front once more, fresh, when the study is done.
         power: sample power even where no objective asks for it; where the device cannot, its record says why.
         wait_s: how long the study's end waits for a device that went away.
@@ -156,7 +204,7 @@ class Given(Part):
 
     name: str = Field(min_length=1)
     spec: str | dict[str, Any]
-    training: dict[str, Any] = {}
+    training: dict[str, Any] = Field(default_factory=dict)
     seed: int | None = Field(None, ge=0)
     weights: Path | None = None
     repeat_of: str | None = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from archspace.support.errors import FieldError, closest
+from searches.config.parts import Part
 
 Size: TypeAlias = tuple[int, int]
 Span: TypeAlias = tuple[float, float]
@@ -15,7 +16,7 @@ HALVINGS = (51, 101, 131, 161, 191, 221, 251, 281)
 """Epochs at which ESPNetv2 halves its cyclic learning rate on ImageNet."""
 
 
-class Stage(BaseModel):
+class Stage(Part):
     """A stretch of training under fixed settings.
 
     Attributes:
@@ -25,12 +26,14 @@ class Stage(BaseModel):
         lr: base learning rate; what it is multiplied by is the schedule's
             (:func:`searches.training.schedules.rate_factor`).
         momentum, nesterov: of ``sgd``.
-        weight_decay: on weights; with ``decay_norms`` also on norms, biases and PReLU slopes.
+        weight_decay: on weights.
+        decay_norms: the decay is also on norms, biases and PReLU slopes.
         head_lr: factor on the learning rate of the head (decoder, classifier).
         schedule: ``constant``, ``poly`` (power 0.9), ``cosine``, ``linear``, ``step``, ``cyclic`` (warm restarts) or
             ``hybrid`` (cyclic, then linear).
         warmup: share of all steps over which the rate rises linearly from zero.
-        step_every, gamma: ``step`` multiplies by gamma every so many epochs.
+        step_every: epochs between two steps of ``step``.
+        gamma: what each step of ``step`` multiplies the rate by.
         cycle: epochs between warm restarts.
         halve_at: epochs at which ``cyclic`` halves its rate.
         restarts_until: first epoch of ``hybrid``'s linear part.
@@ -43,14 +46,16 @@ class Stage(BaseModel):
         area: share of the image that a random crop covers, aspect 3/4 to 4/3 (classification).
         zoom: random scale of the image around a random crop of the input size (segmentation, detection).
         colour: brightness, contrast and saturation change by up to this share.
-        class_weights: weight the segmentation loss by 1 / ln(weight_constant + p).
+        class_weights: weight the segmentation loss by 1 / ln(weight_constant + p), p the share of a class's pixels.
+        weight_constant: of ``class_weights``.
         positive_weights: weight the images that have a rare class (multi-label classification).
         coarse_labels: compare at the resolution of the scores, with the labels resized, not the scores.
         label_smoothing: share of the target spread over all classes.
         ema: decay of the average of the weights that is kept in the end; 0 for none.
         teacher: what names the weights (a checkpoint, ``RUN:knee``, a published ``.pth``) of a network whose scores
             this one learns beside the targets.
-        distillation: share of the teacher in the loss; its and the network's scores are softened by ``temperature``.
+        distillation: share of the teacher in the loss.
+        temperature: what the teacher's and the network's scores are softened by.
         precision: of the forward pass (autocast).
         channels_last: memory format of images and weights.
         compile: run the network through torch.compile.
@@ -58,8 +63,6 @@ class Stage(BaseModel):
         evaluate_every: epochs between evaluations on the validation split; 0 for one at the end.
         window: tokens of a window of text (back-propagation through time).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(10, ge=1)
     batch: int = Field(16, ge=1)

@@ -43,15 +43,19 @@ class StudyConfig(Part):
     """A study.
 
     Attributes:
-        name: of the run folder and the Optuna study.
-        task: ``classification``, ``multilabel``, ``segmentation`` or ``detection``.
+        format: of the file; written by archspace.
+        name: of the run folder and the Optuna study: letters, digits, ``.``, ``_`` and ``-``.
+        task: what the networks are for; it says which metric judges them.
+        data: what the networks are trained and judged on.
         space: spec fields; a plain value is fixed, a mapping with ``choices`` or ``low`` and ``high`` is free;
             empty where no trial is sampled.
         given: networks trained first: presets or spec files, under the same recipe, or :class:`Given`.
         objectives: one to three names; a direction belongs to each.
         constraints: bounds by name; counted ones are checked before any training.
+        sampler: what chooses the next trial.
         trials: how many sampled trials are to finish; none for a comparison of the given networks.
         seed: a trial's seed follows from it and the trial's number.
+        training: how every network is trained.
         device: where networks are trained.
         measure: what they are measured on, and how (``latency`` in studies of an earlier archspace).
         threads: CPU threads of each worker; a study repeats on the same machine with the same number.

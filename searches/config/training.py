@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from archspace.support.errors import FieldError, InputError, closest
 from searches.config.errors import first_error
-from searches.config.parts import PluginConfig, with_plugins
+from searches.config.parts import Part, PluginConfig, with_plugins
 from searches.config.recipe import Recipe
 
 TRAIN_FORMAT = 1
 RECIPES_FOLDER = "recipes"
 
 
-class TrainData(BaseModel):
+class TrainData(Part):
     """Which data a network is trained on.
 
     Attributes:
@@ -32,21 +32,20 @@ class TrainData(BaseModel):
         seed: of generated data.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     layout: str | None = None
     root: Path | None = None
     input_size: tuple[int, int] | None = None
     train: int | None = Field(None, ge=2)
     val: int | None = Field(None, ge=1)
-    splits: dict[str, str] = {}
+    splits: dict[str, str] = Field(default_factory=dict)
     seed: int = Field(0, ge=0)
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(Part):
     """One training run.
 
     Attributes:
+        format: of the file; written by archspace.
         name: names the run folder.
         about, source: what a built-in recipe is for and where its numbers stand.
         spec: the network: whatever names one, or fields of a spec.
@@ -58,8 +57,6 @@ class TrainConfig(BaseModel):
         threads: CPU threads.
         plugins: as of a study.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1] = TRAIN_FORMAT  # type: ignore[assignment]
     name: str = Field("train", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")

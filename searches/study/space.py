@@ -26,11 +26,11 @@ from archspace.spec import fields
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.record import FIELDS
 from archspace.support.errors import FieldError, SpecError, closest
+from searches.config.parts import FIXED_BY_DATA, Free
 
-FIXED_BY_DATA = ("task", "classes", "input_size", "channels")
 PER_LEVEL = ("unit", "branches", "alphas", "receptive_field", "inner")
 TRIES = 64
-FREE_KEYS = ("choices", "low", "high", "step", "log", "per_level")
+FREE_KEYS = tuple(Free.model_fields)
 
 
 @dataclass(frozen=True, slots=True)

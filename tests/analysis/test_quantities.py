@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from analysis.store.picks import pick_trial
 from typer.testing import CliRunner
 
 from analysis.devices.record import DeviceRecord, Latency, RailPower
@@ -25,6 +24,7 @@ from analysis.quantities import (
     register,
     task_of_metrics,
 )
+from analysis.store.picks import pick_trial
 from analysis.store.runs import QUANTITIES_FILE, read_run
 from archspace.__main__ import make_app
 from archspace.plan import Conv, placed_layers
