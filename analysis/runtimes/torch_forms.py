@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,8 +140,10 @@ class Compile(Eager):
     def prepared(self, network: nn.Module, x: Tensor) -> Callable[[Tensor], Any]:
         """What is called with the input in each run."""
         call: Callable[[Tensor], Any] = torch.compile(network, fullgraph=False, dynamic=False)
-        for _ in range(WARM):
-            call(x)
+        with warnings.catch_warnings():  # TensorFloat32 is left off on purpose: float32 means float32
+            warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
+            for _ in range(WARM):
+                call(x)
         return call
 
 

@@ -231,11 +231,12 @@ def finish(folder: Path, run: _Run, found: Evaluation) -> TrainResult:
     save(network.eval(), folder / WEIGHTS_FILE, preprocessing=task.preprocessing, notes=notes)
     network.preprocessing = task.preprocessing
     cost = count(network.spec)
+    gpu = {"gpu": torch.cuda.get_device_name(config.device)} if config.device.startswith("cuda") else {}
     result = {
         "run": str(folder), "network": network.spec.label, "arch_id": network.spec.arch_id,
         task.counts: len(task.val), "split": "val", "origin": "measured", **found.to_dict(),
         "counted": {"params": cost.params, "macs": cost.macs},
-        "how": {"device": config.device, "threads": config.threads, "seed": config.seed, **environment()},
+        "how": {"device": config.device, **gpu, "threads": config.threads, "seed": config.seed, **environment()},
     }  # fmt: skip
     write_text(folder / METRICS_FILE, json.dumps(result, indent=2) + "\n")
     headline = f"{task.metric} {found.value:.2f} on {len(task.val)} validation {task.counts}"
