@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _COUNTS = ("MACs", "parameters", "bytes")
 """Units whose numbers get an SI letter from a thousand; those of other units get one from 100,000."""
 _WRITTEN_OUT = 1e5

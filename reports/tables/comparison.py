@@ -13,7 +13,12 @@ from reports.tables.table import Cell, Column, Row, Table, column_of, without_em
 
 _SCALES = {"params": "M", "size": "MB", "macs": "G", "memory": "MB"}
 _SHOWN = ("params", "size", "macs", "memory", "field", "latency_ms", "fps", "energy_mj")
-SHARED = tuple(column_of(QUANTITIES[name], _SCALES.get(name, "")) for name in _SHOWN)
+_NEITHER = ("field",)
+"""What only describes a network: neither way is better here."""
+SHARED = tuple(
+    column_of(one, _SCALES.get(one.name, ""), better=None if one.name in _NEITHER else one.direction)
+    for one in (QUANTITIES[name] for name in _SHOWN)
+)
 ORIGINS = {"read-off-figure": "read-off-figure", "from-memory": "from-memory"}
 """How a published number was read, where that is to be marked; others are quoted."""
 HALF = Column(key="half", title="± (95 %)", unit="points")

@@ -15,6 +15,7 @@ from archspace.support.numbers import amount, duration, fixed, number, significa
     [
         (12_345_678, "MACs", "12.3 M MACs"), (999_999, "parameters", "1 M parameters"),
         (123_456_789, "MACs", "123 M MACs"), (512, "bytes", "512 B"), (1.5e6, "bytes", "1.5 MB"),
+        (1e18, "bytes", "1 EB"),
         (61.238, "%", "61.24 %"), (4.678, "ms", "4.68 ms"), (0, "MACs", "0 MACs"), (1234.5, "ms", "1,234 ms"),
         (53, "convolutions", "53 convolutions"), (2_400_000, "operations", "2.4 M operations"),
         (float("nan"), "%", "unknown"), (None, "ms", "unknown"), (float("inf"), "MACs", "inf MACs"),

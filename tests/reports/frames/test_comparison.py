@@ -129,7 +129,7 @@ def test_the_waterfall_goes_from_before_to_after() -> None:
     bars = waterfall(step_frame(source, network_frame(source)))
     assert [(bar.before, bar.after, bar.gain) for bar in bars[:2]] == [(41, 44, True), (44, 43, False)]
     assert bars[0].published == 43 and bars[0].summary == "+3.00 ± 2.48 (published +2)"
-    assert bars[1].published is None and bars[1].told.startswith("−1.00")
+    assert bars[1].published is None and bars[1].summary.startswith("−1.00")
     assert [bar.continues for bar in bars] == [False, True, False]
     figure = ablation_figure(bars, "mIoU (%)", title="a <b> & c")
     gains, losses, diamonds = figure.data
