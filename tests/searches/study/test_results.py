@@ -68,7 +68,7 @@ def test_a_network_is_picked_loaded_and_exported(study: searches.StudyResults, t
     knee = study.pick()
     assert study.load("knee").spec.arch_id == knee.arch_id == study.load(knee.number).spec.arch_id
     smallest = min(t.values["macs"] for t in study.record.trials if t.values)
-    assert study.pick("best", most={"macs": smallest}).values["macs"] == smallest
+    assert study.pick("best", bounds={"macs": smallest}).values["macs"] == smallest
     report = study.export("best", tmp_path / "out")
     assert set(report.agreements) == {"random", "real"} and report.card["found"]["picked as"] == "best"
     assert archspace.load(tmp_path / "out").spec.arch_id == best.arch_id
