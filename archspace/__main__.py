@@ -30,12 +30,21 @@ PluginOption = Annotated[
 
 
 class Commands(TyperGroup):
-    """The group of all commands, which takes ``--plugin`` before and after the command's name."""
+    """The group of all commands, in the order of their panels; takes ``--plugin`` before and after a command's name."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Moves every ``--plugin MODULE`` to the front, where it is an option of the group."""
         first, rest = plugins_first(args)
         return super().parse_args(ctx, [*first, *rest])
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the commands, those of a panel together; commands without one come last."""
+
+        def place(name: str) -> int:
+            panel = getattr(self.commands[name], "rich_help_panel", None)
+            return PANELS.index(panel) if panel in PANELS else len(PANELS)
+
+        return sorted(super().list_commands(ctx), key=place)
 
 
 def plugins_first(words: list[str]) -> tuple[list[str], list[str]]:
@@ -57,19 +66,6 @@ def plugins_first(words: list[str]) -> tuple[list[str], list[str]]:
         else:
             (first if word.startswith(f"{PLUGIN}=") else rest).append(word)
     return first, [*rest, *words[end:]]
-
-
-class PanelGroup(TyperGroup):
-    """The commands in the order of their panels."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Names of the commands, those of a panel together; commands without one come last."""
-
-        def place(name: str) -> int:
-            panel = getattr(self.commands[name], "rich_help_panel", None)
-            return PANELS.index(panel) if panel in PANELS else len(PANELS)
-
-        return sorted(super().list_commands(ctx), key=place)
 
 
 def make_app() -> typer.Typer:

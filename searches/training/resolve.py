@@ -69,10 +69,13 @@ def _by_recipe(
 
 def _changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
     """``config`` with values replaced by dotted field (``training.epochs``); stages take epochs and batch too."""
-    data = changed(config.model_dump(mode="json"), changes)
-    for name in changes:
+    data = config.model_dump(mode="json")
+    for name, value in changes.items():
+        data = changed(data, {name: value})
         outer, _, last = name.rpartition(".")
         if outer == "training":
-            for stage in data["training"]["stages"]:
-                stage.pop(last, None)
+            stages = data["training"]["stages"]
+            if isinstance(stages, list | tuple) and all(isinstance(stage, Mapping) for stage in stages):
+                kept = [{key: stage[key] for key in stage if key != last} for stage in stages]
+                data["training"] = {**data["training"], "stages": kept}
     return parse_train(data, "train")

@@ -7,12 +7,12 @@ import itertools
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from analysis.devices.ssh_link import bundle
 from tests.analysis.board.trees import NANO, iio
 
 ROOT = Path(__file__).parents[3]
@@ -49,7 +49,6 @@ def test_a_runtime_is_imported_where_it_runs(name: str) -> None:
 
 
 def test_every_file_runs_on_python_3_6() -> None:
-    files = [str(ROOT / "analysis" / "__init__.py"), str(BOARD)]
     done = subprocess.run(
         [
             sys.executable,
@@ -58,7 +57,7 @@ def test_every_file_runs_on_python_3_6() -> None:
             "-t=3.6-",
             "--no-tips",
             "--eval-annotations",
-            *files,
+            str(BOARD),
         ],
         capture_output=True,
         text=True,
@@ -80,9 +79,7 @@ def interpreters() -> list[str]:
 @pytest.mark.parametrize("python", interpreters(), ids=lambda python: Path(python).name)
 def test_the_sampler_runs_from_one_packed_file(python: str, tmp_path: Path) -> None:
     packed = tmp_path / "agent.pyz"
-    with zipfile.ZipFile(packed, "w") as archive:
-        for path in [ROOT / "analysis" / "__init__.py", *FILES]:
-            archive.write(path, path.relative_to(ROOT))
+    packed.write_bytes(bundle())
     iio(tmp_path / "root", NANO)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
