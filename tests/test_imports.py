@@ -40,6 +40,7 @@ TORCH_FREE = (
     "archspace.presets",
     "archspace.class_names",
     "archspace.support.errors",
+    "analysis.quantities",
     "analysis.store.records",
     "analysis.store.runs",
     "analysis.fronts",

@@ -40,11 +40,20 @@ def write_study(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def write_recipe(folder: Path, size: tuple[int, int] = (32, 32), images: int = 16, **training: Any) -> Path:
-    """A recipe as a file in ``folder``: segmentation of a few small scenes, one epoch."""
+RECIPE: dict[str, Any] = {
+    "name": "few",
+    "spec": {
+        "network": "espnetv2", "width": 0.25, "alphas": [0, 1, 0, 0], "classes": 10, "channels": 1,
+        "input_size": [8, 8],
+    },
+    "data": {"layout": "digits", "input_size": [8, 8], "train": 64, "val": 60},
+    "training": {"epochs": 1, "batch": 32},
+}  # fmt: skip
+
+
+def write_recipe(folder: Path, training: dict[str, Any] | None = None, **changes: Any) -> Path:
+    """A recipe with a network, as a file in ``folder``: one epoch of a few digits, unless changed."""
     path = folder / "recipe.yaml"
-    data = {"layout": "scenes", "input_size": list(size), "train": images, "val": max(2, images // 2)}
-    path.write_text(
-        yaml.safe_dump({"name": "few", "data": data, "training": {"epochs": 1, "batch": 8, **training}})
-    )
+    recipe = {**RECIPE, "training": {**RECIPE["training"], **(training or {})}, **changes}
+    path.write_text(yaml.safe_dump(recipe))
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import resource
 import subprocess
@@ -21,6 +22,7 @@ from archspace.preprocessing import Preprocessing
 from searches.config.recipe import Recipe
 from searches.config.training import TrainConfig
 from searches.data.dataset import Split
+from searches.data.layouts import scenes
 from searches.tasks.table import make_task
 from searches.training import tensorboard_log
 from searches.training.callbacks import Callbacks, Recorder, Shown
@@ -39,6 +41,14 @@ from tests.searches.training.small_runs import (
     fresh,
     task_of,
 )
+
+
+@pytest.fixture
+def few_scenes(cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The built-in scenes are few."""
+    for split in ("train", "val", "test"):
+        monkeypatch.setitem(scenes.COUNTS, split, 16)
+
 
 STAGES = {
     "batch": 4, "evaluate_every": 1,
@@ -154,10 +164,11 @@ def test_pictures_of_grey_images() -> None:
     assert len(found) == 3 and all(isinstance(picture, Image.Image) for _, picture in found)
 
 
-def test_the_command_writes_curves_and_events(cache_folder: Path, tmp_path: Path) -> None:
+def test_the_command_writes_curves_and_events(few_scenes: None, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     told = archspace(
-        "train", "espnetv2-seg-0.5", "--recipe", write_recipe(tmp_path), "--input", "32x32", "--tensorboard",
+        "train", "espnetv2-seg-0.5", "--recipe", "scenes", "--layout", "scenes", "--input", "32x32",
+        "--epochs", "1", "--tensorboard",
         "--out", tmp_path / "run", "--json",
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
@@ -179,8 +190,9 @@ def test_without_tensorboard_the_flag_says_how_to_get_it(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_loss_that_is_no_number_is_one_line_with_the_batch(cache_folder: Path, tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, optimizer="sgd", lr=1e30, warmup=0.0)
+def test_a_loss_that_is_no_number_is_one_line_with_the_batch(few_scenes: None, tmp_path: Path) -> None:
+    data = {"layout": "scenes", "input_size": [32, 32]}
+    recipe = write_recipe(tmp_path, {"batch": 4, "optimizer": "sgd", "lr": 1e30, "warmup": 0.0}, data=data)
     told = archspace(
         "train", "espnetv2-seg-0.5", "--recipe", recipe, "--input", "32x32", "--out", tmp_path / "run"
     )
@@ -203,8 +215,17 @@ def test_memory_that_runs_out_is_known_by_its_words() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS")
 def test_a_machine_without_enough_memory_is_told_in_one_line(cache_folder: Path, tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, (512, 1024), images=2, batch=2)
-    words = ("train", "espnetv2-seg-2.0", "--recipe", recipe, "--input", "512x1024")
+    rng = np.random.default_rng(0)
+    for split, name in itertools.product(("train", "val"), ("cat", "dog")):
+        (tmp_path / "data" / split / name).mkdir(parents=True)
+        for number in range(4):
+            pixels = rng.integers(0, 256, (512, 1024, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / split / name / f"{number}.png")
+    data = {"layout": "imagefolder", "input_size": [512, 1024]}
+    words = (
+        "train", "espnetv2-2.0", "--recipe", write_recipe(tmp_path, {"batch": 8}, data=data),
+        "--data", tmp_path / "data", "--input", "512x1024",
+    )  # fmt: skip
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (2_000 << 20, 2_000 << 20))

@@ -77,8 +77,7 @@ def test_what_is_no_range_is_refused() -> None:
 
 
 def test_the_command_writes_a_table_and_a_plot_and_no_weights(cache_folder: Path, tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, batch=4, lr=0.01)
-    words = ("train", "espnetv2-seg-0.5", "--recipe", recipe, "--input", "32x32")
+    words = ("train", write_recipe(tmp_path, {"batch": 8, "lr": 0.01}))
     more = ("--range-test", "--range-steps", "25", "--out", tmp_path / "run")
     told = archspace(*words, *more, "--json")
     assert told.returncode == 0, told.stderr

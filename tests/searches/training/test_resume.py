@@ -108,8 +108,7 @@ def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
 def test_the_command_killed_with_signal_9_goes_on_and_ends_with_the_same_weights(
     tmp_path: Path, cache_folder: Path
 ) -> None:
-    recipe = write_recipe(tmp_path, (32, 48), epochs=25)
-    words = ["train", "espnetv2-seg-0.5", "--recipe", recipe, "--input", "32x48"]
+    words = ["train", write_recipe(tmp_path, {"epochs": 20})]
     whole = archspace(*words, "--out", tmp_path / "whole", "--json")
     assert whole.returncode == 0, whole.stderr
     state = tmp_path / "killed" / STATE_FILE
