@@ -55,6 +55,10 @@ class Window:
     centre: NDArray[np.float64]
     half: NDArray[np.float64]
 
+    def of(self, images: NDArray[np.int64]) -> Window:
+        """The windows of some of the images."""
+        return Window(self.centre[images], self.half[images])
+
 
 def windows(
     n: int,
@@ -181,13 +185,15 @@ def moved_boxes(boxes: Boxes, window: Window) -> Boxes:
     return boxes_of(images, [(int(h), int(w)) for h, w in boxes.sizes])
 
 
-def recoloured(images: Tensor, share: float, rng: np.random.Generator) -> Tensor:
-    """Images (N, C, H, W) of 0 to 255 with brightness, contrast and saturation changed by up to ``share``."""
+def colours(n: int, share: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Factors (3, n) of brightness, contrast and saturation that differ from 1 by up to ``share``."""
+    return rng.uniform(1 - share, 1 + share, (3, n)).astype(np.float32)
+
+
+def recoloured(images: Tensor, factors: NDArray[np.float32]) -> Tensor:
+    """Images (N, C, H, W) of 0 to 255 with brightness, contrast and saturation times ``factors`` (3, N)."""
     brightness, contrast, saturation = (
-        torch.from_numpy(rng.uniform(1 - share, 1 + share, (len(images), 1, 1, 1)).astype(np.float32)).to(
-            images.device
-        )
-        for _ in range(3)
+        torch.from_numpy(factors).to(images.device)[..., None, None, None].unbind()
     )
     images = images * brightness
     mean = images.mean((1, 2, 3), keepdim=True)

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import FieldError
 from searches.config.recipe import Stage
-from searches.data.augment import NONE, Augmentation, recoloured, resized, show, windows
+from searches.data.augment import NONE, Augmentation, colours, recoloured, resized, show, windows
 from searches.data.boxes import Boxes
 from searches.data.dataset import Split, Targets
 from searches.data.text import TextSplit
@@ -25,6 +26,8 @@ Size: TypeAlias = tuple[int, int]
 Told: TypeAlias = Callable[[int], None]
 
 EVALUATION_BATCH = 32
+LEAST_WEIGHT = 1e-12
+WHOLE = slice(None)
 MOST_PIXELS = EVALUATION_BATCH * 224 * 224
 """Pixels of an evaluated batch at most, so that large images do not need more memory."""
 
@@ -45,17 +48,15 @@ class Raw:
         """What the batch's mean loss is a mean over: images, or tokens."""
         return self.inputs.size if self.inputs.ndim == 2 else len(self)
 
-    def parts(self, count: int) -> list[Raw]:
-        """The same batch in ``count`` parts of nearly equal length."""
-        return [
-            Raw(self.inputs[index], self.targets[index], tuple(self.names[i] for i in index))
-            for index in np.array_split(np.arange(len(self)), count)
-        ]
+    def parts(self, count: int) -> list[slice]:
+        """The places of the batch in ``count`` parts of nearly equal length."""
+        edges = np.linspace(0, len(self), count + 1).round().astype(int).tolist()
+        return [slice(*pair) for pair in pairwise(edges)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """A batch as the network takes it, on its device: inputs (N, C, H, W) or (N, T), and a tensor or boxes."""
+    """A batch as the network takes it, on its device: inputs (N, C, H, W) or (N, T), and targets."""
 
     inputs: Tensor
     target: Any
@@ -137,8 +138,21 @@ class Task(ABC):
             raise FieldError("training.teacher", stage.teacher, rule, "leave it out")
 
     @abstractmethod
+    def total(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
+        """Summed loss of a batch, a scalar."""
+
+    @abstractmethod
+    def weight(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
+        """What the summed loss of a batch is divided by to be its mean loss, a scalar.
+
+        Of ``outputs`` only the shape counts. The weight of a batch is the sum of its parts' weights.
+        """
+
     def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
-        """Mean loss of a batch, a scalar."""
+        """Mean loss of a batch, a scalar; 0 where nothing in it counts."""
+        return self.total(outputs, target, stage) / self.weight(outputs, target, stage).clamp(
+            min=LEAST_WEIGHT
+        )
 
     @abstractmethod
     def evaluate(
@@ -168,9 +182,13 @@ class Task(ABC):
 
     @abstractmethod
     def prepare(
-        self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device
-    ) -> Batch:
-        """The batch on the device as the network reads it, at ``size``."""
+        self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device,
+        part: slice = WHOLE,
+    ) -> Batch:  # fmt: skip
+        """The batch, or a ``part`` of it, on the device as the network reads it, at ``size``.
+
+        What is random is drawn for the whole batch: parts that are prepared with generators of one seed make it up.
+        """
 
 
 class ImageTask(Task):
@@ -209,19 +227,21 @@ class ImageTask(Task):
         return gathered(self.train, index)
 
     def prepare(
-        self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device
-    ) -> Batch:
-        """The batch on the device: normalised, augmented, at ``size``."""
-        images = torch.from_numpy(raw.inputs).to(device, non_blocking=True).permute(0, 3, 1, 2).float()
-        target = on_device(raw.targets, device)
+        self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device,
+        part: slice = WHOLE,
+    ) -> Batch:  # fmt: skip
+        """The batch, or a part of it, on the device: normalised, augmented, at ``size``."""
+        images = torch.from_numpy(raw.inputs[part]).to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+        places = np.arange(len(raw))[part]
+        target = on_device(raw.targets[places], device)
         if augmentation.colour:
-            images = recoloured(images, augmentation.colour, rng)
+            images = recoloured(images, colours(len(raw), augmentation.colour, rng)[:, places])
         images = self.preprocessing.normalise(images)
         source: Size = (images.shape[2], images.shape[3])
         if augmentation.area is None:
             images, target = resized(images, target, size)
         if augmentation != NONE:
-            window = windows(len(images), source, size, augmentation, rng)
+            window = windows(len(raw), source, size, augmentation, rng).of(places)
             images, target = show(images, target, window, size, augmentation.resamples)
         return Batch(images.contiguous(memory_format=torch.channels_last), target)
 

@@ -21,9 +21,13 @@ class Classification(ImageTask):
 
     metric = main_metric("classification").name
 
-    def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
-        """Cross-entropy with label smoothing."""
-        return F.cross_entropy(outputs, target, label_smoothing=stage.label_smoothing)
+    def total(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
+        """Cross-entropy with label smoothing, summed over the images."""
+        return F.cross_entropy(outputs, target, reduction="sum", label_smoothing=stage.label_smoothing)
+
+    def weight(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
+        """The number of images."""
+        return torch.tensor(len(target), device=target.device)
 
     def evaluate(
         self, network: nn.Module, split: Split, device: torch.device, *,

@@ -19,7 +19,7 @@ from searches.config.recipe import Stage
 from searches.data.augment import Augmentation
 from searches.data.boxes import Boxes
 from searches.data.dataset import Split
-from searches.tasks.base import Batch, Evaluation, ImageTask, Raw, Size, Told
+from searches.tasks.base import WHOLE, Batch, Evaluation, ImageTask, Raw, Size, Told
 from searches.tasks.matching import BACKGROUND, Matched, match, priors_on
 
 NEGATIVES = 3
@@ -48,20 +48,19 @@ class Detection(ImageTask):
         return (classes + 1,)
 
     def prepare(
-        self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device
-    ) -> Batch:
+        self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device,
+        part: slice = WHOLE,
+    ) -> Batch:  # fmt: skip
         """The batch on the device; boxes become what each prior learns (:class:`Matched`)."""
-        batch = super().prepare(raw, size, augmentation, rng, device)
+        batch = super().prepare(raw, size, augmentation, rng, device, part)
         if not isinstance(batch.target, Boxes):
             return batch
         return Batch(batch.inputs, match(batch.target, priors_on(size, device)))
 
-    def loss(self, outputs: Any, target: Matched, stage: Stage) -> Tensor:
+    def total(self, outputs: Any, target: Matched, stage: Stage) -> Tensor:
         """Smooth L1 of the locations of priors on objects, plus cross-entropy of these and of the worst negatives.
 
-        An image has three negatives for each of its priors on objects, and three where it has none. The sum is
-        divided by the number of priors on objects, an image without any counting as one: images with objects weigh
-        as in SSD, and images or whole batches without objects teach the background.
+        An image has three negatives for each of its priors on objects, and three where it has none.
 
         Raises:
             FieldError: the outputs do not fit the priors of the batch or the classes of the data.
@@ -74,9 +73,15 @@ class Detection(ImageTask):
             confidences.float().flatten(0, 1), labels.clamp(min=BACKGROUND).flatten(), reduction="none",
             label_smoothing=stage.label_smoothing,
         ).view_as(labels)  # fmt: skip
-        counts = positive.sum(1).clamp(min=1)
-        worst = hardest(wrong.detach(), labels == BACKGROUND, NEGATIVES * counts)
-        return (places + wrong[positive | worst].sum()) / counts.sum()
+        worst = hardest(wrong.detach(), labels == BACKGROUND, NEGATIVES * _positives(labels))
+        return places + wrong[positive | worst].sum()
+
+    def weight(self, outputs: Any, target: Matched, stage: Stage) -> Tensor:
+        """The number of priors on objects, an image without any counting as one.
+
+        Images with objects weigh as in SSD, and images or whole batches without objects teach the background.
+        """
+        return _positives(target.labels).sum()
 
     def evaluate(
         self, network: nn.Module, split: Split, device: torch.device, *,
@@ -104,6 +109,11 @@ class Detection(ImageTask):
             values={**coco.values, **voc.values},
             details={**coco.by_class, **voc.by_class},
         )
+
+
+def _positives(labels: Tensor) -> Tensor:
+    """(N,) the number of priors on objects of each image, at least one."""
+    return (labels > BACKGROUND).sum(1).clamp(min=1)
 
 
 def hardest(wrong: Tensor, candidates: Tensor, counts: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Stage
 from searches.data.augment import Augmentation
 from searches.data.text import UNKNOWN, TextSplit
-from searches.tasks.base import Batch, Evaluation, Raw, Size, Task, Told
+from searches.tasks.base import WHOLE, Batch, Evaluation, Raw, Size, Task, Told
 
 EVALUATION_STREAMS = 10
 """Streams at most in which a split is evaluated."""
@@ -114,11 +114,12 @@ class Language(Task):
         return Raw(tokens[:, :-1], tokens[:, 1:], names)
 
     def prepare(
-        self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device
-    ) -> Batch:
+        self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device,
+        part: slice = WHOLE,
+    ) -> Batch:  # fmt: skip
         """Tokens and targets (N, T) on the device; a text is not augmented."""
         assert isinstance(raw.targets, np.ndarray)
-        tokens, targets = (torch.from_numpy(array) for array in (raw.inputs, raw.targets))
+        tokens, targets = (torch.from_numpy(array[part]) for array in (raw.inputs, raw.targets))
         return Batch(tokens.to(device, non_blocking=True), targets.to(device, non_blocking=True))
 
     def forward(self, network: nn.Module, inputs: Tensor, carry: Any) -> tuple[Any, Any]:
@@ -129,9 +130,15 @@ class Language(Task):
         scores, after = network(inputs, state)
         return scores, tuple(tuple(t.detach().clone() for t in layer) for layer in after)
 
-    def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
-        """Cross-entropy a token in nats, with label smoothing."""
-        return F.cross_entropy(outputs.flatten(0, 1), target.flatten(), label_smoothing=stage.label_smoothing)
+    def total(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
+        """Cross-entropy in nats, with label smoothing, summed over the tokens."""
+        return F.cross_entropy(
+            outputs.flatten(0, 1), target.flatten(), reduction="sum", label_smoothing=stage.label_smoothing
+        )
+
+    def weight(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
+        """The number of tokens."""
+        return torch.tensor(target.numel(), device=target.device)
 
     def evaluate(
         self, network: nn.Module, split: TextSplit, device: torch.device, *,

@@ -49,8 +49,8 @@ class MultiLabel(ImageTask):
         """Every output is a class."""
         return (classes,)
 
-    def loss(self, outputs: Any, target: Tensor, stage: Stage) -> Tensor:
-        """Binary cross-entropy, the mean over all that is known; 0 where nothing is.
+    def total(self, outputs: Any, target: Tensor, stage: Stage) -> Tensor:
+        """Binary cross-entropy, summed over all that is known.
 
         With ``positive_weights`` a rare class's images weigh more (:func:`positive_weights`). Label smoothing moves
         every target towards one half.
@@ -62,7 +62,11 @@ class MultiLabel(ImageTask):
         each = F.binary_cross_entropy_with_logits(
             outputs.float(), wanted, reduction="none", pos_weight=weights
         )
-        return each[known].sum() / known.sum().clamp(min=1)
+        return each[known].sum()
+
+    def weight(self, outputs: Any, target: Tensor, stage: Stage) -> Tensor:
+        """How many classes of how many images are known."""
+        return (target != VOID).sum()
 
     def evaluate(
         self, network: nn.Module, split: Split, device: torch.device, *,

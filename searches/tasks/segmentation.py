@@ -37,23 +37,33 @@ class Segmentation(ImageTask):
 
     metric = main_metric("segmentation").name
 
-    def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
-        """Weighted cross-entropy at full size over pixels that are not void; 0 where all are void.
+    def total(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
+        """Weighted cross-entropy at full size, summed over the pixels that are not void.
 
-        A network with one output more than the classes (a trained void) gets weight 1 there.
+        With ``coarse_labels`` the labels are resized to the scores instead. A network with one output more than the
+        classes (a trained void) gets weight 1 there.
         """
         if stage.coarse_labels:
             scores, target = outputs, shrunk(target, outputs)
         else:
             scores = fitted(outputs, target)
-        weights = torch.ones(scores.shape[1], device=scores.device)
+        return F.cross_entropy(
+            scores, target, self._weights(outputs, stage), ignore_index=VOID, reduction="sum",
+            label_smoothing=stage.label_smoothing,
+        )  # fmt: skip
+
+    def weight(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
+        """The weights of the pixels that are not void, summed."""
+        if stage.coarse_labels:
+            target = shrunk(target, outputs)
+        return self._weights(outputs, stage)[target[target != VOID]].sum()
+
+    def _weights(self, outputs: Tensor, stage: Stage) -> Tensor:
+        """The weight of each output of the network."""
+        weights = torch.ones(outputs.shape[1], device=outputs.device)
         if stage.class_weights:
-            weights[: len(self.classes)] = class_weights(self.train, stage.weight_constant).to(scores.device)
-        total = F.cross_entropy(
-            scores, target, weights, ignore_index=VOID, reduction="sum", label_smoothing=stage.label_smoothing
-        )
-        counted = weights[target[target != VOID]].sum()
-        return total / counted.clamp(min=1e-12)
+            weights[: len(self.classes)] = class_weights(self.train, stage.weight_constant).to(outputs.device)
+        return weights
 
     def confusion(
         self, network: nn.Module, split: Split, device: torch.device, *,

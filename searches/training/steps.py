@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from archspace.support.errors import InputError
 from searches.config.recipe import Stage
 from searches.data.augment import Augmentation
-from searches.tasks.base import Raw, Size, Task
+from searches.tasks.base import LEAST_WEIGHT, Batch, Raw, Size, Task
 from searches.tasks.scores import distilled
 
 log = logging.getLogger(__name__)
@@ -135,20 +135,27 @@ class Stepper:
         )
 
     def _update(self, raw: Raw, size: Size, seed: tuple[int, ...], where: str) -> float:
+        """One update; parts come to the gradient of the whole: each weighs as its targets do in the batch's loss."""
         self.optimizer.zero_grad(set_to_none=True)
-        total, carry = 0.0, self.carry
-        parts = raw.parts(min(self.parts, max(1, len(raw) // LEAST_PART))) if self.parts > 1 else [raw]
-        for i, part in enumerate(parts):
-            rng = np.random.default_rng([*seed, i])
-            torch.manual_seed(int(rng.integers(2**62)))
-            loss, carry = self._loss(part, size, rng)
-            value = loss.item()
+        torch.manual_seed(int(np.random.default_rng([*seed, 0]).integers(2**62)))
+        parts = raw.parts(min(self.parts, max(1, len(raw) // LEAST_PART)))
+        value, carry = 0.0, self.carry
+        weight: Tensor | None = None
+        for part in parts:
+            batch = self._prepared(raw, size, seed, part)
+            outputs, carry = self._forward(batch)
+            if weight is None:
+                weight = self.task.weight(outputs, batch.target, self.stage)
+                for other in parts[1:]:
+                    target = self._prepared(raw, size, seed, other).target
+                    weight = weight + self.task.weight(outputs, target, self.stage)
+            loss = self._loss(outputs, batch, weight, len(batch.inputs) / len(raw))
+            value += loss.item()
             if not math.isfinite(value):
-                named = ", ".join(part.names[:MOST_NAMES]) + (", ..." if len(part.names) > MOST_NAMES else "")
+                names = raw.names[part]
+                named = ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
                 raise TrainingError(f"loss is {value} at {where}; the batch was: {named}")
-            share = len(part) / len(raw)
-            self.scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]
-            total += value * share
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self.stage.clip:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.stage.clip)
@@ -157,23 +164,40 @@ class Stepper:
         if self.average is not None:
             self.average.update_parameters(self.network)
         self.carry = carry
-        return total
+        return value
 
-    def _loss(self, part: Raw, size: Size, rng: np.random.Generator) -> tuple[Tensor, Any]:
+    def _prepared(self, raw: Raw, size: Size, seed: tuple[int, ...], part: slice) -> Batch:
+        """A part of the batch; what is random in it is that of the whole."""
+        rng = np.random.default_rng([*seed, 0])
+        rng.integers(2**62)
+        return self.task.prepare(raw, size, self.augmentation, rng, self.device, part)
+
+    def _forward(self, part: Batch) -> tuple[Any, Any]:
+        """The network's outputs on a part of the batch, and what it carries on."""
+        with self._precision():
+            return self.task.forward(self.run, part.inputs, self.carry)
+
+    def _loss(self, outputs: Any, part: Batch, weight: Tensor, share: float) -> Tensor:
+        """What a part adds to the batch's mean loss.
+
+        Args:
+            weight: of the whole batch in the task's loss.
+            share: of the part among the batch's images, which weigh alike in the comparison with a teacher.
+        """
         stage = self.stage
-        batch = self.task.prepare(part, size, self.augmentation, rng, self.device)
-        precise = torch.autocast(
-            self.device.type, DTYPES[stage.precision], enabled=stage.precision != "float32"
-        )
-        with precise:
-            outputs, carry = self.task.forward(self.run, batch.inputs, self.carry)
-            loss = self.task.loss(outputs, batch.target, stage)
+        with self._precision():
+            loss = self.task.total(outputs, part.target, stage) / weight.clamp(min=LEAST_WEIGHT)
             if self.teacher is not None:
                 with torch.no_grad():
-                    taught = self.teacher(batch.inputs)
-                taught_loss = distilled(outputs, taught, stage.temperature)
+                    taught = self.teacher(part.inputs)
+                taught_loss = share * distilled(outputs, taught, stage.temperature)
                 loss = (1 - stage.distillation) * loss + stage.distillation * taught_loss
-        return loss, carry
+        return loss
+
+    def _precision(self) -> torch.autocast:
+        """The arithmetic of the forward pass."""
+        precision = self.stage.precision
+        return torch.autocast(self.device.type, DTYPES[precision], enabled=precision != "float32")
 
     def finish(self) -> None:
         """The average, where one is kept, becomes the network."""

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from searches.data.augment import Augmentation, Window, moved_boxes, recoloured, resized, show, windows
+from searches.data.augment import (
+    Augmentation,
+    Window,
+    colours,
+    moved_boxes,
+    recoloured,
+    resized,
+    show,
+    windows,
+)
 from searches.data.boxes import Boxes, boxes_of
 from searches.data.dataset import VOID
 
@@ -103,8 +112,8 @@ def test_the_same_generator_draws_the_same() -> None:
 
 def test_colours_change_within_their_share() -> None:
     images = torch.full((64, 3, 4, 4), 100.0)
-    changed = recoloured(images, 0.2, np.random.default_rng(0))
+    changed = recoloured(images, colours(64, 0.2, np.random.default_rng(0)))
     assert changed.min() >= 80 - 1e-3 and changed.max() <= 120 + 1e-3
     assert changed.amax((1, 2, 3)).std() > 1
-    grey = recoloured(torch.rand(4, 1, 5, 5) * 255, 0.5, np.random.default_rng(1))
+    grey = recoloured(torch.rand(4, 1, 5, 5) * 255, colours(4, 0.5, np.random.default_rng(1)))
     assert grey.shape == (4, 1, 5, 5) and grey.min() >= 0 and grey.max() <= 255
