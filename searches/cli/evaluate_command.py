@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -20,11 +20,17 @@ def evaluate(
         str | None, typer.Option(help="Layout of the data; seen from the folder if left out.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    crop: Annotated[
+        Literal["squash", "centre"] | None,
+        typer.Option(
+            help="How pictures of another aspect become the input: all of it, or its middle; as trained if left out."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a trained network on a split: the metrics of its task, by class too."""
     from searches.cli.evaluate_tables import print_evaluation
     from searches.training.evaluate import evaluate as run
 
-    result = run(network, data, split=split, layout=layout, device=device, progress=True)
+    result = run(network, data, split=split, layout=layout, device=device, crop=crop, progress=True)
     print_evaluation(result, as_json)

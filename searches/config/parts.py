@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -12,6 +12,9 @@ from archspace.support.errors import FieldError, closest
 from archspace.support.plugins import load_plugins, loaded_plugins, plugins_of
 from archspace.support.registry import Registry, later
 from searches.config.described import describe
+
+Crop: TypeAlias = Literal["squash", "centre"]
+"""How a picture of another aspect becomes the network's input."""
 
 
 class Part(BaseModel):
@@ -63,6 +66,8 @@ class DataConfig(Part):
         input_size: (H, W) in pixels to which every image is resized.
         channels: 1 (grey) or 3 (RGB).
         train, val: use so many images of the split; all of them if left out.
+        crop: how pictures of another aspect are evaluated: ``squash`` resizes all of a picture; ``centre`` cuts out the
+            middle at 7/8 of its tighter side, as ImageNet's networks are judged (scores of whole images).
         seed: of generated data (``scenes``).
     """
 
@@ -72,6 +77,7 @@ class DataConfig(Part):
     channels: Literal[1, 3] = 3
     train: int | None = Field(None, ge=2)
     val: int | None = Field(None, ge=1)
+    crop: Crop = "squash"
     seed: int = Field(0, ge=0)
 
 

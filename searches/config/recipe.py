@@ -105,6 +105,11 @@ class Stage(Part):
     evaluate_every: int = Field(0, ge=0)
     window: int = Field(70, ge=1)
 
+    @property
+    def last_size(self) -> Size | None:
+        """(H, W) at which this stage ends; ``None``: that of the data."""
+        return self.sizes[-1] if self.sizes else self.input_size
+
     @model_validator(mode="after")
     def _ordered(self) -> Stage:
         for name, most in (("area", 1.0), ("zoom", 16.0)):

@@ -128,6 +128,11 @@ class StudyConfig(Part):
                 raise FieldError("constraints", name, "unknown quantity", closest(name, list(known)))
         return self
 
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(H, W) of the networks' input: that at which training ends, which is the data's unless the recipe says."""
+        return self.training.plan()[-1].last_size or self.data.input_size
+
     def recipe_of(self, given: Given) -> Recipe:
         """The recipe that a given network is trained by.
 

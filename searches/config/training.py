@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from archspace.support.errors import FieldError, InputError, closest
 from searches.config.errors import first_error
-from searches.config.parts import Part, PluginConfig, with_plugins
+from searches.config.parts import Crop, Part, PluginConfig, with_plugins
 from searches.config.recipe import Recipe
 
 TRAIN_FORMAT = 1
@@ -27,6 +27,8 @@ class TrainData(Part):
         root: the data set's folder.
         input_size: (H, W) at which images are decoded once and kept; the spec's if left out.
         train, val: use so many images of the split, or so many tokens of a text; all of them if left out.
+        crop: how pictures of another aspect are evaluated: ``squash`` resizes all of a picture; ``centre`` cuts out the
+            middle at 7/8 of its tighter side, as ImageNet's networks are judged (scores of whole images).
         splits: of a text: split -> the one whose file is read in its place. ``{train: valid, val: test}`` learns
             from the validation file and is judged on the test file, where there is no other.
         seed: of generated data.
@@ -37,6 +39,7 @@ class TrainData(Part):
     input_size: tuple[int, int] | None = None
     train: int | None = Field(None, ge=2)
     val: int | None = Field(None, ge=1)
+    crop: Crop = "squash"
     splits: dict[str, str] = Field(default_factory=dict)
     seed: int = Field(0, ge=0)
 

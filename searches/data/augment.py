@@ -62,15 +62,19 @@ class Window:
 
 def windows(
     n: int,
-    source: tuple[int, int],
+    sources: NDArray[np.integer[Any]],
     size: tuple[int, int],
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> Window:
-    """Draws a window for each of ``n`` images of ``source`` (H, W) that become ``size`` (H, W)."""
+    """Draws a window for each of ``n`` images that become ``size`` (H, W).
+
+    Args:
+        sources: (N, 2): (H, W) of the pictures that the images were made from, in whose pixels an aspect is drawn.
+    """
     half, centre = np.ones((n, 2)), np.zeros((n, 2))
     if augmentation.area is not None:
-        half = _areas(n, source, augmentation.area, rng)
+        half = _areas(n, sources, augmentation.area, rng)
     elif augmentation.zoom is not None:
         half = np.repeat(1 / rng.uniform(*augmentation.zoom, (n, 1)), 2, axis=1)
     if augmentation.resamples:
@@ -84,10 +88,10 @@ def windows(
 
 
 def _areas(
-    n: int, source: tuple[int, int], span: tuple[float, float], rng: np.random.Generator
+    n: int, sources: NDArray[np.integer[Any]], span: tuple[float, float], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Half sides of windows that cover a random share of the image at a random aspect; the whole where none fits."""
-    height, width = source
+    height, width = sources.T.astype(np.float64)
     half = np.ones((n, 2))
     todo = np.ones(n, bool)
     for _ in range(TRIES):

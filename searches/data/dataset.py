@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,8 +15,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from archspace.plan.design import SCORES_OF_IMAGE
 from archspace.support.errors import FieldError, closest
 from archspace.support.registry import Registry
+from searches.config.parts import Crop
 from searches.data.boxes import Boxes
 from searches.data.cache import Stamp
 from searches.data.images import Images
@@ -42,6 +45,8 @@ class Split:
         classes: class names; a target is an index into them.
         void: label that loss and metric ignore; None where the targets have none.
         categories: the category of each class, where the data set groups them; else empty.
+        sizes: int32 (N, 2): (H, W) of the upright pictures that the images were made from; None where they are these.
+        own_mask: reads the mask of an image at the picture's own size, uint8 (H, W); None where the targets are these.
     """
 
     images: Images
@@ -50,6 +55,8 @@ class Split:
     classes: tuple[str, ...]
     void: int | None = None
     categories: tuple[str, ...] = ()
+    sizes: NDArray[np.int32] | None = None
+    own_mask: Callable[[int], NDArray[np.uint8]] | None = None
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
@@ -88,7 +95,16 @@ class Split:
             images=np.array(self.images[index]),
             targets=targets if isinstance(targets, Boxes) else np.array(targets),
             names=tuple(self.names[i] for i in index),
+            sizes=None if self.sizes is None else self.sizes[index],
+            own_mask=None if self.own_mask is None else partial(_renumbered, self.own_mask, index),
         )
+
+
+def _renumbered(
+    read: Callable[[int], NDArray[np.uint8]], index: NDArray[np.int64], number: int
+) -> NDArray[np.uint8]:
+    """What ``read`` gives for the image that stands at ``number`` of a subset."""
+    return read(int(index[number]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +118,7 @@ class Request:
     channels: int
     task: str
     seed: int
+    crop: Crop = "squash"
 
     @property
     def folder(self) -> Path:
@@ -119,6 +136,7 @@ class Request:
             "input_size": self.input_size,
             "channels": self.channels,
             "sources": sources,
+            **({} if self.crop == "squash" else {"crop": self.crop}),
             **more,
         }
 
@@ -196,6 +214,7 @@ def load_split(
     channels: int = 3,
     task: str,
     seed: int = 0,
+    crop: Crop = "squash",
 ) -> Split:
     """Loads one split, decoded at ``input_size``; the second time it comes from the cache.
 
@@ -207,19 +226,21 @@ def load_split(
         channels: 1 (grey) or 3 (RGB).
         task: the task that will use it; must be one of the layout's.
         seed: of generated data. How given data is divided into splits never depends on it.
+        crop: how a picture of another aspect becomes ``input_size``; ``centre`` is for scores of whole images.
 
     Raises:
         FieldError: an argument breaks a rule.
         InputError: a file or folder is missing or cannot be used; the message names it.
     """
     request = checked_request(
-        layout, split, root=root, input_size=input_size, channels=channels, task=task, seed=seed
+        layout, split, root=root, input_size=input_size, channels=channels, task=task, seed=seed, crop=crop
     )
     return LAYOUTS[layout].read(request)
 
 
 def checked_request(
-    layout: str, split: str, *, root: Path | None, input_size: tuple[int, int], channels: int, task: str, seed: int
+    layout: str, split: str, *, root: Path | None, input_size: tuple[int, int], channels: int, task: str, seed: int,
+    crop: Crop = "squash",
 ) -> Request:  # fmt: skip
     """The request for these arguments of :func:`load_split`.
 
@@ -235,6 +256,8 @@ def checked_request(
         raise FieldError("input_size", input_size, "must be (height, width) in whole pixels, at least 1")
     if channels not in (1, 3):
         raise FieldError("channels", channels, "images have 1 (grey) or 3 (RGB)", 1 if channels < 2 else 3)
+    if crop == "centre" and task not in SCORES_OF_IMAGE:
+        raise FieldError("crop", crop, f"would cut off what {task} looks for at the edges", "squash")
     if seed < 0:
         raise FieldError("data.seed", seed, "must not be negative", 0)
     return Request(
@@ -245,6 +268,7 @@ def checked_request(
         channels=channels,
         task=task,
         seed=seed,
+        crop=crop,
     )
 
 

@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from archspace.support.errors import InputError
+from searches.config.parts import Crop
 
 Images: TypeAlias = NDArray[np.uint8]
+
+CENTRE_SHARE = 0.875
+"""Side of a centre crop as a share of the resized picture's: 224 of 256."""
 
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -73,8 +77,14 @@ def open_oriented(source: Path | bytes, name: str) -> tuple[Image.Image, int]:
         raise InputError(f"{name}: cannot be decoded: {' '.join(reason.split())}") from error
 
 
-def image_array(image: Image.Image, size: tuple[int, int], channels: int, name: str) -> Images:
+def image_array(
+    image: Image.Image, size: tuple[int, int], channels: int, name: str, crop: Crop = "squash"
+) -> Images:
     """Converts an open image to uint8 (H, W, C), resized bilinearly to ``size`` = (H, W).
+
+    With ``crop="squash"`` the whole image is resized, whatever its aspect. With ``crop="centre"`` it is resized in
+    its own aspect until the size is 7/8 of the side that fits tighter, and the middle is cut out: for 224 x 224 the
+    shorter side becomes 256, as ImageNet's networks are evaluated.
 
     16-bit values are scaled to 8 bits; transparent pixels are laid on white; a palette is looked up.
 
@@ -93,7 +103,12 @@ def image_array(image: Image.Image, size: tuple[int, int], channels: int, name: 
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     image = image.convert("L" if channels == 1 else "RGB")
     height, width = size
-    if image.size != (width, height):
+    if crop == "centre":
+        scale = max(height / image.height, width / image.width) / CENTRE_SHARE
+        whole = round(image.width * scale), round(image.height * scale)
+        left, top = round((whole[0] - width) / 2), round((whole[1] - height) / 2)
+        image = image.resize(whole, Image.Resampling.BILINEAR).crop((left, top, left + width, top + height))
+    elif image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image, dtype=np.uint8).reshape(height, width, channels)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,16 +49,21 @@ def assembled(request: Request, listing: Listing) -> Split:
     if not pictures:
         raise InputError(f"{request.root}: split {request.split!r} holds no image")
     targets: Targets
+    geometry: NDArray[np.int32]
+    own_mask = None
     if request.task == "classification":
-        images, targets = _labelled(request, listing, pictures)
+        images, geometry, targets = _labelled(request, listing, pictures)
     elif request.task == "segmentation":
-        images, targets = _masked(request, listing, pictures)
+        images, geometry, targets = _masked(request, listing, pictures)
+        own_mask = partial(_own_mask, pictures, geometry)
     else:
-        images, boxes = _with_objects(request, listing, pictures)
+        images, geometry, boxes = _with_objects(request, listing, pictures)
         targets = boxes if request.task == "detection" else _present(boxes, len(listing.classes))
     return Split(
         images=images,
         targets=targets,
+        sizes=geometry[:, :2],
+        own_mask=own_mask,
         names=tuple(picture.name for picture in pictures),
         classes=listing.classes,
         void=VOID if request.task == "multilabel" else listing.void,
@@ -77,39 +83,55 @@ def _stored(
     names = [picture.name for picture in pictures]
     key = request.cache_key([stamp(path, request.folder) for path in files], names=names, **listing.key)
     shape = (*request.input_size, request.channels)
-    return cached(key, len(pictures), {"images": Item(shape, "uint8"), **items}, fill)
+    made = {"images": Item(shape, "uint8"), "geometry": Item((3,), "int32"), **items}
+    return cached(key, len(pictures), made, fill)
+
+
+def _decoded(request: Request, picture: Picture) -> tuple[Images, NDArray[np.int32]]:
+    """The pixels of a picture, and the geometry of the picture itself: height, width, EXIF orientation."""
+    image, orientation = picture.open()
+    pixels = image_array(image, request.input_size, request.channels, picture.file, request.crop)
+    return pixels, np.array([image.height, image.width, orientation], np.int32)
 
 
 def _labelled(
     request: Request, listing: Listing, pictures: list[Picture]
-) -> tuple[Images, NDArray[np.int64]]:
-    def fill(i: int) -> tuple[Images]:
-        image, _ = pictures[i].open()
-        return (image_array(image, request.input_size, request.channels, pictures[i].file),)
+) -> tuple[Images, NDArray[np.int32], NDArray[np.int64]]:
+    def fill(i: int) -> tuple[Images, NDArray[np.int32]]:
+        return _decoded(request, pictures[i])
 
     arrays = _stored(request, listing, pictures, {}, fill)
-    return arrays["images"], np.array([picture.label for picture in pictures], np.int64)
+    return arrays["images"], arrays["geometry"], np.array([picture.label for picture in pictures], np.int64)
 
 
-def _masked(request: Request, listing: Listing, pictures: list[Picture]) -> tuple[Images, Mask]:
-    def fill(i: int) -> tuple[Images, Mask]:
-        image, orientation = pictures[i].open()
-        mask = upright_mask(pictures[i], (image.height, image.width), orientation)
-        pixels = image_array(image, request.input_size, request.channels, pictures[i].file)
-        return pixels, resize_mask(mask, request.input_size)
+def _masked(
+    request: Request, listing: Listing, pictures: list[Picture]
+) -> tuple[Images, NDArray[np.int32], Mask]:
+    def fill(i: int) -> tuple[Images, NDArray[np.int32], Mask]:
+        pixels, geometry = _decoded(request, pictures[i])
+        return pixels, geometry, resize_mask(_upright(pictures[i], geometry), request.input_size)
 
-    items = {"masks": Item(request.input_size, "uint8")}
-    arrays = _stored(request, listing, pictures, items, fill)
-    return arrays["images"], arrays["masks"]
+    arrays = _stored(request, listing, pictures, {"masks": Item(request.input_size, "uint8")}, fill)
+    return arrays["images"], arrays["geometry"], arrays["masks"]
 
 
-def _with_objects(request: Request, listing: Listing, pictures: list[Picture]) -> tuple[Images, Boxes]:
+def _upright(picture: Picture, geometry: NDArray[np.int32]) -> Mask:
+    height, width, orientation = geometry.tolist()
+    return upright_mask(picture, (height, width), orientation)
+
+
+def _own_mask(pictures: list[Picture], geometry: NDArray[np.int32], number: int) -> Mask:
+    """The mask of a picture at the picture's own size, read anew from its file."""
+    return _upright(pictures[number], geometry[number])
+
+
+def _with_objects(
+    request: Request, listing: Listing, pictures: list[Picture]
+) -> tuple[Images, NDArray[np.int32], Boxes]:
     def fill(i: int) -> tuple[Images, NDArray[np.int32]]:
-        image, orientation = pictures[i].open()
-        pixels = image_array(image, request.input_size, request.channels, pictures[i].file)
-        return pixels, np.array([image.height, image.width, orientation], np.int32)
+        return _decoded(request, pictures[i])
 
-    arrays = _stored(request, listing, pictures, {"geometry": Item((3,), "int32")}, fill)
+    arrays = _stored(request, listing, pictures, {}, fill)
     rows, sizes, dropped, clipped = [], [], 0, 0
     for picture, (height, width, orientation) in zip(pictures, arrays["geometry"].tolist(), strict=True):
         objects = picture.objects
@@ -125,7 +147,7 @@ def _with_objects(request: Request, listing: Listing, pictures: list[Picture]) -
             "%s/%s: %d boxes without area left out, %d cut at the edge of their image",
             request.layout, request.split, dropped, clipped,
         )  # fmt: skip
-    return arrays["images"], boxes_of(rows, sizes)
+    return arrays["images"], arrays["geometry"], boxes_of(rows, sizes)
 
 
 def _present(boxes: Boxes, classes: int) -> NDArray[np.uint8]:

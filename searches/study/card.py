@@ -25,8 +25,8 @@ def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
         config = parse_config(dict(study.config))
         data = config.data
         split = load_split(
-            data.layout, "val", root=data.root, input_size=data.input_size, channels=data.channels,
-            task=config.task, seed=data.seed,
+            data.layout, "val", root=data.root, input_size=config.input_size, channels=data.channels,
+            task=config.task, seed=data.seed, crop=data.crop,
         )  # fmt: skip
     except InputError:
         return None

@@ -158,7 +158,8 @@ class Judge:
         network.cpu().eval()
         write_history(folder, history)
         save(network, folder / WEIGHTS_FILE, preprocessing=self.task.preprocessing,
-             notes={"classes": list(self.task.classes), "study": config.name, "seed": seed})  # fmt: skip
+             notes={"classes": list(self.task.classes), "study": config.name, "seed": seed,
+                    **({} if config.data.crop == "squash" else {"crop": config.data.crop})})  # fmt: skip
         trained = {"arch_id": spec.arch_id, "metric": metric.to_dict()}
         write_text(folder / TRAINED_FILE, json.dumps(trained) + "\n")
         return network, metric
@@ -185,7 +186,8 @@ class Judge:
         config = self.config
         found = task.evaluate(network, task.val, torch.device(config.device))
         taken = {
-            "split": "val", "images": len(task.val), "layout": config.data.layout, **how, "device": config.device,
+            "split": "val", "images": len(task.val), "layout": config.data.layout,
+            "input_size": list(config.input_size), "crop": config.data.crop, **how, "device": config.device,
             "threads": config.threads, **found.to_dict(), "torch": torch.__version__,
         }  # fmt: skip
         return Measurement(task.metric, found.value, QUANTITIES[task.metric].unit, "measured", taken)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from analysis.quantities import objective
 from analysis.store.runs import STUDY_FILE, write_quantities
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
-from searches.config.study import StudyConfig, read_config
+from searches.config.study import StudyConfig, parse_config, read_config
 
 FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage", "plugins"})
 """Fields that may differ when a study is resumed."""
@@ -26,18 +27,30 @@ def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
     """
     path = folder / STUDY_FILE
     if path.is_file():
-        held, new = _identity(read_config(str(path))), _identity(config)
-        for name, value in held.items():
-            if new[name] != value:
-                rule = (
-                    f"{folder} holds a study with another value; give another --out, or resume it as it was"
-                )
-                raise FieldError(name, new[name], rule, value)
+        differs = first_difference(_identity(read_config(str(path))), _identity(config))
+        if differs is not None:
+            name, held, new = differs
+            rule = f"{folder} holds another study ({name}: {held} -> {new}); give another --out, or resume it as it was"
+            raise FieldError(name, new, rule, held)
     elif folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: not empty and not a run folder; give another --out")
     write_text(path, config.to_yaml())
     write_quantities(folder, (*config.objectives, *config.constraints))
     return config
+
+
+def first_difference(
+    held: Mapping[str, Any], new: Mapping[str, Any], inside: str = ""
+) -> tuple[str, Any, Any] | None:
+    """The first field in which two studies differ, dotted, with its value in both; ``None`` if they are one study."""
+    for name in [*held, *(name for name in new if name not in held)]:
+        one, other = held.get(name), new.get(name)
+        if one == other:
+            continue
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            return first_difference(one, other, f"{inside}{name}.")
+        return f"{inside}{name}", one, other
+    return None
 
 
 def _identity(config: StudyConfig) -> dict[str, Any]:
@@ -54,7 +67,7 @@ def open_study(
         FieldError: the storage has another study of that name.
     """
     directions = [objective(metric).direction for metric in config.objectives]
-    identity = json.dumps(_identity(config), sort_keys=True)
+    identity = _identity(config)
     try:
         study = optuna.create_study(
             storage=storage, study_name=name, directions=directions, load_if_exists=True, sampler=sampler
@@ -63,9 +76,17 @@ def open_study(
     except ValueError:
         held = "other directions"
     if held is None:
-        study.set_user_attr("identity", identity)
-    elif held != identity:
+        study.set_user_attr("identity", json.dumps(identity, sort_keys=True))
+    elif _held_identity(held) != identity:
         raise FieldError(
             "name", config.name, "the storage holds another study of this name", f"{config.name}-2"
         )
     return study
+
+
+def _held_identity(text: str) -> dict[str, Any] | None:
+    """What a storage keeps of its study, with the fields that an earlier archspace did not have at their defaults."""
+    try:
+        return _identity(parse_config(json.loads(text)))
+    except (ValueError, InputError):
+        return None

@@ -15,7 +15,7 @@ from analysis.devices.base import DeviceAway
 from analysis.store.records import Measurement, TrialRecord
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
-from searches.config.parts import Given
+from searches.config.parts import Crop, Given
 from searches.config.study import StudyConfig
 from searches.data.dataset import Split, load_split
 from searches.data.statistics import statistics
@@ -50,13 +50,14 @@ def load_task(config: StudyConfig) -> ImageTask:
     """
     data = config.data
 
-    def split(name: str, count: int | None) -> Split:
+    def split(name: str, count: int | None, size: tuple[int, int], crop: Crop) -> Split:
         return load_split(
-            data.layout, name, root=data.root, input_size=data.input_size, channels=data.channels,
-            task=config.task, seed=data.seed,
+            data.layout, name, root=data.root, input_size=size, channels=data.channels, task=config.task,
+            seed=data.seed, crop=crop,
         ).head(count)  # fmt: skip
 
-    train, val = split("train", data.train), split("val", data.val)
+    train = split("train", data.train, data.input_size, "squash")
+    val = split("val", data.val, config.input_size, data.crop)
     return make_task(config.task, train, val, statistics(train))
 
 
@@ -84,7 +85,7 @@ class Study:
         task = load_task(config)
         fixed = {
             "task": config.task, "classes": task.outputs(len(task.classes))[0],
-            "input_size": list(config.data.input_size), "channels": config.data.channels,
+            "input_size": list(config.input_size), "channels": config.data.channels,
         }  # fmt: skip
         space = SearchSpace(config.space, fixed)
         check_weights(config, space.fixed)

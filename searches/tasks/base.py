@@ -34,11 +34,15 @@ MOST_PIXELS = EVALUATION_BATCH * 224 * 224
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Raw:
-    """A batch as the data set has it, on the CPU: bytes (N, H, W, C) or tokens (N, T), targets and names."""
+    """A batch as the data set has it, on the CPU: bytes (N, H, W, C) or tokens (N, T), targets and names.
+
+    ``sizes`` (N, 2) are (H, W) of the pictures that the images were made from; None: those of the images.
+    """
 
     inputs: NDArray[Any]
     targets: Targets
     names: tuple[str, ...]
+    sizes: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -237,11 +241,11 @@ class ImageTask(Task):
         if augmentation.colour:
             images = recoloured(images, colours(len(raw), augmentation.colour, rng)[:, places])
         images = self.preprocessing.normalise(images)
-        source: Size = (images.shape[2], images.shape[3])
+        sources = raw.sizes if raw.sizes is not None else np.tile(images.shape[2:], (len(raw), 1))
         if augmentation.area is None:
             images, target = resized(images, target, size)
         if augmentation != NONE:
-            window = windows(len(raw), source, size, augmentation, rng).of(places)
+            window = windows(len(raw), sources, size, augmentation, rng).of(places)
             images, target = show(images, target, window, size, augmentation.resamples)
         return Batch(images.contiguous(memory_format=torch.channels_last), target)
 
@@ -270,6 +274,7 @@ def gathered(split: Split, index: NDArray[np.int64]) -> Raw:
         np.ascontiguousarray(split.images[index]),
         targets if isinstance(targets, Boxes) else np.asarray(targets),
         tuple(split.names[i] for i in index),
+        None if split.sizes is None else split.sizes[index],
     )
 
 

@@ -65,30 +65,48 @@ class Segmentation(ImageTask):
             weights[: len(self.classes)] = class_weights(self.train, stage.weight_constant).to(outputs.device)
         return weights
 
-    def confusion(
+    def confusions(
         self, network: nn.Module, split: Split, device: torch.device, *,
         size: Size | None = None, on_batch: Told = lambda images: None,
-    ) -> Confusion:  # fmt: skip
-        """The confusion over all pixels of ``split``; scores are resized to the masks."""
+    ) -> tuple[Confusion, Confusion]:  # fmt: skip
+        """The confusion over all pixels of ``split``: at the labels' own resolution, and at that of the input.
+
+        The scores are resized to the labels, not the labels to the scores.
+        """
         counters: list[ConfusionCounter] = []
+        own_mask, place = split.own_mask, 0
 
         def add(scores: Tensor, target: Tensor) -> None:
+            nonlocal place
             if not counters:
-                counters.append(ConfusionCounter(split.classes, split.void, scores.shape[1]))
-            counters[0].add(fitted(scores, target), target)
+                counters.extend(
+                    ConfusionCounter(split.classes, split.void, scores.shape[1])
+                    for _ in range(1 if own_mask is None else 2)
+                )
+            counters[-1].add(fitted(scores, target), target)
+            for number in range(len(target) if own_mask is not None else 0):
+                assert own_mask is not None
+                own = torch.from_numpy(own_mask(place + number)).to(scores.device, torch.int64)[None]
+                counters[0].add(fitted(scores[number : number + 1], own), own)
+            place += len(target)
 
         self.evaluated(network, split, device, size, on_batch, add)
-        return counters[0].result()
+        return counters[0].result(), counters[-1].result()
 
     def evaluate(
         self, network: nn.Module, split: Split, device: torch.device, *,
         size: Size | None = None, on_batch: Told = lambda images: None,
     ) -> Evaluation:  # fmt: skip
-        """Mean IoU in both protocols, pixel and class accuracy, by class and, where there are any, by category."""
-        confusion = self.confusion(network, split, device, size=size, on_batch=on_batch)
+        """Mean IoU in both protocols, pixel and class accuracy, by class and, where there are any, by category.
+
+        All are at the labels' own resolution, as the authors of Cityscapes and CamVid judge; ``miou_at_input`` alone
+        compares with labels that were resized to the images.
+        """
+        confusion, at_input = self.confusions(network, split, device, size=size, on_batch=on_batch)
         values = {
             "miou": confusion.miou,
             "miou_void_as_error": confusion.miou_void_as_error,
+            "miou_at_input": at_input.miou,
             "pixel_accuracy": confusion.accuracy,
             "class_accuracy": confusion.class_accuracy,
         }

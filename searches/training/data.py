@@ -7,8 +7,10 @@ import logging
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import read_spec
 from archspace.support.errors import FieldError
+from searches.config.parts import Crop
+from searches.config.recipe import Size
 from searches.config.training import TrainConfig, TrainData
-from searches.data.dataset import load_split
+from searches.data.dataset import Split, load_split
 from searches.data.identify import TEXT, identify
 from searches.data.statistics import statistics
 from searches.data.text import load_text
@@ -29,10 +31,12 @@ def load_task(config: TrainConfig) -> tuple[Task, ArchSpec]:
         raise FieldError("spec", None, "a training run names its network", "espnetv2-0.5")
     spec = read_spec(config.spec) if isinstance(config.spec, str) else ArchSpec.from_dict(config.spec)
     layout = layout_for(spec.task, config.data)
-    task = _language(config.data) if layout == TEXT else _images(config.data, spec, layout)
+    last = config.training.plan()[-1].last_size
+    size = spec.input_size if layout == TEXT else last or config.data.input_size or spec.input_size
+    task = _language(config.data) if layout == TEXT else _images(config.data, spec, layout, size)
     for stage in config.training.plan():
         task.check(stage)
-    return task, _fitting(spec, task, config)
+    return task, _fitting(spec, task, size)
 
 
 def layout_for(task: str, data: TrainData) -> str:
@@ -62,19 +66,21 @@ def _language(data: TrainData) -> Language:
     return Language(train.head(data.train), val.head(data.val))
 
 
-def _images(data: TrainData, spec: ArchSpec, layout: str) -> Task:
-    train, val = (
-        load_split(
-            layout, name, root=data.root, input_size=data.input_size or spec.input_size, channels=spec.channels,
-            task=spec.task, seed=data.seed,
-        ).head(count)
-        for name, count in (("train", data.train), ("val", data.val))
-    )  # fmt: skip
-    return make_task(spec.task, train, val, statistics(train))
+def _images(data: TrainData, spec: ArchSpec, layout: str, size: Size) -> Task:
+    """The task; its validation split is decoded at the ``size`` of the trained network, as ``evaluate`` reads it."""
+
+    def split(name: str, count: int | None, size: Size, crop: Crop) -> Split:
+        return load_split(
+            layout, name, root=data.root, input_size=size, channels=spec.channels, task=spec.task, seed=data.seed,
+            crop=crop,
+        ).head(count)  # fmt: skip
+
+    train = split("train", data.train, data.input_size or spec.input_size, "squash")
+    return make_task(spec.task, train, split("val", data.val, size, data.crop), statistics(train))
 
 
-def _fitting(spec: ArchSpec, task: Task, config: TrainConfig) -> ArchSpec:
-    """The spec with as many classes as the data have and the input size of the last stage."""
+def _fitting(spec: ArchSpec, task: Task, size: Size) -> ArchSpec:
+    """The spec with as many classes as the data have, and the input size at which training ends."""
     classes = len(task.classes)
     fitting = TASKS[spec.task].outputs(classes)
     if spec.classes not in fitting:
@@ -82,12 +88,7 @@ def _fitting(spec: ArchSpec, task: Task, config: TrainConfig) -> ArchSpec:
             "the data have %d classes: the network gets %d instead of %d", classes, fitting[0], spec.classes
         )
         spec = spec.replace(classes=fitting[0])
-    last = config.training.plan()[-1].input_size
-    if last not in (None, spec.input_size):
-        log.info(
-            "the last stage's images are %s: the network's too, not %s",
-            list(last or ()),
-            list(spec.input_size),
-        )
-        spec = spec.replace(input_size=last)
+    if size != spec.input_size:
+        log.info("training ends at %s: the network's input too, not %s", list(size), list(spec.input_size))
+        spec = spec.replace(input_size=size)
     return spec

@@ -16,6 +16,7 @@ from archspace.network import Network
 from archspace.spec.named import NamedNetwork
 from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
+from searches.config.parts import Crop
 from searches.config.training import TrainData
 from searches.data.dataset import Split, load_split
 from searches.data.identify import TEXT
@@ -37,6 +38,7 @@ def evaluate(
     split: str = "val",
     layout: str | None = None,
     device: str = "cpu",
+    crop: Crop | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
     """The metrics of a trained network on a split of a data set, as ``archspace evaluate --json`` has them.
@@ -48,6 +50,8 @@ def evaluate(
         split: ``train``, ``val`` or ``test``.
         layout: of the data; seen from the folder if left out.
         device: ``cpu`` or ``cuda``.
+        crop: how pictures of another aspect become the input, ``squash`` or ``centre``; as the network was judged in
+            its training if left out, and the middle of the picture for published classifiers.
         progress: a bar on standard error.
 
     Returns:
@@ -66,7 +70,7 @@ def evaluate(
     made: tuple[Task, dict[str, Any]] = (
         _text(named, loaded, root, split, console)
         if layout == TEXT
-        else _images(name, loaded, layout, root, split)
+        else _images(name, loaded, layout, root, split, crop or _usual_crop(named, loaded))
     )
     task, about = made
     target = torch.device(device)
@@ -93,18 +97,32 @@ def _loaded(network: Network | str | os.PathLike[str]) -> tuple[NamedNetwork | N
     return None, copy.deepcopy(network)
 
 
+def _usual_crop(named: NamedNetwork | None, network: Network) -> Crop:
+    """How the network was judged: as its training says, or as authors judge classifiers on ImageNet."""
+    if named is not None and named.published and network.spec.task == "classification":
+        return "centre"
+    return "centre" if named is not None and named.notes().get("crop") == "centre" else "squash"
+
+
 def _images(
-    path: str, network: Network, layout: str, root: Path | None, split_name: str
+    path: str, network: Network, layout: str, root: Path | None, split_name: str, crop: Crop
 ) -> tuple[ImageTask, dict[str, Any]]:
     """The split at the size of the checkpoint's network, and what is to be said of it."""
     spec, preprocessing = network.spec, network.preprocessing
     if preprocessing is None:
         raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")
     split = load_split(
-        layout, split_name, root=root, input_size=spec.input_size, channels=spec.channels, task=spec.task
+        layout,
+        split_name,
+        root=root,
+        input_size=spec.input_size,
+        channels=spec.channels,
+        task=spec.task,
+        crop=crop,
     )
     _check_classes(path, network, split)
-    return make_task(spec.task, split, split, preprocessing), {"input_size": list(spec.input_size)}
+    about = {"input_size": list(spec.input_size), "crop": crop}
+    return make_task(spec.task, split, split, preprocessing), about
 
 
 def _text(

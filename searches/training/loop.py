@@ -177,9 +177,10 @@ class _Run:
     def _value(self, stage: Stage, stepper: Stepper) -> float | None:
         if not stage.evaluate_every or (self.place.epoch + 1) % stage.evaluate_every:
             return None
-        found = self.task.evaluate(stepper.kept, self.task.val, self.device, size=stage.input_size)
+        size = stage.last_size or self.task.size(stage)
+        found = self.task.evaluate(stepper.kept, self.task.val, self.device, size=size)
         seen = sum(e.images for e in self.place.history) + self.place.seen
-        self.callback.evaluated(stepper.kept, found, seen, stage.input_size)
+        self.callback.evaluated(stepper.kept, found, seen, size)
         return found.value
 
     def _save(self, stepper: Stepper) -> None:

@@ -163,7 +163,6 @@ def _run(run: _Run, folder: Path, console: Console, tensorboard: bool) -> TrainR
     log.info("%s: %s (%s) on %d %s", folder, spec.label, spec.arch_id, len(task.train), task.counts)
     recorder = Recorder(folder, spec.label, task)
     boards = [Board(folder, task, device)] if tensorboard else []
-    stage = config.training.plan()[-1]
     with Shown(config, task, console) as shown, Callbacks(shown, recorder, *boards) as callback:
         try:
             history = fit(
@@ -178,9 +177,9 @@ def _run(run: _Run, folder: Path, console: Console, tensorboard: bool) -> TrainR
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace train {folder}", highlight=False)
             raise
-        found = task.evaluate(network, task.val, device, size=stage.input_size)
+        found = task.evaluate(network, task.val, device)
         if history and history[-1].value is None:
-            callback.evaluated(network, found, sum(epoch.images for epoch in history), stage.input_size)
+            callback.evaluated(network, found, sum(epoch.images for epoch in history), spec.input_size)
     recorder.finish()
     return finish(folder, run, found)
 
@@ -225,7 +224,9 @@ def start_from(network: Network, text: str, task: Task) -> None:
 def finish(folder: Path, run: _Run, found: Evaluation) -> TrainResult:
     """Writes weights and metrics, and returns what came out."""
     config, task, network = run.config, run.task, run.network
-    notes = {"classes": list(task.classes), "recipe": config.name, "seed": config.seed}
+    notes: dict[str, Any] = {"classes": list(task.classes), "recipe": config.name, "seed": config.seed}
+    if config.data.crop != "squash":
+        notes["crop"] = config.data.crop
     if isinstance(task, Language):
         notes["trained_on"] = task.describe()
     save(network.eval(), folder / WEIGHTS_FILE, preprocessing=task.preprocessing, notes=notes)
@@ -234,7 +235,8 @@ def finish(folder: Path, run: _Run, found: Evaluation) -> TrainResult:
     gpu = {"gpu": torch.cuda.get_device_name(config.device)} if config.device.startswith("cuda") else {}
     result = {
         "run": str(folder), "network": network.spec.label, "arch_id": network.spec.arch_id,
-        task.counts: len(task.val), "split": "val", "origin": "measured", **found.to_dict(),
+        task.counts: len(task.val), "split": "val", "input_size": list(network.spec.input_size),
+        "crop": config.data.crop, "origin": "measured", **found.to_dict(),
         "counted": {"params": cost.params, "macs": cost.macs},
         "how": {"device": config.device, **gpu, "threads": config.threads, "seed": config.seed, **environment()},
     }  # fmt: skip

@@ -36,7 +36,11 @@ def load_digits(request: Request) -> Split:
 
     def fill(i: int) -> tuple[Images]:
         name = f"digits/{index[i]}"
-        return (image_array(Image.fromarray(pixels[index[i]]), request.input_size, request.channels, name),)
+        return (
+            image_array(
+                Image.fromarray(pixels[index[i]]), request.input_size, request.channels, name, request.crop
+            ),
+        )
 
     item = Item((*request.input_size, request.channels), "uint8")
     images = cached(request.cache_key(version=VERSION), len(index), {"images": item}, fill)["images"]

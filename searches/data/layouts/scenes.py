@@ -255,7 +255,9 @@ def load_scenes(request: Request) -> Split:
         else:
             image, target = draw_scene(rng, height, width)  # type: ignore[assignment]
         name = f"scenes/{request.split}/{i}"
-        return image_array(Image.fromarray(image), request.input_size, request.channels, name), target
+        return image_array(
+            Image.fromarray(image), request.input_size, request.channels, name, request.crop
+        ), target
 
     second = (
         {"things": Item((MOST_THINGS, 5), "int16")} if boxes else {"masks": Item((height, width), "uint8")}

@@ -25,6 +25,11 @@ from searches.data.dataset import VOID
 SIDE = 96
 
 
+def sized(n: int, height: int, width: int) -> np.ndarray:
+    """(n, 2): the sizes of pictures that are all alike."""
+    return np.tile((height, width), (n, 1))
+
+
 def drawn(seed: int, n: int = 4) -> tuple[Tensor, Tensor, Boxes]:
     """Images with one bright rectangle each, the same as masks and as boxes."""
     rng = np.random.default_rng(seed)
@@ -51,7 +56,9 @@ CHANGES = st.builds(
 @settings(max_examples=60)
 def test_image_mask_and_boxes_move_together(seed: int, augmentation: Augmentation) -> None:
     images, masks, boxes = drawn(seed)
-    window = windows(len(images), (SIDE, SIDE), (SIDE, SIDE), augmentation, np.random.default_rng(seed))
+    window = windows(
+        len(images), sized(len(images), SIDE, SIDE), (SIDE, SIDE), augmentation, np.random.default_rng(seed)
+    )
     shown, moved = show(images, masks, window, (SIDE, SIDE), augmentation.resamples)
     assert ((shown[:, 0] > 0.5) == (moved == 1)).float().mean() > 0.97, "the mask left its image"
     for i in range(len(images)):
@@ -92,7 +99,9 @@ def test_resizing_keeps_masks_on_images(size: tuple[int, int]) -> None:
 
 
 def test_crops_cover_the_wanted_share_and_stay_inside() -> None:
-    window = windows(2000, (300, 400), (224, 224), Augmentation(area=(0.2, 0.6)), np.random.default_rng(0))
+    window = windows(
+        2000, sized(2000, 300, 400), (224, 224), Augmentation(area=(0.2, 0.6)), np.random.default_rng(0)
+    )
     share = np.abs(window.half).prod(1)
     fell_back = np.isclose(share, 1)
     assert fell_back.mean() < 0.01
@@ -104,9 +113,9 @@ def test_crops_cover_the_wanted_share_and_stay_inside() -> None:
 
 def test_the_same_generator_draws_the_same() -> None:
     wanted = Augmentation(flip=True, zoom=(0.5, 2.0))
-    one, two = (windows(8, (64, 64), (32, 32), wanted, np.random.default_rng(5)) for _ in range(2))
+    one, two = (windows(8, sized(8, 64, 64), (32, 32), wanted, np.random.default_rng(5)) for _ in range(2))
     assert (one.centre == two.centre).all() and (one.half == two.half).all()
-    other = windows(8, (64, 64), (32, 32), wanted, np.random.default_rng(6))
+    other = windows(8, sized(8, 64, 64), (32, 32), wanted, np.random.default_rng(6))
     assert (one.centre != other.centre).any()
 
 

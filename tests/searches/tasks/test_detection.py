@@ -175,7 +175,7 @@ def test_boxes_still_cover_what_is_drawn_after_mirroring_and_zooming(
     span = {"area": (0.3, 1.0)} if crop else {"zoom": (0.5, 2.0)}
     augmentation = Augmentation(flip=flip, **span)  # type: ignore[arg-type]
     size = (96, 80)
-    window = windows(4, (64, 64), size, augmentation, np.random.default_rng(seed))
+    window = windows(4, np.full((4, 2), 64), size, augmentation, np.random.default_rng(seed))
     images, moved = show(white, split.targets, window, size, resamples=True)
     for i in range(4):
         rows, columns = np.nonzero(images[i, 0].numpy() > 0.5)
@@ -191,7 +191,9 @@ def test_mirrored_and_shifted_boxes_follow_the_image() -> None:
     split = rectangles(4, seed=5, most=1)
     white = torch.from_numpy((split.images.max(-1) == 255).astype(np.float32))[:, None]
     for seed in range(6):
-        window = windows(4, (64, 64), (64, 64), Augmentation(flip=True, shift=4), np.random.default_rng(seed))
+        window = windows(
+            4, np.full((4, 2), 64), (64, 64), Augmentation(flip=True, shift=4), np.random.default_rng(seed)
+        )
         images, moved = show(white, split.targets, window, (64, 64), resamples=False)
         for i in range(4):
             corners = (moved.of(i)[0][0] * 64).round().astype(int)

@@ -296,7 +296,7 @@ def test_train_and_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "was trained on" not in told.err
     evaluate(run, data, None, "train", "cpu", as_json=False)
     told = capsys.readouterr()
-    assert "was trained on" in told.err and "perplexity, every token but the first" in told.out
+    assert "was trained on" in told.err and "Perplexity, every token but the first" in told.out
     assert "%" not in told.out.splitlines()[1]
 
     # Another folder has other words, and no train file: the network's vocabulary is what counts.

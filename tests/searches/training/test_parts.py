@@ -16,7 +16,7 @@ from searches.config.recipe import Stage
 from searches.data.boxes import boxes_of
 from searches.data.dataset import VOID, Split, Targets
 from searches.tasks.base import Raw, Task
-from searches.tasks.table import IMAGE_TASKS
+from searches.tasks.table import image_tasks
 from searches.training.steps import Stepper
 
 N, CLASSES, SIZE = 8, ("a", "b", "c"), (64, 64)
@@ -77,7 +77,7 @@ def test_parts_come_to_the_gradient_of_the_whole(case: str) -> None:
         classes=CLASSES,
         void=VOID,
     )
-    task = IMAGE_TASKS[name](
+    task = image_tasks()[name](
         split, split, Preprocessing(channel_order="rgb", mean=(0.5,) * 3, std=(0.25,) * 3)
     )
     torch.manual_seed(0)

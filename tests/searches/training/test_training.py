@@ -149,7 +149,7 @@ def test_a_coarse_network_is_judged_at_full_size() -> None:
     split = _dense(4)
     task = Segmentation(split, split, RGB)
     network = build(ArchSpec("espnet-c", alphas=(0, 0), classes=2, input_size=32))
-    confusion = task.confusion(network, split, torch.device("cpu"))
+    confusion, _ = task.confusions(network, split, torch.device("cpu"))
     assert confusion.matrix.sum() == (split.targets != VOID).sum()
 
 
