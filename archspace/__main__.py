@@ -38,7 +38,7 @@ class Commands(TyperGroup):
         return super().parse_args(ctx, [*first, *rest])
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Names of the commands, those of a panel together; commands without one come last."""
+        """Returns names of the commands, those of a panel together; commands without one come last."""
 
         def place(name: str) -> int:
             panel = getattr(self.commands[name], "rich_help_panel", None)
@@ -69,7 +69,7 @@ def plugins_first(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def make_app() -> typer.Typer:
-    """The command line with every package's commands."""
+    """Returns the command line with every package's commands."""
     from importlib import import_module
 
     app = typer.Typer(

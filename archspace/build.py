@@ -11,12 +11,12 @@ from archspace.units.base import initialise
 
 
 def assembled(spec: ArchSpec) -> Network:
-    """The network of ``spec`` of the class for its task; its weights are yet to be initialised or loaded."""
+    """Returns the network of ``spec`` of the class for its task; its weights are yet to be initialised or loaded."""
     return LanguageModel(spec) if spec.task == "language" else Network(spec)
 
 
 def build(spec: ArchSpec) -> Network:
-    """The network of ``spec`` with freshly initialised weights (torch's global generator).
+    """Returns the network of ``spec`` with freshly initialised weights (torch's global generator).
 
     For the task ``language`` it is an :class:`archspace.networks.language_model.LanguageModel`.
     """
@@ -26,6 +26,6 @@ def build(spec: ArchSpec) -> Network:
 
 
 def dead_parameters(network: Network) -> frozenset[str]:
-    """Names of parameters that the published layout has but no forward pass touches."""
+    """Returns names of parameters that the published layout has but no forward pass touches."""
     dead = tuple(f"{placed.path}." for placed in placed_layers(network.spec.plan) if placed.dead)
     return frozenset(name for name, _ in network.named_parameters() if dead and name.startswith(dead))

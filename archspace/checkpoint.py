@@ -92,7 +92,7 @@ def save(
 
 
 def load(path: str | os.PathLike[str]) -> Network:
-    """The network in a checkpoint, on the CPU and in eval mode, with ``.spec`` and ``.preprocessing``.
+    """Returns the network in a checkpoint, on the CPU and in eval mode, with ``.spec`` and ``.preprocessing``.
 
     Args:
         path: a file written by :func:`save`, or a folder that holds ``weights.safetensors``.
@@ -140,7 +140,7 @@ def refitted(network: Network, spec: ArchSpec) -> Network:
 
 
 def describe(path: str | os.PathLike[str]) -> Description:
-    """Spec, preprocessing and notes of a checkpoint, without its weights and without torch.
+    """Returns spec, preprocessing and notes of a checkpoint, without its weights and without torch.
 
     Raises:
         InputError: as :func:`load`, but for tensors that do not fit.
@@ -157,7 +157,7 @@ def describe(path: str | os.PathLike[str]) -> Description:
 
 
 def preprocessing_of(network: object) -> Preprocessing | None:
-    """The preprocessing that a network carries, if any."""
+    """Returns the preprocessing that a network carries, if any."""
     found = getattr(network, "preprocessing", None)
     return found if isinstance(found, Preprocessing) else None
 

@@ -56,7 +56,10 @@ NAMED: Mapping[str, tuple[str, ...]] = {
 
 
 def voc_colour(index: int) -> Colour:
-    """The colour of class ``index`` in PASCAL VOC's masks: its bits, three at a time, from the top of each channel."""
+    """Returns the colour of class ``index`` in PASCAL VOC's masks.
+
+    Its bits, three at a time, from the top of each channel.
+    """
     channels = [0, 0, 0]
     for bit in range(8):
         for channel in range(3):
@@ -65,7 +68,7 @@ def voc_colour(index: int) -> Colour:
 
 
 def colours_of(names: Sequence[str]) -> tuple[Colour, ...]:
-    """A colour a class: Cityscapes' and VOC's own where these are their classes, else the palette's."""
+    """Returns a colour a class: Cityscapes' and VOC's own where these are their classes, else the palette's."""
     known: dict[str, Colour] = dict(CITYSCAPES)
     if not set(names) <= {*known, *BACKGROUNDS}:
         known = {name: voc_colour(i + 1) for i, name in enumerate(VOC)}
@@ -76,7 +79,7 @@ def colours_of(names: Sequence[str]) -> tuple[Colour, ...]:
 
 
 def read_names(words: str, outputs: int, task: str) -> tuple[str, ...]:
-    """The ``outputs`` class names that a user gives: a data set of :data:`NAMED`, or a file with one a line.
+    """Returns the ``outputs`` class names that a user gives: a data set of :data:`NAMED`, or a file with one a line.
 
     Raises:
         InputError: no such data set or file, or another number of names.
@@ -127,7 +130,7 @@ PUBLISHED: Mapping[tuple[str, int], str] = {
 def class_names(
     outputs: int, task: str, *, noted: Sequence[str] | None = None, published: bool = False
 ) -> tuple[tuple[str, ...], str]:
-    """Names of a network's classes, and where they are from.
+    """Returns names of a network's classes, and where they are from.
 
     Args:
         outputs: classes that the network has.

@@ -51,7 +51,7 @@ class Network(nn.Module):
         self.feature_info = _feature_info(spec)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Scores of the classes; for detection the confidences and the locations of all priors.
+        """Returns scores of the classes; for detection the confidences and the locations of all priors.
 
         Raises:
             SpecError: the image's channels or size do not fit; the message has the nearest size that does.

@@ -58,7 +58,7 @@ class Preprocessing:
         return CHANNELS[self.channel_order]
 
     def apply(self, images: NDArray[np.uint8]) -> Tensor:
-        """Images as the network reads them.
+        """Returns images as the network reads them.
 
         Shapes: (N, H, W, C) of bytes -> (N, C, H, W) of float32. Colour images are given as RGB and their
         channels are reversed here where the network reads BGR; grey images may be given as (N, H, W).
@@ -80,7 +80,9 @@ class Preprocessing:
         )
 
     def normalise(self, planes: Tensor) -> Tensor:
-        """What :meth:`apply` does, in place and on the device of ``planes``: float32 RGB or grey values 0 to 255.
+        """Returns what :meth:`apply` does, in place and on the device of ``planes``.
+
+        Float32 RGB or grey values 0 to 255.
 
         Shapes: (N, C, H, W) -> (N, C, H, W) of float32.
         """
@@ -90,7 +92,7 @@ class Preprocessing:
         return planes.div_(self.divisor).sub_(mean).div_(std)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON and YAML."""
+        """Returns plain data for JSON and YAML."""
         return {
             "channel_order": self.channel_order, "mean": list(self.mean), "std": list(self.std),
             "divisor": self.divisor,
@@ -98,7 +100,7 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocessing:
-        """Inverse of :meth:`to_dict`.
+        """Returns inverse of :meth:`to_dict`.
 
         Raises:
             FieldError: a field is missing, unknown or breaks its rule.

@@ -26,14 +26,14 @@ class Sensor(ABC):
 
     @abstractmethod
     def read(self) -> Dict[str, float]:
-        """Watts now, by rail.
+        """Returns watts now, by rail.
 
         Raises:
             OSError: the sensor has gone, or may no longer be read.
         """
 
     def describe(self) -> Dict[str, Any]:
-        """How the watts come about: paths, driver, filter; plain data for JSON, without serial numbers."""
+        """Returns how the watts come about: paths, driver, filter; plain data for JSON, without serial numbers."""
         return {"name": self.name, "rails": self.rails, "total": self.total, "settle_s": self.settle_s}
 
     def close(self) -> None:  # noqa: B027 (most sensors need nothing)
@@ -41,12 +41,12 @@ class Sensor(ABC):
 
 
 def below(root: str, path: str) -> Path:
-    """A path of the system under another root, as tests have one."""
+    """Returns a path of the system under another root, as tests have one."""
     return Path(root) / path.lstrip("/")
 
 
 def text(path: Path) -> str:
-    """What a small file says, without the line's end.
+    """Returns what a small file says, without the line's end.
 
     Raises:
         OSError: it cannot be read.
@@ -55,7 +55,7 @@ def text(path: Path) -> str:
 
 
 def number(path: Path) -> float:
-    """The number at the start of a small file; a unit after it is left out (``32760 ma``).
+    """Returns the number at the start of a small file; a unit after it is left out (``32760 ma``).
 
     Raises:
         OSError: it cannot be read, or holds no number.
@@ -69,7 +69,7 @@ def number(path: Path) -> float:
 
 
 def why(error: OSError) -> str:
-    """One line for a file that could not be read: ``permission denied: /sys/...``."""
+    """Returns one line for a file that could not be read: ``permission denied: /sys/...``."""
     said = error.strerror or str(error) or type(error).__name__
     if said[1:2].islower():
         said = said[0].lower() + said[1:]

@@ -18,7 +18,7 @@ CLOCKS = ("gpu_mhz", "emc_mhz")
 
 
 def conditions(root: str = "/") -> Dict[str, Any]:
-    """What can be read of the machine's state; what cannot is named under ``missing`` and absent else.
+    """Returns what can be read of the machine's state; what cannot is named under ``missing`` and absent else.
 
     Args:
         root: before every path; tests give a tree of files.
@@ -117,7 +117,7 @@ def _governor(root: str) -> str:
 
 
 def gpu_clock(root: str) -> Path:
-    """The folder of the GPU's clock.
+    """Returns the folder of the GPU's clock.
 
     Raises:
         OSError: there is none.

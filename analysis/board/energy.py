@@ -18,7 +18,7 @@ WIDEST_GAP = 0.5
 
 
 def energy_j(trace: Trace, rail: str, start: float, end: float) -> float:
-    """Joules of a rail between two times.
+    """Returns joules of a rail between two times.
 
     Power between two samples is taken as a straight line, at the window's ends too. A window may reach past the first
     or last sample by one sampling period; the nearest sample's power is taken there.
@@ -43,7 +43,7 @@ def measured_power(
     settle_s: float,
     total: Optional[Sequence[str]] = None,
 ) -> Dict[str, Dict[str, Optional[float]]]:
-    """Mean watts of every rail before and under load.
+    """Returns mean watts of every rail before and under load.
 
     Args:
         trace: the samples.

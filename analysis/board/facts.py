@@ -50,7 +50,7 @@ def cpu_model(root: str) -> Optional[str]:
 
 
 def busy_cores(root: str) -> Optional[float]:
-    """How many processors' worth of work others do, over half a second."""
+    """Returns how many processors' worth of work others do, over half a second."""
     first = _cpu_times(root)
     time.sleep(BUSY_S)
     last = _cpu_times(root)
@@ -61,7 +61,10 @@ def busy_cores(root: str) -> Optional[float]:
 
 
 def pinned(root: str) -> Dict[str, Optional[bool]]:
-    """Whether the lowest clock allowed is the highest, for ``cpu`` and ``gpu``; ``None`` where it cannot be read."""
+    """Returns whether the lowest clock allowed is the highest, for ``cpu`` and ``gpu``.
+
+    ``None`` where it cannot be read.
+    """
     folders = below(root, "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq")
     cores = [_same(core, "scaling_min_freq", "scaling_max_freq") for core in folders]
     known = [core for core in cores if core is not None]

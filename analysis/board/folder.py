@@ -31,7 +31,7 @@ def remove(folder: Path) -> None:
 
 
 def board_lock() -> Optional[int]:
-    """A descriptor that holds the board's lock, shared by all its users; ``None`` while another measures.
+    """Returns a descriptor that holds the board's lock, shared by all its users; ``None`` while another measures.
 
     The kernel lets go of it when the agent ends, however it ends.
     """

@@ -20,7 +20,7 @@ class BadFrame(ValueError):
 
 
 def header(name: str, size: int = 0) -> bytes:
-    """What goes before ``size`` bytes of payload: four bytes of length (big endian), then JSON."""
+    """Returns what goes before ``size`` bytes of payload: four bytes of length (big endian), then JSON."""
     text = json.dumps({"name": name, "size": size}).encode("ascii")
     return struct.pack(">I", len(text)) + text
 
@@ -40,7 +40,7 @@ class Receiver:
         self._file: Optional[BinaryIO] = None
 
     def feed(self, data: bytes) -> List[str]:
-        """Names of the frames that ``data`` completes.
+        """Returns names of the frames that ``data`` completes.
 
         Raises:
             BadFrame: no frame of ours.

@@ -38,7 +38,7 @@ SUMS = (
 
 
 def total_rails(rails: List[str]) -> List[str]:
-    """The rails whose sum is a Jetson module (its carrier board is never in it); empty for an unknown board."""
+    """Returns the rails whose sum is a Jetson module (its carrier board is never in it); empty for an unknown board."""
     for name in INPUTS:
         if name in rails:
             return [name]
@@ -49,7 +49,7 @@ def total_rails(rails: List[str]) -> List[str]:
 
 
 def no_total(rails: List[str]) -> str:
-    """Why a board's rails have no sum that means something."""
+    """Returns why a board's rails have no sum that means something."""
     return "unknown board: {} have no known sum that is the whole module".format(", ".join(rails))
 
 
@@ -98,7 +98,7 @@ class Ina3221(Sensor):
         return max(SETTLE_TAUS * tau for tau, _ in map(_filter, self.chips))
 
     def read(self) -> Dict[str, float]:
-        """Watts now, by rail."""
+        """Returns watts now, by rail."""
         return {channel.rail: channel.watts() for channel in self.channels}
 
     def describe(self) -> Dict[str, Any]:
@@ -121,7 +121,7 @@ class Ina3221(Sensor):
 
 
 def find_rails(root: str = "/") -> Found:
-    """The board's rails, whatever driver shows them.
+    """Returns the board's rails, whatever driver shows them.
 
     Returns:
         At most one sensor; and under ``ina3221`` why there is none or which rails cannot be read, under ``total`` why

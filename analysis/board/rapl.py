@@ -31,7 +31,7 @@ class Zone(NamedTuple):
     range_uj: float
 
     def energy_uj(self) -> float:
-        """The counter.
+        """Returns the counter.
 
         Raises:
             OSError: it may not be read.
@@ -53,7 +53,7 @@ class Rapl(Sensor):
         self._last = {zone.rail: (clock(), zone.energy_uj()) for zone in zones}
 
     def read(self) -> Dict[str, float]:
-        """Watts since the call before, by rail.
+        """Returns watts since the call before, by rail.
 
         Raises:
             OSError: the counter has gone, or so long after the call before that it may have wrapped twice.
@@ -86,7 +86,7 @@ class Rapl(Sensor):
 
 
 def find_rapl(root: str = "/") -> Found:
-    """This machine's zones; under ``rapl`` why there are none, or which cannot be read."""
+    """Returns this machine's zones; under ``rapl`` why there are none, or which cannot be read."""
     folder, zones, refused = below(root, FOLDER), [], []
     for path in sorted(folder.glob("intel-rapl:*")):
         try:

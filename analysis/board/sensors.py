@@ -13,7 +13,7 @@ __all__ = ["Sensor", "find_sensors"]
 
 
 def find_sensors(root: str = "/", extra: Iterable[str] = ()) -> Found:
-    """The sensors that can be read, and what is missing.
+    """Returns the sensors that can be read, and what is missing.
 
     Args:
         root: before every path; tests give a tree of files.

@@ -29,7 +29,7 @@ STALE_S = 2.0
 
 
 def parse(line: str) -> Dict[str, Any]:
-    """What a line says; what it does not say is not there.
+    """Returns what a line says; what it does not say is not there.
 
     Returns:
         ``rails_mw`` and ``average_mw`` by rail, ``gpu_load`` and ``emc_load`` in percent, ``gpu_mhz`` (the first of
@@ -109,7 +109,7 @@ class Tegrastats(Sensor):
         self._first.set()
 
     def read(self) -> Dict[str, float]:
-        """Watts of the newest line.
+        """Returns watts of the newest line.
 
         Raises:
             OSError: the program ended, or printed no rails for long.
@@ -127,7 +127,7 @@ class Tegrastats(Sensor):
         return watts
 
     def describe(self) -> Dict[str, Any]:
-        """The command, and how often it prints."""
+        """Returns the command, and how often it prints."""
         return dict(
             super().describe(),
             command=self.command,

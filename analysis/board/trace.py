@@ -45,7 +45,7 @@ class Trace:
         return max((float(sensor["settle_s"]) for sensor in self.sensors), default=0.0)
 
     def to_dict(self) -> Dict[str, Any]:
-        """Plain data for JSON."""
+        """Returns plain data for JSON."""
         return {
             "times": self.times, "watts": self.watts, "sensors": self.sensors, "error": self.error,
             "missing": self.missing, "period_s": self.period_s, "lost": self.lost,
@@ -53,6 +53,6 @@ class Trace:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Trace":
-        """Inverse of :meth:`to_dict`."""
+        """Returns inverse of :meth:`to_dict`."""
         names = ("times", "watts", "sensors", "error", "missing", "period_s")
         return cls(lost=int(data.get("lost", 0)), **{name: data.get(name) for name in names})

@@ -44,12 +44,12 @@ class Tool:
 
 
 def looked_for(given: Optional[str]) -> str:
-    """Where :func:`find_trtexec` looks, for a message."""
+    """Returns where :func:`find_trtexec` looks, for a message."""
     return given if given else "PATH, " + ", ".join("/" + place for place in PLACES)
 
 
 def find_trtexec(given: Optional[str] = None, root: str = "/") -> Optional[Tool]:
-    """The trtexec named, else that of PATH or of a usual place; ``None`` if there is none that starts."""
+    """Returns the trtexec named, else that of PATH or of a usual place; ``None`` if there is none that starts."""
     usual = [shutil.which("trtexec"), *(str(Path(root, place)) for place in PLACES)]
     for path in [given] if given else usual:
         if path and os.access(path, os.X_OK) and Path(path).is_file():
@@ -110,7 +110,7 @@ def run_command(
 def execute(
     command: List[str], doing: str, left: Left, on_line: Callable[[float, str], None] = lambda at, line: None
 ) -> List[Line]:
-    """Lines of a trtexec that ended well, without their stamps, each with the time of its arrival.
+    """Returns lines of a trtexec that ended well, without their stamps, each with the time of its arrival.
 
     Raises:
         RunError: it failed, with its first error; or hung until the time limit.

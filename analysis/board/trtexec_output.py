@@ -26,7 +26,7 @@ Line = Tuple[float, str]
 
 
 def read_version(text: str) -> Optional[Tuple[int, ...]]:
-    """The version that trtexec prints, if it does: 7.1 does not."""
+    """Returns the version that trtexec prints, if it does: 7.1 does not."""
     named = NAMED_VERSION.search(text)
     if named:
         return tuple(int(part or 0) for part in named.groups())

@@ -40,11 +40,11 @@ class Worker:
         self.say({"doing": doing, "share": round(share, 3)})
 
     def left(self) -> float:
-        """Seconds until the time limit."""
+        """Returns seconds until the time limit."""
         return max(0.0, float(self._ends - time.monotonic()))
 
     def doctor(self) -> Dict[str, Any]:
-        """Everything that can be said of the board without running a network."""
+        """Returns everything that can be said of the board without running a network."""
         root = self.request["root"]
         self.on_progress("looking at the board", 0.0)
         sensors, missing = find_sensors(root)
@@ -55,7 +55,7 @@ class Worker:
         return found
 
     def measure(self) -> Dict[str, Any]:
-        """Latency of each run, the power trace, the windows and the conditions around the timed runs."""
+        """Returns latency of each run, the power trace, the windows and the conditions around the timed runs."""
         request = self.request
         root = request["root"]
         sensors, missing = find_sensors(root) if request["power"] else ([], {})
@@ -128,7 +128,7 @@ class Worker:
 
 
 def share_cores(threads: int) -> Tuple[Optional[int], List[int]]:
-    """A core for the process that samples, if one is left over, and those for the network."""
+    """Returns a core for the process that samples, if one is left over, and those for the network."""
     cores = sorted(os.sched_getaffinity(0))
     return (cores[-1], cores[:-1]) if len(cores) > threads else (None, cores)
 

@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def default_file(device: str) -> Path:
-    """Where the predictor of a device is kept when no file is named."""
+    """Returns where the predictor of a device is kept when no file is named."""
     from archspace.support.files import cache_root
 
     return cache_root() / "predictors" / f"{device}.json"

@@ -39,7 +39,9 @@ def predict_tx2(
     runtime: str = "tensorrt",
     emc_mhz: float = 1866.0,
 ) -> dict[str, Any]:
-    """The predicted time of one inference on a TX2, its origin and its error; watts are refused with the reason.
+    """Returns the predicted time of one inference on a TX2, its origin and its error.
+
+    Watts are refused with the reason.
 
     Args:
         spec: the network; its own input size, batch 1.
@@ -99,7 +101,7 @@ def _layers(times: Sequence[Timed], device: Machine) -> list[dict[str, Any]]:
 
 
 def layers_file(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A prediction as the layer file that ``archspace plot-device`` draws."""
+    """Returns a prediction as the layer file that ``archspace plot-device`` draws."""
     from analysis.predictors.tx2 import machine
 
     device = machine(report["clock_mhz"], report["emc_mhz"], report["precision"])

@@ -14,7 +14,7 @@ from archspace.support.numbers import amount, fixed
 
 
 def console_of() -> Console:
-    """A console on standard output, wide where it is no terminal."""
+    """Returns a console on standard output, wide where it is no terminal."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, 160)
@@ -22,7 +22,7 @@ def console_of() -> Console:
 
 
 def table_of(left: Sequence[str], right: Sequence[str], last: Sequence[str] = ()) -> Table:
-    """A table with columns to the left, to the right, and at last those that may wrap."""
+    """Returns a table with columns to the left, to the right, and at last those that may wrap."""
     table = Table(header_style="bold")
     for name in left:
         table.add_column(name, no_wrap=True)

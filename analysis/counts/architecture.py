@@ -68,7 +68,7 @@ class Row:
 
 
 def architecture(spec: ArchSpec) -> dict[str, Any]:
-    """The content of ``archspace show --json``: rows in running order, and totals that are their sums."""
+    """Returns the content of ``archspace show --json``: rows in running order, and totals that are their sums."""
     total = count(spec).total
     return {
         "label": spec.label,
@@ -87,7 +87,7 @@ def architecture(spec: ArchSpec) -> dict[str, Any]:
 
 
 def rows(spec: ArchSpec) -> list[Row]:
-    """The table's lines in running order; parameters and MACs add up to those of the whole network."""
+    """Returns the table's lines in running order; parameters and MACs add up to those of the whole network."""
     encoder, head = spec.plan.part("encoder"), spec.plan.part("head")
     assert isinstance(encoder, Block) and isinstance(head, Block)
     lines: list[Row] = []

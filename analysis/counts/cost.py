@@ -18,7 +18,7 @@ NOT_COUNTED = ("batch norm", "activation", "pooling", "resizing", "addition", "b
 
 
 def cost_of(spec: ArchSpec, counters: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
-    """The content of ``archspace cost --json``.
+    """Returns the content of ``archspace cost --json``.
 
     Args:
         spec: the network.

@@ -59,7 +59,7 @@ class Counter:
     note: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Returns plain data for JSON."""
         return {
             "name": self.name, "macs": self.macs, "raw": self.raw, "left_out": list(self.left_out),
             "counts_extra": dict(self.counts_extra), "note": self.note,
@@ -67,7 +67,7 @@ class Counter:
 
 
 def count_all(network: Network) -> dict[str, Counter]:
-    """All three counters by name on one input of the spec's size; the network is not changed."""
+    """Returns all three counters by name on one input of the spec's size; the network is not changed."""
     copied = copy.deepcopy(network).cpu().eval()
     x = copied.example()
     with torch.no_grad():

@@ -60,7 +60,7 @@ class LayerTimes:
 
 
 def timed_parts(network: Network, by: By) -> dict[str, nn.Module]:
-    """The modules that are timed, by path, none within another: layers, or units (blocks of layers alone)."""
+    """Returns the modules that are timed, by path, none within another: layers, or units (blocks of layers alone)."""
     found: dict[str, nn.Module] = {}
     _collect(network, "", by, found)
     return found
@@ -171,14 +171,14 @@ def layers_report(network: Network, times: LayerTimes, by: By, threads: int, run
 
 
 def busy_flags(times: LayerTimes) -> list[str]:
-    """Why the times are not to be trusted; empty if they are."""
+    """Returns why the times are not to be trusted; empty if they are."""
     if times.cpu_share >= BUSY:
         return []
     return [f"unstable: other processes had {1 - times.cpu_share:.0%} of the time of the runs"]
 
 
 def measured_roofs(threads: int) -> tuple[float, float]:
-    """What this CPU attains: operations a second of a matrix product, bytes a second of copying an array."""
+    """Returns what this CPU attains: operations a second of a matrix product, bytes a second of copying an array."""
     before = torch.get_num_threads()
     a = torch.ones(ROOF_SIDE, ROOF_SIDE)
     source = torch.ones(ROOF_BYTES // FLOAT32_BYTES)

@@ -35,7 +35,7 @@ def assemble(
     how: Mapping[str, Any] | None = None,
     peak_memory_bytes: int | None = None,
 ) -> DeviceRecord:
-    """One attempt as a record, with the flags that its spread, drift and power sampling earn.
+    """Returns one attempt as a record, with the flags that its spread, drift and power sampling earn.
 
     Args:
         target: what was measured.
@@ -75,7 +75,7 @@ def assemble(
 
 
 def repeated(take: Callable[[int], DeviceRecord], settings: Settings) -> DeviceRecord:
-    """The first stable attempt of at most ``settings.attempts``, else the one of least spread, with its flags.
+    """Returns the first stable attempt of at most ``settings.attempts``, else the one of least spread, with its flags.
 
     Attempts are never averaged; ``how["attempts"]`` of the returned record sums up each of them.
 
@@ -93,7 +93,7 @@ def repeated(take: Callable[[int], DeviceRecord], settings: Settings) -> DeviceR
 
 
 def reference_of(samples_ms: Sequence[float]) -> dict[str, Any] | None:
-    """What the reference network's runs say of the machine; ``None`` where there were none.
+    """Returns what the reference network's runs say of the machine; ``None`` where there were none.
 
     Returns:
         ``median_ms``; ``drift``, the change of its median from the first half of its runs to the second as a share of

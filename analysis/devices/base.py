@@ -33,7 +33,10 @@ class Device(ABC):
 
     @abstractmethod
     def key(self, settings: Settings) -> str:
-        """What two measurements must share to be one: device model, runtime and its version, precision, batch, ..."""
+        """Returns what two measurements must share to be one.
+
+        Device model, runtime and its version, precision, batch, ...
+        """
 
     @abstractmethod
     def measure(
@@ -48,7 +51,7 @@ class Device(ABC):
 
     @abstractmethod
     def doctor(self) -> list[Check]:
-        """What the device can do and what is missing."""
+        """Returns what the device can do and what is missing."""
 
 
 class DeviceAway(RuntimeError):

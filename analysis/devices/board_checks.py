@@ -13,7 +13,7 @@ HOT_C = 80.0
 
 
 def checks(board: Mapping[str, Any]) -> list[Check]:
-    """One line for each thing the agent looked at."""
+    """Returns one line for each thing the agent looked at."""
     return [*_state(board["conditions"]), *_software(board), *_clocks(board), *_sensors(board), *_room(board)]
 
 

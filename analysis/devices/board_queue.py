@@ -63,7 +63,7 @@ def with_retries(
     first_s: float = FIRST_WAIT_S,
     longest_s: float = LONGEST_WAIT_S,
 ) -> T:
-    """What ``call`` returns, called again with growing pauses while the device is away.
+    """Returns what ``call`` returns, called again with growing pauses while the device is away.
 
     Args:
         call: what needs the device.

@@ -55,7 +55,7 @@ class LocalDevice(Device):
         return torch.cuda.get_device_name(self.torch_name)
 
     def key(self, settings: Settings) -> str:
-        """Model, runtime and version, precision, batch and threads."""
+        """Returns model, runtime and version, precision, batch and threads."""
         self.require()
         runtime = _runtime(settings, None)
         parts = (
@@ -104,13 +104,13 @@ class LocalDevice(Device):
             return repeated(take, settings)
 
     def doctor(self) -> list[Check]:
-        """What this machine can do."""
+        """Returns what this machine can do."""
         from analysis.devices.machine import examine
 
         return examine(self.name)
 
     def how(self, target: Target, settings: Settings, opened: Opened) -> dict[str, Any]:
-        """What this device and the runtime say of how it was measured."""
+        """Returns what this device and the runtime say of how it was measured."""
         from analysis.devices.timing import REFERENCE
 
         reads = (
@@ -141,7 +141,7 @@ class LocalDevice(Device):
     def compared(
         self, runtime: Runtime, opened: Opened, target: Target, settings: Settings, folder: Path
     ) -> dict[str, Any]:
-        """How the answer differs from torch eager's (a foreign file's: from ONNX Runtime's), both in float32.
+        """Returns how the answer differs from torch eager's (a foreign file's: from ONNX Runtime's), both in float32.
 
         Raises:
             InputError: in float32, by more than 1 %: these would be two networks.

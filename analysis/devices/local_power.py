@@ -58,7 +58,7 @@ def sampled(
 
 
 def other_core() -> int | None:
-    """A core for the sampler: the last of those this process may use; ``None`` if there is one alone."""
+    """Returns a core for the sampler: the last of those this process may use; ``None`` if there is one alone."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return cores[-1] if len(cores) > 1 else None
 

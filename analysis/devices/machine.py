@@ -10,7 +10,7 @@ from analysis.devices.base import Check
 
 
 def examine(device: str = "cpu") -> list[Check]:
-    """Every check of this machine; those of a GPU too where one is meant or there."""
+    """Returns every check of this machine; those of a GPU too where one is meant or there."""
     looks: tuple[Callable[[], list[Check]], ...] = (
         _processor, _governor, lambda: _runtimes(device), lambda: _gpu(device), _sensors, _chromium, _ssh,
     )  # fmt: skip

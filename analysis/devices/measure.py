@@ -25,7 +25,7 @@ def measure(
     settings: Settings | None = None,
     on_progress: OnProgress = no_progress,
 ) -> DeviceRecord:
-    """Latency in ms, and power in W and energy in mJ where the device has a sensor, with every sample.
+    """Returns latency in ms, and power in W and energy in mJ where the device has a sensor, with every sample.
 
     Args:
         network: a network, which is left as it is; a spec; or text as the command ``archspace measure`` takes it

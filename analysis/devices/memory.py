@@ -31,7 +31,7 @@ def resident_bytes() -> int:
 
 
 def peak_bytes(run: Callable[[], object]) -> int:
-    """Largest resident memory of this process while ``run`` runs.
+    """Returns largest resident memory of this process while ``run`` runs.
 
     Raises:
         OSError: the system does not let the peak be set back.

@@ -56,13 +56,13 @@ class NvmlSensor(Sensor):
         self.settle_s = AVERAGING_S[self.source] + MARGIN_S
 
     def read(self) -> dict[str, float]:
-        """Watts of the whole card, by its one rail."""
+        """Returns watts of the whole card, by its one rail."""
         if self.source == INSTANT:
             return {RAIL: self._instant()}
         return {RAIL: self._asked(self._nvml.nvmlDeviceGetPowerUsage, self._handle) / 1e3}
 
     def total_energy_j(self) -> float:
-        """Joules since the driver was loaded: take differences.
+        """Returns joules since the driver was loaded: take differences.
 
         Raises:
             OSError: the GPU has no such counter (those before Volta).
@@ -90,7 +90,7 @@ class NvmlSensor(Sensor):
         return {**readings, "missing": missing}
 
     def describe(self) -> dict[str, Any]:
-        """The GPU's model, the driver's version, what is read and over what time it is averaged, and :meth:`state`."""
+        """Returns the GPU's model, the driver's version, what is read and over what time, and :meth:`state`."""
         averaging = AVERAGING_S[self.source]
         return {
             **super().describe(),
@@ -121,7 +121,7 @@ class NvmlSensor(Sensor):
 
 
 def find(device: str = "0") -> Found:
-    """The GPU's sensor, or under ``nvml`` why there is none.
+    """Returns the GPU's sensor, or under ``nvml`` why there is none.
 
     The sampling process takes it as ``analysis.devices.nvml:find`` or ``analysis.devices.nvml:find:DEVICE``
     (:class:`analysis.board.sampling.Sampler`).

@@ -7,7 +7,7 @@ from archspace.support.errors import FieldError
 
 
 def open_device(name: str) -> Device:
-    """The device of a ``--device``: ``cpu``, ``cuda``, ``cuda:N`` or ``ssh://[user@]host[:port]``.
+    """Returns the device of a ``--device``: ``cpu``, ``cuda``, ``cuda:N`` or ``ssh://[user@]host[:port]``.
 
     Raises:
         FieldError: no such device.

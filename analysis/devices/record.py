@@ -37,7 +37,7 @@ class Latency:
 
     @classmethod
     def of(cls, samples: list[float]) -> Latency:
-        """The spread of samples in milliseconds."""
+        """Returns the spread of samples in milliseconds."""
         p5, p25, median, p75, p95 = (float(v) for v in np.percentile(samples, (5, 25, 50, 75, 95)))
         return cls(
             median=median, p5=p5, p95=p95, iqr=p75 - p25, n=len(samples), samples=tuple(map(float, samples))
@@ -117,7 +117,7 @@ class DeviceRecord:
         return None if total is None else total.busy
 
     def measurements(self, also: Collection[str] = ()) -> dict[str, Measurement]:
-        """Latency, total power and energy as single numbers, those that were taken, and what else is asked for.
+        """Returns latency, total power and energy as single numbers, those that were taken, and what else is asked for.
 
         The whole record rides with the latency; the others name it.
 
@@ -140,7 +140,7 @@ class DeviceRecord:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; derived numbers (throughput, net watts, stable) are there to be read."""
+        """Returns plain data for JSON; derived numbers (throughput, net watts, stable) are there to be read."""
         data = {name: getattr(self, name) for name in self.__slots__}
         power = {
             rail: {"idle": watts.idle, "busy": watts.busy, "net": watts.net}
@@ -155,7 +155,7 @@ class DeviceRecord:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> DeviceRecord:
-        """Inverse of :meth:`to_dict`.
+        """Returns inverse of :meth:`to_dict`.
 
         Raises:
             InputError: written by a newer archspace.

@@ -70,7 +70,7 @@ class SshDevice(Device):
         self._board: dict[str, Any] | None = None
 
     def board(self, on_progress: OnProgress = no_progress) -> dict[str, Any]:
-        """What the agent says of the board, asked now.
+        """Returns what the agent says of the board, asked now.
 
         Raises:
             InputError: it cannot be used; one line.
@@ -86,7 +86,7 @@ class SshDevice(Device):
         return self._board
 
     def key(self, settings: Settings) -> str:
-        """Model, L4T release, power mode, runtime and its version, precision, batch and threads."""
+        """Returns model, L4T release, power mode, runtime and its version, precision, batch and threads."""
         board = self._board or self.board()
         runtime = self._runtime(board, settings)
         version = (board[runtime] or {}).get("version", "missing")
@@ -119,7 +119,7 @@ class SshDevice(Device):
             raise
 
     def doctor(self) -> list[Check]:
-        """The connection, the board's software, sensors, clocks, load and disk."""
+        """Returns the connection, the board's software, sensors, clocks, load and disk."""
         try:
             return [
                 Check(name="connection", state="ok", seen=str(self.address)),
@@ -174,7 +174,7 @@ class SshDevice(Device):
 
 
 def warnings(board: Mapping[str, Any]) -> list[str]:
-    """Why numbers of this board are doubtful, whatever their spread."""
+    """Returns why numbers of this board are doubtful, whatever their spread."""
     found = []
     busy = board.get("busy_cores_before")
     if busy is not None and busy > board_checks.MOST_BUSY_CORES:

@@ -112,7 +112,7 @@ class Address:
         return f"{self.user + '@' if self.user else ''}{host}{f':{self.port}' if self.port else ''}"
 
     def command(self, config: Path | None) -> list[str]:
-        """The argument list of the local OpenSSH client.
+        """Returns the argument list of the local OpenSSH client.
 
         Args:
             config: a file of settings instead of ``~/.ssh/config``.
@@ -132,7 +132,7 @@ class Address:
         return self.host if self.port in (None, 22) else f"[{self.host}]:{self.port}"
 
     def complaint(self, said: str, code: int, greeted: bool, stray: str) -> Exception:
-        """Why a link ended without an answer.
+        """Returns why a link ended without an answer.
 
         Args:
             said: standard error of ssh and of the board.
@@ -178,7 +178,7 @@ class Address:
 
 
 def config_file(given: Path | None) -> Path | None:
-    """The file of settings given, else that of ``ARCHSPACE_SSH_CONFIG``, else none.
+    """Returns the file of settings given, else that of ``ARCHSPACE_SSH_CONFIG``, else none.
 
     Raises:
         InputError: it is no file.

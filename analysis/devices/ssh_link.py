@@ -34,7 +34,7 @@ Message = dict[str, Any]
 
 @functools.cache
 def bundle() -> bytes:
-    """A zip that Python runs: ``analysis.board`` alone; the same bytes for the same source."""
+    """Returns a zip that Python runs: ``analysis.board`` alone; the same bytes for the same source."""
     board = Path(__file__).parents[1] / "board"
     sources = {"__main__.py": MAIN, "analysis/__init__.py": ""}
     for path in sorted(board.glob("*.py")):
@@ -123,7 +123,7 @@ class Link:
                     raise self._refusal(message) from None
 
     def receive(self, name: str, limit_s: float) -> Any:
-        """The value of the next message that has ``name``; what the agent tells meanwhile is passed on.
+        """Returns the value of the next message that has ``name``; what the agent tells meanwhile is passed on.
 
         Raises:
             BoardError: the agent says that it failed.

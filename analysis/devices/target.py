@@ -37,7 +37,7 @@ class Target:
 
     @classmethod
     def of(cls, network: Network) -> Target:
-        """A network of ours, in eval mode from now on."""
+        """Returns a network of ours, in eval mode from now on."""
         spec = network.spec
         return cls(
             label=spec.label, arch_id=spec.arch_id, input_size=spec.input_size, channels=spec.channels,
@@ -45,7 +45,10 @@ class Target:
         )  # fmt: skip
 
     def example(self, batch: int = 1) -> Tensor:
-        """An input of random numbers, the same each time: (N, C, H, W), or tokens (N, T) for a language model."""
+        """Returns an input of random numbers, the same each time.
+
+        (N, C, H, W), or tokens (N, T) for a language model.
+        """
         import torch
 
         generator = torch.Generator().manual_seed(0)
@@ -57,7 +60,9 @@ class Target:
         return torch.randint(0, self.network.spec.classes, like.shape, generator=generator)
 
     def onnx_file(self, folder: Path, batch: int = 1, opset: int | None = None) -> Path:
-        """The network as an ONNX file of fixed shapes, batch norms folded; a foreign file is itself, if it fits.
+        """Returns the network as an ONNX file of fixed shapes, batch norms folded.
+
+        A foreign file is itself, if it fits.
 
         Args:
             folder: of this target alone; where a file is written, if one must be and is not there yet.

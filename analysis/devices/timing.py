@@ -39,7 +39,7 @@ class Timed:
 
 
 def reference_network() -> nn.Module:
-    """The small fixed network whose latency tells how the machine changes; torch's generator is left alone."""
+    """Returns the small fixed network whose latency tells how the machine changes; torch's generator is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         layers: list[nn.Module] = []

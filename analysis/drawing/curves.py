@@ -37,7 +37,7 @@ class EpochRow:
 
 
 def read_history(path: Path) -> list[EpochRow]:
-    """The epochs of a run.
+    """Returns the epochs of a run.
 
     Raises:
         InputError: the file is missing or is no history; the message names the line.
@@ -127,7 +127,7 @@ def range_figure(
     rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], suggested: float | None,
     *, title: str,
 ) -> go.Figure:  # fmt: skip
-    """The loss over the learning rate (logarithmic), each step's and smoothed; a line at the suggested rate."""
+    """Returns the loss over the learning rate (logarithmic), each step's and smoothed; a line at the suggested rate."""
     figure = go.Figure()
     bare = {"color": SKY, "width": 1}
     figure.add_trace(go.Scatter(x=list(rates), y=list(losses), name="loss of the step", line=bare))

@@ -128,7 +128,7 @@ def _keep(drawn: Path, path: Path) -> None:
 
 
 def find_browser() -> str | None:
-    """The Chromium that draws PNGs: ``BROWSER_PATH`` if set, else the first known name on the path."""
+    """Returns the Chromium that draws PNGs: ``BROWSER_PATH`` if set, else the first known name on the path."""
     wanted = os.environ.get("BROWSER_PATH")
     if wanted:
         return shutil.which(wanted)

@@ -68,14 +68,14 @@ def colours_of(values: Map) -> NDArray[np.uint8]:
 
 
 def window(values: Map, centre: tuple[int, int], side: int) -> tuple[Map, tuple[int, int]]:
-    """The part of a map within a square around ``centre``, and where ``centre`` lies in it."""
+    """Returns the part of a map within a square around ``centre``, and where ``centre`` lies in it."""
     top, left = (max(0, at - side // 2) for at in centre)
     part = values[top : centre[0] + side // 2 + 1, left : centre[1] + side // 2 + 1]
     return part, (centre[0] - top, centre[1] - left)
 
 
 def fitted(values: Map, box: int) -> tuple[Map, tuple[int, int]]:
-    """A map with no side above ``box``, and the (height, width) at which its longer side is about ``box``.
+    """Returns a map with no side above ``box``, and the (height, width) at which its longer side is about ``box``.
 
     A larger map is reduced by blocks that keep their largest value, so that no lone pixel is lost.
     """
@@ -147,7 +147,7 @@ def sheet_of(heading: str, panels: Sequence[Panel], columns: int, box: int, lege
 def field_sheet(
     label: str, theory: Mapping[str, ReceptiveField], measured: Mapping[str, EffectiveField]
 ) -> Image:
-    """One panel a level: the effective field in a window around the theoretical one."""
+    """Returns one panel a level: the effective field in a window around the theoretical one."""
     panels = [_field_panel(theory[name], found) for name, found in measured.items()]
     legend = "green: theoretical field; white and blue: squares that hold 50 % and 90 %"
     columns = 2 if len(panels) in (2, 4) else 3
@@ -172,7 +172,7 @@ def _field_panel(theory: ReceptiveField, found: EffectiveField) -> Panel:
 
 
 def gridding_sheet(unit: str, found: Mapping[str, Gridding]) -> Image:
-    """A row for each fusion, a panel for each branch."""
+    """Returns a row for each fusion, a panel for each branch."""
     panels = [
         Panel(
             title=f"fusion={grid.fusion}, dilation {rate}",
@@ -191,7 +191,7 @@ def gridding_sheet(unit: str, found: Mapping[str, Gridding]) -> Image:
 
 
 def write_png(picture: Image, path: Path) -> Path:
-    """The picture as a PNG file, whole or not at all."""
+    """Returns the picture as a PNG file, whole or not at all."""
     with replacing(path) as temporary:
         picture.save(temporary, format="PNG")
     return path

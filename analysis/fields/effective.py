@@ -62,7 +62,7 @@ def square_sides(mass: Map, centre: tuple[int, int], shares: Sequence[float] = S
 
 
 def smallest_areas(mass: Map, shares: Sequence[float] = SHARES) -> dict[float, int]:
-    """The fewest pixels that hold each share of ``mass``."""
+    """Returns the fewest pixels that hold each share of ``mass``."""
     held = np.cumsum(np.sort(mass.ravel())[::-1])
     return {share: _first(held, share) + 1 for share in shares}
 
@@ -73,7 +73,7 @@ def _first(held: NDArray[Any], share: float) -> int:
 
 
 def gaussian_sigma(mass: Map) -> float:
-    """Root of the mean of the variances along rows and columns, about the centre of mass, in pixels."""
+    """Returns root of the mean of the variances along rows and columns, about the centre of mass, in pixels."""
     total, variances = mass.sum(), []
     for axis in (0, 1):
         marginal = mass.sum(axis=1 - axis) / total
@@ -85,7 +85,7 @@ def gaussian_sigma(mass: Map) -> float:
 def measured_field(
     gradient: Map, level: str, centre: tuple[int, int], images: int = 1, draws: int = 1
 ) -> EffectiveField:
-    """The numbers of a map of absolute gradients.
+    """Returns the numbers of a map of absolute gradients.
 
     Raises:
         FieldError: the gradient is zero everywhere or not finite.
@@ -103,7 +103,7 @@ def measured_field(
 def effective_receptive_field(
     network: Network, images: Tensor, level: str, *, draws: int = 4, seed: int = 0
 ) -> EffectiveField:
-    """Effective receptive field of the centre position of one level (Luo et al. 2016).
+    """Returns effective receptive field of the centre position of one level (Luo et al. 2016).
 
     Args:
         network: usually trained; it runs in eval mode and is left as it was.
@@ -120,7 +120,7 @@ def effective_receptive_field(
 
 
 def field_levels(network: Network) -> tuple[str, ...]:
-    """Levels that can be asked for, in running order."""
+    """Returns levels that can be asked for, in running order."""
     encoder = tuple(name for name, _ in network.encoder.named_children())
     return (*encoder, "head")
 
@@ -133,7 +133,7 @@ def effective_receptive_fields(
     draws: int = 4,
     seed: int = 0,
 ) -> dict[str, EffectiveField]:
-    """Effective receptive fields of several levels (all, if left out) with one forward run an image.
+    """Returns effective receptive fields of several levels (all, if left out) with one forward run an image.
 
     Arguments and errors as for :func:`effective_receptive_field`.
     """

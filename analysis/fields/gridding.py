@@ -44,7 +44,7 @@ class Gridding:
 
 
 def griddings(unit: str = "esp", branches: int = 5) -> Mapping[str, Gridding]:
-    """The unit with and without hierarchical fusion, by fusion.
+    """Returns the unit with and without hierarchical fusion, by fusion.
 
     Args:
         unit: ``esp`` or ``eesp``.

@@ -109,7 +109,7 @@ def joined(*maps: Reach) -> Reach:
 
 
 def after(node: Node, x: Reach) -> Reach:
-    """What the output of a layer or of a unit's block sees.
+    """Returns what the output of a layer or of a unit's block sees.
 
     Raises:
         InputError: the dataflow of this kind of block is not known here.
@@ -215,7 +215,7 @@ def _joint_down(block: Block, x: Reach) -> Reach:
 
 
 def known(table: Mapping[str, Callable[..., Reach]], block: Block) -> Callable[..., Reach]:
-    """The dataflow of ``block`` in ``table``.
+    """Returns the dataflow of ``block`` in ``table``.
 
     Raises:
         InputError: it is not known.

@@ -46,7 +46,9 @@ class ReceptiveField:
 
 @lru_cache(maxsize=256)
 def reaches(spec: ArchSpec) -> dict[str, Reach]:
-    """What the parts of a network see, by path: ``level2.down``, ``level2.units``, ``level2``, ``head.up3``, ``head``.
+    """Returns what the parts of a network see, by path.
+
+    ``level2.down``, ``level2.units``, ``level2``, ``head.up3``, ``head``.
 
     Raises:
         InputError: the network has a block whose dataflow is not known here.
@@ -74,7 +76,10 @@ def receptive_fields(spec: ArchSpec) -> tuple[ReceptiveField, ...]:
 
 
 def token_windows(spec: ArchSpec) -> dict[str, int]:
-    """How many tokens of its input the convolutions of each layer of a language model see, their own position last."""
+    """Returns how many tokens of its input the convolutions of each layer of a language model see.
+
+    Their own position last.
+    """
     encoder = spec.plan.part("encoder")
     assert isinstance(encoder, Block)
     windows = {}

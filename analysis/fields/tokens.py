@@ -9,7 +9,7 @@ from archspace.spec.archspec import ArchSpec
 
 
 def token_fields(spec: ArchSpec) -> dict[str, Any]:
-    """The content of ``archspace receptive-field --json`` for a language model."""
+    """Returns the content of ``archspace receptive-field --json`` for a language model."""
     windows = token_windows(spec)
     levels = {
         field.name: {

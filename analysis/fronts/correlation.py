@@ -21,7 +21,7 @@ class RankCorrelation:
 
 
 def rank_correlation(ours: Sequence[float | None], theirs: Sequence[float | None]) -> RankCorrelation | None:
-    """The rank correlation of the pairs of which both numbers are known and finite.
+    """Returns the rank correlation of the pairs of which both numbers are known and finite.
 
     Ties share their mean rank (Spearman) and are corrected for (Kendall's tau-b). ``None`` for fewer than
     :data:`LEAST` pairs, or where one side is the same throughout, which has no order.
@@ -52,7 +52,7 @@ class Mean:
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> Mean:
-    """The mean of ``values`` and the interval that holds the true mean with probability ``level``.
+    """Returns the mean of ``values`` and the interval that holds the true mean with probability ``level``.
 
     Raises:
         ValueError: no value.

@@ -59,7 +59,7 @@ class Importance:
 def importance(
     name: str, fields: Mapping[str, Sequence[object]], values: Sequence[float], *, seed: int = 0
 ) -> Importance:
-    """The importance of each field that varies.
+    """Returns the importance of each field that varies.
 
     Args:
         name: of the number.

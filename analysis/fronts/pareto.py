@@ -51,7 +51,7 @@ def minimised(values: ArrayLike, directions: Sequence[Direction]) -> Floats:
 
 
 def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
-    """Mask of the points that no other point dominates.
+    """Returns mask of the points that no other point dominates.
 
     A point dominates another when it is no worse in every objective and better in at least one.
 

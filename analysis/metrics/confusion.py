@@ -57,7 +57,7 @@ class Confusion:
         return _mean(self._iou(self.void_predictions))
 
     def grouped(self, categories: Sequence[str]) -> Confusion:
-        """The same counts by category: ``categories`` has that of each class; outputs beyond stay their own."""
+        """Returns the same counts by category: ``categories`` has that of each class; outputs beyond stay their own."""
         names = tuple(dict.fromkeys(categories))
         extra = len(self.matrix) - len(categories)
         place = np.array([*(names.index(c) for c in categories), *(len(names) + i for i in range(extra))])
@@ -104,5 +104,5 @@ class ConfusionCounter:
             self._void += torch.bincount(predicted[target == self.void], minlength=self._size).cpu()
 
     def result(self) -> Confusion:
-        """What has been added so far."""
+        """Returns what has been added so far."""
         return Confusion(self._matrix.numpy().copy(), self._void.numpy().copy(), self.classes)

@@ -117,13 +117,13 @@ def area(hits: NDArray[np.int64], precision: NDArray[np.float64], total: int) ->
 
 
 def known_mean(values: Sequence[float]) -> float:
-    """The mean of those that are not NaN; NaN where none is."""
+    """Returns the mean of those that are not NaN; NaN where none is."""
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
 
 
 def overlaps(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Intersection over union of corners (A, 4) and (B, 4) -> (A, B)."""
+    """Returns intersection over union of corners (A, 4) and (B, 4) -> (A, B)."""
     low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
     shared = (high - low).clip(0).prod(-1)
     areas = [(box[:, 2:] - box[:, :2]).clip(0).prod(-1) for box in (a, b)]

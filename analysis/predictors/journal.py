@@ -71,14 +71,14 @@ class Journal:
         self.lines.append(dict(line))
 
     def of(self, role: str) -> list[dict[str, Any]]:
-        """Lines of one role: ``fit`` or ``check``."""
+        """Returns lines of one role: ``fit`` or ``check``."""
         return [line for line in self.lines if line["role"] == role]
 
     def last(self) -> datetime:
-        """When the last network was timed, in UTC."""
+        """Returns when the last network was timed, in UTC."""
         return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
 
     def observed(self) -> Iterator[Observed]:
-        """The networks to fit on."""
+        """Yields the networks to fit on."""
         for line in self.of("fit"):
             yield Observed(ArchSpec.from_dict(line["spec"]), line["total"], line["pieces"])

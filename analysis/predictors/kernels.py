@@ -27,7 +27,10 @@ OPERATIONS = {
 
 
 def network_kernels(spec: ArchSpec) -> list[Kernel]:
-    """Every operation of one run on one input, in running order; no weights are made and nothing is computed."""
+    """Returns every operation of one run on one input, in running order.
+
+    No weights are made and nothing is computed.
+    """
     with torch.device("meta"):
         network = assembled(spec).eval()
         x = network.example()
@@ -35,7 +38,7 @@ def network_kernels(spec: ArchSpec) -> list[Kernel]:
 
 
 def record_kernels(network: Network, x: Tensor) -> list[Kernel]:
-    """The operations of ``network(x)``; their names are the paths of the modules that run them."""
+    """Returns the operations of ``network(x)``; their names are the paths of the modules that run them."""
     recorder = _Recorder()
     with _paths(network, recorder.path), torch.no_grad(), recorder:
         network(x)

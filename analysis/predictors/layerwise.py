@@ -69,7 +69,7 @@ class Regressor:
         return _linear(pieces, np.array(self.weights)) * np.exp(self.trees(_rows(pieces, self.kinds)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Returns plain data for JSON."""
         return {
             "weights": list(self.weights), "kinds": list(self.kinds), "trees": self.trees.to_dict(),
             "error": self.error,
@@ -77,7 +77,7 @@ class Regressor:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Regressor:
-        """Inverse of :meth:`to_dict`."""
+        """Returns inverse of :meth:`to_dict`."""
         return cls(
             weights=tuple(data["weights"]), kinds=tuple(data["kinds"]), trees=Trees.from_dict(data["trees"]),
             error=float(data["error"]),
@@ -154,7 +154,7 @@ class Layerwise:
                 raise Unseen(f"{where}: {piece.kind}: {name} {count} channels; calibrated: {low} to {high}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Returns plain data for JSON."""
         return {
             "table": dict(self.table), "regressor": self.regressor.to_dict(), "scale": self.scale,
             "operators": sorted(self.operators),
@@ -166,7 +166,7 @@ class Layerwise:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Layerwise:
-        """Inverse of :meth:`to_dict`."""
+        """Returns inverse of :meth:`to_dict`."""
         met = {
             kind: Met(
                 frozenset((h, w) for h, w in found["sizes"]),
@@ -181,7 +181,7 @@ class Layerwise:
 
 
 def fit(observed: Sequence[Observed]) -> tuple[Layerwise, Layerwise]:
-    """The predictor fitted on timed networks, and a blind one for checking.
+    """Returns the predictor fitted on timed networks, and a blind one for checking.
 
     The blind one looks nothing up: the time of each configuration is what a regressor that was not fitted on it says.
 

@@ -70,7 +70,7 @@ class Piece:
 
 @lru_cache(maxsize=1024)
 def pieces_of(spec: ArchSpec) -> tuple[Piece, ...]:
-    """Every piece of the network that runs, in running order; a shell comes before what is in it."""
+    """Returns every piece of the network that runs, in running order; a shell comes before what is in it."""
     return tuple(_cut(spec.plan, "", spec.input_size))
 
 

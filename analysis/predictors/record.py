@@ -24,7 +24,7 @@ QUANTITY = (
 
 
 def device_key(threads: int = 1) -> dict[str, Any]:
-    """This machine's CPU with torch eager on ``threads`` threads. No torch is imported."""
+    """Returns this machine's CPU with torch eager on ``threads`` threads. No torch is imported."""
     return {
         "device": "cpu", "model": cpu_model(), "runtime": f"torch {package_version('torch')} eager",
         "threads": threads, "precision": "float32", "batch": 1,
@@ -61,7 +61,7 @@ class Calibration:
     environment: Mapping[str, Any] = field(default_factory=dict)
 
     def predict(self, spec: ArchSpec) -> Measurement:
-        """Latency of a network in milliseconds, marked predicted.
+        """Returns latency of a network in milliseconds, marked predicted.
 
         Raises:
             Unseen: it has a piece that was never calibrated.
@@ -85,7 +85,7 @@ class Calibration:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """All but the predictor itself and the rows, as plain data."""
+        """Returns all but the predictor itself and the rows, as plain data."""
         return {
             "format": FORMAT, "predictor": NAME, "quantity": QUANTITY, "device": dict(self.device),
             "calibrated": self.calibrated, "reference_ms": self.reference_ms, "error": dict(self.error),
@@ -101,7 +101,7 @@ class Calibration:
 
     @classmethod
     def read(cls, path: Path) -> Calibration:
-        """Inverse of :meth:`write`.
+        """Returns inverse of :meth:`write`.
 
         Raises:
             InputError: no such file, or no predictor in it.

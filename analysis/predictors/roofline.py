@@ -21,7 +21,7 @@ A concatenation is free because its inputs are written in place. A PReLU stays a
 
 
 def is_fused(operation: str, before: str) -> bool:
-    """Whether a fusing runtime does ``operation`` within the kernel of the operation ``before`` it."""
+    """Returns whether a fusing runtime does ``operation`` within the kernel of the operation ``before`` it."""
     after = _FUSED_AFTER.get(operation, ())
     return after is None or before in after
 
@@ -111,7 +111,7 @@ class Timed:
 
 
 def timed(kernel: Kernel, machine: Machine, coefficients: Coefficients) -> Timed:
-    """What one kernel takes: ``max(2 MACs / (efficiency x peak), bytes / (memory x bandwidth)) + launch``.
+    """Returns what one kernel takes: ``max(2 MACs / (efficiency x peak), bytes / (memory x bandwidth)) + launch``.
 
     Raises:
         KeyError: it does MACs of a kind that has no efficiency.
@@ -127,14 +127,14 @@ def timed(kernel: Kernel, machine: Machine, coefficients: Coefficients) -> Timed
 
 
 def ran(kernels: Iterable[Kernel], *, fuses: bool) -> list[Kernel]:
-    """The kernels that a runtime launches: all, or those that are not fused into the one before."""
+    """Returns the kernels that a runtime launches: all, or those that are not fused into the one before."""
     return [kernel for kernel in kernels if not (fuses and kernel.fused)]
 
 
 def convolution_kind(
     sides: tuple[int, int], groups: int, in_channels: int, *, dilation: int = 1, transposed: bool = False
 ) -> Kind:
-    """The kind of a convolution; a dilated depth-wise one is depth-wise.
+    """Returns the kind of a convolution; a dilated depth-wise one is depth-wise.
 
     >>> convolution_kind((3, 3), 1, 64), convolution_kind((1, 7), 1, 64), convolution_kind((3, 3), 64, 64)
     ('dense', 'factorised', 'depthwise')

@@ -16,7 +16,7 @@ def hit_rate(true: Sequence[float], predicted: Sequence[float], within: float) -
 
 
 def rmspe(true: Sequence[float], predicted: Sequence[float]) -> float:
-    """Root of the mean squared relative error, as a share."""
+    """Returns root of the mean squared relative error, as a share."""
     measured = np.asarray(true, float)
     return float(np.sqrt(np.mean(((np.asarray(predicted, float) - measured) / measured) ** 2)))
 

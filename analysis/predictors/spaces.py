@@ -63,7 +63,7 @@ def check_space(space: Mapping[str, Any]) -> None:
 
 
 def read_space(path: Path, input_size: tuple[int, int] | None = None) -> dict[str, Any]:
-    """The space of a study file; task and classes from its top, input size from ``input_size`` or its ``data``.
+    """Returns the space of a study file; task and classes from its top, input size from ``input_size`` or its ``data``.
 
     Raises:
         InputError: no such file, or no study in it.

@@ -39,7 +39,7 @@ class Tape:
         self, x: Map, channels: int, kernel: int | tuple[int, int] = 1, stride: int = 1, *,
         valid: bool = False, depthwise: bool = False, after: str = "norm act",
     ) -> Map:  # fmt: skip
-        """A convolution, and what follows it: ``norm`` (or ``bias``, a kernel of its own too), ``act``.
+        """Returns a convolution, and what follows it: ``norm`` (or ``bias``, a kernel of its own too), ``act``.
 
         ``valid``: no padding; otherwise sides are rounded up.
         """
@@ -66,11 +66,11 @@ class Tape:
         return made
 
     def apply(self, x: Map, operation: str) -> Map:
-        """An operation on each number of a map: ``norm`` or ``act``."""
+        """Returns an operation on each number of a map: ``norm`` or ``act``."""
         return self._plain(operation, [x], Map(x.channels, x.height, x.width, operation))
 
     def norm_act(self, x: Map) -> Map:
-        """A batch norm of its own and an activation, as before the convolutions of ResNet v2."""
+        """Returns a batch norm of its own and an activation, as before the convolutions of ResNet v2."""
         self.params += 2 * x.channels
         return self.apply(self.apply(x, "norm"), "act")
 
@@ -82,7 +82,7 @@ class Tape:
         return self._plain("pool", [x], Map(x.channels, height, width, "pool"))
 
     def add(self, x: Map, y: Map) -> Map:
-        """The sum of two maps."""
+        """Returns the sum of two maps."""
         if (x.channels, x.height, x.width) != (y.channels, y.height, y.width):
             raise ValueError(f"{x} and {y} have no sum")
         return self._plain("add", [x, y], Map(x.channels, x.height, x.width, "add"))
@@ -97,11 +97,11 @@ class Tape:
         )
 
     def classify(self, x: Map, classes: int) -> Map:
-        """The mean over the map, and a linear layer."""
+        """Returns the mean over the map, and a linear layer."""
         return self.linear(self._plain("pool", [x], Map(x.channels, 1, 1, "pool")), classes)
 
     def linear(self, x: Map, features: int) -> Map:
-        """A linear layer with bias on a map taken as one vector."""
+        """Returns a linear layer with bias on a map taken as one vector."""
         weights = x.size * features
         self.params += weights + features
         made = Map(features, 1, 1, "linear")

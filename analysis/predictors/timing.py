@@ -63,7 +63,7 @@ class Timer(Protocol):
     """What a calibration asks of a device."""
 
     def key(self) -> dict[str, Any]:
-        """What two calibrations must share to be for one device."""
+        """Returns what two calibrations must share to be for one device."""
 
     def time_pieces(self, spec: ArchSpec) -> Timed:
         """Times of the pieces, and of whole runs between them."""

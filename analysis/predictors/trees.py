@@ -41,7 +41,7 @@ class Trees:
         return total
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Returns plain data for JSON."""
         return {
             "base": self.base,
             "trees": [{name: list(v) for name, v in tree.items()} for tree in self.trees],
@@ -49,7 +49,7 @@ class Trees:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Trees:
-        """Inverse of :meth:`to_dict`."""
+        """Returns inverse of :meth:`to_dict`."""
         trees = ({name: tuple(values) for name, values in tree.items()} for tree in data["trees"])
         return cls(float(data["base"]), tuple(trees))
 

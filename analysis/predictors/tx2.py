@@ -82,7 +82,7 @@ class Model:
 
 
 def machine(clock_mhz: float, emc_mhz: float, precision: Tx2Precision) -> Machine:
-    """The TX2 at a GPU clock and a memory clock.
+    """Returns the TX2 at a GPU clock and a memory clock.
 
     Raises:
         FieldError: a clock that the board does not have, or an unknown precision.
@@ -106,19 +106,22 @@ def machine(clock_mhz: float, emc_mhz: float, precision: Tx2Precision) -> Machin
 def kernel_times(
     kernels: Iterable[Kernel], model: Model, clock_mhz: float, emc_mhz: float, precision: Tx2Precision
 ) -> list[Timed]:
-    """Predicted time of each kernel that the runtime launches."""
+    """Returns predicted time of each kernel that the runtime launches."""
     device, coefficients = machine(clock_mhz, emc_mhz, precision), model.coefficients(precision)
     return [timed(kernel, device, coefficients) for kernel in ran(kernels, fuses=model.fuses)]
 
 
 def load_fit() -> dict[str, Any]:
-    """The shipped fit: models by runtime and their errors, made by :func:`analysis.predictors.tx2_fit.fit_report`."""
+    """Returns the shipped fit: models by runtime and their errors.
+
+    Made by :func:`analysis.predictors.tx2_fit.fit_report`.
+    """
     text = (files("analysis.predictors") / "data" / "tx2.json").read_text(encoding="utf-8")
     return dict(json.loads(text))
 
 
 def model_of(fit: Mapping[str, Any], runtime: str) -> Model:
-    """The model of a runtime.
+    """Returns the model of a runtime.
 
     Raises:
         FieldError: there is none of that name.

@@ -66,13 +66,13 @@ class Quoted:
 
 
 def table(name: str) -> list[dict[str, str]]:
-    """A shipped table of published numbers; every cell is text."""
+    """Returns a shipped table of published numbers; every cell is text."""
     with (files("analysis.predictors") / "data" / f"{name}.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def quoted_rows() -> tuple[list[Quoted], list[dict[str, str]]]:
-    """The rows that are fitted on, and those that are left out with the reason in ``left_out``."""
+    """Returns the rows that are fitted on, and those that are left out with the reason in ``left_out``."""
     rows = table("tx2_measurements")
     used = [
         Quoted(
@@ -119,7 +119,7 @@ class _Design:
 
 
 def fit(rows: Sequence[Quoted]) -> Model:
-    """The coefficients of one runtime with the least squared logarithm of predicted over published time.
+    """Returns the coefficients of one runtime with the least squared logarithm of predicted over published time.
 
     :data:`PARAMETERS` has their bounds.
     """
@@ -147,13 +147,13 @@ def fit(rows: Sequence[Quoted]) -> Model:
 
 
 def predicted_ms(model: Model, row: Quoted) -> float:
-    """Predicted time of a quoted row."""
+    """Returns predicted time of a quoted row."""
     times = kernel_times(_kernels(row.structure), model, row.clock_mhz, row.emc_mhz, row.precision)
     return 1e3 * sum(each.seconds for each in times)
 
 
 def left_out_error(rows: Sequence[Quoted]) -> dict[str, float | int]:
-    """The error on each network by coefficients fitted without any of its rows."""
+    """Returns the error on each network by coefficients fitted without any of its rows."""
     predicted, measured = [], []
     for structure in dict.fromkeys(row.structure for row in rows):
         model = fit([row for row in rows if row.structure != structure])
@@ -165,7 +165,7 @@ def left_out_error(rows: Sequence[Quoted]) -> dict[str, float | int]:
 
 
 def frame_rates() -> list[dict[str, Any]]:
-    """The frame rates of the ESPNet paper's networks: network, clock in MHz, frames a second, source."""
+    """Returns the frame rates of the ESPNet paper's networks: network, clock in MHz, frames a second, source."""
     return [
         {
             "network": row["network"], "clock_mhz": min(float(row["gpu_freq_MHz"]), MOST_CLOCK),
@@ -177,7 +177,7 @@ def frame_rates() -> list[dict[str, Any]]:
 
 
 def check(model: Model, kernels: Callable[[str], Sequence[Kernel]]) -> list[dict[str, Any]]:
-    """Each published frame rate beside the predicted one, in float32 at full memory clock.
+    """Returns each published frame rate beside the predicted one, in float32 at full memory clock.
 
     Args:
         model: of the unfused framework, as PyTorch 0.3 was.
@@ -193,7 +193,7 @@ def check(model: Model, kernels: Callable[[str], Sequence[Kernel]]) -> list[dict
 
 @cache
 def checked_kernels(network: str) -> tuple[Kernel, ...]:
-    """The kernels of ESPNet, ENet or ERFNet at 512 x 1024."""
+    """Returns the kernels of ESPNet, ENet or ERFNet at 512 x 1024."""
     from analysis.predictors.kernels import network_kernels
     from archspace.presets import PRESETS
 
@@ -201,7 +201,7 @@ def checked_kernels(network: str) -> tuple[Kernel, ...]:
 
 
 def fit_report() -> dict[str, Any]:
-    """Everything that is shipped in ``data/tx2.json``: coefficients and errors by runtime, and the check."""
+    """Returns everything that is shipped in ``data/tx2.json``: coefficients and errors by runtime, and the check."""
     used, left_out = quoted_rows()
     runtimes: dict[str, dict[str, Any]] = {}
     for runtime in RUNTIMES:

@@ -28,7 +28,7 @@ class LinearPower:
 
 
 def lines(rows: Sequence[Mapping[str, str]]) -> list[LinearPower]:
-    """The line of each network that has watts at two clocks in the ESPNet paper's table."""
+    """Returns the line of each network that has watts at two clocks in the ESPNet paper's table."""
     found = []
     for network in dict.fromkeys(row["network"] for row in rows if row["power_W"]):
         points = sorted(
@@ -43,7 +43,7 @@ def lines(rows: Sequence[Mapping[str, str]]) -> list[LinearPower]:
 
 
 def refusal(rows: Sequence[Mapping[str, str]]) -> str:
-    """One line on why watts and joules are not predicted; empty if every line has a possible ``P_static``."""
+    """Returns one line on why watts and joules are not predicted; empty if every line has a possible ``P_static``."""
     impossible = [line for line in lines(rows) if line.static_w < 0]
     if not impossible:
         return ""

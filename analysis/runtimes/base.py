@@ -35,14 +35,14 @@ class Opened(ABC):
 
     @abstractmethod
     def run(self) -> object:
-        """One run of a batch; on a GPU it may return before the work is done (see :meth:`timed_ms`)."""
+        """Returns one run of a batch; on a GPU it may return before the work is done (see :meth:`timed_ms`)."""
 
     @abstractmethod
     def answer(self) -> list[np.ndarray]:
-        """What the network answers to its input, as float32."""
+        """Returns what the network answers to its input, as float32."""
 
     def timed_ms(self) -> float:
-        """Milliseconds of one run, from its start to its end."""
+        """Returns milliseconds of one run, from its start to its end."""
         start = time.perf_counter_ns()
         self.run()
         return (time.perf_counter_ns() - start) / 1e6
@@ -68,11 +68,11 @@ class Runtime(ABC):
 
     @abstractmethod
     def unavailable(self, device: str) -> str | None:
-        """Why it cannot run on ``cpu`` or ``cuda:N`` of this machine, in one line; ``None`` if it can."""
+        """Returns why it cannot run on ``cpu`` or ``cuda:N`` of this machine, in one line; ``None`` if it can."""
 
     @abstractmethod
     def version(self) -> str:
-        """Name and version, for records and cache keys."""
+        """Returns name and version, for records and cache keys."""
 
     def prepare(self, target: Target, settings: Settings, folder: Path) -> Path | None:
         """Writes the file that :meth:`open` reads, once a folder, and loads the library; ``None`` without a file.
@@ -86,7 +86,7 @@ class Runtime(ABC):
     def open(
         self, target: Target, device: str, settings: Settings, folder: Path
     ) -> AbstractContextManager[Opened]:
-        """The network ready to run; threads and switches are as ``settings`` say until the block ends.
+        """Returns the network ready to run; threads and switches are as ``settings`` say until the block ends.
 
         Args:
             target: checked by :meth:`check`.
@@ -121,7 +121,10 @@ RUNTIMES: Registry[Runtime] = Registry("runtime")
 
 
 def difference(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
-    """Largest difference of any output as a share of that output's largest value; infinite where shapes differ."""
+    """Returns largest difference of any output as a share of that output's largest value.
+
+    Infinite where shapes differ.
+    """
     worst = 0.0
     if [one.shape for one in ours] != [one.shape for one in theirs]:
         return float("inf")
@@ -135,5 +138,5 @@ def difference(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
 
 
 def one_line(error: BaseException) -> str:
-    """The first sentence or so of an error of a foreign library."""
+    """Returns the first sentence or so of an error of a foreign library."""
     return " ".join(str(error).split())[:200] or type(error).__name__

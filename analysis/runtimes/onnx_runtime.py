@@ -30,11 +30,11 @@ class _Session(Opened):
         }  # fmt: skip
 
     def run(self) -> object:
-        """One run of a batch."""
+        """Returns one run of a batch."""
         return self._session.run(None, self._feed)
 
     def answer(self) -> list[np.ndarray]:
-        """The outputs as float32."""
+        """Returns the outputs as float32."""
         return [value.astype("float32") for value in self._session.run(None, self._feed)]
 
 
@@ -47,7 +47,7 @@ class OnnxRuntime(Runtime):
     foreign = True
 
     def unavailable(self, device: str) -> str | None:
-        """Why it is not here, or ``None``."""
+        """Returns why it is not here, or ``None``."""
         import onnxruntime
 
         if device != "cpu" and CUDA not in onnxruntime.get_available_providers():

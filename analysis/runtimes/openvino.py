@@ -28,11 +28,11 @@ class _Request(Opened):
         self.how = {"form": "ONNX, batch norms folded", "clock": "perf_counter_ns", **how}
 
     def run(self) -> object:
-        """One run of a batch."""
+        """Returns one run of a batch."""
         return self._request.infer([self._x], share_inputs=True, share_outputs=True)
 
     def answer(self) -> list[np.ndarray]:
-        """The outputs as float32."""
+        """Returns the outputs as float32."""
         found = self._request.infer([self._x])
         return [found[output].astype("float32") for output in self._outputs]
 
@@ -46,7 +46,7 @@ class OpenVino(Runtime):
     foreign = True
 
     def unavailable(self, device: str) -> str | None:
-        """Why it is not here, or ``None``."""
+        """Returns why it is not here, or ``None``."""
         if device != "cpu":
             return "OpenVINO has no support for NVIDIA GPUs"
         try:

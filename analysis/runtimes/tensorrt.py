@@ -34,15 +34,15 @@ class OwnLoop(Opened):
         self.how = {"form": f"ONNX operator set {OLDEST}, batch norms folded", "clock": "trtexec"}
 
     def run(self) -> object:
-        """One run of a batch."""
+        """Returns one run of a batch."""
         raise InputError("runtime: 'tensorrt': trtexec runs its own loop; it cannot take turns with others")
 
     def answer(self) -> list[np.ndarray]:
-        """The outputs as float32."""
+        """Returns the outputs as float32."""
         raise InputError(f"runtime: 'tensorrt': {NO_ANSWER}")
 
     def loop(self, load: Load, on_progress: OnProgress) -> Timed:
-        """All runs at once, with conditions read under load.
+        """Returns all runs at once, with conditions read under load.
 
         Raises:
             InputError: trtexec failed or hung.
@@ -67,7 +67,7 @@ class TensorRt(Runtime):
     foreign = True
 
     def unavailable(self, device: str) -> str | None:
-        """Why it is not here, or ``None``."""
+        """Returns why it is not here, or ``None``."""
         if device == "cpu":
             return "TensorRT needs a CUDA GPU"
         if device not in ("cuda", "cuda:0"):

@@ -29,7 +29,7 @@ WARM = 3
 
 
 def gpu_missing(device: str) -> str | None:
-    """Why ``cuda:N`` is not there, or ``None``."""
+    """Returns why ``cuda:N`` is not there, or ``None``."""
     if device == "cpu":
         return None
     if not torch.cuda.is_available():
@@ -56,11 +56,11 @@ class Forward(Opened):
             self.how["clock"] = "CUDA events around each run, synchronised after it"
 
     def run(self) -> object:
-        """One run of a batch."""
+        """Returns one run of a batch."""
         return self._call(self._x)
 
     def timed_ms(self) -> float:
-        """Milliseconds of one run."""
+        """Returns milliseconds of one run."""
         if self._events is None:
             return super().timed_ms()
         start, end = self._events
@@ -76,7 +76,7 @@ class Forward(Opened):
             torch.cuda.synchronize(self._x.device)
 
     def answer(self) -> list[np.ndarray]:
-        """The outputs as float32."""
+        """Returns the outputs as float32."""
         found = [value.float().cpu().numpy() for value in tree_leaves(self.run())]
         self.finish()
         return found
@@ -90,7 +90,7 @@ class Eager(Runtime):
     precisions: ClassVar[Mapping[str, tuple[str, ...]]] = {"cpu": EVERY, "cuda": EVERY}
 
     def unavailable(self, device: str) -> str | None:
-        """Why it is not here, or ``None``."""
+        """Returns why it is not here, or ``None``."""
         return gpu_missing(device)
 
     def version(self) -> str:
@@ -121,7 +121,7 @@ class Eager(Runtime):
             yield opened
 
     def prepared(self, network: nn.Module, x: Tensor) -> Callable[[Tensor], Any]:
-        """What is called with the input in each run."""
+        """Returns what is called with the input in each run."""
         return network
 
 
@@ -132,13 +132,13 @@ class Compile(Eager):
     title = "torch.compile"
 
     def unavailable(self, device: str) -> str | None:
-        """Why it is not here, or ``None``."""
+        """Returns why it is not here, or ``None``."""
         if device == "cpu" and not any(shutil.which(name) for name in ("g++", "clang++", "c++")):
             return "torch.compile needs a C++ compiler (g++ or clang++), and none is on the PATH"
         return gpu_missing(device)
 
     def prepared(self, network: nn.Module, x: Tensor) -> Callable[[Tensor], Any]:
-        """What is called with the input in each run."""
+        """Returns what is called with the input in each run."""
         call: Callable[[Tensor], Any] = torch.compile(network, fullgraph=False, dynamic=False)
         with warnings.catch_warnings():  # TensorFloat32 is left off on purpose: float32 means float32
             warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
@@ -155,11 +155,11 @@ class CudaGraph(Eager):
     precisions: ClassVar[Mapping[str, tuple[str, ...]]] = {"cpu": (), "cuda": EVERY}
 
     def unavailable(self, device: str) -> str | None:
-        """Why it is not here, or ``None``."""
+        """Returns why it is not here, or ``None``."""
         return "CUDA graphs need a CUDA GPU" if device == "cpu" else gpu_missing(device)
 
     def prepared(self, network: nn.Module, x: Tensor) -> Callable[[Tensor], Any]:
-        """What is called with the input in each run."""
+        """Returns what is called with the input in each run."""
         side = torch.cuda.Stream(x.device)  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream(x.device))
         with torch.cuda.stream(side):

@@ -20,7 +20,7 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 
 def environment(packages: tuple[str, ...] = PACKAGES) -> dict[str, Any]:
-    """What is needed to make a result again, as plain data.
+    """Returns what is needed to make a result again, as plain data.
 
     Returns:
         ``command`` as typed, ``commit`` of the checkout (``None`` outside one; a final ``+`` says that files differed
@@ -44,7 +44,7 @@ def environment(packages: tuple[str, ...] = PACKAGES) -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """The commit of the checkout that archspace runs from, with ``+`` where tracked files differ from it."""
+    """Returns the commit of the checkout that archspace runs from, with ``+`` where tracked files differ from it."""
     folder = Path(archspace.__file__).resolve().parent.parent
     if not (folder / ".git").exists():
         return None
@@ -54,7 +54,7 @@ def commit() -> str | None:
 
 
 def package_version(name: str) -> str | None:
-    """The installed version of a distribution, or ``None``."""
+    """Returns the installed version of a distribution, or ``None``."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -62,7 +62,7 @@ def package_version(name: str) -> str | None:
 
 
 def cpu_model() -> str:
-    """The processor's model name, without serial numbers."""
+    """Returns the processor's model name, without serial numbers."""
     with contextlib.suppress(OSError):
         for line in CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
             name, _, value = line.partition(":")

@@ -28,14 +28,14 @@ class Measurement:
     how: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; a value that is not finite becomes ``None``."""
+        """Returns plain data for JSON; a value that is not finite becomes ``None``."""
         value = self.value if math.isfinite(self.value) else None
         rest = {"unit": self.unit, "origin": self.origin, "how": dict(self.how)}
         return {"name": self.name, "value": value, **rest}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Measurement:
-        """Inverse of :meth:`to_dict`."""
+        """Returns inverse of :meth:`to_dict`."""
         value = math.nan if data["value"] is None else float(data["value"])
         return cls(data["name"], value, data["unit"], data["origin"], dict(data.get("how", {})))
 
@@ -81,7 +81,7 @@ class TrialRecord:
     finished: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; a value that is not finite becomes ``None``."""
+        """Returns plain data for JSON; a value that is not finite becomes ``None``."""
         data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__ if name != "again"}
         for name in ("spec", "params"):
             data[name] = None if data[name] is None else dict(data[name])
@@ -91,7 +91,7 @@ class TrialRecord:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TrialRecord:
-        """Inverse of :meth:`to_dict`."""
+        """Returns inverse of :meth:`to_dict`."""
         fields = dict(data)
         fields["values"] = {
             k: math.nan if v is None else float(v) for k, v in (data.get("values") or {}).items()

@@ -73,7 +73,7 @@ def read_record(path: Path) -> TrialRecord:
 
 
 def read_remeasured(folder: Path) -> dict[str, Measurement]:
-    """What was measured anew of the trial in ``folder``, by name; empty if nothing was."""
+    """Returns what was measured anew of the trial in ``folder``, by name; empty if nothing was."""
     path = folder / AGAIN_FILE
     if not path.is_file():
         return {}
@@ -90,7 +90,7 @@ def write_remeasured(folder: Path, label: str, found: Mapping[str, Measurement])
 
 
 def read_quantities(folder: Path) -> dict[str, Quantity]:
-    """What the run in ``folder`` says of its quantities, by name; empty for one that an older archspace wrote.
+    """Returns what the run in ``folder`` says of its quantities, by name; empty for one that an older archspace wrote.
 
     Raises:
         InputError: the file is broken.

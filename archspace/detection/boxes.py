@@ -53,7 +53,7 @@ def corners_of(boxes: Tensor) -> Tensor:
 
 
 def encode(corners: Tensor, priors: Tensor) -> Tensor:
-    """The locations at which priors (P, 4) become the boxes of ``corners`` (..., P, 4)."""
+    """Returns the locations at which priors (P, 4) become the boxes of ``corners`` (..., P, 4)."""
     centre = (corners[..., :2] + corners[..., 2:]) / 2
     sides = corners[..., 2:] - corners[..., :2]
     moved = (centre - priors[:, :2]) / priors[:, 2:] / VARIANCES[0]
@@ -61,14 +61,17 @@ def encode(corners: Tensor, priors: Tensor) -> Tensor:
 
 
 def decode(locations: Tensor, priors: Tensor) -> Tensor:
-    """Corners (..., P, 4) of ``locations`` (..., P, 4); inverse of :func:`encode`."""
+    """Returns corners (..., P, 4) of ``locations`` (..., P, 4); inverse of :func:`encode`."""
     centre = priors[:, :2] + locations[..., :2] * VARIANCES[0] * priors[:, 2:]
     sides = priors[:, 2:] * torch.exp(locations[..., 2:] * VARIANCES[1])
     return corners_of(torch.cat((centre, sides), -1))
 
 
 def overlaps(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of corners (..., A, 4) and (..., B, 4) -> (..., A, B); 0 where a box has no area."""
+    """Returns intersection over union of corners (..., A, 4) and (..., B, 4) -> (..., A, B).
+
+    0 where a box has no area.
+    """
     low = torch.maximum(a[..., :, None, :2], b[..., None, :, :2])
     high = torch.minimum(a[..., :, None, 2:], b[..., None, :, 2:])
     shared = (high - low).clamp(min=0).prod(-1)
@@ -78,7 +81,7 @@ def overlaps(a: Tensor, b: Tensor) -> Tensor:
 
 
 def suppress(corners: Tensor, valid: Tensor, overlap: float = OVERLAP) -> Tensor:
-    """Non-maximum suppression of many lists at once.
+    """Returns non-maximum suppression of many lists at once.
 
     A box goes when it overlaps by more than ``overlap`` with one before it that stays. All lists are worked on
     together until nothing changes: after step t the first t boxes of each list are decided, so the outcome is that of
@@ -105,7 +108,7 @@ def detections(
     outputs: tuple[Tensor, Tensor], priors: Tensor, *, threshold: float = THRESHOLD, overlap: float = OVERLAP,
     candidates: int = CANDIDATES, most: int = MOST,
 ) -> list[Found]:  # fmt: skip
-    """The objects in each image of a batch.
+    """Returns the objects in each image of a batch.
 
     Of equal scores the one of the earlier prior comes first, then that of the earlier class.
 
@@ -144,7 +147,7 @@ def detections(
 
 
 def checked(outputs: object, priors: int, classes: int | None = None) -> tuple[Tensor, Tensor]:
-    """Confidences and locations of a detector's outputs.
+    """Returns confidences and locations of a detector's outputs.
 
     Args:
         priors: how many the input's size has.

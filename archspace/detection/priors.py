@@ -40,7 +40,7 @@ def shapes(scale: float, following: float) -> list[tuple[float, float]]:
 
 @lru_cache(maxsize=16)
 def prior_boxes(size: Size) -> NDArray[np.float32]:
-    """The prior boxes of an image of ``size`` (H, W) in the order of the network's outputs.
+    """Returns the prior boxes of an image of ``size`` (H, W) in the order of the network's outputs.
 
     A map's boxes stand at the centres of its cells, one map after the other, in rows, six at a position. They are not
     clipped to the image: a clipped box would lose its centre, from which the network's locations are counted. In an

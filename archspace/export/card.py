@@ -50,7 +50,7 @@ def make_card(
     given: Mapping[str, Any],
     about: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The content of ``card.json`` for the export whose files lie in ``folder``.
+    """Returns the content of ``card.json`` for the export whose files lie in ``folder``.
 
     Args:
         spec: the network.
@@ -131,7 +131,7 @@ def _file(path: Path, about: str) -> dict[str, Any]:
 
 
 def markdown(card: Mapping[str, Any]) -> str:
-    """The card for people, from the card for machines."""
+    """Returns the card for people, from the card for machines."""
     parts = (
         _head(card),
         _use(card),

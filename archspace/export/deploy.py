@@ -12,7 +12,7 @@ from archspace.units.base import LayerModule
 
 
 def deployed(network: Network) -> Network:
-    """A copy in eval mode whose batch norms are folded into the convolution before them, where there is one.
+    """Returns a copy in eval mode whose batch norms are folded into the convolution before them, where there is one.
 
     The copy computes the same function with fewer operations; a norm that follows a concatenation or a sum
     stays. Weights are folded in float64, so the answers agree to rounding. The given network is not touched.

@@ -55,7 +55,7 @@ class ExportReport:
     card: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON: the card, and where it lies."""
+        """Returns plain data for JSON: the card, and where it lies."""
         return {"folder": str(self.folder), **self.card}
 
 

@@ -17,7 +17,7 @@ _AXES_INPUTS = {"Squeeze": "axes", "Unsqueeze": "axes", "Split": "split"}
 
 
 def lowered(model: ModelProto, opset: int) -> ModelProto:
-    """A copy of ``model`` in operator set ``opset``, 11 to 18, and in the file format of its time.
+    """Returns a copy of ``model`` in operator set ``opset``, 11 to 18, and in the file format of its time.
 
     Later sets mostly added attributes whose default is the old behaviour, and turned attributes into inputs; both are
     undone. The result is checked by ONNX's own checker with shape inference; that it answers the same is for the

@@ -62,7 +62,7 @@ class Agreement:
         return self.max_difference <= TOLERANCE * self.max_output < float("inf")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
+        """Returns plain data for JSON."""
         return {
             "images": self.images, "max_difference": self.max_difference, "max_output": self.max_output,
             "relative_difference": self.relative, "tolerance": TOLERANCE, "same_class": self.same_class,
@@ -125,7 +125,7 @@ def _strip(model: Model) -> None:
 
 
 def open_session(path: Path, threads: int = 1) -> InferenceSession:
-    """An ONNX Runtime session on the CPU."""
+    """Returns an ONNX Runtime session on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -136,7 +136,7 @@ def open_session(path: Path, threads: int = 1) -> InferenceSession:
 
 @torch.no_grad()
 def agreement(network: nn.Module, session: InferenceSession, images: Tensor) -> Agreement:
-    """How ``session`` agrees with ``network``, image by image.
+    """Returns how ``session`` agrees with ``network``, image by image.
 
     Args:
         network: on the CPU and in eval mode.

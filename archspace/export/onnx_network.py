@@ -33,7 +33,7 @@ class OnnxNetwork(Network):
         self.eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores of the classes.
+        """Returns scores of the classes.
 
         Raises:
             FieldError: the images are not of the file's size.

@@ -16,7 +16,7 @@ class Classifier(BlockModule):
     linear: nn.Module
 
     def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-        """Scores of the classes."""
+        """Returns scores of the classes."""
         return self.linear(F.adaptive_avg_pool2d(features["last"], 1).flatten(1))  # type: ignore[no-any-return]
 
 
@@ -27,7 +27,7 @@ class Projection(BlockModule):
     project: nn.Module
 
     def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-        """Scores of the classes at the stride of the last features."""
+        """Returns scores of the classes at the stride of the last features."""
         return self.project(features["last"])  # type: ignore[no-any-return]
 
 
@@ -39,7 +39,7 @@ class ConvClassifier(BlockModule):
     scores: nn.Module
 
     def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-        """Scores of the classes."""
+        """Returns scores of the classes."""
         x = F.adaptive_avg_pool2d(features["last"], 1)
         if self.has("expand"):
             x = self.expand(x)

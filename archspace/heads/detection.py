@@ -40,7 +40,7 @@ class Detector(BlockModule):
                     nn.init.xavier_uniform_(conv.weight)
 
     def maps(self, features: dict[str, Tensor]) -> list[Tensor]:
-        """The scored maps, level 3 to level 8."""
+        """Returns the scored maps, level 3 to level 8."""
         levels = {3: features["level3"], 4: features["level4"], 5: features["last"]}
         levels[6] = self.level6(levels[5])
         levels[7] = self.level7(levels[6])
@@ -52,7 +52,7 @@ class Detector(BlockModule):
         return [levels[level] for level in sorted(levels)]
 
     def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Confidences (before any softmax) and locations (offsets to the priors) of all priors."""
+        """Returns confidences (before any softmax) and locations (offsets to the priors) of all priors."""
         maps = self.maps(features)
         classes = self.block.out_channels
         confidences = [boxwise(f(x), classes) for f, x in zip(self.confidences, maps, strict=True)]

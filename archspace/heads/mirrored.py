@@ -20,11 +20,11 @@ class ErfnetDecoder(BlockModule):
     up1: nn.Module
 
     def raised(self, level: str, x: Tensor, features: dict[str, Tensor]) -> Tensor:
-        """The map of ``level`` at twice its size."""
+        """Returns the map of ``level`` at twice its size."""
         return self.get_submodule(level.replace("level", "up"))(x)  # type: ignore[no-any-return]
 
     def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-        """Scores of the classes at full size."""
+        """Returns scores of the classes at full size."""
         x = self.raised("level3", features["last"], features)
         for unit in self.units2:
             x = unit(x)
@@ -59,7 +59,7 @@ class EnetDecoder(ErfnetDecoder):
     """Up-sampling bottlenecks with the encoder's indices, plain ones after each (ENet table 1)."""
 
     def raised(self, level: str, x: Tensor, features: dict[str, Tensor]) -> Tensor:
-        """The map of ``level`` at twice its size, its values where the encoder's maxima stood."""
+        """Returns the map of ``level`` at twice its size, its values where the encoder's maxima stood."""
         return self.get_submodule(level.replace("level", "up"))(x, features[f"{level}_indices"])  # type: ignore[no-any-return]
 
 
@@ -82,7 +82,7 @@ class SegnetDecoder(BlockModule):
     """The encoder's levels in reverse (SegNet figure 2)."""
 
     def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-        """Scores of the classes at full size."""
+        """Returns scores of the classes at full size."""
         x = features["last"]
         for name, up in self.named_children():
             x = up(x, features[f"{name.replace('up', 'level')}_indices"])

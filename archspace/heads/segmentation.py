@@ -17,7 +17,7 @@ def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def map_of(x: Tensor) -> tuple[int, int]:
-    """Height and width."""
+    """Returns height and width."""
     return x.shape[2], x.shape[3]
 
 
@@ -36,7 +36,7 @@ class EspnetDecoder(BlockModule):
     up1: nn.Module
 
     def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-        """Scores of the classes at full size."""
+        """Returns scores of the classes at full size."""
         level3 = self.up3(self.norm3(self.project3(features["level3"])))
         joined = torch.cat((self.project2(features["level2"]), level3), 1)
         level2 = self.up2(self.unit2(self.mix2(joined)))
@@ -91,7 +91,7 @@ class EdgenetsDecoder(BlockModule):
     """Bottom-up decoder of EdgeNets: pyramid, resize, add the encoder's level, four times."""
 
     def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-        """Scores of the classes at full size."""
+        """Returns scores of the classes at full size."""
         parts = dict(self.named_children())
         y: Tensor = parts["pyramid1"](features["last"])
         for step, level in enumerate(("level3", "level2", "level1"), start=1):
@@ -133,7 +133,7 @@ class Espnetv2Decoder(BlockModule):
     project1: nn.Module
 
     def forward(self, features: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
-        """Scores of the classes at full size."""
+        """Returns scores of the classes at full size."""
         level1, level2, level3 = (features[f"level{level}"] for level in (1, 2, 3))
         deep = resized(self.project4(features["last"]), map_of(level3))
         y: Tensor = self.pool3(self.unit3(torch.cat((level3, deep), 1)))

@@ -65,7 +65,7 @@ class TimeEesp(Eesp):
         self.before = [_rows_before(branch) for branch in branches if isinstance(branch, Conv)]
 
     def fresh(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What stands before a text: zeros, as the zero padding of a vision network."""
+        """Returns what stands before a text: zeros, as the zero padding of a vision network."""
         return (
             x.new_zeros(1, x.shape[1], self.before_inputs, x.shape[3]),
             x.new_zeros(1, self.reduced, max(self.before), x.shape[3]),

@@ -23,7 +23,7 @@ class Level(BlockModule):
         return self.repeated(self.down(x)), None
 
     def repeated(self, x: Tensor) -> Tensor:
-        """The units one after the other."""
+        """Returns the units one after the other."""
         for unit in self.units:
             x = unit(x)
         return x

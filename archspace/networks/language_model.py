@@ -27,7 +27,9 @@ class LanguageModel(Network):
     def forward(  # type: ignore[override]
         self, tokens: Tensor, state: State | None = None
     ) -> tuple[Tensor, State]:
-        """Scores of the words that may follow each token, and the state after the last; ``None``: a text begins.
+        """Returns scores of the words that may follow each token, and the state after the last.
+
+        ``None``: a text begins.
 
         Raises:
             SpecError: the tokens' shape, type or numbers do not fit, or the state is of another number of texts.

@@ -59,7 +59,10 @@ class DecoderDesign:
     units: Callable[[Mapping[str, Any]], tuple[PlacedUnit, ...]] = lambda fields: ()
 
     def fits(self, deepest: int) -> bool:
-        """Whether it is for every encoder with levels 1 to ``deepest``, each at half the size of the one before."""
+        """Returns whether it is for every encoder with levels 1 to ``deepest``.
+
+        Each at half the size of the one before.
+        """
         return self.open and all(
             stride in {2**level for level in range(1, deepest + 1)} for stride in self.reads
         )
@@ -70,18 +73,18 @@ DECODERS: Registry[DecoderDesign] = Registry("decoder")
 
 
 def decoders_for(own: tuple[str, ...], deepest: int) -> tuple[str, ...]:
-    """Names of the decoders of a network: its ``own``, then the open ones that fit its ``deepest`` level."""
+    """Returns names of the decoders of a network: its ``own``, then the open ones that fit its ``deepest`` level."""
     others = (name for name in DECODERS if name not in own and DECODERS[name].fits(deepest))
     return (*own, *others)
 
 
 def multiple_of(decoder: str | None) -> int:
-    """What height and width of the image must be multiples of."""
+    """Returns what height and width of the image must be multiples of."""
     return DECODERS[decoder].multiple if decoder else 1
 
 
 def projection(spec: SpecRecord, encoder: Block) -> Block:
-    """Class scores by a 1 x 1 convolution, at the stride of the encoder's last features."""
+    """Returns class scores by a 1 x 1 convolution, at the stride of the encoder's last features."""
     conv = Conv(in_channels=encoder.out_channels, out_channels=spec.classes, at=encoder.stride)
     return Block("projection", encoder.out_channels, spec.classes, 1, (("project", conv),))
 

@@ -27,7 +27,7 @@ CHANNEL_STEP = 16
 
 
 def stage_channels(base: tuple[int, ...], width: float, cap_first: int | None = None) -> tuple[int, ...]:
-    """Channels of every level at a width multiplier: the one rounding rule of all networks.
+    """Returns channels of every level at a width multiplier: the one rounding rule of all networks.
 
     ``base x width`` is rounded half up to a multiple of 16; every level has at least 16 channels more than the
     level before. ESPNetv2 caps its first level (32).
@@ -113,15 +113,15 @@ class NetworkDesign:
     identity_from: int = 0
 
     def levels(self, task: str) -> int:
-        """The deepest level that exists for ``task``."""
+        """Returns the deepest level that exists for ``task``."""
         return self.first - 1 + len(self.alphas[task])
 
     def channels(self, width: float, task: str) -> tuple[int, ...]:
-        """Channels of level 1, 2, ... that exist for ``task``."""
+        """Returns channels of level 1, 2, ... that exist for ``task``."""
         return self.widths(width)[: self.levels(task)]
 
     def units(self, task: str) -> tuple[str | None, ...]:
-        """The default unit of every level that has one."""
+        """Returns the default unit of every level that has one."""
         count = len(self.alphas[task])
         return self.unit[:count] if isinstance(self.unit, tuple) else (self.unit,) * count
 
@@ -135,7 +135,7 @@ NETWORKS: Registry[NetworkDesign] = Registry("network")
 
 
 def reads_the_same(*networks: str) -> bool:
-    """Whether networks have inputs of one kind, so that a size for one can be one for another."""
+    """Returns whether networks have inputs of one kind, so that a size for one can be one for another."""
     return len({NETWORKS[name].reads for name in networks if name in NETWORKS}) < 2
 
 

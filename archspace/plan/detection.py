@@ -29,7 +29,7 @@ FUSION_NARROWING = 5
 
 
 def prior_count(size: Size) -> int:
-    """How many prior boxes the detector scores in an image of ``size``.
+    """Returns how many prior boxes the detector scores in an image of ``size``.
 
     >>> prior_count((300, 300))
     11640
@@ -47,7 +47,7 @@ def _smaller(inputs: int, outputs: int, act: str, eps: float, at: int) -> Block:
 
 
 def detector(encoder: Block, skips: tuple[int, int], classes: int, act: str, eps: float) -> Block:
-    """Levels 6 to 8, the way back from level 7 to level 3, and two 1 x 1 convolutions on each of six maps.
+    """Returns levels 6 to 8, the way back from level 7 to level 3, and two 1 x 1 convolutions on each of six maps.
 
     Published for ESPNetv2 at s = 2.0 (EdgeNets); every other width keeps the channels of levels 6 to 8.
 

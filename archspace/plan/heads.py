@@ -17,7 +17,7 @@ def classifier(encoder: Block, classes: int) -> Block:
 
 
 def task_head(spec: SpecRecord, encoder: Block) -> Block:
-    """The network of ``encoder`` and a classifier, or the spec's decoder."""
+    """Returns the network of ``encoder`` and a classifier, or the spec's decoder."""
     if spec.task in SCORES_OF_IMAGE:
         return network(encoder, classifier(encoder, spec.classes))
     assert spec.decoder is not None, "a spec for segmentation has a decoder"
@@ -25,5 +25,5 @@ def task_head(spec: SpecRecord, encoder: Block) -> Block:
 
 
 def network(encoder: Block, head: Block) -> Block:
-    """The network of ``encoder`` and ``head``."""
+    """Returns the network of ``encoder`` and ``head``."""
     return Block("network", encoder.in_channels, head.out_channels, 1, (("encoder", encoder), ("head", head)))

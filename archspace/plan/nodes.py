@@ -22,7 +22,7 @@ Size: TypeAlias = tuple[int, int]
 
 
 def later(default: Any) -> Any:
-    """A node's field that joined after plans were first hashed: it counts only where it is not ``default``.
+    """Returns a node's field that joined after plans were first hashed: it counts only where it is not ``default``.
 
     So a network that does not use it keeps its ``arch_id``.
     """
@@ -163,15 +163,15 @@ class Block:
     dropout: float = later(0.0)
 
     def option(self, name: str) -> bool:
-        """The switch called ``name``; off if the block has none of that name."""
+        """Returns the switch called ``name``; off if the block has none of that name."""
         return dict(self.options).get(name, False)
 
     def moved(self, at: int) -> Block:
-        """The same block on a map at stride ``at`` of the block around it."""
+        """Returns the same block on a map at stride ``at`` of the block around it."""
         return replace(self, at=at)
 
     def part(self, name: str) -> Node | tuple[Node, ...]:
-        """The child called ``name``."""
+        """Returns the child called ``name``."""
         return dict(self.parts)[name]
 
     def items(self) -> Iterator[tuple[str, Node]]:
@@ -197,7 +197,7 @@ class Placed:
 
 
 def placed_layers(block: Block, path: str = "", at: int = 1, dead: bool = False) -> Iterator[Placed]:
-    """Every layer below ``block``, in running order."""
+    """Yields every layer below ``block``, in running order."""
     at *= block.at
     dead = dead or block.dead
     prefix = f"{path}." if path else ""
@@ -217,12 +217,12 @@ def stands_at(node: Node, at: int = 1) -> int:
 
 
 def map_size(size: Size, at: int) -> Size:
-    """Height and width of a map at stride ``at`` of an image of ``size``; strided layers round up."""
+    """Returns height and width of a map at stride ``at`` of an image of ``size``; strided layers round up."""
     return (1, 1) if at == 0 else (-(-size[0] // at), -(-size[1] // at))
 
 
 def input_map(layer: Layer, size: Size, at: int) -> Size:
-    """Height and width of the map that a layer at stride ``at`` reads, for an image of ``size``."""
+    """Returns height and width of the map that a layer at stride ``at`` reads, for an image of ``size``."""
     height, width = map_size(size, at)
     if isinstance(layer, Conv) and layer.scale != 1.0:
         height = max(layer.least, math.ceil(height * layer.scale))
@@ -231,7 +231,7 @@ def input_map(layer: Layer, size: Size, at: int) -> Size:
 
 
 def output_map(layer: Layer, size: Size, at: int) -> Size:
-    """Height and width of the map that a layer at stride ``at`` writes, for an image of ``size``."""
+    """Returns height and width of the map that a layer at stride ``at`` writes, for an image of ``size``."""
     height, width = input_map(layer, size, at)
     if isinstance(layer, Deconv):
         return height * layer.stride, width * layer.stride

@@ -27,19 +27,19 @@ def _request(spec: SpecRecord, level: int, inputs: int, outputs: int, stride: in
 
 
 def unit_at(spec: SpecRecord, level: int) -> str:
-    """Name of the unit placed at ``level``."""
+    """Returns name of the unit placed at ``level``."""
     name = spec.unit[level - NETWORKS[spec.network].first]
     assert name is not None, "a level that places a unit has its name"
     return name
 
 
 def strided_unit(spec: SpecRecord, level: int, inputs: int, outputs: int, **changes: Any) -> Block:
-    """The unit of ``level`` that halves the map; ``changes`` are those of its request."""
+    """Returns the unit of ``level`` that halves the map; ``changes`` are those of its request."""
     request = _request(spec, level, inputs, outputs, 2)
     return draw_unit(unit_at(spec, level), replace(request, **changes))
 
 
 def repeated_unit(spec: SpecRecord, level: int, inputs: int, outputs: int, **changes: Any) -> Block:
-    """The unit of ``level`` at stride 1; ``changes`` are those of its request."""
+    """Returns the unit of ``level`` at stride 1; ``changes`` are those of its request."""
     request = _request(spec, level, inputs, outputs, 1)
     return draw_unit(unit_at(spec, level), replace(request, **changes))

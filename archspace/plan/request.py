@@ -133,7 +133,9 @@ def branch_widths(channels: int, branches: int) -> tuple[int, ...]:
 
 
 def inner_channels(outputs: int, share: float, step: int = 1) -> int:
-    """Channels inside a unit: ``share`` of its ``outputs``, rounded half up to a multiple of ``step``, at least one.
+    """Returns channels inside a unit: ``share`` of its ``outputs``, rounded half up to a multiple of ``step``.
+
+    At least one.
 
     >>> inner_channels(64, 0.25), inner_channels(64, 1.9, 4), inner_channels(64, 0.01, 8)
     (16, 120, 8)
@@ -176,7 +178,7 @@ def need(request: UnitRequest, fits: Callable[[int], bool], rule: str) -> int:
 
 
 def divides(*channels: int) -> Callable[[int], bool]:
-    """A test whether K divides all of ``channels``."""
+    """Returns a test whether K divides all of ``channels``."""
     return lambda k: k >= 1 and all(c % k == 0 for c in channels)
 
 
@@ -190,7 +192,7 @@ def first_groups(groups: int, *channels: int) -> int:
 
 @lru_cache(maxsize=65536)
 def draw_unit(name: str, request: UnitRequest) -> Block:
-    """The block of the unit ``name`` for ``request``; equal requests share one block.
+    """Returns the block of the unit ``name`` for ``request``; equal requests share one block.
 
     Raises:
         SpecError: K does not fit the channels.

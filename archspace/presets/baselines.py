@@ -17,7 +17,10 @@ _COMPARED: Mapping[str, tuple[float, float, str]] = {
 
 
 def compared_presets() -> list[Preset]:
-    """The networks that the papers compare with; 20 classes (with the void) as for ESPNet, where 19 are scored."""
+    """Returns the networks that the papers compare with.
+
+    20 classes (with the void) as for ESPNet, where 19 are scored.
+    """
     return [
         Preset(
             name=name,

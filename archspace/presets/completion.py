@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def complete_network(incomplete: str) -> list[str]:
-    """The presets that begin so; where there is none, the shell completes files."""
+    """Returns the presets that begin so; where there is none, the shell completes files."""
     from archspace.presets import PRESETS
 
     return [name for name in PRESETS if name.startswith(incomplete)]

@@ -26,7 +26,7 @@ _ESPNETV2_VOC: Mapping[float, tuple[float, float, float]] = {
 
 
 def espnetv2_presets() -> list[Preset]:
-    """Classifiers for ImageNet and segmentation networks for PASCAL VOC 2012."""
+    """Returns classifiers for ImageNet and segmentation networks for PASCAL VOC 2012."""
     presets = []
     for scale, (params, macs, top1) in _ESPNETV2_IMAGENET.items():
         published = {"dataset": "ImageNet val", "accuracy": top1, "params": params, "conv_macs": macs}
@@ -88,7 +88,7 @@ _DICENET_CITYSCAPES: Mapping[float, tuple[float, float, float]] = {
 
 
 def dicenet_presets() -> list[Preset]:
-    """Classifiers for ImageNet, segmentation networks for PASCAL VOC 2012 and Cityscapes."""
+    """Returns classifiers for ImageNet, segmentation networks for PASCAL VOC 2012 and Cityscapes."""
     presets = []
     for scale, (params, macs, top1) in _DICENET_IMAGENET.items():
         published = {"dataset": "ImageNet val", "accuracy": top1, "params": params, "conv_macs": macs}
@@ -133,7 +133,7 @@ _SHUFFLENETV2_IMAGENET: Mapping[float, tuple[float, float, float | None, str]] =
 
 
 def shufflenetv2_presets() -> list[Preset]:
-    """Classifiers for ImageNet."""
+    """Returns classifiers for ImageNet."""
     presets = []
     for scale, (macs, top1, params, source) in _SHUFFLENETV2_IMAGENET.items():
         published: dict[str, Any] = {"dataset": "ImageNet val", "accuracy": top1, "conv_macs": macs}

@@ -12,7 +12,7 @@ _ERU_HIDDEN: Mapping[str, int] = {"7m": 320, "15m": 768}
 
 
 def eru_presets() -> list[Preset]:
-    """The two sizes of ESPNetv2's language model, in our reading (archspace.plan.networks.eru).
+    """Returns the two sizes of ESPNetv2's language model, in our reading (archspace.plan.networks.eru).
 
     The paper's own sizes are not at hand: the hidden size is the multiple of 16 whose total is nearest to the name's.
     """

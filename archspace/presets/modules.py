@@ -72,7 +72,7 @@ def with_module(host: ArchSpec, unit: str, inner: Inner | None) -> ArchSpec:
 
 
 def fit_inner(host: Preset | ArchSpec, unit: str, params: float) -> Inner:
-    """The inner width with which ``unit`` gives ``host`` the nearest to ``params`` parameters.
+    """Returns the inner width with which ``unit`` gives ``host`` the nearest to ``params`` parameters.
 
     One share for both levels; a whole share for each level where the best single one misses by over
     :data:`TOLERANCE`. Of equally near ones the narrower.

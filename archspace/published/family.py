@@ -36,7 +36,7 @@ QUARTERS = tuple(quarter / 4 for quarter in range(1, 33))
 
 
 def width_of(channels: tuple[int, ...], network: str, task: str, widths: Iterable[float] = QUARTERS) -> float:
-    """The first of ``widths`` at which levels 1, 2, ... have these channels.
+    """Returns the first of ``widths`` at which levels 1, 2, ... have these channels.
 
     Raises:
         KeyError: there is none.

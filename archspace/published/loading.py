@@ -25,7 +25,7 @@ FAMILIES: tuple[Family, ...] = (*ESPNET, *ESPNETV2, *DICENET, ESNET)
 
 
 def load_published(path: str | Path) -> Network:
-    """The network of a published checkpoint, in eval mode, with its ``.spec`` and ``.preprocessing``.
+    """Returns the network of a published checkpoint, in eval mode, with its ``.spec`` and ``.preprocessing``.
 
     Network, width, depth, classes and task are read off the names and shapes of the tensors alone; only tensors are
     read from the file, never code. The device that it was saved on does not matter.

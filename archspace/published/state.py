@@ -22,7 +22,7 @@ WRAPPERS = ("state_dict", "model", "net")
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file on the CPU, unwrapped, without ``module.`` in front of their names.
+    """Returns the tensors of a file on the CPU, unwrapped, without ``module.`` in front of their names.
 
     Raises:
         InputError: no such file, not a checkpoint, truncated, or a pickle that holds more than tensors.
@@ -58,13 +58,13 @@ def renamed(key: str, rules: Rules) -> str:
 
 
 def repeats(state: State, pattern: str) -> int:
-    """How many different whole numbers the first group of ``pattern`` takes in the keys."""
+    """Returns how many different whole numbers the first group of ``pattern`` takes in the keys."""
     found = (re.match(pattern, key) for key in state)
     return len({match[1] for match in found if match})
 
 
 def rows(state: State, key: str) -> int:
-    """Size of a tensor's first dimension.
+    """Returns size of a tensor's first dimension.
 
     Raises:
         KeyError: the state has no such tensor.
@@ -73,7 +73,7 @@ def rows(state: State, key: str) -> int:
 
 
 def columns(state: State, key: str) -> int:
-    """Size of a tensor's second dimension.
+    """Returns size of a tensor's second dimension.
 
     Raises:
         KeyError: the state has no such tensor.

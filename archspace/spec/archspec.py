@@ -81,7 +81,7 @@ class ArchSpec(SpecRecord):
 
     @classmethod
     def sampled(cls, fields: Mapping[str, Any]) -> ArchSpec:
-        """The spec of ``fields`` with those dropped that cannot be honoured, as a sampler's space needs it.
+        """Returns the spec of ``fields`` with those dropped that cannot be honoured, as a sampler's space needs it.
 
         Raises:
             SpecError: a value breaks a rule in itself (a K that does not divide the channels).
@@ -90,7 +90,7 @@ class ArchSpec(SpecRecord):
         return cls._resolved(fields, FIELDS)
 
     def replace(self, **changes: Any) -> ArchSpec:
-        """This spec with ``changes``; what no longer fits beside them falls back to the network's default.
+        """Returns this spec with ``changes``; what no longer fits beside them falls back to the network's default.
 
         Raises:
             SpecError: a change breaks a rule.
@@ -119,7 +119,7 @@ class ArchSpec(SpecRecord):
                     kept[name] = [None if i == index else k for i, k in enumerate(kept[name])]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON and YAML, with the version first."""
+        """Returns plain data for JSON and YAML, with the version first."""
         data: dict[str, Any] = {"version": SPEC_VERSION}
         for name in FIELDS:
             value = getattr(self, name)
@@ -128,7 +128,7 @@ class ArchSpec(SpecRecord):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ArchSpec:
-        """Inverse of :meth:`to_dict`; fields may be missing.
+        """Returns inverse of :meth:`to_dict`; fields may be missing.
 
         Raises:
             SpecError: an unknown field, a newer version, or a value that breaks a rule.
@@ -151,7 +151,7 @@ class ArchSpec(SpecRecord):
 
     @classmethod
     def from_json(cls, text: str) -> ArchSpec:
-        """Inverse of :meth:`to_json`."""
+        """Returns inverse of :meth:`to_json`."""
         try:
             return cls.from_dict(json.loads(text))
         except json.JSONDecodeError as error:
@@ -165,7 +165,7 @@ class ArchSpec(SpecRecord):
 
     @classmethod
     def from_yaml(cls, text: str) -> ArchSpec:
-        """Inverse of :meth:`to_yaml`; JSON is YAML too."""
+        """Returns inverse of :meth:`to_yaml`; JSON is YAML too."""
         import yaml
 
         try:
@@ -175,7 +175,7 @@ class ArchSpec(SpecRecord):
 
     @classmethod
     def read(cls, path: Path) -> ArchSpec:
-        """The spec in a YAML or JSON file."""
+        """Returns the spec in a YAML or JSON file."""
         try:
             return cls.from_yaml(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
@@ -219,7 +219,7 @@ def _known(fields: Mapping[str, Any]) -> None:
 
 @lru_cache(maxsize=4096)
 def network_plan(spec: ArchSpec) -> Block:
-    """The tree of layers of ``spec``.
+    """Returns the tree of layers of ``spec``.
 
     Raises:
         SpecError: a derived integer cannot be (a K that does not divide).
@@ -228,7 +228,7 @@ def network_plan(spec: ArchSpec) -> Block:
 
 
 def plain(node: object) -> object:
-    """A plan as nested lists, for hashing."""
+    """Returns a plan as nested lists, for hashing."""
     if isinstance(node, tuple):
         return [plain(item) for item in node]
     if is_dataclass(node):

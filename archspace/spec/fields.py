@@ -22,7 +22,7 @@ MOST_REPEATS = 1000
 
 
 def choice(field: str, value: object, known: Sequence[str], kind: str | None = None) -> str:
-    """One of the ``known`` names; ``kind`` is what they name, the field itself if left out."""
+    """Returns one of the ``known`` names; ``kind`` is what they name, the field itself if left out."""
     if not isinstance(value, str) or value not in known:
         rule = f"unknown {kind or field.split('[')[0]}"
         raise SpecError(field, value, rule, closest(str(value), list(known)))
@@ -30,14 +30,14 @@ def choice(field: str, value: object, known: Sequence[str], kind: str | None = N
 
 
 def flag(field: str, value: object) -> bool:
-    """A plain true or false."""
+    """Returns a plain true or false."""
     if not isinstance(value, bool):
         raise SpecError(field, value, "must be true or false", "true")
     return value
 
 
 def whole(field: str, value: object, least: int, most: int | None = None) -> int:
-    """A whole number of at least ``least`` and, where given, at most ``most``."""
+    """Returns a whole number of at least ``least`` and, where given, at most ``most``."""
     above = most is not None and isinstance(value, int) and value > most
     if isinstance(value, bool) or not isinstance(value, int) or value < least or above:
         near = least
@@ -49,7 +49,7 @@ def whole(field: str, value: object, least: int, most: int | None = None) -> int
 
 
 def width(field: str, value: object) -> float:
-    """A width multiplier above 0, at most :data:`WIDEST`."""
+    """Returns a width multiplier above 0, at most :data:`WIDEST`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= WIDEST:
         near = WIDEST if isinstance(value, int | float) and value > WIDEST else 1.0
         raise SpecError(field, value, f"must be a number above 0 and at most {WIDEST:g}", near)
@@ -57,7 +57,7 @@ def width(field: str, value: object) -> float:
 
 
 def share(field: str, value: object) -> float:
-    """An inner width as a share of the output's: above 0, at most :data:`WIDEST_INSIDE`."""
+    """Returns an inner width as a share of the output's: above 0, at most :data:`WIDEST_INSIDE`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= WIDEST_INSIDE:
         near = WIDEST_INSIDE if isinstance(value, int | float) and value > WIDEST_INSIDE else 1.0
         raise SpecError(field, value, f"must be a number above 0 and at most {WIDEST_INSIDE:g}", near)
@@ -65,7 +65,7 @@ def share(field: str, value: object) -> float:
 
 
 def limit(field: str, value: object) -> int:
-    """A receptive-field limit: the odd side of a kernel, at least 3."""
+    """Returns a receptive-field limit: the odd side of a kernel, at least 3."""
     number = whole(field, value, 3)
     if number % 2 == 0:
         raise SpecError(field, value, "must be odd, the side of a kernel", number - 1)
@@ -81,12 +81,12 @@ def pointwise_kernel(field: str, value: object) -> int:
 
 
 def repeats(field: str, value: object, least: int = 0) -> int:
-    """How often a unit is repeated at a level."""
+    """Returns how often a unit is repeated at a level."""
     return whole(field, value, least, MOST_REPEATS)
 
 
 def size(field: str, value: object, least: int = 8) -> tuple[int, int]:
-    """Height and width in pixels, each at least ``least``; one number stands for a square."""
+    """Returns height and width in pixels, each at least ``least``; one number stands for a square."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = (value, value)
     if not isinstance(value, list | tuple) or len(value) != 2:
@@ -97,7 +97,7 @@ def size(field: str, value: object, least: int = 8) -> tuple[int, int]:
 def per_level(
     field: str, value: object, count: int, read: Callable[[str, object], T], first: int
 ) -> tuple[tuple[T | None, ...], bool]:
-    """One entry a level, and whether a single value was spread over all of them.
+    """Returns one entry a level, and whether a single value was spread over all of them.
 
     Args:
         first: the level of the first entry, for the message.

@@ -13,7 +13,10 @@ MOST_TRIED = 512
 
 
 def is_given(branches: object, field: str) -> bool:
-    """Whether the value of ``field`` was chosen by the user, who gave ``branches``; only a K may not have been."""
+    """Returns whether the value of ``field`` was chosen by the user, who gave ``branches``.
+
+    Only a K may not have been.
+    """
     name, _, index = field.partition("[")
     if name != "branches":
         return True

@@ -87,7 +87,7 @@ def read_spec(
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Height and width from ``HxW``; one number stands for a square.
+    """Returns height and width from ``HxW``; one number stands for a square.
 
     >>> parse_size("512x1024")
     (512, 1024)

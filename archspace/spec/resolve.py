@@ -21,7 +21,7 @@ STEPS = (what, depth, units, branches, inner_widths, decoder, dilations, switche
 
 
 def resolve(given: Mapping[str, Any], lenient: Collection[str] = ()) -> dict[str, Any]:
-    """A value for every field of :data:`FIELDS`.
+    """Returns a value for every field of :data:`FIELDS`.
 
     Args:
         given: fields by name; missing or ``None`` means the network's default.

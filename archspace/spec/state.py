@@ -39,7 +39,10 @@ class Resolution:
         self.out[name] = read(name, self.given.get(name, default))
 
     def levels(self, name: str, count: int, default: Sequence[object] = ()) -> object:
-        """The given per-level value; a lenient one is cut to the levels that there are, or gets more by default."""
+        """Returns the given per-level value.
+
+        A lenient one is cut to the levels that there are, or gets more by default.
+        """
         value = self.given.get(name)
         if name in self.lenient and isinstance(value, Sequence) and not isinstance(value, str):
             return [*value[:count], *(default or (None,) * count)[len(value) :]]

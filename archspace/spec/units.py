@@ -92,5 +92,5 @@ def inner_widths(r: Resolution) -> None:
 
 
 def names(placed: Sequence[str | None]) -> str:
-    """The units that are placed, for a message."""
+    """Returns the units that are placed, for a message."""
     return ", ".join(sorted({u for u in placed if u})) or "no unit placed"

@@ -15,7 +15,7 @@ CACHE_VARIABLE = "ARCHSPACE_CACHE"
 
 
 def cache_root() -> Path:
-    """The cache's folder: ``$ARCHSPACE_CACHE``, or ``~/.cache/archspace``."""
+    """Returns the cache's folder: ``$ARCHSPACE_CACHE``, or ``~/.cache/archspace``."""
     return Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/archspace").expanduser().absolute()
 
 
@@ -44,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def unwritable(path: Path, error: OSError) -> InputError:
-    """Why ``path`` could not be written, as a line for the user."""
+    """Returns why ``path`` could not be written, as a line for the user."""
     if error.errno == errno.ENOSPC:
         return InputError(f"{path}: the disk is full; free some space and run the same command again")
     return InputError(f"{path}: cannot be written: {error.strerror or error}")

@@ -14,7 +14,7 @@ _HOMES: dict[str, Mapping[str, str]] = {}
 
 
 def home_of(package: str, name: str) -> tuple[str, str]:
-    """The module that defines a public name of a package of ours, and what it is called there."""
+    """Returns the module that defines a public name of a package of ours, and what it is called there."""
     module, _, attribute = _HOMES.get(package, {}).get(name, package).partition(":")
     return module, attribute or name
 
@@ -22,7 +22,9 @@ def home_of(package: str, name: str) -> tuple[str, str]:
 def lazy_names(
     package: str, homes: Mapping[str, str], needs: tuple[str, ...] = ()
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The ``__getattr__`` and ``__dir__`` of a package whose names are imported on first use; ``__all__`` lists them.
+    """Returns the ``__getattr__`` and ``__dir__`` of a package whose names are imported on first use.
+
+    ``__all__`` lists them.
 
     Importing a submodule that is called like a public name (``archspace.export``) does not hide the name.
 

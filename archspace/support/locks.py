@@ -21,7 +21,7 @@ class Held:
 
 
 def try_lock(path: Path) -> Held | None:
-    """The lock of ``path`` if nobody holds it: no other process, no other thread, nor this one.
+    """Returns the lock of ``path`` if nobody holds it: no other process, no other thread, nor this one.
 
     Raises:
         OSError: the file cannot be made, or its file system has no locks.

@@ -64,7 +64,7 @@ _OKLAB = np.array(
 
 
 def perceived(colours: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where colours lie in Oklab for each kind of colour vision; distances there are about those one sees.
+    """Returns where colours lie in Oklab for each kind of colour vision; distances there are about those one sees.
 
     Shapes: (N, 3), 0 to 255 -> (kinds of vision, N, 3).
     """

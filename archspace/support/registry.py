@@ -61,7 +61,7 @@ class Registry(Mapping[str, T], Generic[T]):
         self._entries: dict[str, T] = {}
 
     def register(self, *names: str) -> Callable[[T], T]:
-        """Decorator that enters a class, function or design under one name or several.
+        """Returns decorator that enters a class, function or design under one name or several.
 
         Raises:
             ValueError: a name is taken; nothing is entered then.

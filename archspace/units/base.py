@@ -64,7 +64,7 @@ class BlockModule(nn.Module):
                 self.add_module(name, make(part))
 
     def has(self, name: str) -> bool:
-        """Whether the block has a part called ``name``."""
+        """Returns whether the block has a part called ``name``."""
         return name in self._modules
 
     def initialise(self) -> None:
@@ -76,7 +76,7 @@ MODULES: Registry[type[BlockModule]] = Registry("block")
 
 
 def make(node: Node) -> nn.Module:
-    """The module of a plan node, freshly initialised."""
+    """Returns the module of a plan node, freshly initialised."""
     if isinstance(node, Conv):
         conv = nn.Conv2d(
             node.in_channels, node.out_channels, node.sides, node.stride,

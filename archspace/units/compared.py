@@ -23,7 +23,7 @@ class Chain(BlockModule):
     last: nn.Module
 
     def body(self, x: Tensor) -> Tensor:
-        """The layers one after the other."""
+        """Returns the layers one after the other."""
         for layer in self.chain:
             x = layer(x)
         return x
@@ -64,7 +64,7 @@ class ShuffleNetV2(BlockModule):
     right: nn.ModuleList
 
     def halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the left and the right branch read."""
+        """Returns what the left and the right branch read."""
         if self.block.stride == 2:
             return x, x
         passed = passed_channels(self.block.in_channels, self.block.out_channels)

@@ -39,5 +39,5 @@ class ShuffleDice(ShuffleNetV2):
     """ShuffleNetV2's unit around DiCE; the right branch of the strided form pools first."""
 
     def halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What the left and the right branch read."""
+        """Returns what the left and the right branch read."""
         return (x, halved(x)) if self.block.stride == 2 else super().halves(x)

@@ -53,7 +53,7 @@ class Eesp(BlockModule):
         return self.last(y) if self.activates else y
 
     def merged(self, maps: list[Tensor]) -> Tensor:
-        """The branches' maps fused, concatenated and expanded."""
+        """Returns the branches' maps fused, concatenated and expanded."""
         if self.block.option("fusion"):
             maps = running_sums(maps)
         return self.expand(self.mix(torch.cat(maps, 1)))  # type: ignore[no-any-return]

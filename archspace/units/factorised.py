@@ -19,12 +19,15 @@ class IndexedPool(BlockModule):
     """
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The maxima, and their indices in each channel's flattened map."""
+        """Returns the maxima, and their indices in each channel's flattened map."""
         return F.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
 
 
 def unpooled(x: Tensor, indices: Tensor) -> Tensor:
-    """Each value at the place that its maximum had before pooling, zeros elsewhere. (N, C, H, W) -> (N, C, 2H, 2W)."""
+    """Returns each value at the place that its maximum had before pooling, zeros elsewhere.
+
+    Shapes: (N, C, H, W) -> (N, C, 2H, 2W).
+    """
     n, c, h, w = x.shape
     flat = x.new_zeros(n, c, 4 * h * w).scatter(2, indices.flatten(2), x.flatten(2))
     return flat.view(n, c, 2 * h, 2 * w)
@@ -54,7 +57,7 @@ class Factorised(Chain):
         self.dropout = nn.Dropout2d(block.dropout)
 
     def body(self, x: Tensor) -> Tensor:
-        """The layers one after the other, then dropout."""
+        """Returns the layers one after the other, then dropout."""
         return self.dropout(super().body(x))  # type: ignore[no-any-return]
 
 
@@ -67,7 +70,7 @@ class Pfcu(Factorised):
     norm: nn.Module
 
     def body(self, x: Tensor) -> Tensor:
-        """The sum of the branches, then dropout."""
+        """Returns the sum of the branches, then dropout."""
         for layer in self.first:
             x = layer(x)
         one, *rest = self.branches
@@ -85,7 +88,7 @@ class EnetShortcut(BlockModule):
     project: nn.Module
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The map, and where the maxima stood if it was pooled."""
+        """Returns the map, and where the maxima stood if it was pooled."""
         indices = None
         if self.has("pool"):
             x, indices = self.pool(x)
@@ -101,13 +104,13 @@ class Enet(Factorised):
     shortcut: EnetShortcut
 
     def body(self, x: Tensor) -> Tensor:
-        """The chain on a map of even sides, then dropout."""
+        """Returns the chain on a map of even sides, then dropout."""
         if self.block.stride == 2:
             x = F.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))
         return super().body(x)
 
     def indexed(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The unit's output, and the indices of its max pool."""
+        """Returns the unit's output, and the indices of its max pool."""
         y, indices = self.body(x), None
         if self.has("shortcut"):
             shortcut, indices = self.shortcut(x)

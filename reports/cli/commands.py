@@ -78,7 +78,7 @@ def pareto(
 
 
 def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Quantity, ...]:
-    """The two or three objectives of a front: those named, else the study's.
+    """Returns the two or three objectives of a front: those named, else the study's.
 
     Args:
         study: the study as read.
@@ -124,7 +124,7 @@ def _known(trial: TrialRecord) -> set[str]:
 
 
 def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: str) -> Table:
-    """The front as a table to read: rounded, with unit and origin in the header."""
+    """Returns the front as a table to read: rounded, with unit and origin in the header."""
     from rich.markup import escape
     from rich.table import Table
 

@@ -47,7 +47,7 @@ class Bar:
 
 
 def waterfall(steps: pd.DataFrame) -> list[Bar]:
-    """The bars of a :func:`reports.frames.comparison.step_frame`, in its order."""
+    """Returns the bars of a :func:`reports.frames.comparison.step_frame`, in its order."""
     bars: list[Bar] = []
     above = None
     for row, step in enumerate(steps.to_dict("records")):
@@ -74,7 +74,7 @@ def waterfall(steps: pd.DataFrame) -> list[Bar]:
 
 
 def ablation_figure(bars: Sequence[Bar], metric: str, *, title: str, subtitle: str = "") -> go.Figure:
-    """One row a step; a hollow diamond where the paper's delta would end; a line joins steps that follow on."""
+    """Returns one row a step; a hollow diamond where the paper's delta would end; a line joins steps that follow on."""
     figure = go.Figure()
     for gain, name in ((True, "gains"), (False, "loses")):
         chosen = [bar for bar in bars if bar.gain is gain]

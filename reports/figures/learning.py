@@ -78,7 +78,7 @@ def learning_curves(frame: pd.DataFrame, folders: Mapping[str, Path]) -> Curves:
 
 
 def curves_of_trials_figure(found: Curves, metric: str, *, title: str) -> go.Figure:
-    """The curves in the colours of their units; those of the front are thick."""
+    """Returns the curves in the colours of their units; those of the front are thick."""
     figure = go.Figure()
     if not found.curves:
         return remark(themed(figure, title), NO_CURVES)

@@ -62,7 +62,7 @@ class Panel:
 
 
 def module_panels(frame: pd.DataFrame, metric: str, ours: str, theirs: str) -> list[list[Panel]]:
-    """Two columns (size in MB, images a second) and a row each for ours and, where there is any, the published.
+    """Returns two columns (size in MB, images a second) and a row each for ours and, where there is any, the published.
 
     Bubbles are drawn to one scale in all panels; names stand where they do not collide.
 
@@ -137,7 +137,7 @@ def _padded(values: NDArray[np.float64], share: float) -> tuple[float, float]:
 
 
 def module_figure(rows: Sequence[Sequence[Panel]], *, title: str, subtitle: str = "") -> go.Figure:
-    """The panels as one figure; colours and markers of units are those of every other figure."""
+    """Returns the panels as one figure; colours and markers of units are those of every other figure."""
     titles = [panel.title for row in rows for panel in row]
     figure = make_subplots(
         rows=len(rows), cols=2, subplot_titles=titles, horizontal_spacing=0.09, vertical_spacing=0.17

@@ -44,7 +44,7 @@ class Coordinate:
 
 
 def coordinates(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> list[Coordinate]:
-    """The fields that vary among the trials of ``frame``, then the objectives, best at the top."""
+    """Returns the fields that vary among the trials of ``frame``, then the objectives, best at the top."""
     fields = [column.removeprefix("spec.") for column in frame.columns if column.startswith("spec.")]
     known = [field for field in _FIELDS if field in fields]
     order = [*known, *(field for field in fields if field not in (*known, *_LEFT_OUT))]
@@ -132,7 +132,7 @@ def _number(objective: Quantity, values: np.ndarray) -> Coordinate:
 
 
 def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: str) -> go.Figure:
-    """The complete trials as lines in their unit's colour, those of the front thick and on top."""
+    """Returns the complete trials as lines in their unit's colour, those of the front thick and on top."""
     figure = go.Figure()
     if len(axes) < 2:
         return remark(themed(figure, title), "fewer than two fields and numbers vary")

@@ -57,7 +57,7 @@ class Progress:
 
 
 def progress(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> Progress | None:
-    """The growth of the front over the trials, in the order in which they ended (else of their rows).
+    """Returns the growth of the front over the trials, in the order in which they ended (else of their rows).
 
     ``None`` where no complete trial has every objective.
 

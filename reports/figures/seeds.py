@@ -54,7 +54,7 @@ class Spread:
 def seed_spreads(
     frame: pd.DataFrame, objective: Quantity, trainings: Sequence[str] | None = None
 ) -> list[Spread]:
-    """Every network that was trained with two seeds or more, best mean first.
+    """Returns every network that was trained with two seeds or more, best mean first.
 
     Args:
         frame: a :func:`reports.frames.trials.trial_frame`.
@@ -94,7 +94,7 @@ def _title(rows: pd.DataFrame) -> str:
 
 
 def seeds_figure(found: Sequence[Spread], objective: Quantity, *, title: str) -> go.Figure:
-    """Each network's seeds as marks and the mean's interval as a line; at most thirty networks."""
+    """Returns each network's seeds as marks and the mean's interval as a line; at most thirty networks."""
     figure = go.Figure()
     if not found:
         return remark(themed(figure, title), NO_SEEDS)

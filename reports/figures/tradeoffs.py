@@ -36,14 +36,14 @@ class Pair:
 
 
 def quality_of(objectives: Sequence[Quantity]) -> Quantity | None:
-    """The first objective to maximise."""
+    """Returns the first objective to maximise."""
     return next((one for one in objectives if one.direction == "maximize"), None)
 
 
 def pairs(
     frame: pd.DataFrame, quality: Quantity, references: pd.DataFrame, objectives: Sequence[Quantity] = ()
 ) -> list[Pair]:
-    """Each cost that the complete trials have, with the front of quality against it.
+    """Returns each cost that the complete trials have, with the front of quality against it.
 
     Args:
         frame: a :func:`reports.frames.trials.trial_frame`.
@@ -75,7 +75,10 @@ def pairs(
 def tradeoffs_figure(
     frame: pd.DataFrame, found: Sequence[Pair], references: pd.DataFrame, *, title: str
 ) -> go.Figure:
-    """One panel a cost, two beside each other: trials by unit, the pair's front, published presets as ticks below."""
+    """Returns one panel a cost, two beside each other.
+
+    Trials by unit, the pair's front, published presets as ticks below.
+    """
     if not found:
         return remark(themed(go.Figure(), title), "no complete trial has both a quality and a cost")
     columns = min(2, len(found))

@@ -19,7 +19,7 @@ HOW = "loss of R² on unseen networks when the field is shuffled; line: 95 % ove
 
 
 def field_importance(frame: pd.DataFrame, objective: Quantity) -> Importance:
-    """What mattered for an objective over the complete, distinct networks of a study.
+    """Returns what mattered for an objective over the complete, distinct networks of a study.
 
     Networks trained with several seeds count once, with their mean.
     """

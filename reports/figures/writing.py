@@ -51,7 +51,7 @@ def write_figures(
 
 
 def study_figures(content: Content) -> Iterator[tuple[str, go.Figure]]:
-    """The figures of a study by name; one that has nothing to draw says so in its middle."""
+    """Yields the figures of a study by name; one that has nothing to draw says so in its middle."""
     name, frame, objectives = content.study.name, content.frame, content.objectives
     quality: Quantity = content.quality or objectives[0]
     if 2 <= len(objectives) <= 3 and frame["on_front"].any():

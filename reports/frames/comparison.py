@@ -27,7 +27,7 @@ MODULE_COLUMNS = {
 
 
 def comparison_of(study: StudyRecord) -> Mapping[str, Any]:
-    """What a study compares.
+    """Returns what a study compares.
 
     Raises:
         InputError: it is no comparison.
@@ -39,7 +39,7 @@ def comparison_of(study: StudyRecord) -> Mapping[str, Any]:
 
 
 def network_frame(study: StudyRecord) -> pd.DataFrame:
-    """One row a network, in the order of the study; repeats with other seeds are one row.
+    """Returns one row a network, in the order of the study; repeats with other seeds are one row.
 
     Columns: ``name``, ``unit``, ``label``, ``wanted`` and ``seeds`` (repeats that were to finish, and that did),
     ``reason`` (why one did not); ``metric`` (mean over seeds), ``metric_low`` and ``metric_high`` (95 % interval of
@@ -126,7 +126,7 @@ def _device_told(trials: Sequence[TrialRecord]) -> dict[str, Any]:
 
 
 def with_published_modules(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame of ``compare modules`` with ``published_<name>`` columns (raw) and ``<name>_source``."""
+    """Returns the frame of ``compare modules`` with ``published_<name>`` columns (raw) and ``<name>_source``."""
     rows = {row["network"].casefold(): row for row in published("modules").to_dict("records")}
     result = frame.copy()
     origins = [rows.get(name.casefold(), {}).get("origin", "") for name in frame["name"]]
@@ -139,7 +139,10 @@ def with_published_modules(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def correlations(frame: pd.DataFrame) -> dict[str, RankCorrelation]:
-    """The rank correlation of our numbers with the published ones, by quantity; none where there is no order."""
+    """Returns the rank correlation of our numbers with the published ones, by quantity.
+
+    None where there is no order.
+    """
     found = {}
     for key, _ in MODULE_COLUMNS.values():
         pairs = [
@@ -152,7 +155,7 @@ def correlations(frame: pd.DataFrame) -> dict[str, RankCorrelation]:
 
 
 def step_frame(study: StudyRecord, networks: pd.DataFrame) -> pd.DataFrame:
-    """One row a step of an ablation whose two networks have finished.
+    """Returns one row a step of an ablation whose two networks have finished.
 
     Columns: ``part, change, base, variant``; ``before`` and ``after`` (the metric), ``delta`` (points) with
     ``delta_low`` and ``delta_high`` (95 % interval of the mean difference over shared seeds; missing for one seed),

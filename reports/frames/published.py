@@ -30,7 +30,7 @@ COST_COLUMNS = ("params_M", "macs_M", "macs_G")
 
 
 def published(table: str) -> pd.DataFrame:
-    """A table of published numbers; every cell is text, empty where nothing is published.
+    """Returns a table of published numbers; every cell is text, empty where nothing is published.
 
     Raises:
         InputError: there is no such table, or a row is broken; the message names the file and the line.
@@ -41,7 +41,7 @@ def published(table: str) -> pd.DataFrame:
 
 
 def spec_of(row: pd.Series) -> ArchSpec | None:
-    """The network that a row is about, with the row's classes, at its input size where the network takes that.
+    """Returns the network that a row is about, with the row's classes, at its input size where the network takes that.
 
     ``None`` where archspace has no such network.
 
@@ -95,7 +95,7 @@ class Comparison:
 
 
 def last_digit(text: str) -> float:
-    """The value of one unit of the last printed digit.
+    """Returns the value of one unit of the last printed digit.
 
     >>> last_digit("28.37"), last_digit("284")
     (0.01, 1.0)
@@ -104,7 +104,7 @@ def last_digit(text: str) -> float:
 
 
 def comparisons(table: str, frame: pd.DataFrame | None = None) -> Iterator[Comparison]:
-    """Every published cost of a network that archspace has.
+    """Yields every published cost of a network that archspace has.
 
     The column ``convention`` says what the source counts: ``conv`` (convolutions alone), ``edgenets`` (and half an
     operation for each output with a bias), ``all`` (linear and transposed ones too), ``slim`` (``all``, and parameters
@@ -150,5 +150,5 @@ def norm_params(spec: ArchSpec) -> int:
 
 
 def contradictions() -> list[Comparison]:
-    """Published costs that ours contradict; ``published/contradictions.csv`` has the reason for each."""
+    """Returns published costs that ours contradict; ``published/contradictions.csv`` has the reason for each."""
     return [one for table in TABLES for one in comparisons(table) if not one.agrees]

@@ -28,23 +28,23 @@ BARE = frozenset({"width", "fps", "classes", "ppl_val", "ppl_test", "hidden", "b
 
 
 def is_number(column: str) -> bool:
-    """Whether a column of a published table holds numbers."""
+    """Returns whether a column of a published table holds numbers."""
     return column in BARE or column.rpartition("_")[2] in UNITS
 
 
 def unit_of_column(column: str) -> float:
-    """How many base units one of the column's is: 1e6 for ``params_M``."""
+    """Returns how many base units one of the column's is: 1e6 for ``params_M``."""
     return UNITS.get(column.rpartition("_")[2], 1.0)
 
 
 def quantity_of_column(column: str) -> tuple[Quantity, str]:
-    """A published column's quantity, and the letter that stands before its unit: that of ``params``, ``M``."""
+    """Returns a published column's quantity, and the letter that stands before its unit: that of ``params``, ``M``."""
     name, _, letter = column.rpartition("_")
     return QUANTITIES[name], letter
 
 
 def read_rows(path: Traversable | Path, needed: Sequence[str] = ()) -> pd.DataFrame:
-    """A CSV whose first line names the columns; every cell is text, empty where nothing is known.
+    """Returns a CSV whose first line names the columns; every cell is text, empty where nothing is known.
 
     Args:
         path: the file.

@@ -16,7 +16,9 @@ from reports.frames.trials import front_frame, trial_frame
 
 
 def trials(run: str | os.PathLike[str], objectives: Sequence[str] | None = None) -> pd.DataFrame:
-    """Every trial of a study that is not running, one row each, as :func:`reports.frames.trials.trial_frame` has it.
+    """Returns every trial of a study that is not running, one row each.
+
+    As :func:`reports.frames.trials.trial_frame` has it.
 
     Numbers are raw values in their own unit (``macs``, ``params``, ``latency_ms``, ``miou`` in percent), each with
     ``<name>_origin`` beside it; ``on_front``, ``rank`` and ``knee`` are over ``objectives``.
@@ -32,7 +34,7 @@ def trials(run: str | os.PathLike[str], objectives: Sequence[str] | None = None)
 
 
 def front(run: str | os.PathLike[str], objectives: Sequence[str] | None = None) -> pd.DataFrame:
-    """The Pareto front of a study, one row a network, the cheapest first; else as :func:`trials`."""
+    """Returns the Pareto front of a study, one row a network, the cheapest first; else as :func:`trials`."""
     study, chosen = study_and_objectives(run, objectives)
     return front_frame(trial_frame(study, chosen), chosen)
 
@@ -40,7 +42,7 @@ def front(run: str | os.PathLike[str], objectives: Sequence[str] | None = None) 
 def study_and_objectives(
     run: str | os.PathLike[str], names: Sequence[str] | None
 ) -> tuple[StudyRecord, tuple[Quantity, ...]]:
-    """The study in a run folder, and the objectives of that name or its own.
+    """Returns the study in a run folder, and the objectives of that name or its own.
 
     Raises:
         InputError: the folder cannot be read, or an objective is unknown or was not recorded.

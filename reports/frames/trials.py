@@ -27,7 +27,7 @@ _REFERENCE_COLUMNS = ("name", "network", "unit", "arch_id", "dataset", "publishe
 
 
 def trial_frame(study: StudyRecord, objectives: Sequence[Quantity] | None = None) -> pd.DataFrame:
-    """One row a trial, in the order of the record.
+    """Returns one row a trial, in the order of the record.
 
     Columns: ``label, number, state, given, arch_id, unit`` (one name, or ``mixed`` when levels differ),
     ``on_front, rank, knee``; each objective and each further measurement as a raw value in its own unit with
@@ -55,7 +55,7 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Quantity] | None = None
 
 
 def front_frame(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.DataFrame:
-    """The front of a :func:`trial_frame`, each network once, best first in the first objective to minimise.
+    """Returns the front of a :func:`trial_frame`, each network once, best first in the first objective to minimise.
 
     Without an objective to minimise, best first in the first objective.
     """
@@ -94,7 +94,7 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def preset_references(study: StudyRecord) -> pd.DataFrame:
-    """Published presets with their cost counted at the study's input size, channels, classes and task.
+    """Returns published presets with their cost counted at the study's input size, channels, classes and task.
 
     Columns: ``name, network, unit, arch_id, dataset, published`` (what the paper reports, as text),
     ``source``, and ``macs, params, memory`` and the study's own counted objectives and constraints with
@@ -109,7 +109,7 @@ def preset_references(study: StudyRecord) -> pd.DataFrame:
 
 
 def study_caption(study: StudyRecord, frame: pd.DataFrame) -> str:
-    """One line on a study: task, data, input size, and how many trials ended how."""
+    """Returns one line on a study: task, data, input size, and how many trials ended how."""
     data = study.config.get("data") or {}
     size = " × ".join(str(side) for side in data.get("input_size") or ())
     # Ended trials of each kind; a duplicate is a trial that was answered without training.
@@ -126,7 +126,7 @@ def study_caption(study: StudyRecord, frame: pd.DataFrame) -> str:
 
 
 def unit_of(unit: object) -> str:
-    """The unit's name, ``mixed`` when a network's levels use different ones, ``conv`` when none uses a unit.
+    """Returns the unit's name, ``mixed`` when a network's levels use different ones, ``conv`` when none uses a unit.
 
     ``unknown`` for a trial without a spec.
     """

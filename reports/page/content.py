@@ -132,7 +132,7 @@ def _trainings(merged: Merged, frame: pd.DataFrame) -> list[str] | None:
 
 
 def numbers_known(frame: pd.DataFrame) -> list[str]:
-    """Names of the columns that hold numbers of trials with an origin."""
+    """Returns names of the columns that hold numbers of trials with an origin."""
     return [column.removesuffix("_origin") for column in frame.columns if column.endswith("_origin")]
 
 

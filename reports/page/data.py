@@ -33,7 +33,7 @@ _SPEC_SHOWN = (
 
 
 def page_data(content: Content) -> dict[str, Any]:
-    """Plain data for JSON; numbers have six digits (whole ones all), what is not finite is ``None``."""
+    """Returns plain data for JSON; numbers have six digits (whole ones all), what is not finite is ``None``."""
     frame = content.frame
     units = [str(unit) for unit in frame["unit"].unique()]
     return {

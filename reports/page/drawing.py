@@ -48,7 +48,7 @@ class Ribbon:
 
 
 def ribbon(rows: Sequence[Row], input_size: Sequence[int]) -> Ribbon:
-    """Boxes in running order: as tall as the logarithm of their map's shorter side, darker with more MACs."""
+    """Returns boxes in running order: as tall as the logarithm of their map's shorter side, darker with more MACs."""
     most = max((row.macs for row in rows), default=0) or 1
     tallest = math.log2(1 + max(1, min(input_size)))
     boxes: list[Box] = []
@@ -69,7 +69,7 @@ def ribbon(rows: Sequence[Row], input_size: Sequence[int]) -> Ribbon:
 
 
 def ribbon_svg(found: Ribbon) -> str:
-    """The ribbon as SVG; every box has its numbers as a title."""
+    """Returns the ribbon as SVG; every box has its numbers as a title."""
     parts = [
         f'<svg class="ribbon" width="{found.width:.0f}" height="{found.height:.0f}" '
         f'viewBox="0 0 {found.width:.0f} {found.height:.0f}" role="img" aria-label="The network level by level">'
@@ -96,7 +96,7 @@ def ribbon_svg(found: Ribbon) -> str:
 
 
 def layer_table(rows: Sequence[Row]) -> str:
-    """The lines of the network as an HTML table, a body a level."""
+    """Returns the lines of the network as an HTML table, a body a level."""
     total = sum(row.macs for row in rows) or 1
     head = "".join(
         f'<th scope="col"{kind}>{title}</th>'

@@ -21,7 +21,7 @@ SCRIPTS = ("base.js", "marks.js", "scatter.js", "table.js", "charts.js", "start.
 
 
 def page_html(content: Content) -> str:
-    """The page; it needs no network, and its policy allows only its own script and style."""
+    """Returns the page; it needs no network, and its policy allows only its own script and style."""
     style = _asset("style.css")
     script = "\n".join(_asset(name) for name in SCRIPTS)
     state = state_of(content)

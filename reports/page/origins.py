@@ -16,7 +16,10 @@ _VERSIONS = ("archspace", "python", "torch", "commit", "cpu", "device", "runtime
 
 
 def how_taken(taken: Measurement) -> str:
-    """Device, runtime, samples, split and the like of a measurement, as one line; empty if nothing was recorded."""
+    """Returns device, runtime, samples, split and the like of a measurement, as one line.
+
+    Empty if nothing was recorded.
+    """
     how = _details(taken.how)
     parts = []
     for key in _TOLD:

@@ -33,7 +33,7 @@ def side_by_side_html(content: Content) -> str:
 
 
 def badge(origin: str) -> str:
-    """An origin as a small label."""
+    """Returns an origin as a small label."""
     return f'<span class="origin {html.escape(origin.split()[0])}">{html.escape(origin)}</span>'
 
 

@@ -20,7 +20,7 @@ LATE = 0.2
 
 
 def asked(content: Content) -> list[tuple[str, str]]:
-    """What was asked: (name, value), in the order of a study file."""
+    """Returns what was asked: (name, value), in the order of a study file."""
     config = content.study.config
     data = config.get("data") or {}
     size = " × ".join(str(side) for side in data.get("input_size") or ())
@@ -53,7 +53,7 @@ def asked(content: Content) -> list[tuple[str, str]]:
 
 
 def found(content: Content) -> list[str]:
-    """What was found: sentences, the most important first."""
+    """Returns what was found: sentences, the most important first."""
     sentences = [_ended(content)]
     front = front_frame(content.frame, content.objectives)
     if front.empty:
@@ -75,7 +75,7 @@ def state_of(content: Content) -> str | None:
 
 
 def values_text(row: Mapping[Any, Any], objectives: tuple[Quantity, ...]) -> str:
-    """Every objective of a trial: ``61.24 %, 12.3 M MACs``, with what a second measurement said."""
+    """Returns every objective of a trial: ``61.24 %, 12.3 M MACs``, with what a second measurement said."""
     texts = []
     for one in objectives:
         text = number(float(row[one.name]), one.unit)

@@ -32,7 +32,7 @@ class Axis:
     title: str
 
     def fraction(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Where values lie on the axis: 0 at its low end, 1 at its high end."""
+        """Returns where values lie on the axis: 0 at its low end, 1 at its high end."""
         low, high = self._scaled([self.low, self.high])
         result: NDArray[np.float64] = (self._scaled(values) - low) / (high - low)
         return result
@@ -69,7 +69,7 @@ def axis_order(objectives: Sequence[Quantity]) -> list[Quantity]:
 def make_axis(
     objective: Quantity, values: Iterable[float], origins: Iterable[object], *, margins: tuple[float, float]
 ) -> Axis:
-    """The axis that holds all ``values``.
+    """Returns the axis that holds all ``values``.
 
     Args:
         objective: what it shows.
@@ -93,7 +93,7 @@ def make_axis(
 
 
 def reachable(references: pd.DataFrame, frame: pd.DataFrame, objective: Quantity) -> pd.DataFrame:
-    """The references that lie near enough to the trials along ``objective`` to be drawn."""
+    """Returns the references that lie near enough to the trials along ``objective`` to be drawn."""
     values = frame[objective.name].dropna()
     if objective.name not in references or values.empty:
         return references.iloc[:0]

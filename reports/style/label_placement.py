@@ -28,7 +28,7 @@ Row = Mapping[Hashable, Any]
 
 
 def trial_hover(row: Row, objectives: Sequence[Quantity]) -> str:
-    """Hover text of a trial: its name, how it ended, every objective with its origin, and the whole spec."""
+    """Returns hover text of a trial: its name, how it ended, every objective with its origin, and the whole spec."""
     title = f"<b>trial {html.escape(str(row['label']))}</b>"
     if _known(row["given"]):
         title += f" · given: {html.escape(str(row['given']))}"
@@ -47,7 +47,7 @@ def trial_hover(row: Row, objectives: Sequence[Quantity]) -> str:
 
 
 def reference_hover(row: Row, objectives: Sequence[Quantity], *, placed: bool) -> str:
-    """Hover text of a published preset; ``placed`` when the figure has coordinates for it on every axis."""
+    """Returns hover text of a published preset; ``placed`` when the figure has coordinates for it on every axis."""
     names = html.escape(str(row["name"]))
     counted = [o for o in objectives if o.name in row]
     lines = [f"<b>{names}</b> (published preset)", *_numbers(row, counted)]
@@ -123,7 +123,7 @@ class Spot:
 def stack_rows(
     starts: NDArray[np.float64], texts: Sequence[str], rows: int, width: float
 ) -> list[Spot | None]:
-    """A row for each marker with its label beside it, so that nothing in a row overlaps.
+    """Returns a row for each marker with its label beside it, so that nothing in a row overlaps.
 
     Labels stand on the right, and on the left where they would run over the edge.
 
@@ -150,7 +150,7 @@ def stack_rows(
 
 
 def given_labels(rows: pd.DataFrame, name: str) -> pd.Series[str]:
-    """What stands beside trials: the name of a given network, else the trial's label.
+    """Returns what stands beside trials: the name of a given network, else the trial's label.
 
     A network that was trained several times is named once, at its best or worst, whichever ``name`` has largest;
     the label of its other trials is empty.
@@ -165,7 +165,7 @@ def given_labels(rows: pd.DataFrame, name: str) -> pd.Series[str]:
 
 
 def first_name(names: object) -> str:
-    """The first of several names of one network."""
+    """Returns the first of several names of one network."""
     return str(names).split(", ")[0]
 
 

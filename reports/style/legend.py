@@ -20,7 +20,7 @@ HOLLOW = {"symbol": "circle-open", "size": 9, "color": MUTED}
 
 
 def by_unit(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The trials of each unit that appears, in the fixed order of the styles."""
+    """Yields the trials of each unit that appears, in the fixed order of the styles."""
     order = list(UNIT_STYLES)
     present = sorted(
         {str(unit) for unit in trials["unit"]},
@@ -31,7 +31,7 @@ def by_unit(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def predicted(trials: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.Series[bool]:
-    """Mask of the trials of which an objective is predicted."""
+    """Returns mask of the trials of which an objective is predicted."""
     origins = trials[[f"{o.name}_origin" for o in objectives]]
     return (origins == "predicted").any(axis=1)
 

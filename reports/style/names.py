@@ -21,28 +21,28 @@ _FIELD_NAMES: Mapping[str, str] = {
 
 
 def unit_name(unit: str) -> str:
-    """A unit as papers write it; ``mixed``, ``conv`` and what is not known stay as they are."""
+    """Returns a unit as papers write it; ``mixed``, ``conv`` and what is not known stay as they are."""
     return UNIT_NAMES.get(unit, unit)
 
 
 def network_name(network: str) -> str:
-    """A network as papers write it."""
+    """Returns a network as papers write it."""
     return NETWORK_NAMES.get(network, unit_name(network))
 
 
 def field_name(field: str) -> str:
-    """A field of a spec as papers call it."""
+    """Returns a field of a spec as papers call it."""
     return _FIELD_NAMES.get(field, field)
 
 
 def written(label: str) -> str:
-    """A spec's label with the names of papers: ``"ESPNetv2 s=0.5 EESP K=4 α=0-3-7"``."""
+    """Returns a spec's label with the names of papers: ``"ESPNetv2 s=0.5 EESP K=4 α=0-3-7"``."""
     words = [f"α={word[2:]}" if word.startswith("a=") else network_name(word) for word in label.split(" ")]
     return " ".join(words)
 
 
 def common_name(names: Sequence[str]) -> str:
-    """What several trainings of one network are called together: what their names share, else the first name.
+    """Returns what several trainings of one network are called together: what their names share, else the first name.
 
     ``"ESPNetv2 0.5x (3 seeds)"`` for ``"ESPNetv2 0.5x (seed 0)"`` and two more.
     """

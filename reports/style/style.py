@@ -66,7 +66,7 @@ def dark_edge(colour: str) -> str:
 
 
 def column_scale(objective: Quantity, values: Iterable[float]) -> tuple[str, float, int]:
-    """How a whole column is read: a header with the unit, what its values are divided by, and decimals."""
+    """Returns how a whole column is read: a header with the unit, what its values are divided by, and decimals."""
     sizes = [abs(value) for value in values if math.isfinite(value) and value != 0]
     least = min(sizes, default=0.0)
     factor, letter = si_prefix(least) if objective.counted else (1.0, "")
@@ -77,7 +77,7 @@ def column_scale(objective: Quantity, values: Iterable[float]) -> tuple[str, flo
 
 
 def scaled_column(objective: Quantity, values: Sequence[float]) -> tuple[str, list[str]]:
-    """A header with the unit, and the values rounded in that unit: one SI prefix for the whole column."""
+    """Returns a header with the unit, and the values rounded in that unit: one SI prefix for the whole column."""
     header, factor, digits = column_scale(objective, values)
     texts = [f"{value / factor:.{digits}f}" if math.isfinite(value) else "unknown" for value in values]
     return header, texts

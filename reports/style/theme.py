@@ -31,7 +31,7 @@ def apply_theme(figure: go.Figure, title: str, subtitle: str = "") -> None:
 
 
 def themed(figure: go.Figure, title: str, subtitle: str = "") -> go.Figure:
-    """The figure with the toolkit's title, fonts, grid and paper; texts are escaped."""
+    """Returns the figure with the toolkit's title, fonts, grid and paper; texts are escaped."""
     apply_theme(figure, title, subtitle)
     figure.update_layout(margin={"l": 90, "r": 40, "t": 104, "b": 68})
     figure.update_xaxes(**AXIS)
@@ -40,7 +40,7 @@ def themed(figure: go.Figure, title: str, subtitle: str = "") -> go.Figure:
 
 
 def remark(figure: go.Figure, text: str) -> go.Figure:
-    """The figure with a line of text in its middle, for what cannot be drawn."""
+    """Returns the figure with a line of text in its middle, for what cannot be drawn."""
     figure.add_annotation(
         text=html.escape(text), showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5,
         font={"size": 15, "color": MUTED},

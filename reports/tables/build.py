@@ -24,7 +24,7 @@ MACS_NOTE = (
 
 
 def build_tables(task: str, *, dataset: str | None = None, extra: Sequence[Path] = ()) -> list[Table]:
-    """The tables of a task, one for each data set or device that has rows.
+    """Returns the tables of a task, one for each data set or device that has rows.
 
     A measured network stands in the table of the data that it was measured on, never beside numbers for other data.
 

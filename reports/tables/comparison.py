@@ -27,7 +27,7 @@ HALF = Column(key="half", title="± (95 %)", unit="points")
 def network_table(
     frame: pd.DataFrame, metric: str, *, title: str, found: Mapping[str, RankCorrelation] | None = None
 ) -> Table:
-    """The networks of a comparison, and the published numbers where the frame has them.
+    """Returns the networks of a comparison, and the published numbers where the frame has them.
 
     Args:
         frame: a :func:`reports.frames.comparison.network_frame`, perhaps with published modules.
@@ -58,7 +58,7 @@ def network_table(
 
 
 def step_table(steps: pd.DataFrame, *, title: str) -> Table:
-    """The steps of an ablation: what each gives, in points and in parameters, beside the published deltas."""
+    """Returns the steps of an ablation: what each gives, in points and in parameters, beside the published deltas."""
     columns = (
         Column(key="before", title="Before", unit="%"),
         Column(key="after", title="After", unit="%"),
@@ -92,7 +92,7 @@ def step_table(steps: pd.DataFrame, *, title: str) -> Table:
 
 
 def correlation_notes(found: Mapping[str, RankCorrelation]) -> tuple[str, ...]:
-    """The rank correlations as one sentence each."""
+    """Returns the rank correlations as one sentence each."""
     return tuple(
         f"Rank correlation with the published {_word(key)}: Spearman {one.spearman:.2f}, Kendall {one.kendall:.2f} "
         f"(n = {one.n})."

@@ -30,7 +30,10 @@ _ACCENTS = {
 
 
 def escape(text: str) -> str:
-    """Text from outside as LaTeX in plain ASCII; a letter that LaTeX's own fonts lack becomes its number, [U+4E2D]."""
+    """Returns text from outside as LaTeX in plain ASCII.
+
+    A letter that LaTeX's own fonts lack becomes its number, [U+4E2D].
+    """
     return "".join(_letter(letter) for letter in " ".join(text.split()))
 
 
@@ -46,7 +49,7 @@ def _letter(letter: str) -> str:
 
 
 def latex(table: Table) -> str:
-    r"""A fragment to ``\input``: a ``table`` with a caption, or a ``longtable``; legend and footnotes below."""
+    r"""Returns a fragment to ``\input``: a ``table`` with a caption, or a ``longtable``; legend and footnotes below."""
     layout = lay_out(table)
     width = len(table.labels) + len(table.columns)
     spec = "l" * len(table.labels) + "r" * len(table.columns)
@@ -71,7 +74,7 @@ def latex(table: Table) -> str:
 
 
 def latex_document(tables: Sequence[Table]) -> str:
-    r"""A document of its own that takes in each table's fragment, ``NAME.tex`` beside it."""
+    r"""Returns a document of its own that takes in each table's fragment, ``NAME.tex`` beside it."""
     packages = "".join(f"\\usepackage{{{name}}}\n" for name in PACKAGES)
     inputs = "".join(f"\\input{{{table.name}.tex}}\n\\clearpage\n" for table in tables)
     return (

@@ -16,17 +16,17 @@ _RAISED = str.maketrans("mcepru?", "ᵐᶜᵉᵖʳᵘˀ")
 
 
 def escape(text: str) -> str:
-    """Text from outside as Markdown that shows it as it is, on one line."""
+    """Returns text from outside as Markdown that shows it as it is, on one line."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("&", "&amp;")
 
 
 def raised(mark: str) -> str:
-    """A mark as raised letters."""
+    """Returns a mark as raised letters."""
     return mark.translate(_RAISED)
 
 
 def markdown(tables: Sequence[Table]) -> str:
-    """Every table with its title, legend and footnotes; numbers to the right."""
+    """Returns every table with its title, legend and footnotes; numbers to the right."""
     return "\n".join(_one(table) for table in tables)
 
 

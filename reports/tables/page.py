@@ -13,7 +13,7 @@ from reports.tables.table import Table
 
 
 def html_page(tables: Sequence[Table], *, title: str) -> str:
-    """A page with every table; nothing is fetched from anywhere, and all text from outside is escaped.
+    """Returns a page with every table; nothing is fetched from anywhere, and all text from outside is escaped.
 
     Args:
         tables: in order; with several, links to them come first.
@@ -35,7 +35,7 @@ def html_page(tables: Sequence[Table], *, title: str) -> str:
 
 
 def html_table(table: Table) -> str:
-    """One table as a ``section``, for a page that has the style and the script of :func:`html_page`."""
+    """Returns one table as a ``section``, for a page that has the style and the script of :func:`html_page`."""
     layout = lay_out(table)
     heads = [f'<th scope="col" class="text">{html.escape(title)}</th>' for title in table.labels]
     heads += [_head(head) for head in layout.heads]

@@ -13,14 +13,14 @@ from reports.tables.tasks import TASKS
 
 
 def paper_tables() -> list[Table]:
-    """Every task's tables of published rows, then the list of what our counts contradict."""
+    """Returns every task's tables of published rows, then the list of what our counts contradict."""
     found = contradictions()
     compared = sum(1 for table in TABLES for _ in comparisons(table))
     return [*(table for task in TASKS for table in build_tables(task)), contradiction_table(found, compared)]
 
 
 def contradiction_table(found: Sequence[Comparison], compared: int) -> Table:
-    """Every published cost that our count contradicts, with the reason.
+    """Returns every published cost that our count contradicts, with the reason.
 
     Args:
         found: the contradictions.

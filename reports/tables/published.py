@@ -24,7 +24,7 @@ ORIGINS: Mapping[str, Origin] = {
 def published_rows(
     task: TaskTables, frame: pd.DataFrame, group: str, quantities: Sequence[TaskColumn]
 ) -> Iterator[Row]:
-    """The rows of one table.
+    """Yields the rows of one table.
 
     A cost that is published stays as printed, with our count beside it; one that is not published is counted where
     archspace has the network. Rows about one class of a data set are left out.
@@ -83,13 +83,13 @@ def _count(spec: ArchSpec) -> Cost:
 
 
 def contradiction(one: Comparison) -> str:
-    """A line on a published number that our count contradicts."""
+    """Returns a line on a published number that our count contradicts."""
     quantity, letter = quantity_of_column(one.column)
     return f"Our count is {one.counted:.5g} {letter} {quantity.unit}: {reason(one)}"
 
 
 def reason(one: Comparison) -> str:
-    """Why a published number and our count differ, as the list of contradictions has it."""
+    """Returns why a published number and our count differ, as the list of contradictions has it."""
     return _reasons().get(one.key, "no reason is on record")
 
 

@@ -52,7 +52,7 @@ class Found:
 
 
 def read_results(path: Path) -> list[Found]:
-    """Every measured network of a run folder, a training folder, or a JSON file of metrics or a device; or one trial.
+    """Returns every measured network of a run or training folder, a JSON file of metrics or a device, or one trial.
 
     Raises:
         InputError: it is none of these, is broken, or holds nothing that is complete.
@@ -79,7 +79,7 @@ def read_results(path: Path) -> list[Found]:
 
 
 def result_row(found: Found, task: TaskTables, quantities: tuple[TaskColumn, ...]) -> Row:
-    """A measured network as a row of a table with these columns."""
+    """Returns a measured network as a row of a table with these columns."""
     labels = tuple(found.texts.get(column, "") for column in task.labels.values())
     cells = []
     for quantity in quantities:

@@ -126,13 +126,13 @@ class Table:
                 )
 
     def column(self, key: str) -> tuple[Column, list[Cell]]:
-        """A column and its cells."""
+        """Returns a column and its cells."""
         index = next(i for i, column in enumerate(self.columns) if column.key == key)
         return self.columns[index], [row.cells[index] for row in self.rows]
 
 
 def without_empty(table: Table) -> Table:
-    """The table without the columns in which no row has anything."""
+    """Returns the table without the columns in which no row has anything."""
     labels = [i for i in range(len(table.labels)) if i == 0 or any(row.labels[i] for row in table.rows)]
     columns = [
         i for i in range(len(table.columns)) if any(row.cells[i].value is not None for row in table.rows)
@@ -192,7 +192,7 @@ def _number(cell: Cell) -> float:
 
 
 def shown(cell: Cell, column: Column) -> str:
-    """A cell's number as text in the column's unit: printed digits as printed; a dash for nothing known.
+    """Returns a cell's number as text in the column's unit: printed digits as printed; a dash for nothing known.
 
     >>> shown(Cell(3487400.0, "counted"), Column(key="p", title="", unit="M", factor=1e6))
     '3.49'

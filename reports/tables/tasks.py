@@ -181,7 +181,7 @@ TASKS: Mapping[str, TaskTables] = {
 
 
 def task_tables(name: str) -> TaskTables:
-    """The tables of a task.
+    """Returns the tables of a task.
 
     Raises:
         FieldError: there is no such task.

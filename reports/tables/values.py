@@ -15,7 +15,9 @@ BASE_UNITS = {"M": "", "k": "", "G": "", "MB": "B"}
 
 
 def csv_text(table: Table) -> str:
-    """One line a row: labels, then for each column its raw value, its origin, and our own count where there is one.
+    """Returns one line a row: labels, then for each column its raw value, its origin.
+
+    And our own count where there is one.
 
     Nothing known is an empty cell; what is not finite is written as ``nan``, ``inf`` or ``-inf``.
     """
@@ -37,7 +39,10 @@ def csv_text(table: Table) -> str:
 
 
 def plain(table: Table) -> dict[str, Any]:
-    """The table as plain data for JSON: raw values, origins, what is best and dominated; not finite is ``None``."""
+    """Returns the table as plain data for JSON: raw values, origins, what is best and dominated.
+
+    Not finite is ``None``.
+    """
     layout = lay_out(table)
     columns = [
         {"key": c.key, "title": c.title, "unit": BASE_UNITS.get(c.unit, c.unit), "better": c.better}

@@ -30,7 +30,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 
 def render(tables: Sequence[Table], kind: str, *, title: str) -> str:
-    """All tables as one text; with several tables, CSV has an empty line between them."""
+    """Returns all tables as one text; with several tables, CSV has an empty line between them."""
     if kind == "html":
         return html_page(tables, title=title)
     if kind == "md":

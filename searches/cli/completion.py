@@ -4,21 +4,21 @@ from __future__ import annotations
 
 
 def complete_study(incomplete: str) -> list[str]:
-    """The built-in studies that begin so; where there is none, the shell completes files."""
+    """Returns the built-in studies that begin so; where there is none, the shell completes files."""
     from searches.config.study import recipes
 
     return [name for name in recipes() if name.startswith(incomplete)]
 
 
 def complete_recipe(incomplete: str) -> list[str]:
-    """The built-in training recipes that begin so; where there is none, the shell completes files."""
+    """Returns the built-in training recipes that begin so; where there is none, the shell completes files."""
     from searches.config.training import train_recipes
 
     return [name for name in train_recipes() if name.startswith(incomplete)]
 
 
 def complete_trained(incomplete: str) -> list[str]:
-    """The presets and the training recipes that begin so, as ``archspace train`` takes both."""
+    """Returns the presets and the training recipes that begin so, as ``archspace train`` takes both."""
     from archspace.presets.completion import complete_network
 
     return [*complete_network(incomplete), *complete_recipe(incomplete)]

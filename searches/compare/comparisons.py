@@ -36,7 +36,10 @@ class Compared:
     given: tuple[Given, ...]
 
     def repeated(self, seed: int, seeds: int) -> tuple[Given, ...]:
-        """Every network with ``seeds`` seeds from ``seed`` on, the same for each; checkpoints as they are, once."""
+        """Returns every network with ``seeds`` seeds from ``seed`` on, the same for each.
+
+        Checkpoints come as they are, once.
+        """
         found = []
         for number in range(seeds):
             for one in self.given:

@@ -47,7 +47,7 @@ class Budget:
 
 
 def comparison_study(make: Callable[[Recipe], Compared], task: str, budget: Budget) -> StudyConfig:
-    """The study of a comparison.
+    """Returns the study of a comparison.
 
     Raises:
         InputError: anything the user gave cannot be used.

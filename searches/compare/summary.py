@@ -19,7 +19,7 @@ from searches.config.study import StudyConfig
 
 
 def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
-    """One row a network in the order of the study: state, number of seeds, and means of what is known of it.
+    """Returns one row a network in the order of the study: state, number of seeds, and means of what is known of it.
 
     ``missing`` has, by quantity that the device could not say, why; ``reason`` says why a network did not finish.
     """

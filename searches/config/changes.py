@@ -9,7 +9,7 @@ from archspace.support.errors import FieldError
 
 
 def changed(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain data with values replaced by dotted field (``data.root``); ``data`` itself stays as it is.
+    """Returns plain data with values replaced by dotted field (``data.root``); ``data`` itself stays as it is.
 
     Raises:
         FieldError: a field on the way is no mapping.

@@ -11,7 +11,7 @@ from archspace.support.errors import FieldError, InputError, closest
 
 
 def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
-    """The first thing wrong, as field, value, rule and nearest valid value."""
+    """Returns the first thing wrong, as field, value, rule and nearest valid value."""
     first = error.errors()[0]
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, InputError):

@@ -139,7 +139,7 @@ class Recipe(Stage):
         return self
 
     def plan(self) -> tuple[Stage, ...]:
-        """The stages in order, each complete.
+        """Returns the stages in order, each complete.
 
         Raises:
             FieldError: a stage has an unknown field, or the last one leaves the decoder out.

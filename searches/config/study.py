@@ -134,7 +134,7 @@ class StudyConfig(Part):
         return self.training.plan()[-1].last_size or self.data.input_size
 
     def recipe_of(self, given: Given) -> Recipe:
-        """The recipe that a given network is trained by.
+        """Returns the recipe that a given network is trained by.
 
         Raises:
             FieldError: it names a field that no recipe has.
@@ -147,12 +147,12 @@ class StudyConfig(Part):
         return Recipe.model_validate({**self.training.model_dump(), **given.training})
 
     def to_yaml(self) -> str:
-        """The resolved study as YAML."""
+        """Returns the resolved study as YAML."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
 
 
 def parse_config(data: object) -> StudyConfig:
-    """A study from plain data.
+    """Returns a study from plain data.
 
     Raises:
         InputError: the first thing that is wrong.
@@ -173,7 +173,7 @@ def parse_config(data: object) -> StudyConfig:
 
 
 def recipes() -> dict[str, str]:
-    """Built-in studies: name -> YAML text."""
+    """Returns built-in studies: name -> YAML text."""
     folder = files("searches.config") / "studies"
     return {
         item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8")
@@ -183,7 +183,7 @@ def recipes() -> dict[str, str]:
 
 
 def read_config(source: str, changes: Mapping[str, Any] | None = None) -> StudyConfig:
-    """The study in a YAML file, or the built-in recipe of that name.
+    """Returns the study in a YAML file, or the built-in recipe of that name.
 
     Args:
         source: a path or a recipe's name.

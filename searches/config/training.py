@@ -75,12 +75,12 @@ class TrainConfig(Part):
     plugins: tuple[PluginConfig, ...] = ()
 
     def to_yaml(self) -> str:
-        """The resolved run as YAML."""
+        """Returns the resolved run as YAML."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
 
 
 def train_recipes() -> dict[str, str]:
-    """Built-in training recipes: name -> YAML text."""
+    """Returns built-in training recipes: name -> YAML text."""
     folder = files("searches.config") / RECIPES_FOLDER
     listed = sorted(folder.iterdir(), key=lambda item: item.name)
     return {
@@ -91,7 +91,7 @@ def train_recipes() -> dict[str, str]:
 
 
 def parse_train(data: object, where: str) -> TrainConfig:
-    """A training run from plain data.
+    """Returns a training run from plain data.
 
     Raises:
         InputError: the first thing that is wrong.
@@ -105,7 +105,7 @@ def parse_train(data: object, where: str) -> TrainConfig:
 
 
 def read_train(source: str) -> TrainConfig:
-    """The training run in a YAML file, or the built-in recipe of that name.
+    """Returns the training run in a YAML file, or the built-in recipe of that name.
 
     Raises:
         InputError: no such file or recipe, not YAML, or a field breaks a rule.

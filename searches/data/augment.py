@@ -56,7 +56,7 @@ class Window:
     half: NDArray[np.float64]
 
     def of(self, images: NDArray[np.int64]) -> Window:
-        """The windows of some of the images."""
+        """Returns the windows of some of the images."""
         return Window(self.centre[images], self.half[images])
 
 
@@ -108,7 +108,7 @@ def _areas(
 def show(
     images: Tensor, target: Any, window: Window, size: tuple[int, int], resamples: bool
 ) -> tuple[Tensor, Any]:
-    """What the windows show of images (N, C, H, W), and what becomes of their targets.
+    """Returns what the windows show of images (N, C, H, W), and what becomes of their targets.
 
     Mirrored and shifted images are not interpolated; edges are repeated where they are shifted in. A resampling
     window that leaves the image shows zeros there (the mean colour of a normalised image).
@@ -133,7 +133,7 @@ def show(
 
 
 def resized(images: Tensor, target: Any, size: tuple[int, int]) -> tuple[Tensor, Any]:
-    """Images (N, C, H, W) at ``size``, bilinear and antialiased, with their masks by nearest neighbour."""
+    """Returns images (N, C, H, W) at ``size``, bilinear and antialiased, with their masks by nearest neighbour."""
     if images.shape[2:] == size:
         return images, target
     images = F.interpolate(images, size=size, mode="bilinear", antialias=True)
@@ -175,7 +175,7 @@ def _nearest(centre: float, half: float, size: int, source: int) -> tuple[Tensor
 
 
 def moved_boxes(boxes: Boxes, window: Window) -> Boxes:
-    """Boxes as the windows show them, clipped; those whose centre is outside are dropped."""
+    """Returns boxes as the windows show them, clipped; those whose centre is outside are dropped."""
     images = []
     for i in range(len(boxes)):
         corners, labels, ignored = boxes.of(i)
@@ -195,7 +195,7 @@ def colours(n: int, share: float, rng: np.random.Generator) -> NDArray[np.float3
 
 
 def recoloured(images: Tensor, factors: NDArray[np.float32]) -> Tensor:
-    """Images (N, C, H, W) of 0 to 255 with brightness, contrast and saturation times ``factors`` (3, N)."""
+    """Returns images (N, C, H, W) of 0 to 255 with brightness, contrast and saturation times ``factors`` (3, N)."""
     brightness, contrast, saturation = (
         torch.from_numpy(factors).to(images.device)[..., None, None, None].unbind()
     )

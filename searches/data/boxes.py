@@ -61,7 +61,7 @@ class Boxes:
         )
 
     def of(self, i: int) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
-        """Corners, labels and which are ignored of image ``i``."""
+        """Returns corners, labels and which are ignored of image ``i``."""
         rows = slice(int(self.offsets[i]), int(self.offsets[i + 1]))
         return self.corners[rows], self.labels[rows], self.ignored[rows]
 
@@ -70,7 +70,7 @@ def boxes_of(
     images: Sequence[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]],
     sizes: Sequence[tuple[int, int]],
 ) -> Boxes:
-    """The objects of images given one by one: (corners, labels, ignored) and (H, W)."""
+    """Returns the objects of images given one by one: (corners, labels, ignored) and (H, W)."""
     counts = [len(labels) for _, labels, _ in images]
     none = (np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_))
     corners, labels, ignored = (np.concatenate(column) for column in zip(*images, none, strict=True))

@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 
 def stamp(path: Path, root: Path) -> Stamp:
-    """What identifies a source file's content: (name relative to ``root``, bytes, modification time in ns).
+    """Returns what identifies a source file's content: (name relative to ``root``, bytes, modification time in ns).
 
     Raises:
         InputError: the file cannot be read.

@@ -47,7 +47,7 @@ class Checked:
     tiles: list[Tile] = field(default_factory=list)
 
     def to_dict(self, most: int) -> dict[str, Any]:
-        """Plain data, with the first ``most`` problems."""
+        """Returns plain data, with the first ``most`` problems."""
         return {
             "images": self.images, "readable": len(self.sizes), "classes": self.classes, **self.totals,
             "sizes": self.spread(), "modes": dict(self.modes), "problems": len(self.problems),
@@ -79,7 +79,7 @@ class _Seen:
 
 
 def served(layout: str, root: Path) -> dict[str, list[str]]:
-    """The tasks that a folder can serve: task -> its splits.
+    """Returns the tasks that a folder can serve: task -> its splits.
 
     Raises:
         InputError: the layout is built in, or no split of any task is there; the first reason is given.
@@ -112,7 +112,7 @@ def _request(layout: str, root: Path, task: str, split: str) -> Request:
 
 
 def listing_of(request: Request, on_fault: Callable[[InputError], None]) -> Listing:
-    """What a layout of files lists."""
+    """Returns what a layout of files lists."""
     lister = layouts()[request.layout].lister
     assert lister is not None
     return lister(request, on_fault)
@@ -250,7 +250,7 @@ def in_two(checked: dict[str, Checked], root: Path) -> list[tuple[str, str]]:
 
 
 def checked_task(task: str | None, tasks: dict[str, list[str]]) -> str:
-    """The task whose annotations are checked: the one asked for, else the first that is served.
+    """Returns the task whose annotations are checked: the one asked for, else the first that is served.
 
     Raises:
         FieldError: the folder does not serve it.

@@ -75,7 +75,7 @@ class Split:
         return len(self.images)
 
     def head(self, n: int | None) -> Split:
-        """A subset of ``n``, copied into memory; itself where ``n`` is None or not below the length.
+        """Returns a subset of ``n``, copied into memory; itself where ``n`` is None or not below the length.
 
         The order is shuffled with a fixed seed and spread evenly over the classes, so ``head(10)`` is the
         beginning of ``head(20)`` and both have the classes in the split's own proportions.
@@ -128,7 +128,7 @@ class Request:
         return self.root
 
     def cache_key(self, sources: Sequence[Stamp] = (), **more: object) -> dict[str, object]:
-        """The cache key of this request's arrays, made from these source files."""
+        """Returns the cache key of this request's arrays, made from these source files."""
         return {
             "layout": self.layout,
             "root": None if self.root is None else str(self.root),
@@ -145,7 +145,7 @@ Lister: TypeAlias = Callable[[Request, OnFault], Listing]
 
 
 def some(root: Path, *patterns: str) -> bool:
-    """Whether a folder has anything of these patterns."""
+    """Returns whether a folder has anything of these patterns."""
     return any(next(root.glob(pattern), None) is not None for pattern in patterns)
 
 
@@ -190,7 +190,7 @@ LAYOUTS: Registry[Layout] = Registry("data.layout")
 def layout(
     name: str, *, tasks: tuple[str, ...], needs_root: bool = True
 ) -> Callable[[Callable[[Request], Split]], Callable[[Request], Split]]:
-    """Decorator that registers a reading function as the layout ``name``."""
+    """Returns decorator that registers a reading function as the layout ``name``."""
 
     def enter(read: Callable[[Request], Split]) -> Callable[[Request], Split]:
         LAYOUTS.register(name)(Layout(read=read, tasks=tasks, needs_root=needs_root))
@@ -242,7 +242,7 @@ def checked_request(
     layout: str, split: str, *, root: Path | None, input_size: tuple[int, int], channels: int, task: str, seed: int,
     crop: Crop = "squash",
 ) -> Request:  # fmt: skip
-    """The request for these arguments of :func:`load_split`.
+    """Returns the request for these arguments of :func:`load_split`.
 
     Raises:
         FieldError: an argument breaks a rule.
@@ -291,7 +291,7 @@ def _checked_root(layout: str, loader: Layout, root: Path | None) -> Path | None
 
 
 def stratified_order(labels: NDArray[np.integer[Any]], seed: int = SPLIT_SEED) -> NDArray[np.int64]:
-    """A fixed shuffle of 0..N-1 of which every beginning has the classes in the proportions of the whole.
+    """Returns a fixed shuffle of 0..N-1 of which every beginning has the classes in the proportions of the whole.
 
     The k-th of a class's n images is placed at (k + 1/2) / n; ties fall in shuffled order.
     """
@@ -304,7 +304,9 @@ def stratified_order(labels: NDArray[np.integer[Any]], seed: int = SPLIT_SEED) -
 
 
 def held_out_index(labels: NDArray[np.integer[Any]], *, held_out: bool) -> NDArray[np.int64]:
-    """Which images of train stand in for val where a data set has none: a fixed 10 % of each class; or the others.
+    """Returns which images of train stand in for val where a data set has none: a fixed 10 % of each class.
+
+    Or the others.
 
     Args:
         labels: int (N,) with N of at least 2.

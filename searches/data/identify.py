@@ -21,7 +21,7 @@ def signs() -> dict[str, Sign]:
 
 
 def identify(root: Path) -> str:
-    """The layout of a data set's folder, seen from the names in it; no file is read.
+    """Returns the layout of a data set's folder, seen from the names in it; no file is read.
 
     Raises:
         FieldError: there is no such folder.

@@ -32,12 +32,12 @@ _DECODING_ERRORS = (
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file of this name is taken for an image: a known suffix, not hidden."""
+    """Returns whether a file of this name is taken for an image: a known suffix, not hidden."""
     return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The image files directly in ``folder``, sorted by name; other and hidden files are left out.
+    """Returns the image files directly in ``folder``, sorted by name; other and hidden files are left out.
 
     Raises:
         InputError: the folder is missing or cannot be listed.
@@ -58,7 +58,7 @@ def open_image(source: Path | bytes, name: str) -> Image.Image:
 
 
 def open_oriented(source: Path | bytes, name: str) -> tuple[Image.Image, int]:
-    """The upright image as :func:`open_image` gives it, and the EXIF orientation that was applied (1: none).
+    """Returns the upright image as :func:`open_image` gives it, and the EXIF orientation that was applied (1: none).
 
     Raises:
         InputError: as :func:`open_image`.
@@ -114,7 +114,7 @@ def image_array(
 
 
 def mask_array(image: Image.Image, name: str) -> NDArray[np.int32]:
-    """The class indices (H, W) of an open mask at its own size; a palette image gives its indices.
+    """Returns the class indices (H, W) of an open mask at its own size; a palette image gives its indices.
 
     Raises:
         InputError: the mask has colours or alpha instead of one index a pixel.

@@ -100,7 +100,7 @@ class Listing:
 
 
 def picture_file(path: Path, name: str, **more: Any) -> Picture:
-    """A picture that is a file of its own; ``files`` is the file unless given."""
+    """Returns a picture that is a file of its own; ``files`` is the file unless given."""
     return Picture(
         name=name, file=str(path), open=lambda: open_oriented(path, str(path)),
         **{"files": (path,), **more},
@@ -122,7 +122,7 @@ class Placed(NamedTuple):
 
 
 def placed(objects: Objects, size: tuple[int, int], orientation: int) -> Placed:
-    """Where the objects lie in the upright picture of ``size`` = (H, W).
+    """Returns where the objects lie in the upright picture of ``size`` = (H, W).
 
     Raises:
         InputError: the annotation is of a picture of another size.
@@ -142,7 +142,7 @@ def placed(objects: Objects, size: tuple[int, int], orientation: int) -> Placed:
 def drawn_on_stored(
     stated: tuple[int, int] | None, size: tuple[int, int], orientation: int, source: str
 ) -> bool:
-    """Whether an annotation that states (H, W) is drawn on the stored picture, not on the upright one.
+    """Returns whether an annotation that states (H, W) is drawn on the stored picture, not on the upright one.
 
     Raises:
         InputError: the sizes fit neither way.
@@ -166,7 +166,7 @@ def _turned_boxes(boxes: NDArray[np.float64], orientation: int) -> NDArray[np.fl
 
 
 def upright_mask(picture: Picture, size: tuple[int, int], orientation: int) -> Mask:
-    """The mask as it lies on the upright picture of ``size`` = (H, W).
+    """Returns the mask as it lies on the upright picture of ``size`` = (H, W).
 
     Raises:
         InputError: the mask is unusable, or of another size than the picture.
@@ -185,7 +185,7 @@ def upright_mask(picture: Picture, size: tuple[int, int], orientation: int) -> M
 
 
 def without_repeats(pictures: Sequence[Picture], on_fault: OnFault) -> list[Picture]:
-    """The pictures, each name once; a second one is told as a fault."""
+    """Returns the pictures, each name once; a second one is told as a fault."""
     seen: dict[str, Picture] = {}
     for picture in pictures:
         if picture.name in seen:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 def listed(name: str, *, tasks: tuple[str, ...], sign: Sign | None = None) -> Callable[[Lister], Lister]:
-    """Decorator that registers a function from a request to its :class:`Listing` as the layout ``name``.
+    """Returns decorator that registers a function from a request to its :class:`Listing` as the layout ``name``.
 
     Args:
         name: of the layout.
@@ -40,7 +40,7 @@ def listed(name: str, *, tasks: tuple[str, ...], sign: Sign | None = None) -> Ca
 
 
 def assembled(request: Request, listing: Listing) -> Split:
-    """The split with its pictures decoded and resized; decoded ones come from the cache.
+    """Returns the split with its pictures decoded and resized; decoded ones come from the cache.
 
     Raises:
         InputError: there is no picture, a name occurs twice, or a file cannot be used.

@@ -35,7 +35,7 @@ class Tile(NamedTuple):
 
 
 def chosen(labels: Sequence[int], count: int) -> list[int]:
-    """Which pictures are shown: spread over classes where there are labels, else evenly over the split."""
+    """Returns which pictures are shown: spread over classes where there are labels, else evenly over the split."""
     if len(set(labels)) > 1:
         return sorted(stratified_order(np.array(labels))[:count].tolist())
     return sorted({int(i) for i in np.linspace(0, len(labels) - 1, min(count, len(labels)))})
@@ -45,7 +45,7 @@ def drawn(
     image: Image.Image, name: str, classes: Sequence[str], *, mask: NDArray[np.uint8] | None = None,
     corners: NDArray[np.float32] | None = None, labels: NDArray[np.int64] | None = None, label: int | None = None,
 ) -> Tile:  # fmt: skip
-    """One picture with the mask, the boxes or the class that it has."""
+    """Returns one picture with the mask, the boxes or the class that it has."""
     scale = min(MOST_ENLARGED, SIDE / max(image.size))
     size = (max(1, round(image.height * scale)), max(1, round(image.width * scale)))
     picture = Image.fromarray(image_array(image, size, 3, name))

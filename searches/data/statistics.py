@@ -9,7 +9,7 @@ from searches.data.dataset import Split
 
 
 def statistics(train: Split, most: int = 500) -> Preprocessing:
-    """Mean and standard deviation by channel of the first ``most`` training images, on the 0 to 1 scale."""
+    """Returns mean and standard deviation by channel of the first ``most`` training images, on the 0 to 1 scale."""
     images = np.asarray(train.images[:most], dtype=np.float64) / 255
     order = "rgb" if images.shape[3] == 3 else "gray"
     mean = tuple(round(float(v), 4) for v in images.mean((0, 1, 2)))

@@ -53,7 +53,7 @@ class TextSplit:
         return len(self.tokens)
 
     def head(self, n: int | None) -> TextSplit:
-        """The first ``n`` tokens; itself where ``n`` is None or not below the length.
+        """Returns the first ``n`` tokens; itself where ``n`` is None or not below the length.
 
         Raises:
             FieldError: ``n`` is below 2, of which one is predicted.
@@ -86,7 +86,7 @@ def load_text(
     splits: Mapping[str, str] | None = None,
     vocabulary: Sequence[str] | None = None,
 ) -> TextSplit:
-    """One split as indices of words; the second time it comes from the cache.
+    """Returns one split as indices of words; the second time it comes from the cache.
 
     Args:
         root: a folder or a text file.
@@ -143,7 +143,10 @@ def load_text(
 
 
 def vocabulary_of(words: list[str]) -> tuple[str, ...]:
-    """The words by falling frequency, then first appearance; ``<unk>`` at the end where it is not among them."""
+    """Returns the words by falling frequency, then first appearance.
+
+    ``<unk>`` at the end where it is not among them.
+    """
     counts = Counter(words)  # keeps the order of first appearance, and most_common is stable
     found = tuple(word for word, _ in counts.most_common())
     return found if UNKNOWN in counts else (*found, UNKNOWN)

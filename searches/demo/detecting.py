@@ -31,7 +31,9 @@ class Objects:
 
 
 def objects_of(corners: ArrayLike, scores: ArrayLike, labels: ArrayLike, threshold: float) -> Objects:
-    """The objects with a score of at least ``threshold``, by falling score; corners are cut at the image's edge.
+    """Returns the objects with a score of at least ``threshold``, by falling score.
+
+    Corners are cut at the image's edge.
 
     Shapes: (M, 4), (M,), (M,).
     """

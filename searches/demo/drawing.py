@@ -34,7 +34,7 @@ class Row:
 def with_boxes(
     image: Image.Image, objects: Objects, colours: Sequence[Colour], names: Sequence[str]
 ) -> Image.Image:
-    """A copy of an RGB image with a box, a name and a score around every object; the surest on top."""
+    """Returns a copy of an RGB image with a box, a name and a score around every object; the surest on top."""
     texts = [
         f"{names[label]} {100 * score:.0f} %"
         for label, score in zip(objects.labels, objects.scores, strict=True)
@@ -45,14 +45,17 @@ def with_boxes(
 def with_classes(
     image: Image.Image, mask: NDArray[np.uint8], colours: Sequence[Colour], names: Sequence[str]
 ) -> Image.Image:
-    """An RGB image under the colours of its classes; the background keeps its own."""
+    """Returns an RGB image under the colours of its classes; the background keeps its own."""
     return tinted(image, mask, colours, bare=[i for i, name in enumerate(names) if name in BACKGROUNDS])
 
 
 def rows_of(
     prediction: Prediction, names: Sequence[str], colours: Sequence[Colour], *, fixed: bool = False
 ) -> list[Row]:
-    """The lines of the panel; ``fixed`` keeps classes in their own order, so that a video's legend does not jump."""
+    """Returns the lines of the panel; ``fixed`` keeps classes in their own order.
+
+    A video's legend does not jump then.
+    """
     if isinstance(prediction, Mask):
         shown = [i for i in range(len(names)) if prediction.shares[i] >= LEAST_SHARE]
         if not fixed:
@@ -73,7 +76,9 @@ def rows_of(
 def panel(
     rows: Sequence[Row], names: Sequence[str], size: int, height: int, none: str = "nothing found"
 ) -> Image.Image:
-    """The names and shares on white, ``height`` pixels high; its width depends on ``names`` and text size alone.
+    """Returns the names and shares on white, ``height`` pixels high.
+
+    Its width depends on ``names`` and text size alone.
 
     Rows that do not fit are counted in the last one.
     """
@@ -108,7 +113,7 @@ def drawn(
     image: Image.Image, prediction: Prediction, names: Sequence[str], colours: Sequence[Colour], *,
     beside: bool = False, fixed: bool = False, even: bool = False,
 ) -> Image.Image:  # fmt: skip
-    """The picture of what was seen: the image with its tint or boxes, and the panel on its right.
+    """Returns the picture of what was seen: the image with its tint or boxes, and the panel on its right.
 
     Args:
         image: RGB, at full resolution.

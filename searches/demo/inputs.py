@@ -22,7 +22,7 @@ class Inputs:
 
 
 def find_inputs(source: Path) -> Inputs:
-    """What ``source`` holds: an image, a video, or the images of a folder (not of folders in it).
+    """Returns what ``source`` holds: an image, a video, or the images of a folder (not of folders in it).
 
     Raises:
         InputError: there is nothing there, or no image in the folder.
@@ -41,7 +41,7 @@ def find_inputs(source: Path) -> Inputs:
 
 
 def picture_paths(sources: Iterable[Path], folder: Path) -> list[Path]:
-    """A PNG in ``folder`` for each source: its stem, or its whole name where stems are the same.
+    """Returns a PNG in ``folder`` for each source: its stem, or its whole name where stems are the same.
 
     No two are the same, on file systems that do not tell cases apart either, and none is a source.
     """

@@ -50,7 +50,7 @@ Prediction: TypeAlias = Mask | Ranking | Objects
 
 
 def labels_at(scores: Tensor, size: Size) -> NDArray[np.uint8]:
-    """The highest of scores (classes, h, w) at every pixel of an image of ``size`` (H, W), as uint8 (H, W).
+    """Returns the highest of scores (classes, h, w) at every pixel of an image of ``size`` (H, W), as uint8 (H, W).
 
     Scores are interpolated bilinearly with corners aligned, as evaluation does, in strips of rows: memory stays
     within :data:`STRIP_BYTES` however large the image is.
@@ -147,7 +147,7 @@ class Predictor:
     threshold: float
 
     def see(self, image: Image.Image, name: str) -> Prediction:
-        """What is in an image of any size.
+        """Returns what is in an image of any size.
 
         Raises:
             InputError: the pixels cannot be converted, or memory runs out at this input size.
@@ -174,7 +174,7 @@ class Predictor:
 def open_predictor(
     named: NamedNetwork, *, size: Size | None, labels: str | None, device: torch.device, threshold: float
 ) -> Predictor:
-    """The trained network with names and colours of its classes.
+    """Returns the trained network with names and colours of its classes.
 
     Args:
         size: (H, W) of the input; the spec's if left out.

@@ -112,7 +112,7 @@ def _image(predictor: Predictor, path: Path, target: Path, beside: bool) -> dict
 
 
 def facts(prediction: Prediction, names: tuple[str, ...]) -> dict[str, Any]:
-    """What was seen as plain data: shares of the image by class, probabilities, or objects."""
+    """Returns what was seen as plain data: shares of the image by class, probabilities, or objects."""
     if isinstance(prediction, Mask):
         order = sorted(range(len(names)), key=lambda i: -prediction.shares[i])
         return {"shares": {names[i]: float(prediction.shares[i]) for i in order if prediction.shares[i] > 0}}

@@ -38,7 +38,7 @@ class Shot:
 
 
 def pyav() -> Any:
-    """The package ``av``.
+    """Returns the package ``av``.
 
     Raises:
         InputError: it is not installed.
@@ -51,7 +51,7 @@ def pyav() -> Any:
 
 
 def cameras() -> list[int]:
-    """Numbers of this machine's video devices."""
+    """Returns numbers of this machine's video devices."""
     names = (path.name.removeprefix("video") for path in Path("/dev").glob("video*"))
     return sorted(int(name) for name in names if name.isdigit())
 
@@ -81,12 +81,12 @@ def opened(source: Path | int) -> Iterator[Any]:
 
 
 def reason(error: Exception) -> str:
-    """An FFmpeg error in a few words."""
+    """Returns an FFmpeg error in a few words."""
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 def upright(frame: Any) -> Image.Image:
-    """A frame as RGB, turned as the camera was held."""
+    """Returns a frame as RGB, turned as the camera was held."""
     image: Image.Image = frame.to_image()
     turn = getattr(frame, "rotation", 0) % 360
     return image.rotate(turn, expand=True) if turn else image

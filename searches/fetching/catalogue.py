@@ -17,7 +17,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 def host_of(url: str) -> str:
-    """The host a URL names: all of it that is ever shown where the URL might hold a secret."""
+    """Returns the host a URL names: all of it that is ever shown where the URL might hold a secret."""
     return urlsplit(url).hostname or url
 
 
@@ -158,7 +158,7 @@ def parse_catalogue(data: object, where: str) -> dict[str, DataSet]:
 
 
 def read_catalogue(path: Path | None = None) -> dict[str, DataSet]:
-    """The catalogue in a YAML file; the built-in one without a file.
+    """Returns the catalogue in a YAML file; the built-in one without a file.
 
     Raises:
         InputError: the file is missing, not YAML, or an entry breaks a rule.

@@ -46,7 +46,7 @@ class Plan:
     unknown: tuple[str, ...]
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """What a person should know before saying yes, as (title, text)."""
+        """Yields what a person should know before saying yes, as (title, text)."""
         data = self.data
         yield "what", data.about
         yield "page", data.page
@@ -64,7 +64,7 @@ class Plan:
 
 
 def checked_by(file: RemoteFile) -> str:
-    """How a file is known to be right."""
+    """Returns how a file is known to be right."""
     if not file.has_checksum:
         return NO_CHECKSUM
     return f"{'sha256' if file.sha256 else 'md5'} by {file.checksum_source}"

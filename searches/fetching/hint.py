@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def fetch_hint(layout: str | None = None) -> str:
-    """How to get a data set that ``layout`` reads; any data set where the layout is not known.
+    """Returns how to get a data set that ``layout`` reads; any data set where the layout is not known.
 
     >>> fetch_hint("segnet")
     "; 'archspace data fetch camvid' gets it"

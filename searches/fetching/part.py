@@ -70,7 +70,7 @@ class Part:
         return self._hash.hexdigest()
 
     def note(self, url: str) -> Note | None:
-        """What the host at ``url`` said when the part was begun; None where there is none from there."""
+        """Returns what the host at ``url`` said when the part was begun; None where there is none from there."""
         try:
             note = Note(**json.loads(self._note.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):

@@ -28,7 +28,7 @@ class Content(NamedTuple):
 
 
 def measured(path: Path) -> Content:
-    """What is at ``path``."""
+    """Returns what is at ``path``."""
     if path.is_file():
         return Content(1, path.stat().st_size)
     files = total = 0
@@ -52,7 +52,7 @@ class Place:
         self._whole, self._merging = self.downloads / ".whole", self.downloads / ".merging"
 
     def tree(self, file: RemoteFile) -> Path:
-        """Where an archive is unpacked until all of them are."""
+        """Returns where an archive is unpacked until all of them are."""
         return self.downloads / f".{file.name}.unpacked"
 
     @property
@@ -61,11 +61,11 @@ class Place:
         return self._merging.is_file()
 
     def pending(self) -> list[RemoteFile]:
-        """The archives that are not unpacked yet."""
+        """Returns the archives that are not unpacked yet."""
         return [] if self.merging else [file for file in self.data.files if not self.tree(file).is_dir()]
 
     def mark(self) -> dict[str, Any] | None:
-        """What an earlier run put here."""
+        """Returns what an earlier run put here."""
         try:
             mark = json.loads((self.folder / MARK).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -73,7 +73,7 @@ class Place:
         return mark if isinstance(mark, dict) and isinstance(mark.get("content"), dict) else None
 
     def is_whole(self) -> bool:
-        """Whether nothing needs to be fetched.
+        """Returns whether nothing needs to be fetched.
 
         Raises:
             InputError: something is in the way: a part that lost files, or entries that this command did not put.

@@ -86,7 +86,7 @@ class Web:
         form: Mapping[str, str] | None = None,
         follow: bool = True,
     ) -> http.client.HTTPResponse:
-        """The answer to a GET, or to a POST of ``form``; the caller closes it.
+        """Returns the answer to a GET, or to a POST of ``form``; the caller closes it.
 
         Raises:
             PassingError: connection errors, 408, 425, 429 and 5xx.
@@ -145,7 +145,7 @@ class Web:
 
 
 def explained(error: object) -> str:
-    """A connection error in a few words."""
+    """Returns a connection error in a few words."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, http.client.InvalidURL):

@@ -17,7 +17,7 @@ REAL_IMAGES = 4
 
 
 def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
-    """The first validation images of the study's data as network input; ``None`` when the data are gone."""
+    """Returns the first validation images of the study's data as network input; ``None`` when the data are gone."""
     from searches.config.study import parse_config
     from searches.data.dataset import load_split
 
@@ -34,7 +34,7 @@ def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
 
 
 def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str, Any]:
-    """What the export's card says of the trial: how it was found, and its numbers with their origin."""
+    """Returns what the export's card says of the trial: how it was found, and its numbers with their origin."""
     found = {
         "study": study.name,
         "trial": trial.label,

@@ -37,7 +37,7 @@ def settled(config: StudyConfig) -> StudyConfig:
 
 
 def fitted(given: Given, fixed: Mapping[str, Any]) -> ArchSpec:
-    """A given network for the study's task and data."""
+    """Returns a given network for the study's task and data."""
     spec = given_spec(given.spec)
     return spec.replace(**{name: fixed[name] for name in ("task", "classes", "input_size", "channels")})
 
@@ -56,5 +56,5 @@ def check_weights(config: StudyConfig, fixed: Mapping[str, Any]) -> None:
 
 
 def given_spec(name: str | Mapping[str, Any]) -> ArchSpec:
-    """The spec of a named network or of plain fields."""
+    """Returns the spec of a named network or of plain fields."""
     return read_spec(name, field="given") if isinstance(name, str) else ArchSpec.from_dict(name)

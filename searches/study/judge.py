@@ -38,12 +38,12 @@ COUNTER = {"counter": "archspace plan", "counts": "convolution, transposed convo
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601, to the second."""
+    """Returns the time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def counted(spec: ArchSpec, wanted: Collection[str] = ()) -> dict[str, Measurement]:
-    """What is known of a network before any training.
+    """Returns what is known of a network before any training.
 
     Args:
         spec: the network.
@@ -74,7 +74,7 @@ def violations(measured: Mapping[str, Measurement], constraints: Mapping[str, Bo
 
 
 def broken(amounts: Mapping[str, float], measured: Mapping[str, Measurement]) -> str | None:
-    """The broken constraints in words, or ``None``."""
+    """Returns the broken constraints in words, or ``None``."""
     words = [
         f"{rule} but is {measured[rule.split()[0]].value:g}" for rule, amount in amounts.items() if amount > 0
     ]

@@ -33,7 +33,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
 
 
 def needs_power(wanted: Collection[str]) -> bool:
-    """Whether one of these quantities cannot be told without sampling power."""
+    """Returns whether one of these quantities cannot be told without sampling power."""
     return any(QUANTITIES[name].needs_power for name in wanted)
 
 
@@ -51,7 +51,7 @@ class Measurer:
 
     @classmethod
     def of(cls, config: StudyConfig) -> Measurer:
-        """The measurer of a study.
+        """Returns the measurer of a study.
 
         Raises:
             InputError: no such device, or a setting that it cannot honour.
@@ -83,7 +83,7 @@ class Measurer:
         self._all_there(record)
 
     def measured(self, network: Network, *, fresh: bool = False) -> dict[str, Measurement]:
-        """Latency, and power and energy where the study asks for them; the second time from the cache.
+        """Returns latency, and power and energy where the study asks for them; the second time from the cache.
 
         Args:
             network: any weights: what is measured does not depend on them.
@@ -138,7 +138,7 @@ class Measurer:
 
 
 def waits(limit_s: float) -> list[float]:
-    """Seconds to wait before each new try of a device that is away, doubling, ``limit_s`` in all.
+    """Returns seconds to wait before each new try of a device that is away, doubling, ``limit_s`` in all.
 
     >>> waits(10)
     [2.0, 4.0, 4.0]

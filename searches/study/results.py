@@ -51,7 +51,7 @@ class StudyResults:
         return read_run(self.folder)
 
     def pick(self, pick: str | int = "knee", *, bounds: Mapping[str, float] | None = None) -> TrialRecord:
-        """The record of one trial: its label, spec, values and every number with its origin.
+        """Returns the record of one trial: its label, spec, values and every number with its origin.
 
         Raises:
             InputError: there is no such trial, or none within the bounds.
@@ -59,7 +59,7 @@ class StudyResults:
         return pick_trial(self.record, str(pick), bounds or {})
 
     def load(self, pick: str | int = "knee", *, bounds: Mapping[str, float] | None = None) -> Network:
-        """The trained network of one trial, in eval mode, with ``.spec`` and ``.preprocessing``.
+        """Returns the trained network of one trial, in eval mode, with ``.spec`` and ``.preprocessing``.
 
         Its weights are those of the study's short training.
 

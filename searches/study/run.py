@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def read_study(source: str, changes: Mapping[str, Any], out: Path | None) -> tuple[StudyConfig, Path]:
-    """The study that ``source`` names and its run folder.
+    """Returns the study that ``source`` names and its run folder.
 
     Args:
         source: a YAML file, a built-in study, or a run folder.

@@ -42,7 +42,10 @@ def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
 def first_difference(
     held: Mapping[str, Any], new: Mapping[str, Any], inside: str = ""
 ) -> tuple[str, Any, Any] | None:
-    """The first field in which two studies differ, dotted, with its value in both; ``None`` if they are one study."""
+    """Returns the first field in which two studies differ, dotted, with its value in both.
+
+    ``None`` if they are one study.
+    """
     for name in [*held, *(name for name in new if name not in held)]:
         one, other = held.get(name), new.get(name)
         if one == other:
@@ -61,7 +64,7 @@ def _identity(config: StudyConfig) -> dict[str, Any]:
 def open_study(
     storage: optuna.storages.BaseStorage, name: str, config: StudyConfig, sampler: optuna.samplers.BaseSampler
 ) -> optuna.Study:
-    """The Optuna study called ``name``, created if the storage has none.
+    """Returns the Optuna study called ``name``, created if the storage has none.
 
     Raises:
         FieldError: the storage has another study of that name.

@@ -20,7 +20,7 @@ from searches.config.parts import SAMPLERS, SamplerConfig
 
 
 def derived_seed(*parts: object) -> int:
-    """A 31-bit seed that follows from ``parts``.
+    """Returns a 31-bit seed that follows from ``parts``.
 
     >>> derived_seed(0, "7") == derived_seed(0, "7")
     True
@@ -52,7 +52,7 @@ class RepeatableSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """The whole space when the sampler models parameters together, else nothing."""
+        """Returns the whole space when the sampler models parameters together, else nothing."""
         inner = self._fresh(trial, "space")
         relative = not isinstance(inner, optuna.samplers.RandomSampler)
         return dict(self._space) if relative else {}
@@ -60,13 +60,13 @@ class RepeatableSampler(BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """All parameters together, or nothing while the sampler is still starting up."""
+        """Returns all parameters together, or nothing while the sampler is still starting up."""
         return self._fresh(trial, "relative").sample_relative(study, trial, search_space)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """One parameter alone."""
+        """Returns one parameter alone."""
         random = optuna.samplers.RandomSampler(seed=derived_seed(self._seed, trial.number, param_name))
         return random.sample_independent(study, trial, param_name, param_distribution)
 
@@ -117,7 +117,7 @@ def _random(config: SamplerConfig, several_workers: bool) -> Maker:
 def make_sampler(
     config: SamplerConfig, space: dict[str, BaseDistribution], seed: int, several_workers: bool = False
 ) -> RepeatableSampler:
-    """The study's sampler.
+    """Returns the study's sampler.
 
     Args:
         several_workers: TPE then counts running trials as poor ones, so that workers spread out.

@@ -126,7 +126,7 @@ class SearchSpace:
             check_value("space.network", "network", network)
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Every suggested parameter by name (``width``, ``alphas.2``), in order."""
+        """Returns every suggested parameter by name (``width``, ``alphas.2``), in order."""
         return {
             f"{name}.{level}" if level else name: free.distribution
             for name, free in self.free.items()
@@ -147,7 +147,7 @@ class SearchSpace:
         return fields
 
     def example(self, seed: int) -> ArchSpec:
-        """A random network of the space; a space in which none can be built is refused so before any trial.
+        """Returns a random network of the space; a space in which none can be built is refused so before any trial.
 
         Raises:
             SpecError: what kept the first of :data:`TRIES` random networks from being built, if none could be.
@@ -164,7 +164,7 @@ class SearchSpace:
         raise first
 
     def spec(self, fields: Mapping[str, Any]) -> ArchSpec:
-        """The spec of suggested fields, inapplicable ones dropped.
+        """Returns the spec of suggested fields, inapplicable ones dropped.
 
         Raises:
             SpecError: the combination cannot be built (a K that does not divide).

@@ -18,7 +18,7 @@ JOURNAL = "journal://"
 
 
 def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStorage:
-    """The study's storage.
+    """Returns the study's storage.
 
     Raises:
         FieldError: the URL cannot be opened.

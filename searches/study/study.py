@@ -43,7 +43,7 @@ MOST_FAILURES = 5
 
 
 def load_task(config: StudyConfig) -> ImageTask:
-    """The study's data, loss and metric.
+    """Returns the study's data, loss and metric.
 
     Raises:
         InputError: the data are missing or cannot be used.
@@ -113,7 +113,7 @@ class Study:
         return study
 
     def records(self) -> list[TrialRecord]:
-        """Every trial that ended: given ones first."""
+        """Returns every trial that ended: given ones first."""
         return [*self.given.finished(), *self.sampled.finished()]
 
     def run(self, progress: Progress) -> None:

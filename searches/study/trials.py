@@ -47,7 +47,7 @@ class Trials:
         self.target, self.bound = target, bound
 
     def label(self, number: int) -> str:
-        """Name of trial ``number`` and of its folder."""
+        """Returns name of trial ``number`` and of its folder."""
         return f"{self.prefix}{number}"
 
     def path(self, number: int) -> Path:
@@ -55,7 +55,7 @@ class Trials:
         return self.folder / TRIALS_FOLDER / self.label(number)
 
     def claim(self, *, waiting: bool = False) -> Claim | None:
-        """A trial to run: one that a dead process left, else a new one; ``None`` when there is nothing to do.
+        """Returns a trial to run: one that a dead process left, else a new one; ``None`` when there is nothing to do.
 
         Args:
             waiting: take one that waits for its device instead (:meth:`leave`); no other.

@@ -53,7 +53,7 @@ class Raw:
         return self.inputs.size if self.inputs.ndim == 2 else len(self)
 
     def parts(self, count: int) -> list[slice]:
-        """The places of the batch in ``count`` parts of nearly equal length."""
+        """Returns the places of the batch in ``count`` parts of nearly equal length."""
         edges = np.linspace(0, len(self), count + 1).round().astype(int).tolist()
         return [slice(*pair) for pair in pairwise(edges)]
 
@@ -86,7 +86,7 @@ class Evaluation:
         return self.values[self.metric]
 
     def to_dict(self) -> dict[str, Any]:
-        """All metrics by name, as plain data for JSON; one that is not a number becomes ``None``."""
+        """Returns all metrics by name, as plain data for JSON; one that is not a number becomes ``None``."""
         return {**_plain(self.values), **{name: _plain(rows) for name, rows in self.details.items()}}
 
 
@@ -121,7 +121,7 @@ class Task(ABC):
 
     @staticmethod
     def outputs(classes: int) -> tuple[int, ...]:
-        """Numbers of classes of a network that fit data of ``classes`` classes, the usual one first.
+        """Returns numbers of classes of a network that fit data of ``classes`` classes, the usual one first.
 
         A network may have one more: a trained void.
         """
@@ -129,7 +129,7 @@ class Task(ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """The training data in a few words; of other data they differ."""
+        """Returns the training data in a few words; of other data they differ."""
 
     def check(self, stage: Stage) -> None:
         """Refuses a stage that asks for what the task does not have.
@@ -147,13 +147,13 @@ class Task(ABC):
 
     @abstractmethod
     def weight(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
-        """What the summed loss of a batch is divided by to be its mean loss, a scalar.
+        """Returns what the summed loss of a batch is divided by to be its mean loss, a scalar.
 
         Of ``outputs`` only the shape counts. The weight of a batch is the sum of its parts' weights.
         """
 
     def loss(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
-        """Mean loss of a batch, a scalar; 0 where nothing in it counts."""
+        """Returns mean loss of a batch, a scalar; 0 where nothing in it counts."""
         return self.total(outputs, target, stage) / self.weight(outputs, target, stage).clamp(
             min=LEAST_WEIGHT
         )
@@ -163,17 +163,17 @@ class Task(ABC):
         self, network: nn.Module, split: Any, device: torch.device, *,
         size: Size | None = None, on_batch: Told = lambda items: None,
     ) -> Evaluation:  # fmt: skip
-        """The metrics over all of ``split`` with the network in eval mode, on inputs of ``size``.
+        """Returns the metrics over all of ``split`` with the network in eval mode, on inputs of ``size``.
 
         ``on_batch`` is told how much of the split a batch was.
         """
 
     @abstractmethod
     def order(self, stage: Stage, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-        """One epoch's batches as indices, for :meth:`gather`; what is random in them comes from ``rng``."""
+        """Returns one epoch's batches as indices, for :meth:`gather`; what is random in them comes from ``rng``."""
 
     def forward(self, network: nn.Module, inputs: Tensor, carry: Any) -> tuple[Any, Any]:
-        """The network's outputs, and what it carries to the next batch; ``None`` at the start of an epoch."""
+        """Returns the network's outputs, and what it carries to the next batch; ``None`` at the start of an epoch."""
         return network(inputs), None
 
     @abstractmethod
@@ -182,14 +182,14 @@ class Task(ABC):
 
     @abstractmethod
     def gather(self, index: NDArray[np.int64]) -> Raw:
-        """A training batch from memory or the cache; called ahead of time by another thread."""
+        """Returns a training batch from memory or the cache; called ahead of time by another thread."""
 
     @abstractmethod
     def prepare(
         self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device,
         part: slice = WHOLE,
     ) -> Batch:  # fmt: skip
-        """The batch, or a ``part`` of it, on the device as the network reads it, at ``size``.
+        """Returns the batch, or a ``part`` of it, on the device as the network reads it, at ``size``.
 
         What is random is drawn for the whole batch: parts that are prepared with generators of one seed make it up.
         """
@@ -211,7 +211,7 @@ class ImageTask(Task):
         return self.train.classes
 
     def describe(self) -> str:
-        """How many images of which classes."""
+        """Returns how many images of which classes."""
         return f"{len(self.train)} images of {', '.join(self.classes)}"
 
     def order(self, stage: Stage, rng: np.random.Generator) -> list[NDArray[np.int64]]:
@@ -227,14 +227,14 @@ class ImageTask(Task):
         return stage.input_size or (height, width)
 
     def gather(self, index: NDArray[np.int64]) -> Raw:
-        """A training batch from memory or the cache; called ahead of time by another thread."""
+        """Returns a training batch from memory or the cache; called ahead of time by another thread."""
         return gathered(self.train, index)
 
     def prepare(
         self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device,
         part: slice = WHOLE,
     ) -> Batch:  # fmt: skip
-        """The batch, or a part of it, on the device: normalised, augmented, at ``size``."""
+        """Returns the batch, or a part of it, on the device: normalised, augmented, at ``size``."""
         images = torch.from_numpy(raw.inputs[part]).to(device, non_blocking=True).permute(0, 3, 1, 2).float()
         places = np.arange(len(raw))[part]
         target = on_device(raw.targets[places], device)
@@ -268,7 +268,7 @@ class ImageTask(Task):
 
 
 def gathered(split: Split, index: NDArray[np.int64]) -> Raw:
-    """The images and targets at ``index``, copied into memory."""
+    """Returns the images and targets at ``index``, copied into memory."""
     targets = split.targets[index]
     return Raw(
         np.ascontiguousarray(split.images[index]),
@@ -279,7 +279,7 @@ def gathered(split: Split, index: NDArray[np.int64]) -> Raw:
 
 
 def on_device(targets: Targets, device: torch.device) -> Any:
-    """Class indices as int64 on the device; boxes as they are."""
+    """Returns class indices as int64 on the device; boxes as they are."""
     if isinstance(targets, Boxes):
         return targets
     return torch.from_numpy(np.asarray(targets, dtype=np.int64)).to(device, non_blocking=True)

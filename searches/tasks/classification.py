@@ -22,11 +22,11 @@ class Classification(ImageTask):
     metric = main_metric("classification").name
 
     def total(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
-        """Cross-entropy with label smoothing, summed over the images."""
+        """Returns cross-entropy with label smoothing, summed over the images."""
         return F.cross_entropy(outputs, target, reduction="sum", label_smoothing=stage.label_smoothing)
 
     def weight(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
-        """The number of images."""
+        """Returns the number of images."""
         return torch.tensor(len(target), device=target.device)
 
     def evaluate(

@@ -44,14 +44,14 @@ class Detection(ImageTask):
 
     @staticmethod
     def outputs(classes: int) -> tuple[int, ...]:
-        """The background is one more class of the network."""
+        """Returns the background is one more class of the network."""
         return (classes + 1,)
 
     def prepare(
         self, raw: Raw, size: Size, augmentation: Augmentation, rng: np.random.Generator, device: torch.device,
         part: slice = WHOLE,
     ) -> Batch:  # fmt: skip
-        """The batch on the device; boxes become what each prior learns (:class:`Matched`)."""
+        """Returns the batch on the device; boxes become what each prior learns (:class:`Matched`)."""
         batch = super().prepare(raw, size, augmentation, rng, device, part)
         if not isinstance(batch.target, Boxes):
             return batch
@@ -77,7 +77,7 @@ class Detection(ImageTask):
         return places + wrong[positive | worst].sum()
 
     def weight(self, outputs: Any, target: Matched, stage: Stage) -> Tensor:
-        """The number of priors on objects, an image without any counting as one.
+        """Returns the number of priors on objects, an image without any counting as one.
 
         Images with objects weigh as in SSD, and images or whole batches without objects teach the background.
         """
@@ -87,7 +87,9 @@ class Detection(ImageTask):
         self, network: nn.Module, split: Split, device: torch.device, *,
         size: Size | None = None, on_batch: Told = lambda images: None,
     ) -> Evaluation:  # fmt: skip
-        """Mean average precision in percent, in three definitions; boxes are compared in the pixels of the files.
+        """Returns mean average precision in percent, in three definitions.
+
+        Boxes are compared in the pixels of the files.
 
         The headline ``map`` is COCO's, the mean over overlaps of 0.50 to 0.95; ``map_voc07`` and ``map_voc12`` are
         PASCAL VOC's at 0.5 (:mod:`analysis.metrics.voc`).
@@ -125,13 +127,13 @@ def hardest(wrong: Tensor, candidates: Tensor, counts: Tensor) -> Tensor:
 
 
 def in_pixels(boxes: Boxes) -> Objects:
-    """The objects of a split as the metrics take them."""
+    """Returns the objects of a split as the metrics take them."""
     image = np.repeat(np.arange(len(boxes)), np.diff(boxes.offsets))
     return Objects(image, boxes.corners * _scale(boxes)[image], boxes.labels, boxes.ignored)
 
 
 def detections_of(found: list[Found], boxes: Boxes) -> Detections:
-    """What was found in each image of a split as the metrics take it."""
+    """Returns what was found in each image of a split as the metrics take it."""
     image = np.repeat(np.arange(len(found)), [len(one.scores) for one in found])
     none = Found(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     corners, scores, labels = (

@@ -63,11 +63,11 @@ class Language(Task):
 
     @staticmethod
     def outputs(classes: int) -> tuple[int, ...]:
-        """A network scores every word of the vocabulary, and nothing else."""
+        """Returns a network scores every word of the vocabulary, and nothing else."""
         return (classes,)
 
     def describe(self) -> str:
-        """Numbers of tokens and words, and a hash of them."""
+        """Returns numbers of tokens and words, and a hash of them."""
         return self._description
 
     @cached_property
@@ -93,7 +93,10 @@ class Language(Task):
             raise FieldError("training.batch", stage.batch, rule, most)
 
     def order(self, stage: Stage, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-        """The windows of an epoch as positions (N, T + 1): what is read, and one more that is only predicted."""
+        """Returns the windows of an epoch as positions (N, T + 1).
+
+        What is read, and one more that is only predicted.
+        """
         self.check(stage)
         tokens, streams, window = len(self.train), stage.batch, stage.window
         # One window less than there could be, for room to begin elsewhere.
@@ -108,7 +111,7 @@ class Language(Task):
         return (stage.window, 1)
 
     def gather(self, index: NDArray[np.int64]) -> Raw:
-        """The window at positions (N, T + 1): what is read and what follows each token of it."""
+        """Returns the window at positions (N, T + 1): what is read and what follows each token of it."""
         tokens = np.asarray(self.train.tokens[index])
         names = tuple(f"{self.train.name} from token {int(row[0])}" for row in index)
         return Raw(tokens[:, :-1], tokens[:, 1:], names)
@@ -123,7 +126,10 @@ class Language(Task):
         return Batch(tokens.to(device, non_blocking=True), targets.to(device, non_blocking=True))
 
     def forward(self, network: nn.Module, inputs: Tensor, carry: Any) -> tuple[Any, Any]:
-        """Scores, and the state without its gradient: a tuple of tensors for each layer, as a file can hold them."""
+        """Returns scores, and the state without its gradient.
+
+        A tuple of tensors for each layer, as a file can hold them.
+        """
         state = None
         if carry is not None:
             state = tuple(LayerState(*(t.to(inputs.device) for t in layer)) for layer in carry)
@@ -131,13 +137,13 @@ class Language(Task):
         return scores, tuple(tuple(t.detach().clone() for t in layer) for layer in after)
 
     def total(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
-        """Cross-entropy in nats, with label smoothing, summed over the tokens."""
+        """Returns cross-entropy in nats, with label smoothing, summed over the tokens."""
         return F.cross_entropy(
             outputs.flatten(0, 1), target.flatten(), reduction="sum", label_smoothing=stage.label_smoothing
         )
 
     def weight(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
-        """The number of tokens."""
+        """Returns the number of tokens."""
         return torch.tensor(target.numel(), device=target.device)
 
     def evaluate(
@@ -189,7 +195,7 @@ class Language(Task):
 
 
 def described(split: TextSplit) -> str:
-    """Numbers of tokens and words of a text, and a short hash of all of them."""
+    """Returns numbers of tokens and words of a text, and a short hash of all of them."""
     found = blake2b(digest_size=HASH_BYTES)
     found.update(np.ascontiguousarray(split.tokens).tobytes())
     found.update("\n".join(split.vocabulary).encode())
@@ -197,7 +203,9 @@ def described(split: TextSplit) -> str:
 
 
 def streamed(tokens: NDArray[np.int64], streams: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A text (L,) as what is read and what is to be predicted, both (streams, T) with T = ceil((L - 1) / streams).
+    """Returns a text (L,) as what is read and what is to be predicted, as rows of streams.
+
+    Both are (streams, T) with T = ceil((L - 1) / streams).
 
     Every token but the first is a target once; where a stream is shorter its last targets are not counted.
     """

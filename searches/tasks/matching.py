@@ -38,12 +38,12 @@ class Matched(NamedTuple):
 
 @lru_cache(maxsize=16)
 def priors_on(size: tuple[int, int], device: torch.device) -> Tensor:
-    """The priors (P, 4) of an input of ``size`` on ``device``."""
+    """Returns the priors (P, 4) of an input of ``size`` on ``device``."""
     return torch.from_numpy(np.array(prior_boxes(size))).to(device)
 
 
 def match(boxes: Boxes, priors: Tensor) -> Matched:
-    """The targets of a batch on the priors' device.
+    """Returns the targets of a batch on the priors' device.
 
     Each object gets the prior that overlaps it most; of two objects with the same best prior the one that overlaps it
     more keeps it (the first of equals) and the other takes its next best. Every other prior learns the object that it

@@ -46,7 +46,7 @@ class MultiLabel(ImageTask):
 
     @staticmethod
     def outputs(classes: int) -> tuple[int, ...]:
-        """Every output is a class."""
+        """Returns every output is a class."""
         return (classes,)
 
     def total(self, outputs: Any, target: Tensor, stage: Stage) -> Tensor:
@@ -65,14 +65,17 @@ class MultiLabel(ImageTask):
         return each[known].sum()
 
     def weight(self, outputs: Any, target: Tensor, stage: Stage) -> Tensor:
-        """How many classes of how many images are known."""
+        """Returns how many classes of how many images are known."""
         return (target != VOID).sum()
 
     def evaluate(
         self, network: nn.Module, split: Split, device: torch.device, *,
         size: Size | None = None, on_batch: Told = lambda images: None,
     ) -> Evaluation:  # fmt: skip
-        """Mean average precision, precision, recall and F1 (:func:`analysis.metrics.multilabel.multilabel_metrics`)."""
+        """Returns mean average precision, precision, recall and F1.
+
+        They are those of :func:`analysis.metrics.multilabel.multilabel_metrics`.
+        """
         scores: list[Tensor] = []
         targets: list[Tensor] = []
 

@@ -14,7 +14,7 @@ def fitted(scores: Tensor, target: Tensor) -> Tensor:
 
 
 def shrunk(target: Tensor, scores: Tensor) -> Tensor:
-    """Class indices (N, H, W) at the resolution of ``scores``, by nearest neighbour."""
+    """Returns class indices (N, H, W) at the resolution of ``scores``, by nearest neighbour."""
     return F.interpolate(target[:, None].float(), size=scores.shape[-2:], mode="nearest-exact")[:, 0].long()
 
 

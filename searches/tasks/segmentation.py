@@ -53,7 +53,7 @@ class Segmentation(ImageTask):
         )  # fmt: skip
 
     def weight(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
-        """The weights of the pixels that are not void, summed."""
+        """Returns the weights of the pixels that are not void, summed."""
         if stage.coarse_labels:
             target = shrunk(target, outputs)
         return self._weights(outputs, stage)[target[target != VOID]].sum()
@@ -69,7 +69,7 @@ class Segmentation(ImageTask):
         self, network: nn.Module, split: Split, device: torch.device, *,
         size: Size | None = None, on_batch: Told = lambda images: None,
     ) -> tuple[Confusion, Confusion]:  # fmt: skip
-        """The confusion over all pixels of ``split``: at the labels' own resolution, and at that of the input.
+        """Returns the confusion over all pixels of ``split``: at the labels' own resolution, and at that of the input.
 
         The scores are resized to the labels, not the labels to the scores.
         """
@@ -97,7 +97,7 @@ class Segmentation(ImageTask):
         self, network: nn.Module, split: Split, device: torch.device, *,
         size: Size | None = None, on_batch: Told = lambda images: None,
     ) -> Evaluation:  # fmt: skip
-        """Mean IoU in both protocols, pixel and class accuracy, by class and, where there are any, by category.
+        """Returns mean IoU in both protocols, pixel and class accuracy, by class and, where there are any, by category.
 
         All are at the labels' own resolution, as the authors of Cityscapes and CamVid judge; ``miou_at_input`` alone
         compares with labels that were resized to the images.

@@ -29,7 +29,7 @@ def image_tasks() -> dict[str, type[ImageTask]]:
 
 
 def make_task(name: str, train: Split, val: Split, preprocessing: Preprocessing) -> ImageTask:
-    """The task of that name on these images.
+    """Returns the task of that name on these images.
 
     Raises:
         FieldError: there is no such task of images.

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def load_task(config: TrainConfig) -> tuple[Task, ArchSpec]:
-    """The task on the data, and the spec with the classes that they have and the size at which training ends.
+    """Returns the task on the data, and the spec with the classes that they have and the size at which training ends.
 
     Raises:
         InputError: no spec, no data, data that cannot be used, or a recipe that asks for what the task does not have.
@@ -40,7 +40,7 @@ def load_task(config: TrainConfig) -> tuple[Task, ArchSpec]:
 
 
 def layout_for(task: str, data: TrainData) -> str:
-    """The layout of the data, which must be text for a language model and pictures for any other task.
+    """Returns the layout of the data, which must be text for a language model and pictures for any other task.
 
     Raises:
         InputError: there are no data, or they are of the other kind.

@@ -41,7 +41,7 @@ def evaluate(
     crop: Crop | None = None,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """The metrics of a trained network on a split of a data set, as ``archspace evaluate --json`` has them.
+    """Returns the metrics of a trained network on a split of a data set, as ``archspace evaluate --json`` has them.
 
     Args:
         network: a loaded network, which is left as it is; or what names one with weights (a checkpoint, ``RUN:N``, a

@@ -190,7 +190,7 @@ class _Run:
 
 
 def encoder_alone(network: Network) -> Network:
-    """A new network of the same spec without its decoder, with the encoder of ``network``.
+    """Returns a new network of the same spec without its decoder, with the encoder of ``network``.
 
     Raises:
         InputError: the network has no decoder to leave out.
@@ -212,7 +212,7 @@ def adopt_encoder(network: Network, alone: Network) -> None:
 
 
 def teacher_of(stage: Stage, device: torch.device) -> nn.Module | None:
-    """The stage's teacher, in eval mode, or ``None``."""
+    """Returns the stage's teacher, in eval mode, or ``None``."""
     if stage.teacher is None:
         return None
     named = find_network(stage.teacher, accept="weights", field="training.teacher")

@@ -28,7 +28,7 @@ class Prefetched:
 
 
 def prefetch(task: Task, jobs: Iterable[tuple[NDArray[np.int64], Size]]) -> Iterator[Prefetched]:
-    """The batches of ``jobs`` in order; another thread reads them ahead."""
+    """Yields the batches of ``jobs`` in order; another thread reads them ahead."""
     todo = iter(jobs)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed") as pool:
         waiting: deque[tuple[Future[Raw], Size]] = deque()

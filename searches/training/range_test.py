@@ -62,7 +62,7 @@ class RangeQuestion:
             raise FieldError("--range-steps", self.steps, "too few to see a slope", 2 * SETTLED)
 
     def rate(self, step: int) -> float:
-        """The rate of a step from 0: rising by the same factor from each to the next."""
+        """Returns the rate of a step from 0: rising by the same factor from each to the next."""
         return float(self.low * (self.high / self.low) ** (step / (self.steps - 1)))
 
 
@@ -84,7 +84,9 @@ class RangeTest:
 
 
 def suggestion(rates: NDArray[np.float64], smoothed: NDArray[np.float64]) -> float | None:
-    """The learning rate by :data:`RULE`, or ``None`` where the smoothed loss falls by less than :data:`LEAST_FALL`.
+    """Returns the learning rate by :data:`RULE`.
+
+    ``None`` where the smoothed loss falls by less than :data:`LEAST_FALL`.
 
     The first :data:`SETTLED` steps, in which the average has seen little, do not count.
     """

@@ -21,7 +21,7 @@ def resolved(
     changes: Mapping[str, Any],
     size: tuple[int, int] | None,
 ) -> TrainConfig:
-    """The run that the user means.
+    """Returns the run that the user means.
 
     Raises:
         InputError: a name, file or field is wrong.

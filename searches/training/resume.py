@@ -73,7 +73,7 @@ class Identity:
     data: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Returns plain data."""
         recipe = self.recipe.model_dump(mode="json")
         return {"arch_id": self.arch_id, "recipe": recipe, "seed": self.seed, "data": self.data}
 
@@ -98,7 +98,7 @@ def save_state(
 
 
 def load_state(folder: Path, identity: Identity) -> tuple[Place, dict[str, Any]] | None:
-    """The state of the run in ``folder``, or ``None`` where there is none yet.
+    """Returns the state of the run in ``folder``, or ``None`` where there is none yet.
 
     Raises:
         FieldError: the folder holds another run.

@@ -10,7 +10,7 @@ POLY_POWER = 0.9
 
 
 def rate_factor(stage: Stage, step: int, per_epoch: int) -> float:
-    """What ``stage.lr`` is multiplied by at ``step`` (from 0), with ``per_epoch`` steps an epoch.
+    """Returns what ``stage.lr`` is multiplied by at ``step`` (from 0), with ``per_epoch`` steps an epoch.
 
     ``poly`` is (1 - t)^0.9, ``cosine`` (1 + cos(pi t)) / 2 and ``linear`` 1 - t, with t the share of the steps after
     warm-up that is done; they change at every step. The others change at every epoch e, from 0: ``step`` is

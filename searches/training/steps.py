@@ -39,7 +39,7 @@ class TrainingError(RuntimeError):
 
 
 def make_optimizer(network: nn.Module, stage: Stage) -> torch.optim.Optimizer:
-    """The stage's optimiser over the parameters that learn, in groups by decay and by head."""
+    """Returns the stage's optimiser over the parameters that learn, in groups by decay and by head."""
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
@@ -102,7 +102,7 @@ class Stepper:
             freeze_norms(self.network)
 
     def step(self, raw: Raw, size: Size, rate: float, seed: tuple[int, ...], where: str) -> float:
-        """One update; returns the batch's mean loss.
+        """Returns one update; returns the batch's mean loss.
 
         Raises:
             TrainingError: the loss is not finite; the message has the step and the batch's names.
@@ -210,7 +210,7 @@ class Stepper:
         return self.average.module if self.average is not None else self.network
 
     def state(self) -> dict[str, Any]:
-        """All that has to be saved for the next step to be the same."""
+        """Returns all that has to be saved for the next step to be the same."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -231,7 +231,7 @@ class Stepper:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory has run out, on the CPU or on a device."""
+    """Returns whether an error says that memory has run out, on the CPU or on a device."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(word in str(error) for word in MEMORY_WORDS)

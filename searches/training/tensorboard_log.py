@@ -99,7 +99,7 @@ class Board(Callback):
 def pictures(
     task: Task, network: nn.Module, device: torch.device, size: Size | None
 ) -> Iterator[tuple[str, Image.Image]]:
-    """Name and picture (input, target, prediction side by side) of the first few validation images.
+    """Yields name and picture (input, target, prediction side by side) of the first few validation images.
 
     A task that the demo cannot show has none. The network is put into eval mode.
     """
@@ -126,7 +126,7 @@ def pictures(
 
 
 def target_of(targets: NDArray[Any] | Boxes, i: int, classes: int) -> Prediction:
-    """The truth of image ``i`` as if it had been seen: surely. Void pixels get the class after the last."""
+    """Returns the truth of image ``i`` as if it had been seen: surely. Void pixels get the class after the last."""
     if isinstance(targets, Boxes):
         corners, labels, _ = targets.of(i)
         return Objects(corners=corners, scores=np.ones(len(labels), np.float32), labels=labels)

@@ -37,7 +37,7 @@ SHUFFLENETV2_CHANNELS: Mapping[float, tuple[int, int]] = {
 
 
 def between(points: Mapping[float, int], width: float) -> int:
-    """The even number nearest to the line through the published ``points``.
+    """Returns the even number nearest to the line through the published ``points``.
 
     Below the first point the line leads to 0; beyond the last it goes on as before.
 
@@ -50,7 +50,7 @@ def between(points: Mapping[float, int], width: float) -> int:
 
 
 def shuffled_channels(published: Mapping[float, tuple[int, int]], width: float) -> tuple[int, ...]:
-    """Channels of levels 1 to 5: those published, and lines between them.
+    """Returns channels of levels 1 to 5: those published, and lines between them.
 
     Level 2 pools level 1; level 3 is at least twice as wide, because its strided unit doubles; each later level
     doubles the one before.
@@ -125,7 +125,7 @@ def _dicenet(spec: SpecRecord) -> Block:
 
 
 def last_channels(width: float) -> int:
-    """Channels of ShuffleNetV2's last convolution.
+    """Returns channels of ShuffleNetV2's last convolution.
 
     1024, above width 1.5 twice and below 0.5 half as many (released code: 2048 at 2.0, 512 at 0.1).
     """

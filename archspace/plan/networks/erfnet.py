@@ -31,7 +31,7 @@ def levels(
     down: Callable[[int, int, int], Block],
     dropout: tuple[float, ...],
 ) -> Block:
-    """An encoder whose levels are a down-sampling unit and repeated units.
+    """Returns an encoder whose levels are a down-sampling unit and repeated units.
 
     Args:
         spec: the network's.

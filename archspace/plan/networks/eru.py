@@ -41,7 +41,10 @@ DROPOUT = 0.5
 
 
 def along_time(unit: Block) -> Block:
-    """An EESP unit over the positions of a sequence: its windows are along time and end at their own position."""
+    """Returns an EESP unit over the positions of a sequence.
+
+    Its windows are along time and end at their own position.
+    """
 
     def turned(node: Node) -> Node:
         if isinstance(node, Conv) and node.sides != (1, 1):

@@ -42,7 +42,7 @@ def divisible(channels: float) -> int:
 
 
 def mobilenetv1_channels(width: float) -> tuple[int, ...]:
-    """Channels of level 1 to 5 of MobileNetV1 (table 1), at its published widths plain multiples of 8.
+    """Returns channels of level 1 to 5 of MobileNetV1 (table 1), at its published widths plain multiples of 8.
 
     >>> mobilenetv1_channels(0.25)
     (16, 32, 64, 128, 256)
@@ -51,7 +51,7 @@ def mobilenetv1_channels(width: float) -> tuple[int, ...]:
 
 
 def mobilenetv2_channels(width: float) -> tuple[int, ...]:
-    """Channels of level 1 to 5 of MobileNetV2 (table 2).
+    """Returns channels of level 1 to 5 of MobileNetV2 (table 2).
 
     >>> mobilenetv2_channels(1.4)
     (24, 32, 48, 136, 448)
@@ -60,7 +60,7 @@ def mobilenetv2_channels(width: float) -> tuple[int, ...]:
 
 
 def mobilenetv2_widths(width: float, level: int, repeats: int) -> tuple[int, ...]:
-    """Channels of the strided unit of a level and of each of its repeats.
+    """Returns channels of the strided unit of a level and of each of its repeats.
 
     Half of the repeats of level 4 and a third of those of level 5, rounded up, have the level's width, what is before
     them a narrower one. With fewer than two repeats all have the level's width.
@@ -77,7 +77,7 @@ def mobilenetv2_widths(width: float, level: int, repeats: int) -> tuple[int, ...
 
 
 def shufflenetv1_channels(width: float, groups: int) -> tuple[int, ...]:
-    """Channels of level 1 to 5 of ShuffleNetV1 (table 1); level 2 is a pooling.
+    """Returns channels of level 1 to 5 of ShuffleNetV1 (table 1); level 2 is a pooling.
 
     Widths are rounded to what the groups divide. The released stems grow with the whole part of the width: 24 at 1.0
     and at 1.5, 48 at 2.0.

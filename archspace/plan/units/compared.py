@@ -86,7 +86,9 @@ def _shufflenet(r: UnitRequest) -> Block:
 
 
 def passed_channels(in_channels: int, out_channels: int) -> int:
-    """Channels that pass a ShuffleNetV2 unit of stride 1 untouched: half of its input, at most half of its output.
+    """Returns channels that pass a ShuffleNetV2 unit of stride 1 untouched.
+
+    Half of its input, at most half of its output.
 
     >>> passed_channels(116, 116), passed_channels(48, 116)
     (58, 24)
@@ -95,7 +97,10 @@ def passed_channels(in_channels: int, out_channels: int) -> int:
 
 
 def right_channels(r: UnitRequest) -> tuple[int, int]:
-    """What the right branch of a ShuffleNetV2 unit reads and writes; at stride 2 both branches read everything."""
+    """Returns what the right branch of a ShuffleNetV2 unit reads and writes.
+
+    At stride 2 both branches read everything.
+    """
     if r.stride == 2:
         return r.in_channels, r.out_channels - r.out_channels // 2
     passed = passed_channels(r.in_channels, r.out_channels)

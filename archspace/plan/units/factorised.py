@@ -19,7 +19,7 @@ PFCU_RATES = (2, 5, 9)
 
 
 def joint_down(inputs: int, outputs: int, eps: float, act: str, bias: bool = True) -> Block:
-    """The down-sampling unit: 3 x 3 of stride 2 beside a 2 x 2 max pool, concatenated, norm, activation.
+    """Returns the down-sampling unit: 3 x 3 of stride 2 beside a 2 x 2 max pool, concatenated, norm, activation.
 
     It is ENet's initial block (figure 2a), which ERFNet and ESNet have for every down-sampling. Where the output
     has no more channels than the input there is no room for the pooled map: the convolution stands alone.
@@ -99,7 +99,7 @@ def _pfcu(r: UnitRequest) -> Block:
 
 
 def inner_width(outputs: int) -> int:
-    """Channels inside an ENet bottleneck of so many output channels."""
+    """Returns channels inside an ENet bottleneck of so many output channels."""
     return max(1, outputs // INNER)
 
 

@@ -31,7 +31,7 @@ MARKS: Mapping[str, tuple[str, str, str]] = {
 
 
 def clock_points(records: Sequence[DeviceRecord] = ()) -> pd.DataFrame:
-    """Every number of the figure, under :data:`COLUMNS`; ``quantity`` is ``fps`` or ``watts``.
+    """Returns every number of the figure, under :data:`COLUMNS`; ``quantity`` is ``fps`` or ``watts``.
 
     Published ones of the ESPNet paper, predicted ones of the shipped check, and those of records whose GPU clock is
     known.
@@ -73,7 +73,10 @@ def gpu_clock(record: DeviceRecord) -> float | None:
 
 
 def network_of(record: DeviceRecord) -> str:
-    """The paper's network that a record is of, if taken on a TX2 at the paper's size; else label, device and size."""
+    """Returns the paper's network that a record is of, if taken on a TX2 at the paper's size.
+
+    Else label, device and size.
+    """
     word = record.label.split()[0].lower()
     size = tuple(record.how.get("input_size") or ())
     model = str((record.how.get("before") or {}).get("model", ""))
@@ -89,7 +92,7 @@ def _row(network: str, clock: float, quantity: str, value: float, origin: str, h
 
 
 def clocks_figure(records: Sequence[DeviceRecord] = ()) -> go.Figure:
-    """Two panels over one clock; colour is the network, marker and dash say where a number is from."""
+    """Returns two panels over one clock; colour is the network, marker and dash say where a number is from."""
     points = clock_points(records)
     figure = make_subplots(cols=2, subplot_titles=("Speed", "Power under load"), horizontal_spacing=0.1)
     networks = list(dict.fromkeys(points["network"]))

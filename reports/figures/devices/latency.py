@@ -50,13 +50,13 @@ def latency_bins(records: Sequence[DeviceRecord]) -> tuple[pd.DataFrame, pd.Data
 
 
 def how_taken(record: DeviceRecord) -> str:
-    """Device, runtime and batch of a record, for people."""
+    """Returns device, runtime and batch of a record, for people."""
     device = record.device.upper() if record.device in ("cpu", "cuda") else record.device
     return f"{device}, {record.runtime}, batch {record.batch}"
 
 
 def latency_figure(records: Sequence[DeviceRecord]) -> go.Figure:
-    """One histogram a record; the band is from 5 % to 95 %, the line the median; unstable records say so."""
+    """Returns one histogram a record; the band is from 5 % to 95 %, the line the median; unstable records say so."""
     bins, marks = latency_bins(records)
     rows = len(records)
     colours = _colours([record.label for record in records])

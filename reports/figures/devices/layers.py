@@ -18,7 +18,7 @@ BETWEEN, OTHERS = "between the parts", "none of the parts"
 
 
 def layer_bars(file: LayerFile, most: int = MOST_BARS) -> pd.DataFrame:
-    """The bars: ``name``, ``kind``, ``ms``, ``percent`` of the whole, in running order.
+    """Returns the bars: ``name``, ``kind``, ``ms``, ``percent`` of the whole, in running order.
 
     Where there are more than ``most``, parts are joined with their neighbours within the module around them, as deep as
     that takes. What the whole takes beyond the sum is a bar of its own.
@@ -45,7 +45,7 @@ def _one_kind(kinds: pd.Series) -> str:
 
 
 def layers_figure(file: LayerFile) -> go.Figure:
-    """One bar a part, coloured by what it is; what the parts leave of the whole is a bar of its own."""
+    """Returns one bar a part, coloured by what it is; what the parts leave of the whole is a bar of its own."""
     bars, data = layer_bars(file), file.data
     predicted = data["origin"] == "predicted"
     figure = go.Figure()

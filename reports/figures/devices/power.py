@@ -51,7 +51,7 @@ class PowerTrace:
 
 
 def power_trace(record: DeviceRecord) -> PowerTrace:
-    """The trace of a record.
+    """Returns the trace of a record.
 
     Raises:
         InputError: it has none; the message says why, as the record does.
@@ -105,7 +105,10 @@ def _means(record: DeviceRecord) -> pd.DataFrame:
 
 
 def power_figure(record: DeviceRecord) -> go.Figure:
-    """Every rail of a record over time; idle baseline, settling and counted window shaded, the total's means dashed."""
+    """Returns every rail of a record over time.
+
+    Idle baseline, settling and counted window shaded, the total's means dashed.
+    """
     trace = power_trace(record)
     figure = go.Figure()
     for number, (rail, group) in enumerate(trace.samples.groupby("rail", sort=False)):
@@ -161,14 +164,17 @@ PUBLISHED = "published, read off the figure"
 
 
 def paper_power() -> pd.DataFrame:
-    """The ESPNetv2 paper's power on a TX2: ``network``, ``seconds``, ``watts``, ``source``; digitised."""
+    """Returns the ESPNetv2 paper's power on a TX2: ``network``, ``seconds``, ``watts``, ``source``; digitised."""
     with (files("reports") / "published" / "espnetv2_power_trace_tx2.csv").open(encoding="utf-8") as file:
         frame = pd.read_csv(file)
     return frame.rename(columns={"time_s": "seconds", "power_W": "watts"})
 
 
 def compared_trace(record: DeviceRecord) -> pd.DataFrame:
-    """A record's GPU rail, else its first rail: ``seconds`` from one second before the load, ``watts``, ``rail``."""
+    """Returns a record's GPU rail, else its first rail.
+
+    ``seconds`` from one second before the load, ``watts``, ``rail``.
+    """
     trace = power_trace(record)
     rails = list(dict.fromkeys(trace.samples["rail"]))
     rail = next((name for name in rails if "GPU" in name.upper() and "CPU" not in name.upper()), rails[0])
@@ -180,7 +186,10 @@ def compared_trace(record: DeviceRecord) -> pd.DataFrame:
 
 
 def paper_power_figure(records: Sequence[DeviceRecord] = ()) -> go.Figure:
-    """The ESPNetv2 paper's power figure from its digitised samples, and the traces of records as thick lines."""
+    """Returns the ESPNetv2 paper's power figure from its digitised samples.
+
+    The traces of records are thick lines.
+    """
     published = paper_power()
     figure = go.Figure()
     longest = float(published["seconds"].max())

@@ -43,7 +43,7 @@ class LayerFile:
 
 
 def read_files(paths: list[Path]) -> tuple[list[DeviceRecord], list[LayerFile]]:
-    """The records and the layer files among ``paths``, in order; a file may hold several records.
+    """Returns the records and the layer files among ``paths``, in order; a file may hold several records.
 
     Raises:
         InputError: a file is missing, is no JSON, is neither, or holds a number that is not finite where one is needed.

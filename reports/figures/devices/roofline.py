@@ -56,7 +56,7 @@ def roof(file: LayerFile, intensity: float) -> float:
 
 
 def roofline_figure(file: LayerFile) -> go.Figure:
-    """Each layer as a mark, its area its share of the time; hollow marks are predicted."""
+    """Returns each layer as a mark, its area its share of the time; hollow marks are predicted."""
     data, points = file.data, roofline_points(file)
     predicted = data["origin"] == "predicted"
     ridge = data["peak_flops"] / data["bandwidth"]
@@ -123,7 +123,7 @@ def kind_looks(kinds: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def kind_name(kind: str) -> str:
-    """A kind of layer for people."""
+    """Returns a kind of layer for people."""
     return _KINDS.get(
         kind, unit_name(kind).replace("+norm", " + BN").replace("norm", "BN").replace("+act", " + act.")
     )

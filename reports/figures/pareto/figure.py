@@ -27,7 +27,7 @@ def pareto_figure(
     subtitle: str = "",
     constraints: Limits | None = None,
 ) -> go.Figure:
-    """Every trial of a study over two objectives (a plane, the front joined) or three (a scene).
+    """Returns every trial of a study over two objectives (a plane, the front joined) or three (a scene).
 
     Costs go on x, what is maximised on y. Trials that were never trained have a known cost only: they stand
     in a strip below the plot, and so do published presets when an axis is not counted, since their published

@@ -98,7 +98,7 @@ def plane_layers(
 
 
 def not_drawn(trials: int, names: Sequence[str], presets: int) -> str:
-    """What the figure leaves out, in lines of HTML; empty when nothing is.
+    """Returns what the figure leaves out, in lines of HTML; empty when nothing is.
 
     Args:
         trials: number of trials that have no place.

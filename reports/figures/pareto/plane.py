@@ -45,7 +45,7 @@ all the same: Plotly draws WebGL over SVG, which would bury the front."""
 
 
 def pareto_plane(layers: Layers) -> go.Figure:
-    """Two objectives: the plot and, where something belongs there, the strip below it."""
+    """Returns two objectives: the plot and, where something belongs there, the strip below it."""
     strip, height = layers.rows * LANE_HEIGHT, layers.plot_size[1]
     if layers.rows:
         total = height + strip + LANE_GAP

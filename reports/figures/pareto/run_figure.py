@@ -17,7 +17,9 @@ from reports.frames.trials import preset_references, study_caption, trial_frame
 
 
 def plot_front(run: str | os.PathLike[str], objectives: Sequence[str] | None = None) -> go.Figure:
-    """Every trial of a study over two objectives (a plane) or three (a scene), the front joined and its knee marked.
+    """Returns every trial of a study over two objectives (a plane) or three (a scene).
+
+    The front is joined and its knee marked.
 
     It is the figure of ``archspace pareto``: ``.show()`` opens it, ``.write_html(path)`` keeps it.
 
@@ -37,7 +39,7 @@ def plot_front(run: str | os.PathLike[str], objectives: Sequence[str] | None = N
 
 
 def study_figure(study: StudyRecord, frame: pd.DataFrame, objectives: Sequence[Quantity]) -> go.Figure:
-    """The figure of a study's :func:`reports.frames.trials.trial_frame`, with title, caption, limits and presets."""
+    """Returns the figure of a study's :func:`reports.frames.trials.trial_frame`, with caption and limits."""
     return pareto_figure(
         frame,
         objectives,

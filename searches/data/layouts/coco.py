@@ -74,7 +74,7 @@ def list_coco_voc(request: Request, on_fault: OnFault) -> Listing:
 
 
 def annotation_file(request: Request) -> Path:
-    """The split's file; of several the last by name, and the log says so.
+    """Returns the split's file; of several the last by name, and the log says so.
 
     Raises:
         InputError: there is none.
@@ -101,7 +101,7 @@ def _consistent(request: Request, path: Path) -> dict[int, str]:
 
 
 def image_folder(root: Path, path: Path, example: str) -> Path:
-    """The folder with the images of an annotation file: the first in which ``example`` lies.
+    """Returns the folder with the images of an annotation file: the first in which ``example`` lies.
 
     Raises:
         InputError: it is in none of them.
@@ -176,7 +176,7 @@ def _folder_of_any(root: Path, path: Path, names: Sequence[str], tries: int = 20
 def objects_of(
     items: Sequence[dict[str, Any]], index: dict[int, int], size: tuple[int, int], source: str, *, crowds_count: bool
 ) -> Objects:  # fmt: skip
-    """The boxes of one picture's annotations."""
+    """Returns the boxes of one picture's annotations."""
     boxes = np.array([item["bbox"] for item in items], np.float64).reshape(-1, 4)
     crowd = np.array([bool(item.get("iscrowd", 0)) for item in items], np.bool_)
     return Objects(

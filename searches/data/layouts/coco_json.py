@@ -53,7 +53,7 @@ def read_instances(path: Path, on_fault: OnFault) -> Instances:
 
 
 def categories(path: Path) -> dict[int, str]:
-    """The categories, id -> name, in the order of their ids.
+    """Returns the categories, id -> name, in the order of their ids.
 
     The list is looked for in the file first: reading all of COCO's annotations for it takes minutes.
 
@@ -75,7 +75,7 @@ def categories(path: Path) -> dict[int, str]:
 
 
 def categories_in(data: dict[str, Any], path: Path) -> dict[int, str]:
-    """The categories of a read file."""
+    """Returns the categories of a read file."""
     found: dict[int, str] = {}
     for number, item in enumerate(_list(data, "categories", path)):
         if not isinstance(item, dict) or not _whole(item.get("id")) or not isinstance(item.get("name"), str):

@@ -16,7 +16,7 @@ from searches.data.listing import Mask
 def render(
     items: Sequence[dict[str, Any]], index: Mapping[int, int], size: tuple[int, int], source: str
 ) -> Mask:
-    """The mask of one picture: 0 is background, class ``i`` is ``i + 1``, a crowd is void.
+    """Returns the mask of one picture: 0 is background, class ``i`` is ``i + 1``, a crowd is void.
 
     Crowds are drawn first, then instances from the largest to the smallest, so that small ones stay visible.
 
@@ -38,7 +38,7 @@ def render(
 
 
 def instance(item: Mapping[str, Any], size: tuple[int, int], source: str) -> NDArray[np.bool_]:
-    """Where one object is: bool (H, W).
+    """Returns where one object is: bool (H, W).
 
     Raises:
         InputError: its segmentation is missing or damaged.

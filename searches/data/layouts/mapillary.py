@@ -85,7 +85,7 @@ def _version(root: Path, folder: Path, versions: tuple[str, ...]) -> tuple[Path,
 
 
 def read_labels(path: Path) -> list[dict[str, Any]]:
-    """The configuration's labels: ``name``, ``readable`` and ``evaluate`` of each.
+    """Returns the configuration's labels: ``name``, ``readable`` and ``evaluate`` of each.
 
     Raises:
         InputError: the file is missing, not JSON, or has no list of such labels.

@@ -35,7 +35,7 @@ class Values(NamedTuple):
 
 
 def values_of(meaning: Mapping[int, int], rule: str) -> Values:
-    """The table of a mapping from value to class index or 255."""
+    """Returns the table of a mapping from value to class index or 255."""
     table = np.full(max(meaning) + 1, _REFUSED, np.int16)
     table[list(meaning)] = list(meaning.values())
     return Values(table, rule)
@@ -50,7 +50,7 @@ def plain_values(classes: int, void: Sequence[int] = (VOID,)) -> Values:
 
 
 def read_mask(path: Path, values: Values) -> Mask:
-    """Class indices uint8 (H, W) of a mask file at its own size; void is 255.
+    """Returns class indices uint8 (H, W) of a mask file at its own size; void is 255.
 
     Every value is checked here, before a resize could drop the pixel.
 
@@ -70,7 +70,7 @@ def mask_pictures(
     root: Path, pairs: Sequence[tuple[Path, Path]], values: Values, on_fault: OnFault,
     names: Mapping[Path, str] | None = None,
 ) -> list[Picture]:  # fmt: skip
-    """The pictures of (image, mask) files; one without its mask, or that shares it, is told as a fault."""
+    """Returns the pictures of (image, mask) files; one without its mask, or that shares it, is told as a fault."""
     pictures, owners = [], dict[Path, Path]()
     for image, mask in pairs:
         if not mask.is_file():

@@ -119,7 +119,7 @@ def read_description(path: Path) -> Description:
 
 
 def meaning_of(about: Description) -> Values:
-    """What the values in the masks mean."""
+    """Returns what the values in the masks mean."""
     void = _void(about)
     if about.labels is None:
         return plain_values(len(about.classes), void)

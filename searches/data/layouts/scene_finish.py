@@ -47,7 +47,7 @@ def borders(label: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def things_of(canvas: Canvas) -> NDArray[np.int16]:
-    """What is seen of each vehicle and pedestrian: int16 (64, 5), from near to far, padded with -1.
+    """Returns what is seen of each vehicle and pedestrian: int16 (64, 5), from near to far, padded with -1.
 
     A row is left, top, right, bottom in pixels (right and bottom exclusive) and the class index, plus 16 where it
     is to be ignored.
@@ -63,7 +63,7 @@ def things_of(canvas: Canvas) -> NDArray[np.int16]:
 
 
 def boxes_in(things: NDArray[np.int16], size: tuple[int, int]) -> Boxes:
-    """The boxes of the scenes with these rows, int16 (N, 64, 5); all scenes are of ``size`` = (H, W)."""
+    """Returns the boxes of the scenes with these rows, int16 (N, 64, 5); all scenes are of ``size`` = (H, W)."""
     scale = np.array([size[1], size[0], size[1], size[0]], np.float32)
     images = []
     for rows in np.asarray(things):

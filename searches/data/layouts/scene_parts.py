@@ -102,13 +102,13 @@ class Canvas:
 
 
 def pigment(rng: np.random.Generator) -> Array:
-    """A colour of the one palette that facades, vehicles and clothes share."""
+    """Returns a colour of the one palette that facades, vehicles and clothes share."""
     grey = rng.uniform(0.12, 0.85)
     return np.asarray(np.clip(grey + rng.normal(0, 0.11, 3) * rng.choice([0.3, 1.0, 1.8]), 0.03, 0.97))
 
 
 def leaf_colour(rng: np.random.Generator) -> Array:
-    """A colour of leaves or grass, from spring to dry autumn."""
+    """Returns a colour of leaves or grass, from spring to dry autumn."""
     spring, autumn = np.array([0.22, 0.40, 0.15]), np.array([0.50, 0.38, 0.20])
     mix = rng.beta(0.7, 1.6)
     leaf = ((1 - mix) * spring + mix * autumn) * rng.uniform(0.6, 1.4) + rng.normal(0, 0.03, 3)
@@ -116,7 +116,7 @@ def leaf_colour(rng: np.random.Generator) -> Array:
 
 
 def facade(canvas: Canvas) -> Paint:
-    """A wall with rows of windows and, at times, the band of a shop front."""
+    """Returns a wall with rows of windows and, at times, the band of a shop front."""
     rng = canvas.rng
     wall, glass = pigment(rng), pigment(rng) * rng.uniform(0.3, 0.9)
     pitch, storey = rng.uniform(1.5, 4), rng.uniform(2.6, 3.8)
@@ -144,7 +144,7 @@ def foliage(canvas: Canvas) -> Paint:
 
 
 def ragged_top(canvas: Canvas, pitch: float) -> Paint:
-    """The outline of a hedge: uneven at the top, ``pitch`` steps over its length."""
+    """Returns the outline of a hedge: uneven at the top, ``pitch`` steps over its length."""
     offset = canvas.rng.uniform(0, 60)
     return lambda along, up: up < 0.75 + 0.25 * canvas.grain(along * pitch + offset, along * 0)
 

@@ -172,7 +172,7 @@ class Annotations:
         self._read = {path: _read(path) for path in paths}
 
     def of(self, member: Member) -> Annotation:
-        """A picture's annotation.
+        """Returns a picture's annotation.
 
         Raises:
             InputError: it is missing or wrong.

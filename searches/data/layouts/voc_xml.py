@@ -27,7 +27,7 @@ class Annotation:
     objects: tuple[tuple[str, float, float, float, float, bool], ...]
 
     def named(self, classes: Sequence[str]) -> Objects:
-        """The objects with class indices.
+        """Returns the objects with class indices.
 
         Raises:
             InputError: a name is no class.
