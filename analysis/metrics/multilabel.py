@@ -12,7 +12,7 @@ from analysis.metrics.voc import Precision, known_mean
 
 
 def multilabel_metrics(logits: Tensor, target: Tensor, classes: Sequence[str], void: int) -> Precision:
-    """Returns all in percent: ``map`` over classes, ``cp``, ``cr``, ``cf1`` by class and ``op``, ``or``, ``of1`` in all.
+    """In percent: ``map`` over classes, ``cp``, ``cr``, ``cf1`` by class and ``op``, ``or``, ``of1`` in all.
 
     A class's average precision (``class_ap``) is the sum of its precision at each score times the recall that the score
     adds; images of equal scores count at once. At probabilities of 0.5 and more, ``cp`` and ``cr`` are the means
