@@ -59,13 +59,14 @@ def test_samples_reach_over_start_and_stop(board: Tree) -> None:
 def test_late_samples_do_not_push_those_after_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On a simulated clock: reading takes 7 ms, every fourth sample is taken 12 ms late, one period is missed."""
+    """On a simulated clock: reading takes 7 ms, every fourth sample is 12 ms late, one 60 ms: the next is left out."""
     clock = Clock()
     monkeypatch.setattr(sampling, "time", clock)
     monkeypatch.setattr(sampling, "select", clock)
     sampling._sample([clock], 0.05)
     begun = [json.loads(line)["t"] - clock.READING / 2 for line in capsys.readouterr().out.splitlines()]
-    expected = [0.05 * n + (clock.LATE if n % 4 == 3 else 0.0) for n in range(41) if n != 20]
+    late = {18: 0.06, **dict.fromkeys(range(3, 41, 4), clock.LATE)}
+    expected = [0.05 * n + late.get(n, 0.0) for n in range(41) if n != 19]
     assert begun == pytest.approx(expected)
 
 
@@ -88,7 +89,7 @@ class Clock(Sensor):
     def select(self, reads: list[object], _: object, __: object, wait_s: float) -> tuple[list[object], ...]:
         self.waits += 1
         due = round((self.now + wait_s) / 0.05)
-        self.now = 0.05 * due + (self.LATE if due % 4 == 3 else 0.06 if due == 19 else 0.0)
+        self.now = 0.05 * due + (self.LATE if due % 4 == 3 else 0.06 if due == 18 else 0.0)
         return (reads if due == 40 else [], [], [])
 
 

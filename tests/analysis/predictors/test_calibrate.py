@@ -201,7 +201,7 @@ def test_broken_predictor_files_are_one_line(tmp_path: Path) -> None:
 def test_real_times_of_this_cpu(tmp_path: Path) -> None:
     """A space so small that all of it is timed, however busy the machine is: sizes in their order, and marks."""
     out = tmp_path / "cpu.json"
-    space = {**SPACE, "unit": "esp", "alphas": {"low": 0, "high": 2, "per_level": False}}
+    space = {**SPACE, "unit": "esp"}
     made = calibrate(CpuTimer(), space, out, minutes=60, check=2)
     assert made.device == device_key() and made.differences(device_key()) == []
     small, large = (
