@@ -27,7 +27,9 @@ def demo(
     threshold: Annotated[
         float, typer.Option(help="Least score of what is named (multi-label, detection).", min=0, max=1)
     ] = 0.5,
-    beside: Annotated[bool, typer.Option("--beside", help="The bare image stands on the left too.")] = False,
+    side_by_side: Annotated[
+        bool, typer.Option("--beside", help="The bare image stands on the left too.")
+    ] = False,
     webcam: Annotated[int | None, typer.Option(metavar="N", help="Record camera N instead.", min=0)] = None,
     frames: Annotated[
         int | None, typer.Option(metavar="N", help="Stop a video or webcam after so many frames.", min=1)
@@ -41,5 +43,6 @@ def demo(
 
     run(
         network, source, webcam=webcam, out=out, size=None if input is None else parse_size(input),
-        labels=labels, device=device, threshold=threshold, frames=frames, beside=beside, as_json=as_json,
+        labels=labels, device=device, threshold=threshold, frames=frames, side_by_side=side_by_side,
+        as_json=as_json,
     )  # fmt: skip

@@ -24,8 +24,8 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
         show_comparison(config, folder, records, as_json)
         return
     front = front_of(config, records)
-    again = {r.label: read_remeasured(folder / TRIALS_FOLDER / r.label) for r in front}
-    names = [n for n in names_of("device") if any(n in found for found in again.values())]
+    remeasured = {r.label: read_remeasured(folder / TRIALS_FOLDER / r.label) for r in front}
+    names = [n for n in names_of("device") if any(n in values for values in remeasured.values())]
     states = {state: sum(r.state == state for r in records) for state in ("complete", "infeasible", "failed")}
     if as_json:
         rows = [
@@ -33,7 +33,7 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
                 "trial": r.label,
                 "arch_id": r.arch_id,
                 **r.values,
-                "again": {n: one.value for n, one in again[r.label].items()},
+                "again": {n: one.value for n, one in remeasured[r.label].items()},
             }
             for r in front
         ]
@@ -48,8 +48,8 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
     )
     for record in front:
         anew = [
-            amount(again[record.label][n].value, again[record.label][n].unit)
-            if n in again[record.label]
+            amount(remeasured[record.label][n].value, remeasured[record.label][n].unit)
+            if n in remeasured[record.label]
             else ""
             for n in names
         ]

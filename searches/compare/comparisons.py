@@ -40,15 +40,15 @@ class Compared:
 
         Checkpoints come as they are, once.
         """
-        found = []
+        networks = []
         for number in range(seeds):
             for one in self.given:
                 if one.weights is not None:
-                    found += [one] if number == 0 else []
+                    networks += [one] if number == 0 else []
                     continue
-                again = {"name": f"{one.name} #{number + 1}", "repeat_of": one.name} if number else {}
-                found.append(one.model_copy(update={"seed": seed + number, **again}))
-        return tuple(found)
+                changes = {"name": f"{one.name} #{number + 1}", "repeat_of": one.name} if number else {}
+                networks.append(one.model_copy(update={"seed": seed + number, **changes}))
+        return tuple(networks)
 
 
 def modules(only: Sequence[str] = ()) -> Compared:

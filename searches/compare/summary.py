@@ -33,8 +33,8 @@ def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[st
         complete = [trial for trial in trials if trial.state == "complete"]
         row: dict[str, Any] = {"network": one.name, "wanted": len(names), "seeds": len(complete)}
         for name in (main_metric(config.task).name, *COMPARED):
-            found = [t.measurements[name].value for t in complete or trials if name in t.measurements]
-            row[name] = mean(found) if found else None
+            values = [t.measurements[name].value for t in complete or trials if name in t.measurements]
+            row[name] = mean(values) if values else None
         row["missing"] = _missing(complete)
         row["reason"] = next((trial.reason for trial in trials if trial.reason), None)
         rows.append(row)

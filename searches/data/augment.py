@@ -160,8 +160,8 @@ def moved_masks(masks: Tensor, window: Window, size: tuple[int, int]) -> Tensor:
             _nearest(window.centre[i, axis], window.half[i, axis], size[1 - axis], mask.shape[1 - axis])
             for axis in (0, 1)
         )
-        seen = mask[rows[1].to(mask.device)][:, columns[1].to(mask.device)]
-        shown[i, rows[0][:, None], columns[0][None]] = seen
+        sampled = mask[rows[1].to(mask.device)][:, columns[1].to(mask.device)]
+        shown[i, rows[0][:, None], columns[0][None]] = sampled
     return shown
 
 
@@ -180,12 +180,14 @@ def moved_boxes(boxes: Boxes, window: Window) -> Boxes:
     for i in range(len(boxes)):
         corners, labels, ignored = boxes.of(i)
         centre, half = np.tile(window.centre[i], 2), np.tile(window.half[i], 2)
-        seen = ((2 * corners - 1 - centre) / half + 1) / 2
-        seen = np.concatenate((np.minimum(seen[:, :2], seen[:, 2:]), np.maximum(seen[:, :2], seen[:, 2:])), 1)
-        middle = (seen[:, :2] + seen[:, 2:]) / 2
-        seen = seen.clip(0, 1)
-        kept = ((middle > 0) & (middle < 1)).all(1) & ((seen[:, 2:] - seen[:, :2]) > LEAST_SEEN).all(1)
-        images.append((seen[kept].astype(np.float32), labels[kept], ignored[kept]))
+        moved = ((2 * corners - 1 - centre) / half + 1) / 2
+        moved = np.concatenate(
+            (np.minimum(moved[:, :2], moved[:, 2:]), np.maximum(moved[:, :2], moved[:, 2:])), 1
+        )
+        middle = (moved[:, :2] + moved[:, 2:]) / 2
+        moved = moved.clip(0, 1)
+        kept = ((middle > 0) & (middle < 1)).all(1) & ((moved[:, 2:] - moved[:, :2]) > LEAST_SEEN).all(1)
+        images.append((moved[kept].astype(np.float32), labels[kept], ignored[kept]))
     return boxes_of(images, [(int(h), int(w)) for h, w in boxes.sizes])
 
 

@@ -81,9 +81,9 @@ def cached(
     identity = {**key, "count": count, "arrays": arrays, "format": FORMAT_VERSION}
     text = json.dumps(identity, sort_keys=True, default=str)
     folder = cache_root() / hashlib.sha256(text.encode()).hexdigest()
-    found = _open(folder, count, arrays)
-    if found is not None:
-        return found
+    stored = _open(folder, count, arrays)
+    if stored is not None:
+        return stored
     label = f"{key.get('layout', 'data')}/{key.get('split', 'all')}"
     log.info("decoding %s: %d items into %s", label, count, folder)
     start = time.perf_counter()
@@ -92,10 +92,10 @@ def cached(
     except OSError as error:
         raise InputError(_explain(error, count, arrays)) from error
     log.info("decoded %s: %d items in %.1f s", label, count, time.perf_counter() - start)
-    found = _open(folder, count, arrays)
-    if found is None:
+    stored = _open(folder, count, arrays)
+    if stored is None:
         raise InputError(f"{CACHE_VARIABLE}: {folder}: what was just written cannot be read back")
-    return found
+    return stored
 
 
 def _open(folder: Path, count: int, arrays: Mapping[str, Item]) -> dict[str, NDArray[Any]] | None:

@@ -75,18 +75,18 @@ def check_pictures(
                 lambda line=line: bar.advance(line),  # type: ignore[misc]
             )  # fmt: skip
     sheets = {}
-    for name, found in checked.items():
-        if found.tiles:
+    for name, check in checked.items():
+        if check.tiles:
             sheets[name] = str(out / f"{name}.png")
             write_sheet(
-                out / f"{name}.png", found.tiles, () if task == "classification" else list(found.classes)
+                out / f"{name}.png", check.tiles, () if task == "classification" else list(check.classes)
             )
     shared = in_two(checked, root)
     result = {
         "root": str(root), "layout": layout, "tasks": tasks, "task": task,
-        "splits": {name: found.to_dict(most) for name, found in checked.items()},
+        "splits": {name: check.to_dict(most) for name, check in checked.items()},
         "in_two_splits": [{"file": file, "problem": what} for file, what in shared[:most]],
-        "problems": sum(len(found.problems) for found in checked.values()) + len(shared),
+        "problems": sum(len(check.problems) for check in checked.values()) + len(shared),
         "sheets": sheets,
     }  # fmt: skip
     write_text(out / REPORT, json.dumps(result, indent=2) + "\n")
@@ -101,7 +101,7 @@ def check_text(root: Path, split: str | None) -> dict[str, Any]:
     if split is not None and split not in files:
         raise FieldError("--split", split, f"{root} has no such split (here: {', '.join(files)})")
     learnt = "train" if "train" in files else next(iter(files))
-    found, problems = {}, []
+    counts, problems = {}, []
     words = 0
     for name in [split] if split is not None else files:
         try:
@@ -111,10 +111,10 @@ def check_text(root: Path, split: str | None) -> dict[str, Any]:
             continue
         words = len(text.vocabulary)
         unknown = int((text.tokens == text.vocabulary.index(UNKNOWN)).sum())
-        found[name] = {"file": text.name, "tokens": len(text), "unknown": unknown}
+        counts[name] = {"file": text.name, "tokens": len(text), "unknown": unknown}
     return {
         "root": str(root), "layout": TEXT, "tasks": {"language": list(files)}, "task": "language",
-        "vocabulary": {"from": learnt, "words": words}, "splits": found, "problems": len(problems),
+        "vocabulary": {"from": learnt, "words": words}, "splits": counts, "problems": len(problems),
         "listed": problems, "sheets": {},
     }  # fmt: skip
 
@@ -139,38 +139,40 @@ def _print(result: dict[str, Any]) -> None:
 def _print_text(console: Console, result: dict[str, Any]) -> None:
     vocabulary = result["vocabulary"]
     console.print(f"vocabulary: {vocabulary['words']} words of {vocabulary['from']}")
-    for name, found in result["splits"].items():
-        share = 100 * found["unknown"] / max(1, found["tokens"])
-        console.print(f"{name}: {found['tokens']} tokens in {found['file']}, {share:.2f} % of them {UNKNOWN}")
+    for name, summary in result["splits"].items():
+        share = 100 * summary["unknown"] / max(1, summary["tokens"])
+        console.print(
+            f"{name}: {summary['tokens']} tokens in {summary['file']}, {share:.2f} % of them {UNKNOWN}"
+        )
 
 
 def _print_pictures(console: Console, result: dict[str, Any]) -> None:
     console.print(f"checked for {result['task']}")
-    for name, found in result["splits"].items():
-        modes = ", ".join(f"{count} {mode}" for mode, count in found["modes"].items())
-        console.print(f"{name}: {found['readable']} of {found['images']} images readable; {modes}")
-        sizes = found["sizes"]
+    for name, summary in result["splits"].items():
+        modes = ", ".join(f"{count} {mode}" for mode, count in summary["modes"].items())
+        console.print(f"{name}: {summary['readable']} of {summary['images']} images readable; {modes}")
+        sizes = summary["sizes"]
         if sizes:
             height, width = ("/".join(map(str, sizes[side])) for side in ("height", "width"))
             kinds = "1 size" if sizes["distinct"] == 1 else f"{sizes['distinct']} sizes"
             console.print(f"  height {height}, width {width} (min/median/max), {kinds}")
-        if "void_pixels" in found:
+        if "void_pixels" in summary:
             console.print(
-                f"  void: {100 * found['void_pixels'] / max(1, found['pixels']):.2f} % of the pixels"
+                f"  void: {100 * summary['void_pixels'] / max(1, summary['pixels']):.2f} % of the pixels"
             )
-        elif "boxes" in found:
+        elif "boxes" in summary:
             console.print(
-                f"  {found['boxes']} boxes, {found['ignored_boxes']} to be ignored,"
-                f" {found['clipped_boxes']} cut at the picture's edge"
+                f"  {summary['boxes']} boxes, {summary['ignored_boxes']} to be ignored,"
+                f" {summary['clipped_boxes']} cut at the picture's edge"
             )
     console.print(_classes(result))
-    for name, found in result["splits"].items():
-        if found["problems"]:
-            console.print(f"{name}: {found['problems']} problems")
-        for entry in found["listed"]:
+    for name, summary in result["splits"].items():
+        if summary["problems"]:
+            console.print(f"{name}: {summary['problems']} problems")
+        for entry in summary["listed"]:
             console.print(f"  {entry['file']}: {entry['problem']}", markup=False)
-        if found["problems"] > len(found["listed"]):
-            console.print(f"  ... and {found['problems'] - len(found['listed'])} more (--most)")
+        if summary["problems"] > len(summary["listed"]):
+            console.print(f"  ... and {summary['problems'] - len(summary['listed'])} more (--most)")
 
 
 def _classes(result: dict[str, Any]) -> Table:
@@ -178,19 +180,19 @@ def _classes(result: dict[str, Any]) -> Table:
     splits = result["splits"]
     table = Table()
     table.add_column("class", no_wrap=True, min_width=max(map(len, next(iter(splits.values()))["classes"])))
-    for name, found in splits.items():
+    for name, summary in splits.items():
         table.add_column(f"{name} images", justify="right")
-        if "pixels" in found or "boxes" in found:
-            table.add_column(f"{name} {'pixels %' if 'pixels' in found else 'boxes'}", justify="right")
+        if "pixels" in summary or "boxes" in summary:
+            table.add_column(f"{name} {'pixels %' if 'pixels' in summary else 'boxes'}", justify="right")
     for label in next(iter(splits.values()))["classes"]:
         row = []
-        for found in splits.values():
-            counts = found["classes"].get(label, {})
+        for summary in splits.values():
+            counts = summary["classes"].get(label, {})
             row.append(str(counts.get("images", 0)))
-            if "pixels" in found:
-                known = max(1, found["pixels"] - found["void_pixels"])
+            if "pixels" in summary:
+                known = max(1, summary["pixels"] - summary["void_pixels"])
                 row.append(f"{100 * counts.get('pixels', 0) / known:.2f}")
-            elif "boxes" in found:
+            elif "boxes" in summary:
                 row.append(str(counts.get("boxes", 0)))
         table.add_row(escape(label), *row)
     return table

@@ -59,15 +59,15 @@ class Checked:
         if not self.sizes:
             return {}
         sides = np.array(self.sizes)
-        found = {
+        summary = {
             name: [int(v) for v in (column.min(), np.median(column), column.max())]
             for name, column in zip(("height", "width"), sides.T, strict=True)
         }
-        return {**found, "distinct": len(set(self.sizes))}
+        return {**summary, "distinct": len(set(self.sizes))}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
+class _PictureCheck:
     """One picture as it was found: its problems, and where it can be read its size, mode and annotation's counts."""
 
     problems: list[str]
@@ -87,11 +87,11 @@ def served(layout: str, root: Path) -> dict[str, list[str]]:
     loader = layouts()[layout]
     if loader.lister is None:
         raise FieldError("--layout", layout, "is built in: there are no files to check")
-    found: dict[str, list[str]] = {}
+    splits: dict[str, list[str]] = {}
     reasons: list[InputError] = []
     for task in loader.tasks:
-        if task == "multilabel" and "detection" in found:
-            found[task] = found["detection"]  # read from the same boxes
+        if task == "multilabel" and "detection" in splits:
+            splits[task] = splits["detection"]  # read from the same boxes
             continue
         for split in SPLITS:
             try:
@@ -100,10 +100,10 @@ def served(layout: str, root: Path) -> dict[str, list[str]]:
                 reasons.append(error)
                 continue
             if listing.pictures:
-                found.setdefault(task, []).append(split)
-    if not found and reasons:
+                splits.setdefault(task, []).append(split)
+    if not splits and reasons:
         raise reasons[0]
-    return found
+    return splits
 
 
 def _request(layout: str, root: Path, task: str, split: str) -> Request:
@@ -136,48 +136,48 @@ def check_split(
     Raises:
         InputError: the split as a whole cannot be listed.
     """
-    found = Checked()
+    checked = Checked()
     faults: list[InputError] = []
     request = _request(layout, root, task, split)
     listing = listing_of(request, faults.append)
     pictures = without_repeats(listing.pictures, faults.append)
     for fault in faults:
-        found.problems.append(_divided(str(fault), root))
-    found.images = len(pictures) + len(faults)
+        checked.problems.append(_divided(str(fault), root))
+    checked.images = len(pictures) + len(faults)
     on_start(len(pictures))
     shown = set(chosen([picture.label for picture in pictures], tiles))
 
-    def look(i: int) -> _Seen:
+    def look(i: int) -> _PictureCheck:
         return _look(pictures[i], listing, task, sheet=i in shown)
 
     images: Counter[int] = Counter()
     amounts = np.zeros(len(listing.classes), np.int64)
-    for picture, seen in zip(pictures, in_threads(look, len(pictures)), strict=True):
+    for picture, check in zip(pictures, in_threads(look, len(pictures)), strict=True):
         on_picture()
-        found.problems += [(_relative(picture.file, root), what) for what in seen.problems]
-        if seen.size is not None:
-            found.files.add(picture.file)
-            found.sizes.append(seen.size)
-            found.modes[seen.mode] += 1
-        found.totals.update(seen.totals)
-        if seen.counts is not None:
-            amounts += seen.counts
-            images.update(np.flatnonzero(seen.counts).tolist())
-        if seen.tile is not None:
-            found.tiles.append(seen.tile)
+        checked.problems += [(_relative(picture.file, root), what) for what in check.problems]
+        if check.size is not None:
+            checked.files.add(picture.file)
+            checked.sizes.append(check.size)
+            checked.modes[check.mode] += 1
+        checked.totals.update(check.totals)
+        if check.counts is not None:
+            amounts += check.counts
+            images.update(np.flatnonzero(check.counts).tolist())
+        if check.tile is not None:
+            checked.tiles.append(check.tile)
     unit = {"segmentation": "pixels", "detection": "boxes"}.get(task)
     for index, name in enumerate(listing.classes):
         more = {} if unit is None else {unit: int(amounts[index])}
-        found.classes[name] = {"images": images[index], **more}
-    return found
+        checked.classes[name] = {"images": images[index], **more}
+    return checked
 
 
-def _look(picture: Picture, listing: Listing, task: str, *, sheet: bool) -> _Seen:
+def _look(picture: Picture, listing: Listing, task: str, *, sheet: bool) -> _PictureCheck:
     """Reads one picture and its annotation."""
     try:
         image, orientation = picture.open()
     except InputError as error:
-        return _Seen([_without(str(error), picture.file)])
+        return _PictureCheck([_without(str(error), picture.file)])
     size, classes = (image.height, image.width), len(listing.classes)
     totals: Counter[str] = Counter()
     problems: list[str] = []
@@ -209,7 +209,7 @@ def _look(picture: Picture, listing: Listing, task: str, *, sheet: bool) -> _See
     except InputError as error:
         problems.append(_without(str(error), picture.file))
     tile = _tile(image, picture, listing, annotation, problems) if sheet else None
-    return _Seen(problems, size, image.mode, counts, totals, tile)
+    return _PictureCheck(problems, size, image.mode, counts, totals, tile)
 
 
 def _tile(
@@ -239,8 +239,8 @@ def _divided(message: str, root: Path) -> tuple[str, str]:
 def in_two(checked: dict[str, Checked], root: Path) -> list[tuple[str, str]]:
     """Files that two splits share: (file, which splits)."""
     splits: dict[str, list[str]] = defaultdict(list)
-    for split, found in checked.items():
-        for file in found.files:
+    for split, check in checked.items():
+        for file in check.files:
             splits[file].append(split)
     return sorted(
         (_relative(file, root), f"is in {' and in '.join(names)}")

@@ -186,10 +186,10 @@ def upright_mask(picture: Picture, size: tuple[int, int], orientation: int) -> M
 
 def without_repeats(pictures: Sequence[Picture], on_fault: OnFault) -> list[Picture]:
     """Returns the pictures, each name once; a second one is told as a fault."""
-    seen: dict[str, Picture] = {}
+    by_name: dict[str, Picture] = {}
     for picture in pictures:
-        if picture.name in seen:
+        if picture.name in by_name:
             on_fault(InputError(f"{picture.file}: the name {picture.name!r} occurs twice in the split"))
         else:
-            seen[picture.name] = picture
-    return list(seen.values())
+            by_name[picture.name] = picture
+    return list(by_name.values())

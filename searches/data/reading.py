@@ -137,11 +137,11 @@ def _with_objects(
         objects = picture.objects
         if objects is None:
             raise InputError(f"{picture.file}: has no annotation of objects")
-        found = placed(objects, (height, width), orientation)
-        rows.append((found.corners, objects.labels[found.kept], objects.ignored[found.kept]))
+        boxes = placed(objects, (height, width), orientation)
+        rows.append((boxes.corners, objects.labels[boxes.kept], objects.ignored[boxes.kept]))
         sizes.append((height, width))
-        dropped += int((~found.kept).sum())
-        clipped += found.clipped
+        dropped += int((~boxes.kept).sum())
+        clipped += boxes.clipped
     if dropped or clipped:
         log.warning(
             "%s/%s: %d boxes without area left out, %d cut at the edge of their image",

@@ -71,12 +71,12 @@ def text_files(root: Path) -> dict[str, Path]:
         return dict.fromkeys(SPLITS, root) if root.suffix in _TEXT_SUFFIXES else {}
     if not root.is_dir():
         return {}
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in sorted(root.iterdir()):
         match = _FILE.fullmatch(path.name)
         if match and path.is_file():
-            found.setdefault(_NAMES[match[1]], path)
-    return {split: found[split] for split in SPLITS if split in found}
+            files.setdefault(_NAMES[match[1]], path)
+    return {split: files[split] for split in SPLITS if split in files}
 
 
 def load_text(
@@ -148,8 +148,8 @@ def vocabulary_of(words: list[str]) -> tuple[str, ...]:
     ``<unk>`` at the end where it is not among them.
     """
     counts = Counter(words)  # keeps the order of first appearance, and most_common is stable
-    found = tuple(word for word, _ in counts.most_common())
-    return found if UNKNOWN in counts else (*found, UNKNOWN)
+    vocabulary = tuple(word for word, _ in counts.most_common())
+    return vocabulary if UNKNOWN in counts else (*vocabulary, UNKNOWN)
 
 
 def _mapped(root: Path, splits: Mapping[str, str]) -> dict[str, tuple[str, Path]]:
@@ -157,14 +157,14 @@ def _mapped(root: Path, splits: Mapping[str, str]) -> dict[str, tuple[str, Path]
     if not root.exists():
         raise FieldError("data.root", str(root), "no such file or folder")
     files = text_files(root)
-    found = {split: (split, path) for split, path in files.items()}
+    mapped = {split: (split, path) for split, path in files.items()}
     for split, other in splits.items():
         source = _NAMES.get(other)
         if split not in SPLITS or source not in files:
             rule = f"maps one of {', '.join(SPLITS)} to a split that {root} has"
             raise FieldError("splits", {split: other}, rule, ", ".join(files) or "none")
-        found[split] = (source, files[source])
-    return {split: found[split] for split in SPLITS if split in found}
+        mapped[split] = (source, files[source])
+    return {split: mapped[split] for split in SPLITS if split in mapped}
 
 
 def _words(path: Path, part: tuple[float, float]) -> list[str]:

@@ -37,8 +37,10 @@ def objects_of(corners: ArrayLike, scores: ArrayLike, labels: ArrayLike, thresho
 
     Shapes: (M, 4), (M,), (M,).
     """
-    found = np.asarray(scores, np.float32).reshape(-1)
-    order = np.argsort(-found, kind="stable")
-    order = order[found[order] >= threshold]
+    confidences = np.asarray(scores, np.float32).reshape(-1)
+    order = np.argsort(-confidences, kind="stable")
+    order = order[confidences[order] >= threshold]
     boxes = np.asarray(corners, np.float32).reshape(-1, 4)[order].clip(0, 1)
-    return Objects(corners=boxes, scores=found[order], labels=np.asarray(labels, np.int64).reshape(-1)[order])
+    return Objects(
+        corners=boxes, scores=confidences[order], labels=np.asarray(labels, np.int64).reshape(-1)[order]
+    )

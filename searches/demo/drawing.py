@@ -111,26 +111,26 @@ def panel(
 
 def drawn(
     image: Image.Image, prediction: Prediction, names: Sequence[str], colours: Sequence[Colour], *,
-    beside: bool = False, fixed: bool = False, even: bool = False,
+    side_by_side: bool = False, fixed: bool = False, even: bool = False,
 ) -> Image.Image:  # fmt: skip
     """Returns the picture of what was seen: the image with its tint or boxes, and the panel on its right.
 
     Args:
         image: RGB, at full resolution.
-        beside: the image as it is stands on the left too.
+        side_by_side: the image as it is stands on the left too.
         fixed: of a video: the panel keeps the order of the classes.
         even: both sides become even, which video encoders need.
     """
     if isinstance(prediction, Mask):
-        seen = with_classes(image, prediction.classes, colours, names)
+        overlay = with_classes(image, prediction.classes, colours, names)
     elif isinstance(prediction, Objects):
-        seen = with_boxes(image, prediction, colours, names)
+        overlay = with_boxes(image, prediction, colours, names)
     else:
-        seen = image
+        overlay = image
     height = max(image.height, LEAST_HEIGHT)
     size = text_size(height, max(image.width, LEAST_HEIGHT))
     words = panel(rows_of(prediction, names, colours, fixed=fixed), names, size, height)
-    parts = [image, seen, words] if beside and seen is not image else [seen, words]
+    parts = [image, overlay, words] if side_by_side and overlay is not image else [overlay, words]
     width, step = sum(part.width for part in parts), 2 if even else 1
     sheet = Image.new("RGB", (-(-width // step) * step, -(-height // step) * step), PAPER)
     left = 0

@@ -48,7 +48,7 @@ def picture_paths(sources: Iterable[Path], folder: Path) -> list[Path]:
     listed = list(sources)
     taken = {str(path.resolve()).casefold() for path in listed}
     stems = [path.stem.casefold() for path in listed]
-    found = []
+    targets = []
     for path in listed:
         base = path.stem if stems.count(path.stem.casefold()) == 1 else path.name
         number, target = 1, folder / f"{base}.png"
@@ -56,5 +56,5 @@ def picture_paths(sources: Iterable[Path], folder: Path) -> list[Path]:
             number += 1
             target = folder / f"{base}-{number}.png"
         taken.add(str(target.resolve()).casefold())
-        found.append(target)
-    return found
+        targets.append(target)
+    return targets

@@ -62,13 +62,13 @@ def labels_at(scores: Tensor, size: Size) -> NDArray[np.uint8]:
     above = place.long().clamp(0, h - 1)
     below = (above + 1).clamp(max=h - 1)
     share = (place - above).to(scores.device, scores.dtype)
-    found = np.empty(size, np.uint8)
+    labels = np.empty(size, np.uint8)
     for start in range(0, height, rows):
         part = slice(start, min(start + rows, height))
         lines = torch.lerp(scores[:, above[part]], scores[:, below[part]], share[part, None])
         wide = F.interpolate(lines[None], (lines.shape[1], width), mode="bilinear", align_corners=True)
-        found[part] = wide[0].argmax(0).to(torch.uint8).cpu().numpy()
-    return found
+        labels[part] = wide[0].argmax(0).to(torch.uint8).cpu().numpy()
+    return labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +114,8 @@ def _objects(said: Outcome) -> Objects:
     confidences, locations = said.outputs
     one = confidences[said.index, None], locations[said.index, None]
     priors = priors_on(said.input_size, confidences.device)
-    found = detections(one, priors, threshold=min(said.threshold, THRESHOLD))[0]
-    return objects_of(found.corners.cpu(), found.scores.cpu(), found.labels.cpu(), said.threshold)
+    detected = detections(one, priors, threshold=min(said.threshold, THRESHOLD))[0]
+    return objects_of(detected.corners.cpu(), detected.scores.cpu(), detected.labels.cpu(), said.threshold)
 
 
 TOP = 5

@@ -30,7 +30,7 @@ NAMED = 8
 
 def demo(
     text: str, source: Path | None, *, webcam: int | None, out: Path | None, size: Size | None,
-    labels: str | None, device: str, threshold: float, frames: int | None, beside: bool, as_json: bool,
+    labels: str | None, device: str, threshold: float, frames: int | None, side_by_side: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Shows what a trained network sees in ``source`` (an image, a folder, a video) or a webcam, and prints it.
 
@@ -40,8 +40,8 @@ def demo(
     if (source is None) == (webcam is None):
         raise InputError("IMAGE: name an image, a folder or a video, or give --webcam N (one of both)")
     check_device(device)
-    found = None if source is None else find_inputs(source)
-    if found is None or found.video is not None:
+    inputs = None if source is None else find_inputs(source)
+    if inputs is None or inputs.video is not None:
         pyav()
     elif frames is not None:
         raise FieldError("--frames", frames, "ends a video or a webcam; this is none", "leave it out")
@@ -59,13 +59,13 @@ def demo(
         "task": predictor.network.spec.task, "input_size": list(predictor.size), "device": device,
         "names_from": predictor.named_by, "out": str(folder),
     }  # fmt: skip
-    if found is not None and found.images:
-        result |= _images(predictor, found.images, folder, beside, console)
-        result["left_out"] += [{"file": name, "reason": "no image"} for name in found.left_out]
+    if inputs is not None and inputs.images:
+        result |= _images(predictor, inputs.images, folder, side_by_side, console)
+        result["left_out"] += [{"file": name, "reason": "no image"} for name in inputs.left_out]
     else:
-        shown = webcam if found is None else found.video
+        shown = webcam if inputs is None else inputs.video
         assert shown is not None
-        result |= _video(predictor, shown, folder, frames, beside, console)
+        result |= _video(predictor, shown, folder, frames, side_by_side, console)
     _say(result, as_json, console)
 
 
@@ -75,7 +75,7 @@ def _bar(console: Console) -> Progress:
 
 
 def _images(
-    predictor: Predictor, images: tuple[Path, ...], folder: Path, beside: bool, console: Console
+    predictor: Predictor, images: tuple[Path, ...], folder: Path, side_by_side: bool, console: Console
 ) -> dict[str, Any]:
     """A picture of each image; those of several that cannot be read are left out and named."""
     rows, left_out = [], []
@@ -84,7 +84,7 @@ def _images(
             list(zip(images, picture_paths(images, folder), strict=True)), description="looking"
         ):
             try:
-                rows.append(_image(predictor, path, target, beside))
+                rows.append(_image(predictor, path, target, side_by_side))
             except InputError as error:
                 if len(images) == 1 or not str(error).startswith(f"{path}: "):
                     raise
@@ -96,13 +96,13 @@ def _images(
     return {"images": rows, "left_out": left_out}
 
 
-def _image(predictor: Predictor, path: Path, target: Path, beside: bool) -> dict[str, Any]:
+def _image(predictor: Predictor, path: Path, target: Path, side_by_side: bool) -> dict[str, Any]:
     image = open_image(path, str(path))
     begun = time.perf_counter()
     prediction = predictor.see(image, str(path))
     seconds = time.perf_counter() - begun
     plain = Image.fromarray(image_array(image, (image.height, image.width), 3, str(path)))
-    picture = drawn(plain, prediction, predictor.names, predictor.colours, beside=beside)
+    picture = drawn(plain, prediction, predictor.names, predictor.colours, side_by_side=side_by_side)
     with replacing(target) as temporary:
         picture.save(temporary, format="PNG")
     return {
@@ -130,7 +130,12 @@ def facts(prediction: Prediction, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _video(
-    predictor: Predictor, source: Path | int, folder: Path, most: int | None, beside: bool, console: Console
+    predictor: Predictor,
+    source: Path | int,
+    folder: Path,
+    most: int | None,
+    side_by_side: bool,
+    console: Console,
 ) -> dict[str, Any]:
     """A video of what is seen in another, or in what a webcam shows."""
     name = f"webcam-{source}" if isinstance(source, int) else str(source)
@@ -146,7 +151,13 @@ def _video(
         prediction = predictor.see(frame, name)
         inside += time.perf_counter() - begun
         return drawn(
-            frame, prediction, predictor.names, predictor.colours, beside=beside, fixed=True, even=True
+            frame,
+            prediction,
+            predictor.names,
+            predictor.colours,
+            side_by_side=side_by_side,
+            fixed=True,
+            even=True,
         )
 
     with opened(source) as container, _bar(console) as bar:

@@ -23,12 +23,12 @@ class Meter:
     """One bar."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress, self._task, self._seen = progress, task, False
+        self._progress, self._task, self._started = progress, task, False
 
     def show(self, done: int, total: int | None) -> None:
         """So many bytes of so many; what was there before counts for the bar, not for the rate."""
-        if not self._seen:
-            self._seen = True
+        if not self._started:
+            self._started = True
             self._progress.reset(self._task, completed=done, total=total)
         self._progress.update(self._task, completed=done, total=total)
 

@@ -105,13 +105,13 @@ class Download:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self._folder, error) from None
-        self._expected = self._patiently(self._published)
+        self._expected = self._with_retries(self._published)
         self._part.algorithm = "md5" if self._expected and len(self._expected) == 32 else "sha256"
         if self.whole.is_file():
             return self._kept()
         for url in self._file.urls:
             try:
-                self._patiently(lambda url=url: self._go_on(url))  # type: ignore[misc]
+                self._with_retries(lambda url=url: self._go_on(url))  # type: ignore[misc]
                 break
             except FetchError as error:
                 if url == self._file.urls[-1]:
@@ -152,7 +152,7 @@ class Download:
             published=self._expected is not None, fetched=self._fetched,
         )  # fmt: skip
 
-    def _patiently(self, work: Callable[[], Any]) -> Any:
+    def _with_retries(self, work: Callable[[], Any]) -> Any:
         """Repeats ``work`` while its faults may pass, waiting longer each time that nothing new came."""
         failures, best = 0, self.present
         while True:
@@ -226,10 +226,12 @@ class Download:
             raise
         with answer:
             self._refuse_page(answer, url)
-            start, found = _described(answer, url)
+            start, offered = _described(answer, url)
             if note and have and answer.status == 206:
                 changed = (
-                    start != have or _differ(found.bytes, note.bytes) or _differ(found.version, note.version)
+                    start != have
+                    or _differ(offered.bytes, note.bytes)
+                    or _differ(offered.version, note.version)
                 )
                 if changed:
                     raise StaleError("the host's file has changed")
@@ -238,13 +240,13 @@ class Download:
                 have = 0
             if start != have:
                 raise FetchError(f"{host_of(url)}: answers with another part of the file than was asked for")
-            if _differ(found.bytes, self._file.bytes):
-                fault = f"offers {found.bytes:,} bytes, the published file has {self._file.bytes:,}"
+            if _differ(offered.bytes, self._file.bytes):
+                fault = f"offers {offered.bytes:,} bytes, the published file has {self._file.bytes:,}"
                 raise FetchError(f"{host_of(url)}: {self._file.name}: {fault}: it is another file")
             self._resumed = self._resumed or have > 0
             try:
-                self._part.sum_up() if have else self._part.begin(found)
-                self._receive(answer, have, found.bytes)
+                self._part.sum_up() if have else self._part.begin(offered)
+                self._receive(answer, have, offered.bytes)
             except OSError as error:
                 raise unwritable(self._part.path, error) from None
 
@@ -279,8 +281,8 @@ class Download:
             raise PassingError(f"{host}: the connection was cut after {have:,} of {total:,} bytes")
 
 
-def _differ(found: object, wanted: object) -> bool:
-    return found is not None and wanted is not None and found != wanted
+def _differ(actual: object, wanted: object) -> bool:
+    return actual is not None and wanted is not None and actual != wanted
 
 
 def _described(answer: http.client.HTTPResponse, url: str) -> tuple[int, Note]:

@@ -128,7 +128,7 @@ def carry_out(plan: Plan, *, keep: bool, bars: Bars, policy: Policy) -> dict[str
             shutil.rmtree(place.downloads)
     return {
         "files": list(files.values()),
-        "content": {entry: found._asdict() for entry, found in content.items()},
+        "content": {entry: counts._asdict() for entry, counts in content.items()},
         "seconds": round(time.monotonic() - began, 3),
     }
 

@@ -83,10 +83,10 @@ class Place:
         if mark is not None:
             for entry in present:
                 files, size = mark["content"].get(entry, (0, 0))
-                found = measured(self.folder / entry)
-                if found.files < files or found.bytes < size:
+                actual = measured(self.folder / entry)
+                if actual.files < files or actual.bytes < size:
                     contents = (
-                        f"{found.files:,} files ({found.bytes:,} bytes), fetched were {files:,} ({size:,})"
+                        f"{actual.files:,} files ({actual.bytes:,} bytes), fetched were {files:,} ({size:,})"
                     )
                     raise InputError(
                         f"{self.folder / entry}: holds {contents}; delete it and run the same command again"

@@ -191,15 +191,15 @@ class _Forms(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[_Form] = []
+        self.forms: list[_Form] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Notes forms and their inputs."""
         values = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.found.append(_Form(values.get("action", "")))
-        elif tag == "input" and self.found:
-            kind, form = values.get("type", "").lower(), self.found[-1]
+            self.forms.append(_Form(values.get("action", "")))
+        elif tag == "input" and self.forms:
+            kind, form = values.get("type", "").lower(), self.forms[-1]
             form.password = form.password or kind == "password"
             if kind == "hidden" and values.get("name"):
                 form.hidden[values["name"]] = values.get("value", "")
@@ -214,6 +214,6 @@ class _Form:
 
 def _login_form(page: str) -> _Form:
     """The form that asks for a password; an empty one, sent to the page itself, where none does."""
-    forms = _Forms()
-    forms.feed(page)
-    return next((form for form in forms.found if form.password), _Form(""))
+    parser = _Forms()
+    parser.feed(page)
+    return next((form for form in parser.forms if form.password), _Form(""))

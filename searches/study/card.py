@@ -35,7 +35,7 @@ def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
 
 def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str, Any]:
     """Returns what the export's card says of the trial: how it was found, and its numbers with their origin."""
-    found = {
+    origin = {
         "study": study.name,
         "trial": trial.label,
         "picked as": picked,
@@ -48,4 +48,4 @@ def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str
     numbers = [
         {**m.to_dict(), "title": described(n, study.noted).title} for n, m in trial.measurements.items()
     ]
-    return {"found": found, "numbers": numbers}
+    return {"found": origin, "numbers": numbers}

@@ -34,7 +34,7 @@ def front_of(config: StudyConfig, records: list[TrialRecord]) -> list[TrialRecor
     return sorted(front, key=lambda t: t.values[names[-1]])
 
 
-def measure_again(study: Study) -> None:
+def remeasure_front(study: Study) -> None:
     """Measures every network of the front anew, one after the other, and keeps it beside the trial's own numbers.
 
     A search looks at many networks and keeps the quickest it saw, so the numbers of its front are on the lucky side;

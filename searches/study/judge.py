@@ -122,7 +122,7 @@ class Judge:
             FieldError: the evaluation of these data does not yield it.
         """
         asked = dict.fromkeys((*self.config.objectives, *self.config.constraints))
-        found = {}
+        measurements = {}
         for one in (QUANTITIES[name] for name in asked if name != self.task.metric):
             if one.source != "evaluation":
                 continue
@@ -131,8 +131,8 @@ class Judge:
                 rule = "the evaluation of these data does not yield it"
                 raise FieldError("objectives", one.name, rule, self.task.metric)
             how = {"split": metric.how.get("split")}
-            found[one.name] = Measurement(one.name, float(value), one.unit, "measured", how)
-        return found
+            measurements[one.name] = Measurement(one.name, float(value), one.unit, "measured", how)
+        return measurements
 
     def _trained(self, spec: ArchSpec, folder: Path) -> tuple[Network, Measurement] | None:
         """The network and its metric as an earlier process left them in ``folder``."""
@@ -184,10 +184,10 @@ class Judge:
     def _metric(self, network: Network, task: ImageTask, how: Mapping[str, object]) -> Measurement:
         """The metric on the validation split, and how it was taken."""
         config = self.config
-        found = task.evaluate(network, task.val, torch.device(config.device))
+        evaluation = task.evaluate(network, task.val, torch.device(config.device))
         taken = {
             "split": "val", "images": len(task.val), "layout": config.data.layout,
             "input_size": list(config.input_size), "crop": config.data.crop, **how, "device": config.device,
-            "threads": config.threads, **found.to_dict(), "torch": torch.__version__,
+            "threads": config.threads, **evaluation.to_dict(), "torch": torch.__version__,
         }  # fmt: skip
-        return Measurement(task.metric, found.value, QUANTITIES[task.metric].unit, "measured", taken)
+        return Measurement(task.metric, evaluation.value, QUANTITIES[task.metric].unit, "measured", taken)

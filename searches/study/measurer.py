@@ -126,8 +126,8 @@ class Measurer:
 
     def _missing(self, record: DeviceRecord) -> str | None:
         """The first wanted quantity that a record lacks."""
-        found = record.measurements(self.wanted)
-        return next((name for name in QUANTITIES if name in self.wanted and name not in found), None)
+        measurements = record.measurements(self.wanted)
+        return next((name for name in QUANTITIES if name in self.wanted and name not in measurements), None)
 
     def _all_there(self, record: DeviceRecord) -> None:
         name = self._missing(record)
@@ -143,12 +143,12 @@ def waits(limit_s: float) -> list[float]:
     >>> waits(10)
     [2.0, 4.0, 4.0]
     """
-    found: list[float] = []
+    pauses: list[float] = []
     following = FIRST_WAIT_S
-    while sum(found) < limit_s:
-        found.append(min(following, limit_s - sum(found)))
+    while sum(pauses) < limit_s:
+        pauses.append(min(following, limit_s - sum(pauses)))
         following = min(2 * following, LONGEST_WAIT_S)
-    return found
+    return pauses
 
 
 def _digest(text: str) -> str:

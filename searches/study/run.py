@@ -18,7 +18,7 @@ from archspace.support.errors import InputError
 from searches.config.changes import changed
 from searches.config.study import StudyConfig, parse_config, read_config
 from searches.study.disk import full_disk_as_one_line
-from searches.study.front import measure_again
+from searches.study.front import remeasure_front
 from searches.study.progress import Progress
 from searches.study.results import StudyResults
 from searches.study.study import Study
@@ -105,7 +105,7 @@ def _run(config: StudyConfig, folder: Path, console: Console) -> Study:
         try:
             with extra_workers(config, folder), progress:
                 study.run(progress)
-            measure_again(study)
+            remeasure_front(study)
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace search {folder}", highlight=False)
             raise

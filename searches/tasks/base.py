@@ -23,7 +23,7 @@ from searches.data.dataset import Split, Targets
 from searches.data.text import TextSplit
 
 Size: TypeAlias = tuple[int, int]
-Told: TypeAlias = Callable[[int], None]
+OnBatch: TypeAlias = Callable[[int], None]
 
 EVALUATION_BATCH = 32
 LEAST_WEIGHT = 1e-12
@@ -161,7 +161,7 @@ class Task(ABC):
     @abstractmethod
     def evaluate(
         self, network: nn.Module, split: Any, device: torch.device, *,
-        size: Size | None = None, on_batch: Told = lambda items: None,
+        size: Size | None = None, on_batch: OnBatch = lambda items: None,
     ) -> Evaluation:  # fmt: skip
         """Returns the metrics over all of ``split`` with the network in eval mode, on inputs of ``size``.
 
@@ -250,7 +250,7 @@ class ImageTask(Task):
         return Batch(images.contiguous(memory_format=torch.channels_last), target)
 
     def evaluated(
-        self, network: nn.Module, split: Split, device: torch.device, size: Size | None, on_batch: Told,
+        self, network: nn.Module, split: Split, device: torch.device, size: Size | None, on_batch: OnBatch,
         add: Callable[[Any, Any], None],
     ) -> None:  # fmt: skip
         """Calls ``add(outputs, targets)`` for every batch of ``split``; targets keep their own size."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from analysis.quantities import main_metric
 from searches.config.recipe import Stage
 from searches.data.dataset import Split
-from searches.tasks.base import Evaluation, ImageTask, Size, Told
+from searches.tasks.base import Evaluation, ImageTask, OnBatch, Size
 
 TOP = 5
 
@@ -31,7 +31,7 @@ class Classification(ImageTask):
 
     def evaluate(
         self, network: nn.Module, split: Split, device: torch.device, *,
-        size: Size | None = None, on_batch: Told = lambda images: None,
+        size: Size | None = None, on_batch: OnBatch = lambda images: None,
     ) -> Evaluation:  # fmt: skip
         """Top-1 and top-5 accuracy in percent.
 
@@ -41,8 +41,8 @@ class Classification(ImageTask):
 
         def add(scores: Tensor, target: Tensor) -> None:
             ranked = scores.argsort(dim=1, descending=True, stable=True)[:, :TOP]
-            found = (ranked == target[:, None]).sum(0).cpu()
-            hits[: len(found)] += found
+            by_rank = (ranked == target[:, None]).sum(0).cpu()
+            hits[: len(by_rank)] += by_rank
 
         self.evaluated(network, split, device, size, on_batch, add)
         share = 100.0 * hits.cumsum(0).double() / max(1, len(split))

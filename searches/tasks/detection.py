@@ -19,7 +19,7 @@ from searches.config.recipe import Stage
 from searches.data.augment import Augmentation
 from searches.data.boxes import Boxes
 from searches.data.dataset import Split
-from searches.tasks.base import WHOLE, Batch, Evaluation, ImageTask, Raw, Size, Told
+from searches.tasks.base import WHOLE, Batch, Evaluation, ImageTask, OnBatch, Raw, Size
 from searches.tasks.matching import BACKGROUND, Matched, match, priors_on
 
 NEGATIVES = 3
@@ -85,7 +85,7 @@ class Detection(ImageTask):
 
     def evaluate(
         self, network: nn.Module, split: Split, device: torch.device, *,
-        size: Size | None = None, on_batch: Told = lambda images: None,
+        size: Size | None = None, on_batch: OnBatch = lambda images: None,
     ) -> Evaluation:  # fmt: skip
         """Returns mean average precision in percent, in three definitions.
 
@@ -94,18 +94,18 @@ class Detection(ImageTask):
         The headline ``map`` is COCO's, the mean over overlaps of 0.50 to 0.95; ``map_voc07`` and ``map_voc12`` are
         PASCAL VOC's at 0.5 (:mod:`analysis.metrics.voc`).
         """
-        found: list[Found] = []
+        detected: list[Found] = []
         priors = priors_on(size or (split.images.shape[1], split.images.shape[2]), device)
 
         def add(outputs: tuple[Tensor, Tensor], target: Boxes) -> None:
-            found.extend(detections(outputs, priors))
+            detected.extend(detections(outputs, priors))
 
         self.evaluated(network, split, device, size, on_batch, add)
         boxes = split.targets
         assert isinstance(boxes, Boxes)
-        objects, sightings = in_pixels(boxes), detections_of(found, boxes)
-        coco = coco_metrics(objects, sightings, len(boxes), split.classes)
-        voc = voc_metrics(objects, sightings, split.classes)
+        objects, predicted = in_pixels(boxes), detections_of(detected, boxes)
+        coco = coco_metrics(objects, predicted, len(boxes), split.classes)
+        voc = voc_metrics(objects, predicted, split.classes)
         return Evaluation(
             metric=self.metric,
             values={**coco.values, **voc.values},
@@ -132,12 +132,13 @@ def in_pixels(boxes: Boxes) -> Objects:
     return Objects(image, boxes.corners * _scale(boxes)[image], boxes.labels, boxes.ignored)
 
 
-def detections_of(found: list[Found], boxes: Boxes) -> Detections:
+def detections_of(detected: list[Found], boxes: Boxes) -> Detections:
     """Returns what was found in each image of a split as the metrics take it."""
-    image = np.repeat(np.arange(len(found)), [len(one.scores) for one in found])
+    image = np.repeat(np.arange(len(detected)), [len(one.scores) for one in detected])
     none = Found(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     corners, scores, labels = (
-        torch.cat([column.cpu() for column in columns]).numpy() for columns in zip(none, *found, strict=True)
+        torch.cat([column.cpu() for column in columns]).numpy()
+        for columns in zip(none, *detected, strict=True)
     )
     return Detections(image, corners * _scale(boxes)[image], scores, labels)
 

@@ -22,7 +22,7 @@ from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Stage
 from searches.data.augment import Augmentation
 from searches.data.text import UNKNOWN, TextSplit
-from searches.tasks.base import WHOLE, Batch, Evaluation, Raw, Size, Task, Told
+from searches.tasks.base import WHOLE, Batch, Evaluation, OnBatch, Raw, Size, Task
 
 EVALUATION_STREAMS = 10
 """Streams at most in which a split is evaluated."""
@@ -148,7 +148,7 @@ class Language(Task):
 
     def evaluate(
         self, network: nn.Module, split: TextSplit, device: torch.device, *,
-        size: Size | None = None, on_batch: Told = lambda tokens: None,
+        size: Size | None = None, on_batch: OnBatch = lambda tokens: None,
     ) -> Evaluation:  # fmt: skip
         """Perplexity: e to the mean negative log-likelihood of every token but the first, each counted once.
 
@@ -196,10 +196,10 @@ class Language(Task):
 
 def described(split: TextSplit) -> str:
     """Returns numbers of tokens and words of a text, and a short hash of all of them."""
-    found = blake2b(digest_size=HASH_BYTES)
-    found.update(np.ascontiguousarray(split.tokens).tobytes())
-    found.update("\n".join(split.vocabulary).encode())
-    return f"{len(split)} tokens of {len(split.vocabulary)} words, {found.hexdigest()}"
+    digest = blake2b(digest_size=HASH_BYTES)
+    digest.update(np.ascontiguousarray(split.tokens).tobytes())
+    digest.update("\n".join(split.vocabulary).encode())
+    return f"{len(split)} tokens of {len(split.vocabulary)} words, {digest.hexdigest()}"
 
 
 def streamed(tokens: NDArray[np.int64], streams: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

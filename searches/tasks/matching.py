@@ -83,9 +83,9 @@ def _match(corners: Tensor, labels: Tensor, state: Tensor, priors: Tensor) -> Ma
     given = _best_priors(own)
     which = torch.where(given >= 0, given, which)
     positive = (best >= MATCH) | (given >= 0)
-    beside = (torch.where((state == -1)[..., None], table, -1.0) >= MATCH).any(1)
-    found = labels.gather(1, which) + 1
-    label = torch.where(positive, found, torch.where(beside, UNUSED, BACKGROUND))
+    ignored = (torch.where((state == -1)[..., None], table, -1.0) >= MATCH).any(1)
+    matched = labels.gather(1, which) + 1
+    label = torch.where(positive, matched, torch.where(ignored, UNUSED, BACKGROUND))
     objects = corners.gather(1, which[..., None].expand(-1, -1, 4))
     return Matched(label, encode(torch.where(positive[..., None], objects, corners_of(priors)), priors))
 

@@ -16,7 +16,7 @@ from archspace.preprocessing import Preprocessing
 from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Stage
 from searches.data.dataset import VOID, Split
-from searches.tasks.base import Evaluation, ImageTask, Size, Told
+from searches.tasks.base import Evaluation, ImageTask, OnBatch, Size
 
 MOST_WEIGHT = 20.0
 """Weight of the images that have a class, at most."""
@@ -70,7 +70,7 @@ class MultiLabel(ImageTask):
 
     def evaluate(
         self, network: nn.Module, split: Split, device: torch.device, *,
-        size: Size | None = None, on_batch: Told = lambda images: None,
+        size: Size | None = None, on_batch: OnBatch = lambda images: None,
     ) -> Evaluation:  # fmt: skip
         """Returns mean average precision, precision, recall and F1.
 
@@ -84,8 +84,8 @@ class MultiLabel(ImageTask):
             targets.append(target.cpu())
 
         self.evaluated(network, split, device, size, on_batch, add)
-        found = multilabel_metrics(torch.cat(scores), torch.cat(targets), split.classes, VOID)
-        return Evaluation(metric=self.metric, values=found.values, details=found.by_class)
+        metrics = multilabel_metrics(torch.cat(scores), torch.cat(targets), split.classes, VOID)
+        return Evaluation(metric=self.metric, values=metrics.values, details=metrics.by_class)
 
 
 def _check(split: Split) -> None:

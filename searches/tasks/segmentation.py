@@ -14,7 +14,7 @@ from analysis.metrics.confusion import Confusion, ConfusionCounter
 from analysis.quantities import main_metric
 from searches.config.recipe import Stage
 from searches.data.dataset import VOID, Split
-from searches.tasks.base import Evaluation, ImageTask, Size, Told
+from searches.tasks.base import Evaluation, ImageTask, OnBatch, Size
 from searches.tasks.scores import fitted, shrunk
 
 
@@ -67,7 +67,7 @@ class Segmentation(ImageTask):
 
     def confusions(
         self, network: nn.Module, split: Split, device: torch.device, *,
-        size: Size | None = None, on_batch: Told = lambda images: None,
+        size: Size | None = None, on_batch: OnBatch = lambda images: None,
     ) -> tuple[Confusion, Confusion]:  # fmt: skip
         """Returns the confusion over all pixels of ``split``: at the labels' own resolution, and at that of the input.
 
@@ -95,7 +95,7 @@ class Segmentation(ImageTask):
 
     def evaluate(
         self, network: nn.Module, split: Split, device: torch.device, *,
-        size: Size | None = None, on_batch: Told = lambda images: None,
+        size: Size | None = None, on_batch: OnBatch = lambda images: None,
     ) -> Evaluation:  # fmt: skip
         """Returns mean IoU in both protocols, pixel and class accuracy, by class and, where there are any, by category.
 

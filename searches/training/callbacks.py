@@ -53,10 +53,12 @@ class Callbacks(Callback):
         for callback in self.watches:
             callback.step(step)
 
-    def evaluated(self, network: nn.Module, found: Evaluation, seen: int, size: Size | None) -> None:
+    def evaluated(
+        self, network: nn.Module, evaluation: Evaluation, images_seen: int, size: Size | None
+    ) -> None:
         """Tells all."""
         for callback in self.watches:
-            callback.evaluated(network, found, seen, size)
+            callback.evaluated(network, evaluation, images_seen, size)
 
     def epoch(self, epoch: Epoch) -> None:
         """Tells all."""
@@ -83,9 +85,11 @@ class Recorder(Callback):
         if epoch.value is not None:
             self.draw()
 
-    def evaluated(self, network: nn.Module, found: Evaluation, seen: int, size: Size | None) -> None:
+    def evaluated(
+        self, network: nn.Module, evaluation: Evaluation, images_seen: int, size: Size | None
+    ) -> None:
         """Keeps the value for the last epoch, which a recipe without evaluations leaves to the end."""
-        self.value = found.value
+        self.value = evaluation.value
 
     def draw(self) -> None:
         """Writes ``curves.html``."""

@@ -78,11 +78,11 @@ def evaluate(
     columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not progress) as bar:
         line = bar.add_task("", total=len(task.val))
-        found = task.evaluate(loaded, task.val, target, on_batch=lambda items: bar.advance(line, items))
+        evaluation = task.evaluate(loaded, task.val, target, on_batch=lambda items: bar.advance(line, items))
     return {
         "checkpoint": name, "network": spec.label, "arch_id": spec.arch_id, "task": spec.task,
         "layout": layout, "split": split, task.counts: len(task.val), **about,
-        "device": device, **found.to_dict(),
+        "device": device, **evaluation.to_dict(),
     }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ class Step:
         epoch, step, steps: its epoch from 1 over all stages, its place in it from 1, and how many the epoch has.
         loss, rate: the batch's loss and its learning rate.
         stage: from 1.
-        seen: images (tokens of a text) that the run has learned from so far, those of earlier epochs among them.
+        images_seen: images (tokens of a text) that the run has learned from so far, those of earlier epochs among them.
         images_per_second: of the epoch so far; tokens of a text.
     """
 
@@ -51,7 +51,7 @@ class Step:
     loss: float
     rate: float
     stage: int
-    seen: int
+    images_seen: int
     images_per_second: float
 
 
@@ -64,8 +64,10 @@ class Callback:
     def step(self, step: Step) -> None:
         """A step was done."""
 
-    def evaluated(self, network: nn.Module, found: Evaluation, seen: int, size: Size | None) -> None:
-        """A network was evaluated on the validation split at ``size``, ``seen`` images after the start."""
+    def evaluated(
+        self, network: nn.Module, evaluation: Evaluation, images_seen: int, size: Size | None
+    ) -> None:
+        """A network was evaluated on the validation split at ``size``, ``images_seen`` images after the start."""
 
     def epoch(self, epoch: Epoch) -> None:
         """An epoch was done; where it was evaluated, that was told before."""
@@ -114,17 +116,17 @@ class _Run:
         self.saved = time.monotonic()
 
     def all(self) -> list[Epoch]:
-        found = None if self.folder is None else load_state(self.folder, self.identity)
-        if found is not None:
-            self.place = found[0]
+        state = None if self.folder is None else load_state(self.folder, self.identity)
+        if state is not None:
+            self.place = state[0]
         self.callback.begun(tuple(self.place.history))
         for number in range(self.place.stage, len(self.stages)):
             stage = self.stages[number]
             network = encoder_alone(self.network) if stage.encoder_only else self.network
             stepper = Stepper(network, self.task, stage, self.device, teacher_of(stage, self.device))
-            if found is not None:
-                stepper.restore(found[1])
-                found = None
+            if state is not None:
+                stepper.restore(state[1])
+                state = None
             self._stage(stage, stepper)
             stepper.finish()
             if stage.encoder_only:
@@ -152,18 +154,20 @@ class _Run:
         if place.step == 0:
             stepper.carry = None
         before = time.perf_counter()
-        for fed in prefetch(self.task, jobs[place.step :]):
+        for batch in prefetch(self.task, jobs[place.step :]):
             rate = stage.lr * rate_factor(stage, place.epoch * len(jobs) + place.step, len(jobs))
             seed = (self.seed, place.stage, place.epoch, place.step)
             where = f"epoch {number}, step {place.step}"
-            loss = stepper.step(fed.raw, fed.size, rate, seed, where)
+            loss = stepper.step(batch.raw, batch.size, rate, seed, where)
             now = time.perf_counter()
-            place.total, place.seen = place.total + loss * fed.raw.items, place.seen + fed.raw.items
-            place.seconds, place.waited = place.seconds + now - before, place.waited + fed.waited
+            place.total, place.seen = place.total + loss * batch.raw.items, place.seen + batch.raw.items
+            place.seconds, place.waited = place.seconds + now - before, place.waited + batch.waited
             place.step, before = place.step + 1, now
             speed = place.seen / max(place.seconds, 1e-9)
-            seen = earlier + place.seen
-            self.callback.step(Step(number, place.step, len(jobs), loss, rate, place.stage + 1, seen, speed))
+            images_seen = earlier + place.seen
+            self.callback.step(
+                Step(number, place.step, len(jobs), loss, rate, place.stage + 1, images_seen, speed)
+            )
             if time.monotonic() - self.saved > self.save_seconds:
                 self._save(stepper)
                 before = time.perf_counter()
@@ -178,10 +182,10 @@ class _Run:
         if not stage.evaluate_every or (self.place.epoch + 1) % stage.evaluate_every:
             return None
         size = stage.last_size or self.task.size(stage)
-        found = self.task.evaluate(stepper.kept, self.task.val, self.device, size=size)
-        seen = sum(e.images for e in self.place.history) + self.place.seen
-        self.callback.evaluated(stepper.kept, found, seen, size)
-        return found.value
+        evaluation = self.task.evaluate(stepper.kept, self.task.val, self.device, size=size)
+        images_seen = sum(e.images for e in self.place.history) + self.place.seen
+        self.callback.evaluated(stepper.kept, evaluation, images_seen, size)
+        return evaluation.value
 
     def _save(self, stepper: Stepper) -> None:
         self.saved = time.monotonic()

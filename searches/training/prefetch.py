@@ -30,7 +30,7 @@ class Prefetched:
 def prefetch(task: Task, jobs: Iterable[tuple[NDArray[np.int64], Size]]) -> Iterator[Prefetched]:
     """Yields the batches of ``jobs`` in order; another thread reads them ahead."""
     todo = iter(jobs)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed") as pool:
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch") as pool:
         waiting: deque[tuple[Future[Raw], Size]] = deque()
         for index, size in islice(todo, AHEAD):
             waiting.append((pool.submit(task.gather, index), size))

@@ -129,12 +129,12 @@ def range_test(
     losses: list[float] = []
     smoothed: list[float] = []
     average, ended = 0.0, "high"
-    for step, fed in enumerate(prefetch(task, itertools.islice(jobs(), question.steps))):
+    for step, batch in enumerate(prefetch(task, itertools.islice(jobs(), question.steps))):
         if step in first:
             stepper.carry = None
         rate = question.rate(step)
         try:
-            loss = stepper.step(fed.raw, fed.size, rate, (seed, 0, 0, step), f"range test, step {step}")
+            loss = stepper.step(batch.raw, batch.size, rate, (seed, 0, 0, step), f"range test, step {step}")
         except TrainingError:
             ended = "diverged"
             break
@@ -161,38 +161,38 @@ def answer(
         track(range(question.steps), description="range test", console=console, transient=True,
               disable=not console.is_terminal)
     )  # fmt: skip
-    found = range_test(
+    curve = range_test(
         network, task, config.training, question, seed=config.seed, device=torch.device(config.device),
         on_step=lambda: next(bar, None),
     )  # fmt: skip
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(("step", "lr", "loss", "smoothed"))
-    for step, row in enumerate(zip(found.rates, found.losses, found.smoothed, strict=True)):
+    for step, row in enumerate(zip(curve.rates, curve.losses, curve.smoothed, strict=True)):
         writer.writerow((step, *map(repr, row)))
     write_text(folder / f"{FILES}.csv", text.getvalue())
     title = f"Learning-rate range test of {network.spec.label}, {config.name}"
-    figure = range_figure(found.rates, found.losses, found.smoothed, found.suggested, title=title)
+    figure = range_figure(curve.rates, curve.losses, curve.smoothed, curve.suggested, title=title)
     write_html(figure, folder / f"{FILES}.html")
     write_png(figure, folder / f"{FILES}.png")
     own = config.training.plan()[0].lr
     result = {
-        "folder": str(folder), "network": network.spec.label, "recipe": config.name, "steps": len(found.rates),
-        "ended": found.ended, "suggested_lr": found.suggested, "rule": RULE, "recipe_lr": own, "origin": "measured",
+        "folder": str(folder), "network": network.spec.label, "recipe": config.name, "steps": len(curve.rates),
+        "ended": curve.ended, "suggested_lr": curve.suggested, "rule": RULE, "recipe_lr": own, "origin": "measured",
     }  # fmt: skip
     if as_json:
         print(json.dumps(result))  # noqa: T201
         return
     said = Console(highlight=False)
-    last = f"{len(found.rates)} steps up to {found.rates[-1]:.2g}" if found.rates else "no step"
-    end = "where the loss diverged" if found.ended == "diverged" else "the highest rate asked for"
+    last = f"{len(curve.rates)} steps up to {curve.rates[-1]:.2g}" if curve.rates else "no step"
+    end = "where the loss diverged" if curve.ended == "diverged" else "the highest rate asked for"
     said.print(f"{last}, {end}", soft_wrap=True)
-    if found.suggested is None:
+    if curve.suggested is None:
         said.print(
             "no rate suggested: the loss did not fall; try other --range-low, --range-high or more steps"
         )
     else:
         said.print(
-            f"suggested learning rate: {found.suggested:.2g} ({RULE}); the recipe has {own:g}", soft_wrap=True
+            f"suggested learning rate: {curve.suggested:.2g} ({RULE}); the recipe has {own:g}", soft_wrap=True
         )
     said.print(f"curve: {folder / FILES}.html", soft_wrap=True)

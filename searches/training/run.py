@@ -177,11 +177,11 @@ def _run(run: _Run, folder: Path, console: Console, tensorboard: bool) -> TrainR
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace train {folder}", highlight=False)
             raise
-        found = task.evaluate(network, task.val, device)
+        evaluation = task.evaluate(network, task.val, device)
         if history and history[-1].value is None:
-            callback.evaluated(network, found, sum(epoch.images for epoch in history), spec.input_size)
+            callback.evaluated(network, evaluation, sum(epoch.images for epoch in history), spec.input_size)
     recorder.finish()
-    return finish(folder, run, found)
+    return finish(folder, run, evaluation)
 
 
 def open_folder(folder: Path, config: TrainConfig, spec: ArchSpec) -> None:
@@ -221,7 +221,7 @@ def start_from(network: Network, text: str, task: Task) -> None:
         )
 
 
-def finish(folder: Path, run: _Run, found: Evaluation) -> TrainResult:
+def finish(folder: Path, run: _Run, evaluation: Evaluation) -> TrainResult:
     """Writes weights and metrics, and returns what came out."""
     config, task, network = run.config, run.task, run.network
     notes: dict[str, Any] = {"classes": list(task.classes), "recipe": config.name, "seed": config.seed}
@@ -236,10 +236,10 @@ def finish(folder: Path, run: _Run, found: Evaluation) -> TrainResult:
     result = {
         "run": str(folder), "network": network.spec.label, "arch_id": network.spec.arch_id,
         task.counts: len(task.val), "split": "val", "input_size": list(network.spec.input_size),
-        "crop": config.data.crop, "origin": "measured", **found.to_dict(),
+        "crop": config.data.crop, "origin": "measured", **evaluation.to_dict(),
         "counted": {"params": cost.params, "macs": cost.macs},
         "how": {"device": config.device, **gpu, "threads": config.threads, "seed": config.seed, **environment()},
     }  # fmt: skip
     write_text(folder / METRICS_FILE, json.dumps(result, indent=2) + "\n")
-    headline = f"{task.metric} {found.value:.2f} on {len(task.val)} validation {task.counts}"
+    headline = f"{task.metric} {evaluation.value:.2f} on {len(task.val)} validation {task.counts}"
     return TrainResult(folder, network, result, headline)

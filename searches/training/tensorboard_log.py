@@ -52,42 +52,44 @@ class Board(Callback):
     def __init__(self, folder: Path, task: Task, device: torch.device) -> None:
         self.folder, self.task, self.device = folder / FOLDER, task, device
         self.writer: Any = None
-        self.seen = 0
+        self.images_seen = 0
 
-    def _writer(self, seen: int) -> Any:
+    def _writer(self, images_seen: int) -> Any:
         if self.writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.writer = SummaryWriter(str(self.folder), purge_step=seen)
+            self.writer = SummaryWriter(str(self.folder), purge_step=images_seen)
         return self.writer
 
     def begun(self, done: Sequence[Epoch]) -> None:
         """Knows how far an interrupted run had come."""
-        self.seen = sum(epoch.images for epoch in done)
+        self.images_seen = sum(epoch.images for epoch in done)
 
     def step(self, step: Step) -> None:
         """Loss, learning rate and speed."""
-        self.seen = step.seen
-        writer = self._writer(step.seen)
-        writer.add_scalar("train/loss", step.loss, step.seen)
-        writer.add_scalar("train/lr", step.rate, step.seen)
-        writer.add_scalar(f"train/{self.task.counts}_per_second", step.images_per_second, step.seen)
+        self.images_seen = step.images_seen
+        writer = self._writer(step.images_seen)
+        writer.add_scalar("train/loss", step.loss, step.images_seen)
+        writer.add_scalar("train/lr", step.rate, step.images_seen)
+        writer.add_scalar(f"train/{self.task.counts}_per_second", step.images_per_second, step.images_seen)
 
-    def evaluated(self, network: nn.Module, found: Evaluation, seen: int, size: Size | None) -> None:
+    def evaluated(
+        self, network: nn.Module, evaluation: Evaluation, images_seen: int, size: Size | None
+    ) -> None:
         """All metrics, and what the network makes of a few validation images."""
-        writer = self._writer(seen)
-        for name, value in found.values.items():
-            writer.add_scalar(f"val/{name}", value, seen)
+        writer = self._writer(images_seen)
+        for name, value in evaluation.values.items():
+            writer.add_scalar(f"val/{name}", value, images_seen)
         for name, picture in pictures(self.task, network, self.device, size):
-            writer.add_image(f"val/{name}", np.asarray(picture), seen, dataformats="HWC")
+            writer.add_image(f"val/{name}", np.asarray(picture), images_seen, dataformats="HWC")
         writer.flush()
 
     def epoch(self, epoch: Epoch) -> None:
         """The epoch's loss and the share of it that waited for data."""
-        writer = self._writer(self.seen)
-        writer.add_scalar("epoch/loss", epoch.loss, self.seen)
-        writer.add_scalar("epoch/waiting_share", epoch.waiting, self.seen)
-        writer.add_scalar("epoch/stage", epoch.stage, self.seen)
+        writer = self._writer(self.images_seen)
+        writer.add_scalar("epoch/loss", epoch.loss, self.images_seen)
+        writer.add_scalar("epoch/waiting_share", epoch.waiting, self.images_seen)
+        writer.add_scalar("epoch/stage", epoch.stage, self.images_seen)
         writer.flush()
 
     def close(self) -> None:
@@ -144,13 +146,13 @@ def _strip(
     """Input, target and prediction from left to right; classes are written, not drawn."""
     named, colours = (*names, "void"), (*colours_of(names), BLACK)
     parts = [plain]
-    for seen in (target, prediction):
-        if isinstance(seen, Mask):
-            parts.append(with_classes(plain, seen.classes, colours, named))
-        elif isinstance(seen, Objects):
-            parts.append(with_boxes(plain, seen, colours, named))
+    for shown in (target, prediction):
+        if isinstance(shown, Mask):
+            parts.append(with_classes(plain, shown.classes, colours, named))
+        elif isinstance(shown, Objects):
+            parts.append(with_boxes(plain, shown, colours, named))
         else:
-            rows: list[Row] = rows_of(seen, names, colours)
+            rows: list[Row] = rows_of(shown, names, colours)
             height = max(plain.height, 100)
             parts.append(panel(rows, names, text_size(height, height), height))
     sheet = Image.new("RGB", (sum(part.width for part in parts), max(part.height for part in parts)), PAPER)

@@ -49,10 +49,10 @@ def list_coco(request: Request, on_fault: OnFault) -> Listing:
         InputError: a file or folder is missing, or the JSON is not as it must be.
     """
     path = annotation_file(request)
-    found = _consistent(request, path)
-    classes = {identity: (index, name) for index, (identity, name) in enumerate(found.items())}
+    names = _consistent(request, path)
+    classes = {identity: (index, name) for index, (identity, name) in enumerate(names.items())}
     return _listing(
-        request, path, {i: index for i, (index, _) in classes.items()}, tuple(found.values()), on_fault
+        request, path, {i: index for i, (index, _) in classes.items()}, tuple(names.values()), on_fault
     )
 
 
@@ -92,12 +92,12 @@ def annotation_file(request: Request) -> Path:
 
 def _consistent(request: Request, path: Path) -> dict[int, str]:
     """The categories, id -> name; the same as those of train, or class indices would mean two things."""
-    found = categories(path)
+    names = categories(path)
     if request.split != "train":
         for other in sorted(path.parent.glob("instances_train*.json"))[-1:]:
-            if categories(other) != found:
+            if categories(other) != names:
                 raise InputError(f"{path}: its categories differ from those of {other.name}")
-    return found
+    return names
 
 
 def image_folder(root: Path, path: Path, example: str) -> Path:

@@ -64,9 +64,9 @@ def categories(path: Path) -> dict[int, str]:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             start = text.find(b"[", max(text.rfind(_MARK), 0))
             end = text.find(b"]", start)
-            found = json.loads(text[start : end + 1]) if start > 0 else None
-        if isinstance(found, list) and found:
-            return categories_in({"categories": found}, path)
+            items = json.loads(text[start : end + 1]) if start > 0 else None
+        if isinstance(items, list) and items:
+            return categories_in({"categories": items}, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, InputError):
@@ -76,16 +76,16 @@ def categories(path: Path) -> dict[int, str]:
 
 def categories_in(data: dict[str, Any], path: Path) -> dict[int, str]:
     """Returns the categories of a read file."""
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for number, item in enumerate(_list(data, "categories", path)):
         if not isinstance(item, dict) or not _whole(item.get("id")) or not isinstance(item.get("name"), str):
             raise InputError(f"{path}: categories[{number}]: must have a whole 'id' and a 'name'")
-        if item["id"] in found or item["name"] in found.values():
+        if item["id"] in names or item["name"] in names.values():
             raise InputError(f"{path}: categories[{number}]: id or name {item['name']!r} occurs twice")
-        found[item["id"]] = item["name"]
-    if not found:
+        names[item["id"]] = item["name"]
+    if not names:
         raise InputError(f"{path}: has no categories")
-    return dict(sorted(found.items()))
+    return dict(sorted(names.items()))
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -46,21 +46,21 @@ def instance(item: Mapping[str, Any], size: tuple[int, int], source: str) -> NDA
     from faster_coco_eval import mask_api_new_cpp as api
 
     height, width = size
-    found, what = item.get("segmentation"), f"{source}: annotation {item.get('id', '?')}"
-    if isinstance(found, list) and not found:
+    segmentation, what = item.get("segmentation"), f"{source}: annotation {item.get('id', '?')}"
+    if isinstance(segmentation, list) and not segmentation:
         return np.zeros(size, np.bool_)
     try:
-        if isinstance(found, list):
-            for polygon in found:
+        if isinstance(segmentation, list):
+            for polygon in segmentation:
                 if (
                     len(polygon) < 6
                     or len(polygon) % 2
                     or not np.isfinite(np.array(polygon, np.float64)).all()
                 ):
                     raise InputError(f"{what}: a polygon must have x and y of three points or more")
-            runs = api.frPyObjects([[float(v) for v in polygon] for polygon in found], height, width)
-        elif isinstance(found, dict) and list(found.get("size", ())) == [height, width]:
-            runs = [_runs(found, what)]
+            runs = api.frPyObjects([[float(v) for v in polygon] for polygon in segmentation], height, width)
+        elif isinstance(segmentation, dict) and list(segmentation.get("size", ())) == [height, width]:
+            runs = [_runs(segmentation, what)]
         else:
             rule = f"must be polygons, or run lengths of size [{height}, {width}]"
             raise InputError(f"{what}: segmentation {rule}")
@@ -72,12 +72,12 @@ def instance(item: Mapping[str, Any], size: tuple[int, int], source: str) -> NDA
         raise InputError(f"{what}: segmentation cannot be decoded: {' '.join(str(error).split())}") from error
 
 
-def _runs(found: Mapping[str, Any], what: str) -> dict[str, Any]:
+def _runs(segmentation: Mapping[str, Any], what: str) -> dict[str, Any]:
     """Run lengths in the form that the decoder takes."""
     from faster_coco_eval import mask_api_new_cpp as api
 
-    height, width = found["size"]
-    counts = found.get("counts")
+    height, width = segmentation["size"]
+    counts = segmentation.get("counts")
     if isinstance(counts, str):
         return {"size": [height, width], "counts": counts.encode("ascii", "replace")}
     whole = isinstance(counts, list) and all(isinstance(n, int) and n >= 0 for n in counts)

@@ -66,8 +66,8 @@ def _table() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def _from_file() -> NDArray[Any] | None:
     """The table (1797, 65) from scikit-learn's own data file; None where a release keeps it elsewhere."""
-    found = find_spec("sklearn")
-    for folder in (found.submodule_search_locations or []) if found else []:
+    package = find_spec("sklearn")
+    for folder in (package.submodule_search_locations or []) if package else []:
         path = Path(folder) / "datasets" / "data" / "digits.csv.gz"
         if path.is_file():
             with gzip.open(path, "rt") as lines:

@@ -92,7 +92,7 @@ def read_labels(path: Path) -> list[dict[str, Any]]:
     """
     try:
         labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
-        found: list[dict[str, Any]] = [
+        entries: list[dict[str, Any]] = [
             {"name": str(label["name"]), "readable": str(label.get("readable", label["name"])),
              "evaluate": bool(label.get("evaluate", True))}
             for label in labels
@@ -101,10 +101,10 @@ def read_labels(path: Path) -> list[dict[str, Any]]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: must hold a list 'labels' of objects with a 'name': {error}") from error
-    learnt = sum(1 for label in found if label["evaluate"])
+    learnt = sum(1 for label in entries if label["evaluate"])
     if not 1 <= learnt <= VOID:
         raise InputError(f"{path}: has {learnt} labels to evaluate; must be 1 to {VOID}")
-    return found
+    return entries
 
 
 def _names(labels: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -57,10 +57,10 @@ def read_mask(path: Path, values: Values) -> Mask:
     Raises:
         InputError: no image with one index a pixel, or a value that has no meaning.
     """
-    found = mask_array(open_image(path, str(path)), str(path))
-    beyond = (found < 0) | (found >= len(values.table))
-    meaning = values.table[np.where(beyond, 0, found)]
-    wrong = found[beyond | (meaning == _REFUSED)]
+    indices = mask_array(open_image(path, str(path)), str(path))
+    beyond = (indices < 0) | (indices >= len(values.table))
+    meaning = values.table[np.where(beyond, 0, indices)]
+    wrong = indices[beyond | (meaning == _REFUSED)]
     if wrong.size:
         raise InputError(f"{path}: has value {wrong[0]} in {wrong.size} pixels; must be {values.rule}")
     return meaning.astype(np.uint8)

@@ -65,13 +65,13 @@ def list_masks(request: Request, on_fault: OnFault) -> Listing:
     folder = wanted if isinstance(wanted, str) and not wanted.endswith(".txt") else request.split
     images, masks = (_folder(root, text, folder) for text in (about.images, about.masks))
     if isinstance(wanted, str) and not wanted.endswith(".txt"):
-        found = list_images(images)
+        files = list_images(images)
     else:
         names = wanted if isinstance(wanted, list) else _lines(_folder(root, wanted, ""))
-        found = [image for name in names if (image := _image(images, name, on_fault))]
+        files = [image for name in names if (image := _image(images, name, on_fault))]
     pairs = [
         (image, masks / image.relative_to(images).with_name(f"{image.stem}{about.mask_suffix}.png"))
-        for image in found
+        for image in files
     ]
     values = meaning_of(about)
     return Listing(
@@ -156,8 +156,8 @@ def _image(folder: Path, name: str, on_fault: OnFault) -> Path | None:
         if path.is_file():
             return path
     else:
-        found = sorted(path.parent.glob(f"{path.name}.*"))
-        for candidate in found:
+        candidates = sorted(path.parent.glob(f"{path.name}.*"))
+        for candidate in candidates:
             if is_image_name(candidate.name):
                 return candidate
     on_fault(InputError(f"{path}: no such image"))

@@ -67,7 +67,7 @@ def boxes_in(things: NDArray[np.int16], size: tuple[int, int]) -> Boxes:
     scale = np.array([size[1], size[0], size[1], size[0]], np.float32)
     images = []
     for rows in np.asarray(things):
-        seen = rows[rows[:, 4] >= 0]
-        corners = (seen[:, :4] / scale).astype(np.float32)
-        images.append((corners, (seen[:, 4] % IGNORED).astype(np.int64), seen[:, 4] >= IGNORED))
+        visible = rows[rows[:, 4] >= 0]
+        corners = (visible[:, :4] / scale).astype(np.float32)
+        images.append((corners, (visible[:, 4] % IGNORED).astype(np.int64), visible[:, 4] >= IGNORED))
     return boxes_of(images, [size] * len(images))

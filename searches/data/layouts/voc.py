@@ -178,14 +178,14 @@ class Annotations:
             InputError: it is missing or wrong.
         """
         path = _xml(member)
-        found = self._read.get(path) or _read(path)
-        if isinstance(found, InputError):
-            raise found
-        return found
+        annotation = self._read.get(path) or _read(path)
+        if isinstance(annotation, InputError):
+            raise annotation
+        return annotation
 
     def classes(self) -> tuple[str, ...]:
         """VOC's classes where all names fit, else the sorted names found in all lists' annotations."""
-        read = (found for found in self._read.values() if isinstance(found, Annotation))
+        read = (entry for entry in self._read.values() if isinstance(entry, Annotation))
         names = {name for annotation in read for name, *_ in annotation.objects}
         return CLASSES if names <= set(CLASSES) else tuple(sorted(names))
 

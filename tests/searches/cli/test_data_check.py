@@ -31,9 +31,9 @@ pytestmark = pytest.mark.usefixtures("cache_folder")
 
 
 def checked(root: Path, *options: object, problems: bool = False) -> dict[str, Any]:
-    told = archspace("data", "check", root, "--json", "--out", root.parent / "out", *options)
-    assert told.returncode == int(problems), told.stderr
-    result: dict[str, Any] = json.loads(told.stdout)
+    completed = archspace("data", "check", root, "--json", "--out", root.parent / "out", *options)
+    assert completed.returncode == int(problems), completed.stderr
+    result: dict[str, Any] = json.loads(completed.stdout)
     return result
 
 
@@ -50,8 +50,10 @@ def test_every_layout_is_seen_from_its_folder(tmp_path: Path) -> None:
     photo(tmp_path / "imagefolder" / "train" / "cat" / "a.png")
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "wiki.train.tokens").write_text("a\n")
-    seen = {folder.name: identify(folder) for folder in sorted(tmp_path.iterdir()) if folder.name != "cache"}
-    assert seen == {**{name: name for name in signs()}, "devkit": "voc"}
+    identified = {
+        folder.name: identify(folder) for folder in sorted(tmp_path.iterdir()) if folder.name != "cache"
+    }
+    assert identified == {**{name: name for name in signs()}, "devkit": "voc"}
     assert set(signs()) - {TEXT} <= set(layouts())
     with pytest.raises(InputError, match="no layout that is known"):
         identify(tmp_path)
@@ -109,9 +111,9 @@ def test_masks_are_counted_by_pixel(tmp_path: Path) -> None:
     assert result["modes"] == {"RGB": 2, "L": 1, "RGBA": 1, "I;16": 1}
     listed = {entry["file"]: entry["problem"] for entry in result["listed"]}
     assert "has no mask" in listed["images/training/f.png"]
-    told = " ".join(listed.values())
-    assert "e.png: has value 2 in 24 pixels; must be a class 0..1, or void 255" in told
-    assert "d.png: is 5x12, its image 8x12" in told
+    problems = " ".join(listed.values())
+    assert "e.png: has value 2 in 24 pixels; must be a class 0..1, or void 255" in problems
+    assert "d.png: is 5x12, its image 8x12" in problems
     assert len(listed) == 3
 
 
@@ -161,18 +163,18 @@ def test_tasks_and_splits_that_are_not_there_are_refused(tmp_path: Path) -> None
 def test_a_text_is_checked_and_people_can_read_it(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text("a b [c]\n")
     (tmp_path / "valid.txt").write_text("a z\n")
-    told = archspace("data", "check", tmp_path)
-    assert told.returncode == 0, told.stderr
-    assert "val: 3 tokens in valid.txt, 33.33 % of them <unk>" in told.stdout
-    assert "no problems" in told.stdout
+    completed = archspace("data", "check", tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    assert "val: 3 tokens in valid.txt, 33.33 % of them <unk>" in completed.stdout
+    assert "no problems" in completed.stdout
 
 
 def test_real_data_have_no_faults(shared: Path, tmp_path: Path) -> None:
-    told = archspace(
+    completed = archspace(
         "data", "check", shared / "data" / "bccd_voc", "--split", "val", "--json", "--out", tmp_path / "out"
     )
-    assert told.returncode == 0, told.stderr
-    result = json.loads(told.stdout)["splits"]["val"]
+    assert completed.returncode == 0, completed.stderr
+    result = json.loads(completed.stdout)["splits"]["val"]
     assert (result["images"], result["boxes"], result["problems"]) == (87, 1138, 0)
     assert {name: row["boxes"] for name, row in result["classes"].items()} == {
         "Platelets": 83,

@@ -66,9 +66,9 @@ def _images(folder: Path) -> Path:
 
 def test_a_folder_of_images_of_every_kind(segmenter: Path, tmp_path: Path) -> None:
     folder = _images(tmp_path / "images")
-    told = archspace("demo", segmenter, folder, "--out", tmp_path / "out", "--json")
-    assert told.returncode == 0, told.stderr
-    result = json.loads(told.stdout)
+    completed = archspace("demo", segmenter, folder, "--out", tmp_path / "out", "--json")
+    assert completed.returncode == 0, completed.stderr
+    result = json.loads(completed.stdout)
     sizes = {Path(row["image"]).name: row["size"] for row in result["images"]}
     assert sizes == {
         "clear.png": [30, 50], "deep.png": [30, 50], "grey.png": [30, 50], "plain.png": [30, 50],
@@ -81,7 +81,11 @@ def test_a_folder_of_images_of_every_kind(segmenter: Path, tmp_path: Path) -> No
                 picture.mode == "RGB" and picture.width > row["size"][1] and picture.height >= row["size"][0]
             )
     assert {item["file"] for item in result["left_out"]} == {"broken.jpg", "notes.txt"}
-    assert told.stderr.count("\n") == 1 and "broken.jpg" in told.stderr and "notes.txt" in told.stderr
+    assert (
+        completed.stderr.count("\n") == 1
+        and "broken.jpg" in completed.stderr
+        and "notes.txt" in completed.stderr
+    )
     assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".png"] * 5, (
         "nothing half-written"
     )
@@ -89,9 +93,11 @@ def test_a_folder_of_images_of_every_kind(segmenter: Path, tmp_path: Path) -> No
 
 def test_the_picture_holds_the_image_at_its_full_size(segmenter: Path, tmp_path: Path) -> None:
     folder = _images(tmp_path / "images")
-    told = archspace("demo", segmenter, folder / "plain.png", "--out", tmp_path / "out", "--beside", "--json")
-    assert told.returncode == 0, told.stderr
-    row = json.loads(told.stdout)["images"][0]
+    completed = archspace(
+        "demo", segmenter, folder / "plain.png", "--out", tmp_path / "out", "--beside", "--json"
+    )
+    assert completed.returncode == 0, completed.stderr
+    row = json.loads(completed.stdout)["images"][0]
     with Image.open(row["picture"]) as picture, Image.open(folder / "plain.png") as image:
         left = np.asarray(picture)[:30, :50]
         assert (left == np.asarray(image)).all()
@@ -100,9 +106,9 @@ def test_the_picture_holds_the_image_at_its_full_size(segmenter: Path, tmp_path:
 
 def test_a_classifier_says_its_classes(classifier: Path, tmp_path: Path) -> None:
     image = _images(tmp_path / "images") / "plain.png"
-    told = archspace("demo", classifier, image, "--out", tmp_path / "out", "--json")
-    assert told.returncode == 0, told.stderr
-    classes = json.loads(told.stdout)["images"][0]["classes"]
+    completed = archspace("demo", classifier, image, "--out", tmp_path / "out", "--json")
+    assert completed.returncode == 0, completed.stderr
+    classes = json.loads(completed.stdout)["images"][0]["classes"]
     assert {item["name"] for item in classes} == {"dark", "middle", "light"}
     chances = [item["probability"] for item in classes]
     assert chances == sorted(chances, reverse=True) and sum(chances) == pytest.approx(1)
@@ -119,9 +125,9 @@ def test_a_detector_names_and_frames_objects(tmp_path: Path) -> None:
     )  # fmt: skip
     image = _images(tmp_path / "images") / "plain.png"
     out = ("--input", "64x96", "--out", tmp_path / "out", "--json")
-    told = archspace("demo", detector, image, "--threshold", "0.2", "--beside", *out)
-    assert told.returncode == 0, told.stderr
-    row = json.loads(told.stdout)["images"][0]
+    completed = archspace("demo", detector, image, "--threshold", "0.2", "--beside", *out)
+    assert completed.returncode == 0, completed.stderr
+    row = json.loads(completed.stdout)["images"][0]
     scores = [item["score"] for item in row["objects"]]
     assert scores and scores == sorted(scores, reverse=True) and scores[-1] >= 0.2
     assert {item["name"] for item in row["objects"]} <= {"dark", "middle", "light"}, "no background"
@@ -174,9 +180,9 @@ def _clip(path: Path, frames: int, rate: int, turned: bool = False) -> Path:
 def test_a_video_becomes_a_video_with_the_same_times(segmenter: Path, tmp_path: Path) -> None:
     av = pytest.importorskip("av")
     clip = _clip(tmp_path / "clip.mp4", 8, 10)
-    told = archspace("demo", segmenter, clip, "--out", tmp_path, "--json")
-    assert told.returncode == 0, told.stderr
-    result = json.loads(told.stdout)
+    completed = archspace("demo", segmenter, clip, "--out", tmp_path, "--json")
+    assert completed.returncode == 0, completed.stderr
+    result = json.loads(completed.stdout)
     assert result["frames"] == 8 and result["ended"] == "end" and result["origin"] == "measured"
     assert result["frames_per_second"] == pytest.approx(8 / result["seconds"], rel=0.01)
     assert Path(result["picture"]).name == "clip-2.mp4", "the video itself is kept"
@@ -195,10 +201,14 @@ def test_a_video_becomes_a_video_with_the_same_times(segmenter: Path, tmp_path: 
     assert means[1] > means[0] + 15
 
 
-def test_a_video_ends_after_so_many_frames_and_a_broken_one_is_told(segmenter: Path, tmp_path: Path) -> None:
+def test_a_video_ends_after_so_many_frames_and_a_broken_one_is_reported(
+    segmenter: Path, tmp_path: Path
+) -> None:
     clip = _clip(tmp_path / "clip.mkv", 8, 10)
-    told = archspace("demo", segmenter, clip, "--out", tmp_path / "out", "--frames", "3")
-    assert told.returncode == 0 and "3 frames" in told.stdout and "measured" in told.stdout, told.stderr
+    completed = archspace("demo", segmenter, clip, "--out", tmp_path / "out", "--frames", "3")
+    assert completed.returncode == 0 and "3 frames" in completed.stdout and "measured" in completed.stdout, (
+        completed.stderr
+    )
     (tmp_path / "bad.mp4").write_bytes(b"no video at all")
     refused(archspace("demo", segmenter, tmp_path / "bad.mp4", "--out", tmp_path / "bad"), "bad.mp4", "video")
     assert not (tmp_path / "bad").exists()

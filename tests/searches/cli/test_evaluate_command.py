@@ -18,11 +18,11 @@ WEIGHTS = "weights/espnet/espnet_p2_q8_camvid.pth"
 @pytest.mark.slow
 def test_the_published_camvid_weights(shared: Path) -> None:
     """The images here are JPEGs of the originals, which costs a little against the published 55.64."""
-    told = archspace(
+    completed = archspace(
         "evaluate", shared / WEIGHTS, "--data", shared / "data/camvid", "--split", "test", "--json"
     )
-    assert told.returncode == 0, told.stderr
-    result = json.loads(told.stdout)
+    assert completed.returncode == 0, completed.stderr
+    result = json.loads(completed.stdout)
     assert result["images"] == 233
     assert result["miou"] == pytest.approx(57.05, abs=0.1)
     assert result["miou_void_as_error"] == pytest.approx(55.54, abs=0.1)

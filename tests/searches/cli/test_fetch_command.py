@@ -93,9 +93,9 @@ class Desk:
 
     def good(self, *words: str, env: dict[str, str] | None = None) -> dict[str, Any]:
         """What a successful run prints on standard output."""
-        told = self.run(*words, "--yes", "--json", env=env)
-        assert told.returncode == 0, told.stderr
-        result: dict[str, Any] = json.loads(told.stdout)
+        completed = self.run(*words, "--yes", "--json", env=env)
+        assert completed.returncode == 0, completed.stderr
+        result: dict[str, Any] = json.loads(completed.stdout)
         return result
 
     def stopped(self, number: int, ready: Callable[[], bool], *words: str) -> Ran:
@@ -150,8 +150,12 @@ def test_cifar10_is_fetched_converted_and_read_and_the_second_run_downloads_noth
     assert (test.images[2] == made[5, 1]).all()
 
     asked = len(desk.server.asked)
-    told = desk.run("cifar10")
-    assert told.returncode == 0 and "nothing to download" in told.stderr and "fetched earlier" in told.stderr
+    completed = desk.run("cifar10")
+    assert (
+        completed.returncode == 0
+        and "nothing to download" in completed.stderr
+        and "fetched earlier" in completed.stderr
+    )
     assert desk.good("cifar10")["state"] == "present"
     assert len(desk.server.asked) == asked
 
@@ -168,8 +172,8 @@ def test_two_archives_become_one_folder_and_keep_keeps_them(desk: Desk, tmp_path
     )  # fmt: skip
     desk.good("voc", "--keep", "--out", "here/voc")
     folder = tmp_path / "here" / "voc"
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found == {
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert files == {
         ".fetched.json", "JPEGImages/1.jpg", "JPEGImages/2.jpg", "ImageSets/Main/train.txt",
         "ImageSets/Main/test.txt", "downloads/a.tar", "downloads/b.tar",
     }  # fmt: skip
@@ -180,8 +184,8 @@ def test_two_archives_become_one_folder_and_keep_keeps_them(desk: Desk, tmp_path
     assert (folder / "ImageSets" / "Main" / "test.txt").read_bytes() == b"2\n"
     assert len(desk.server.asked) == asked  # the kept archives were used
     (folder / "JPEGImages" / "2.jpg").unlink()
-    told = desk.run("voc", "--out", "here/voc", "--yes")
-    assert told.returncode == 2 and "JPEGImages: holds 1 files" in told.stderr
+    completed = desk.run("voc", "--out", "here/voc", "--yes")
+    assert completed.returncode == 2 and "JPEGImages: holds 1 files" in completed.stderr
 
 
 def test_camvid_is_read_as_it_was_fetched(desk: Desk, tmp_path: Path, cache_folder: Path) -> None:
@@ -210,11 +214,11 @@ def test_stopped_in_mid_download_the_same_command_goes_on(desk: Desk, tmp_path: 
     desk.offer("text", {"text.zip": body}, {"x/": ""})
     desk.server.files["/text.zip"].hold_at = 1_000_000
     part = tmp_path / "data" / "text" / "downloads" / "text.zip.part"
-    told = desk.stopped(number, big(part), "text")
-    assert told.returncode == (-9 if number == signal.SIGKILL else 130)
-    assert "Traceback" not in told.stderr
+    completed = desk.stopped(number, big(part), "text")
+    assert completed.returncode == (-9 if number == signal.SIGKILL else 130)
+    assert "Traceback" not in completed.stderr
     if number == signal.SIGINT:
-        assert "keeps what has come, the same command goes on" in told.stderr
+        assert "keeps what has come, the same command goes on" in completed.stderr
     have = part.stat().st_size
     assert 500_000 < have < len(body)
     names = {path.name for path in (tmp_path / "data" / "text").iterdir()}
@@ -236,8 +240,8 @@ def test_stopped_while_unpacking_nothing_half_done_is_in_the_folder(
     desk.offer("text", {"text.tgz": tarred(members, "w:gz")}, {"x/": ""})
     folder = tmp_path / "data" / "text"
     unpacking = folder / "downloads" / ".text.tgz.unpacked.unpacking"
-    told = desk.stopped(number, lambda: (unpacking / "text.bin" / "100").exists(), "text")
-    assert told.returncode == (-9 if number == signal.SIGKILL else 130)
+    completed = desk.stopped(number, lambda: (unpacking / "text.bin" / "100").exists(), "text")
+    assert completed.returncode == (-9 if number == signal.SIGKILL else 130)
     assert [path.name for path in folder.iterdir()] == ["downloads"]
     assert (folder / "downloads" / "text.tgz").is_file()
     assert unpacking.exists() == (number == signal.SIGKILL)
@@ -269,20 +273,20 @@ def test_a_wrong_checksum_a_traversal_and_a_missing_file_end_in_one_line(desk: D
     desk.offer("text", {"text.zip": zipped({"x/text.bin": b"text"})}, {"x/": ""})
     right = desk.server.files["/text.zip"].body
     desk.server.files["/text.zip"].body = right[:-1] + b"?"
-    told = desk.run("text", "--yes")
-    assert told.returncode == 1 and told.stderr.splitlines()[-1].startswith(
+    completed = desk.run("text", "--yes")
+    assert completed.returncode == 1 and completed.stderr.splitlines()[-1].startswith(
         "archspace: text: text.zip: its md5 is"
     )
     desk.offer("evil", {"evil.tar": tarred({"x/text.bin": b"1", "x/../../../evil": b"2"})}, {"x/": ""})
-    told = desk.run("evil", "--yes")
-    assert told.returncode == 1 and "points outside the folder; not unpacked" in told.stderr
+    completed = desk.run("evil", "--yes")
+    assert completed.returncode == 1 and "points outside the folder; not unpacked" in completed.stderr
     assert not list(tmp_path.rglob("evil")) or not (tmp_path / "evil").exists()
     assert {path.name for path in (tmp_path / "data" / "evil").iterdir()} == {"downloads"}
     del desk.server.files["/text.zip"]
-    told = desk.run("text", "--yes")
+    completed = desk.run("text", "--yes")
     assert (
-        told.returncode == 1
-        and told.stderr.splitlines()[-1] == "archspace: text: 127.0.0.1 answers 404 Not Found"
+        completed.returncode == 1
+        and completed.stderr.splitlines()[-1] == "archspace: text: 127.0.0.1 answers 404 Not Found"
     )
 
 
@@ -294,15 +298,15 @@ def test_files_of_a_person_are_never_overwritten(desk: Desk, tmp_path: Path) -> 
     mine = tmp_path / "data" / "text" / "text.bin"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
-    told = desk.run("text", "--yes")
+    completed = desk.run("text", "--yes")
     assert (
-        told.returncode == 2
-        and "text.bin: is there already, and was not put there by this command" in told.stderr
+        completed.returncode == 2
+        and "text.bin: is there already, and was not put there by this command" in completed.stderr
     )
     assert mine.read_text() == "mine" and desk.server.asked == []
     (mine.parent / "more.bin").write_text("mine")
-    told = desk.run("text", "--yes")
-    assert told.returncode == 0 and "not fetched by this command, and not checked" in told.stderr
+    completed = desk.run("text", "--yes")
+    assert completed.returncode == 0 and "not fetched by this command, and not checked" in completed.stderr
 
 
 def test_what_is_in_the_way_is_named_and_the_next_run_only_puts_in_place(desk: Desk, tmp_path: Path) -> None:
@@ -310,8 +314,8 @@ def test_what_is_in_the_way_is_named_and_the_next_run_only_puts_in_place(desk: D
     mine = tmp_path / "data" / "text" / "more.bin"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
-    told = desk.run("text", "--yes")
-    assert told.returncode == 2 and "more.bin: is in the way" in told.stderr
+    completed = desk.run("text", "--yes")
+    assert completed.returncode == 2 and "more.bin: is in the way" in completed.stderr
     assert mine.read_text() == "mine" and not (mine.parent / "text.bin").exists()
     mine.unlink()
     asked = len(desk.server.asked)
@@ -324,8 +328,12 @@ def test_too_little_space_is_said_before_anything_is_asked(desk: Desk) -> None:
     desk.offer("text", {"text.zip": zipped({"x/text.bin": b"text"})}, {"x/": ""})
     desk.sets["text"]["files"][0]["unpacked_bytes"] = 10**18
     desk.save()
-    told = desk.run("text", "--yes")
-    assert told.returncode == 2 and "needs about 1 EB" in told.stderr and "are free" in told.stderr
+    completed = desk.run("text", "--yes")
+    assert (
+        completed.returncode == 2
+        and "needs about 1 EB" in completed.stderr
+        and "are free" in completed.stderr
+    )
     assert desk.server.asked == []
 
 
@@ -341,8 +349,12 @@ def test_a_full_disk_keeps_the_part(desk: Desk, tmp_path: Path) -> None:
         for field in ("bytes", "md5"):
             del desk.sets["text"]["files"][0][field]
         desk.save()
-        told = desk.run("text", "--yes", "--out", "disk/text")
-        assert told.returncode == 2 and "the disk is full" in told.stderr and "Traceback" not in told.stderr
+        completed = desk.run("text", "--yes", "--out", "disk/text")
+        assert (
+            completed.returncode == 2
+            and "the disk is full" in completed.stderr
+            and "Traceback" not in completed.stderr
+        )
         assert (disk / "text" / "downloads" / "text.zip.part").stat().st_size > 3_000_000
         subprocess.run(["mount", "-o", "remount,size=40m", str(disk)], check=True)
         result = desk.good("text", "--out", "disk/text")
@@ -363,29 +375,29 @@ def on_terminal(desk: Desk, answer: bytes) -> tuple[int, str]:
         stderr=child,
     )  # fmt: skip
     os.close(child)
-    seen = b""
+    output = b""
     try:
-        while b"Type yes" not in seen:
-            seen += os.read(parent, 4096)
+        while b"Type yes" not in output:
+            output += os.read(parent, 4096)
         os.write(parent, answer)
         while chunk := os.read(parent, 4096):
-            seen += chunk
+            output += chunk
     except OSError:  # the other end is closed
         pass
     finally:
         os.close(parent)
-    return process.wait(GENEROUS_S), seen.decode()
+    return process.wait(GENEROUS_S), output.decode()
 
 
-def test_a_person_is_told_everything_and_only_yes_downloads(desk: Desk, tmp_path: Path) -> None:
+def test_a_person_reads_everything_and_only_yes_downloads(desk: Desk, tmp_path: Path) -> None:
     desk.offer("text", {"text.zip": zipped({"x/text.bin": b"text"})}, {"x/": ""}, terms="be kind")
-    told = desk.run("text")
-    assert told.returncode == 2 and "--yes: needed where nobody can be asked" in told.stderr
-    code, seen = on_terminal(desk, b"y\n")
-    assert code == 1 and "nothing was downloaded" in seen and desk.server.asked == []
+    completed = desk.run("text")
+    assert completed.returncode == 2 and "--yes: needed where nobody can be asked" in completed.stderr
+    code, output = on_terminal(desk, b"y\n")
+    assert code == 1 and "nothing was downloaded" in output and desk.server.asked == []
     for part in ("be kind", "127.0.0.1", "text.zip", "bytes)", str(tmp_path / "data/text"), "are free"):
-        assert part in seen
-    code, seen = on_terminal(desk, b"yes\n")
+        assert part in output
+    code, output = on_terminal(desk, b"yes\n")
     assert code == 0 and (tmp_path / "data/text/text.bin").read_bytes() == b"text"
 
 
@@ -393,8 +405,8 @@ def test_a_file_without_a_checksum_says_so(desk: Desk) -> None:
     desk.offer("text", {"text.zip": zipped({"x/text.bin": b"text"})}, {"x/": ""})
     del desk.sets["text"]["files"][0]["md5"]
     desk.save()
-    told = desk.run("text", "--yes")
-    assert told.stderr.count("no published checksum: size and archive integrity are checked") == 2
+    completed = desk.run("text", "--yes")
+    assert completed.stderr.count("no published checksum: size and archive integrity are checked") == 2
 
 
 def test_credentials_stay_in_the_environment(desk: Desk, tmp_path: Path) -> None:
@@ -407,28 +419,33 @@ def test_credentials_stay_in_the_environment(desk: Desk, tmp_path: Path) -> None
     }  # fmt: skip
     desk.save()
     desk.server.files["/gt.zip"].private = True
-    told = desk.run("city", "--yes")
-    assert told.returncode == 2 and "CITYSCAPES_USERNAME: not set" in told.stderr and desk.server.asked == []
+    completed = desk.run("city", "--yes")
+    assert (
+        completed.returncode == 2
+        and "CITYSCAPES_USERNAME: not set" in completed.stderr
+        and desk.server.asked == []
+    )
     secret = {"CITYSCAPES_USERNAME": USER, "CITYSCAPES_PASSWORD": PASSWORD}
-    told = desk.run("city", "--yes", "--json", "--keep", env=secret)
-    assert told.returncode == 0, told.stderr
+    completed = desk.run("city", "--yes", "--json", "--keep", env=secret)
+    assert completed.returncode == 0, completed.stderr
     written = [path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
-    for text in (told.stdout, told.stderr, *written):
+    for text in (completed.stdout, completed.stderr, *written):
         assert PASSWORD not in text and USER not in text and COOKIE not in text
 
 
 def test_what_no_program_may_download_says_what_to_do(tmp_path: Path) -> None:
     words = ("data", "fetch", "imagenet", "--json", "--yes")
-    told = archspace(*words, cwd=tmp_path)
-    result = json.loads(told.stdout)
-    assert told.returncode == 1 and result["state"] == "manual"
+    completed = archspace(*words, cwd=tmp_path)
+    result = json.loads(completed.stdout)
+    assert completed.returncode == 1 and result["state"] == "manual"
     assert (
-        "image-net.org" in told.stderr and str(tmp_path / "data" / "imagenet" / "train") in result["steps"][2]
+        "image-net.org" in completed.stderr
+        and str(tmp_path / "data" / "imagenet" / "train") in result["steps"][2]
     )
     for split in ("train", "val"):
         (tmp_path / "data" / "imagenet" / split).mkdir(parents=True)
-    told = archspace(*words, cwd=tmp_path)
-    assert told.returncode == 0 and json.loads(told.stdout)["state"] == "present"
+    completed = archspace(*words, cwd=tmp_path)
+    assert completed.returncode == 0 and json.loads(completed.stdout)["state"] == "present"
 
 
 # --- The catalogue
@@ -474,11 +491,11 @@ def test_a_wrong_catalogue_is_one_line(change: dict[str, Any], text: str) -> Non
 
 def test_list_names_every_data_set(tmp_path: Path) -> None:
     words = ("data", "fetch", "--list")
-    told = archspace(*words, env={"COLUMNS": "80"})
+    completed = archspace(*words, env={"COLUMNS": "80"})
     listed = printed(archspace(*words, "--json").stdout)
     assert set(listed) == set(read_catalogue())
     for name in listed:
-        assert f" {name} " in told.stdout
+        assert f" {name} " in completed.stdout
 
 
 def test_a_missing_folder_names_the_command_that_gets_the_data(tmp_path: Path) -> None:

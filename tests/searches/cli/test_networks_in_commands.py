@@ -133,8 +133,8 @@ def test_evaluate_and_demo(form: str, networks: dict[str, str], tmp_path: Path) 
 
 def test_the_same_weights_have_the_same_accuracy_in_every_form(networks: dict[str, str]) -> None:
     forms = ("training folder", "export folder", "checkpoint", "checkpoint folder", "onnx")
-    found = {read("evaluate", networks[form], "--layout", "digits")["accuracy"] for form in forms}
-    assert len(found) == 1
+    accuracies = {read("evaluate", networks[form], "--layout", "digits")["accuracy"] for form in forms}
+    assert len(accuracies) == 1
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_export_chooses_among_trials_of_a_run_folder_alone(networks: dict[str, s
 
 
 @pytest.mark.slow
-def test_export_goes_beside_what_it_is_of(networks: dict[str, str]) -> None:
+def test_export_goes_next_to_what_it_is_of(networks: dict[str, str]) -> None:
     for form, place in (("training folder", "training/export"), ("RUN:knee", "run/export/knee")):
         assert read("export", networks[form])["folder"].endswith(place)
 

@@ -25,8 +25,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = write_study(folder, constraints={"macs": {"max": 200_000}}, trials=5, given=["espnetv2-0.5"])
     result = archspace("search", study, "--out", folder / "run", "--json")
     assert result.returncode == 0, result.stderr
-    told = json.loads(result.stdout)
-    assert told["front"]
+    summary = json.loads(result.stdout)
+    assert summary["front"]
     return folder / "run"
 
 

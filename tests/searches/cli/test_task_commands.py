@@ -56,18 +56,18 @@ def test_a_detector_is_trained_and_evaluated(tmp_path: Path, capsys: pytest.Capt
     trained = printed(capsys.readouterr().out)
     assert {"map", "map_50", "map_voc07", "class_ap"} <= set(trained)
     evaluate(run / "weights.safetensors", None, "rectangles", "val", "cpu", as_json=True)
-    found = printed(capsys.readouterr().out)
-    assert found["images"] == 12
-    assert found["input_size"] == [80, 80]  # where training ended
-    assert list(found["class_ap"]) == ["red", "green"]
-    assert found["map_small"] is None
+    metrics = printed(capsys.readouterr().out)
+    assert metrics["images"] == 12
+    assert metrics["input_size"] == [80, 80]  # where training ended
+    assert list(metrics["class_ap"]) == ["red", "green"]
+    assert metrics["map_small"] is None
     evaluate(run / "weights.safetensors", None, "rectangles", "val", "cpu", as_json=False)
     text = capsys.readouterr().out
     assert "PASCAL VOC 2012" in text
     assert "green" in text
 
 
-def test_the_network_gets_the_background_beside_the_classes(tmp_path: Path) -> None:
+def test_the_network_gets_the_background_and_the_classes(tmp_path: Path) -> None:
     changes = {"data.layout": "rectangles", "training.epochs": 1, "training.stages": []}
     for classes in (21, 2, 3):
         folder = tmp_path / str(classes)

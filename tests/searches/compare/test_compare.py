@@ -28,17 +28,17 @@ RECIPE = Recipe(epochs=9, lr=0.01)
 
 
 def specs(compared: Compared) -> dict[str, ArchSpec]:
-    found = {}
+    by_name = {}
     for one in compared.given:
         assert isinstance(one.spec, dict)
-        found[one.name] = ArchSpec.from_dict(one.spec)
-    return found
+        by_name[one.name] = ArchSpec.from_dict(one.spec)
+    return by_name
 
 
 def test_the_modules_are_eight_different_networks_of_one_host() -> None:
-    found = specs(comparisons.modules())
-    assert len({spec.arch_id for spec in found.values()}) == 8
-    assert {(s.network, s.alphas, s.classes, s.input_size) for s in found.values()} == {
+    networks = specs(comparisons.modules())
+    assert len({spec.arch_id for spec in networks.values()}) == 8
+    assert {(s.network, s.alphas, s.classes, s.input_size) for s in networks.values()} == {
         ("espnet-c", (2, 3), 20, (512, 1024))
     }
     assert list(specs(comparisons.modules(["eesp", "ESP"]))) == ["ESP", "EESP"]
@@ -46,19 +46,20 @@ def test_the_modules_are_eight_different_networks_of_one_host() -> None:
 
 def test_the_ablation_of_espnet_walks_table_2() -> None:
     compared = comparisons.espnet_ablation()
-    found = specs(compared)
-    assert len({spec.arch_id for spec in found.values()}) == len(found) == 15
+    networks = specs(compared)
+    assert len({spec.arch_id for spec in networks.values()}) == len(networks) == 15
     steps = compared.comparison.steps
     assert [step.part[-2] for step in steps] == [*"abcdd", *"eeeeee", *"ffg"]
     for step in steps:  # one field differs in each step, or the network does
-        one, other = found[step.base], found[step.variant]
+        one, other = networks[step.base], networks[step.variant]
         base, variant = one.to_dict(), other.to_dict()
         names = {n for n, value in base.items() if variant[n] not in (value, None)}
         assert len(names) == 1 or "network" in names, (step, names)
-    assert found["ESPNet-C"].arch_id == preset("espnet-c-2-3").spec.arch_id
-    assert found["ESPNet"].arch_id == preset("espnet-2-3").spec.arch_id
+    assert networks["ESPNet-C"].arch_id == preset("espnet-c-2-3").spec.arch_id
+    assert networks["ESPNet"].arch_id == preset("espnet-2-3").spec.arch_id
     published = {
-        n: count_block(found[n].plan, found[n].input_size).params for n in ("ESPNet-B", "ESPNet-C", "ESPNet")
+        n: count_block(networks[n].plan, networks[n].input_size).params
+        for n in ("ESPNet-B", "ESPNet-C", "ESPNet")
     }
     assert {n: round(p / 1e6, 2) for n, p in published.items()} == {
         "ESPNet-B": 0.19,
@@ -91,13 +92,13 @@ def test_parts_choose_steps_and_only_their_networks() -> None:
 
 def test_the_ablation_of_espnetv2_adds_one_choice_after_the_other() -> None:
     compared = comparisons.espnetv2_ablation(RECIPE)
-    found, training = specs(compared), {one.name: one.training for one in compared.given}
+    networks, training = specs(compared), {one.name: one.training for one in compared.given}
     assert [step.part for step in compared.comparison.steps] == list(comparisons.ESPNETV2_PARTS)
-    assert (found["ESP units"].unit[0], found["EESP units"].fusion, found["EESP units"].reinforcement) == (
+    assert (networks["ESP units"].unit[0], networks["EESP units"].fusion, networks["EESP units"].reinforcement) == (
         "esp", "none", False,
     )  # fmt: skip
-    assert found["+ HFF"].fusion == "hff" and found["+ HFF"].reinforcement is False
-    assert found["+ cyclic schedule"].arch_id == preset("espnetv2-1.0").spec.arch_id
+    assert networks["+ HFF"].fusion == "hff" and networks["+ HFF"].reinforcement is False
+    assert networks["+ cyclic schedule"].arch_id == preset("espnetv2-1.0").spec.arch_id
     fixed, cyclic = training["+ reinforcement"], training["+ cyclic schedule"]
     assert (fixed["schedule"], fixed["step_every"]) == ("step", 3)
     assert cyclic["schedule"] == "cyclic" and cyclic["lr"] * cyclic["cycle"] == pytest.approx(RECIPE.lr)
@@ -180,12 +181,12 @@ def test_killed_and_resumed_and_a_checkpoint_is_evaluated(tmp_path: Path, cache_
     result = archspace(*words, "--json")
     assert result.returncode == 0, result.stderr
     assert first.read_text() == before, "a trial that had finished was run again"
-    told = json.loads(result.stdout)
-    assert told["comparison"] == "networks" and told["metric"] == "accuracy"
-    assert [(row["network"], row["seeds"]) for row in told["networks"]] == [
+    summary = json.loads(result.stdout)
+    assert summary["comparison"] == "networks" and summary["metric"] == "accuracy"
+    assert [(row["network"], row["seeds"]) for row in summary["networks"]] == [
         ("espnetv2-0.5", 1), ("shufflenetv2-0.5", 1),
     ]  # fmt: skip
-    assert all(row["params"] > 0 and row["latency_ms"] > 0 for row in told["networks"])
+    assert all(row["params"] > 0 and row["latency_ms"] > 0 for row in summary["networks"])
 
     weights = run / "trials" / "given-0" / "weights.safetensors"
     both = archspace(

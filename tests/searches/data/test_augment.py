@@ -33,14 +33,14 @@ def sized(n: int, height: int, width: int) -> np.ndarray:
 def drawn(seed: int, n: int = 4) -> tuple[Tensor, Tensor, Boxes]:
     """Images with one bright rectangle each, the same as masks and as boxes."""
     rng = np.random.default_rng(seed)
-    images, found = torch.zeros(n, 1, SIDE, SIDE), []
+    images, boxes = torch.zeros(n, 1, SIDE, SIDE), []
     for i in range(n):
         left, top = (int(v) for v in rng.integers(5, SIDE // 2, 2))
         right, bottom = left + int(rng.integers(20, 40)), top + int(rng.integers(20, 40))
         images[i, 0, top:bottom, left:right] = 1
         corners = np.array([[left, top, right, bottom]], np.float32) / SIDE
-        found.append((corners, np.array([i]), np.array([False])))
-    return images, images[:, 0].long(), boxes_of(found, [(SIDE, SIDE)] * n)
+        boxes.append((corners, np.array([i]), np.array([False])))
+    return images, images[:, 0].long(), boxes_of(boxes, [(SIDE, SIDE)] * n)
 
 
 CHANGES = st.builds(

@@ -172,10 +172,10 @@ def test_masks_of_turned_pictures_are_turned(tmp_path: Path) -> None:
     split = loaded("coco", tmp_path, task="segmentation", input_size=(12, 8), channels=1)
     np.testing.assert_array_equal(split.targets[0] == 1, split.images[0, ..., 0] > 120)  # type: ignore[index]
     assert (split.targets[0] == 1).sum() == 24  # type: ignore[index]
-    found = loaded("coco", tmp_path, task="detection").targets
-    assert isinstance(found, Boxes)
-    np.testing.assert_allclose(found.corners, [[0.5, 0, 1, 0.5]])
-    assert found.sizes.tolist() == [[12, 8]]
+    boxes = loaded("coco", tmp_path, task="detection").targets
+    assert isinstance(boxes, Boxes)
+    np.testing.assert_allclose(boxes.corners, [[0.5, 0, 1, 0.5]])
+    assert boxes.sizes.tolist() == [[12, 8]]
 
 
 def test_categories_are_read_alone_or_from_the_whole_file(tmp_path: Path) -> None:

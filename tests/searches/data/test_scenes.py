@@ -62,11 +62,11 @@ def test_same_seed_same_scenes_without_the_cache(tmp_path: Path, monkeypatch: py
 
 
 def test_splits_and_seeds_share_no_scene() -> None:
-    seen = [
+    images = [
         image.tobytes() for seed in (0, 1) for split in ("train", "val", "test")
         for image in load(split, seed=seed).images
     ]  # fmt: skip
-    assert len(set(seen)) == len(seen) == 80
+    assert len(set(images)) == len(images) == 80
 
 
 def test_second_open_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

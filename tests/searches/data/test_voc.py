@@ -39,13 +39,13 @@ def two(root: Path) -> Path:
 
 
 def test_pixels_from_1_to_the_width_cover_the_whole_picture(tmp_path: Path) -> None:
-    found = boxes(loaded("voc", two(tmp_path), task="detection"))
-    corners, labels, ignored = found.of(0)
+    targets = boxes(loaded("voc", two(tmp_path), task="detection"))
+    corners, labels, ignored = targets.of(0)
     np.testing.assert_allclose(corners[0], [0, 0, 1, 1])
     np.testing.assert_allclose(corners[1], [3 / 12, 2 / 8, 6 / 12, 4 / 8])
     assert labels.tolist() == [CLASSES.index("dog"), CLASSES.index("cat")]
     assert ignored.tolist() == [False, True]
-    assert found.sizes.tolist() == [[8, 12]]
+    assert targets.sizes.tolist() == [[8, 12]]
 
 
 def test_classes_are_vocs_or_the_sorted_names_of_all_splits(tmp_path: Path) -> None:
@@ -182,11 +182,11 @@ def test_boxes_without_area_are_dropped_and_counted_and_others_cut(
     voc_list(tmp_path, "train", ["a"])
     voc_list(tmp_path, "val", ["a"])
     with caplog.at_level(logging.WARNING):
-        found = boxes(loaded("voc", tmp_path, task="detection"))
+        targets = boxes(loaded("voc", tmp_path, task="detection"))
     assert "2 boxes without area left out, 1 cut" in caplog.text
-    np.testing.assert_allclose(found.corners[0], [0, 0, 3 / 12, 3 / 8])
-    np.testing.assert_allclose(found.corners[1], [5 / 12, 5 / 8, 1, 1])
-    assert found.labels.tolist() == [CLASSES.index(name) for name in ("dog", "cat", "cat")]
+    np.testing.assert_allclose(targets.corners[0], [0, 0, 3 / 12, 3 / 8])
+    np.testing.assert_allclose(targets.corners[1], [5 / 12, 5 / 8, 1, 1])
+    assert targets.labels.tolist() == [CLASSES.index(name) for name in ("dog", "cat", "cat")]
 
 
 def test_a_size_of_zero_is_no_statement_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
@@ -237,12 +237,12 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
 
 def test_bccd(shared: Path) -> None:
     root = shared / "data" / "bccd_voc"
-    found = {
+    splits = {
         name: loaded("voc", root, name, task="detection", input_size=(24, 32))
         for name in ("train", "val", "test")
     }
-    assert {name: len(split) for name, split in found.items()} == {"train": 205, "val": 87, "test": 72}
-    assert sum(len(boxes(split).labels) for split in found.values()) == 361 + 4155 + 372
-    assert found["test"].classes == ("Platelets", "RBC", "WBC")
-    assert not set(found["train"].names) & set(found["test"].names)
-    assert (boxes(found["val"]).sizes == [480, 640]).all()
+    assert {name: len(split) for name, split in splits.items()} == {"train": 205, "val": 87, "test": 72}
+    assert sum(len(boxes(split).labels) for split in splits.values()) == 361 + 4155 + 372
+    assert splits["test"].classes == ("Platelets", "RBC", "WBC")
+    assert not set(splits["train"].names) & set(splits["test"].names)
+    assert (boxes(splits["val"]).sizes == [480, 640]).all()

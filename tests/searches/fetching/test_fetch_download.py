@@ -40,13 +40,13 @@ def fetch(
     server: Server, folder: Path, policy: Policy = QUICK, login: Login | None = None, **fields: Any
 ) -> Downloaded:
     values = {"name": "a.bin", "urls": (server.url("/a"),), "take": {"x/": ""}, **fields}
-    seen: list[tuple[int, int | None]] = []
+    progress: list[tuple[int, int | None]] = []
     file = RemoteFile.model_validate(values)
     load = Download(
-        Web(policy.timeout_s), file, folder, login=login, policy=policy, meter=lambda *at: seen.append(at)
+        Web(policy.timeout_s), file, folder, login=login, policy=policy, meter=lambda *at: progress.append(at)
     )
     done = load.run()
-    assert seen[-1][0] == done.bytes == (folder / "a.bin").stat().st_size
+    assert progress[-1][0] == done.bytes == (folder / "a.bin").stat().st_size
     return done
 
 

@@ -60,10 +60,10 @@ def test_a_network_is_measured_once_on_a_device_and_again_with_other_settings(ca
     assert len(list(cache_folder.glob("measurements/*/*.json"))) == 2
 
 
-def test_an_unstable_record_is_told_and_not_kept(cache_folder: Path) -> None:
+def test_an_unstable_record_is_reported_and_not_kept(cache_folder: Path) -> None:
     shaky = Settings(power=False, runs=9, warmup=1, spread=1e-9, attempts=2)
-    found = Measurer(open_device("cpu"), shaky, frozenset()).measured(build(SPEC))["latency_ms"]
-    assert found.how["stable"] is False and found.how["record"]["attempts"] == 2
+    latency = Measurer(open_device("cpu"), shaky, frozenset()).measured(build(SPEC))["latency_ms"]
+    assert latency.how["stable"] is False and latency.how["record"]["attempts"] == 2
     assert not list(cache_folder.glob("measurements/*/*.json"))
 
 
@@ -79,17 +79,17 @@ def test_the_front_is_measured_again_and_both_numbers_are_shown(tmp_path: Path, 
     run(path, out)
     study = read_run(out)
     frame = trial_frame(study)
-    again = {t.label: t.again["latency_ms"].value for t in study.trials if t.again}
-    assert set(again) == set(frame.loc[frame["on_front"] & frame["duplicate_of"].isna(), "label"])
-    assert frame.loc[frame["label"].isin(again), "latency_ms_again"].tolist() == [
-        again[label] for label in frame["label"] if label in again
+    remeasured = {t.label: t.again["latency_ms"].value for t in study.trials if t.again}
+    assert set(remeasured) == set(frame.loc[frame["on_front"] & frame["duplicate_of"].isna(), "label"])
+    assert frame.loc[frame["label"].isin(remeasured), "latency_ms_again"].tolist() == [
+        remeasured[label] for label in frame["label"] if label in remeasured
     ]
     first = {t.label: t.measurements["latency_ms"].value for t in study.trials if t.again}
-    assert all(again[label] != first[label] for label in again)
+    assert all(remeasured[label] != first[label] for label in remeasured)
     shown = CliRunner().invoke(make_app(), ["pareto", str(out), "--out", str(tmp_path / "plots")])
     assert shown.exit_code == 0 and "again" in shown.output
     run(path, out)
-    assert {t.label: t.again["latency_ms"].value for t in read_run(out).trials if t.again} == again
+    assert {t.label: t.again["latency_ms"].value for t in read_run(out).trials if t.again} == remeasured
 
 
 def test_trials_wait_for_a_board_that_is_away_and_are_not_trained_twice(board: Board, tmp_path: Path) -> None:

@@ -81,8 +81,8 @@ def test_numbers_of_a_network_are_counted_measured_and_evaluated(study: searches
     assert record.latency_ms.n == 5 and record.arch_id == network.spec.arch_id
     assert network.training, "the caller's network is left as it is"
     assert analysis.count(network.spec).macs == study.pick("best").values["macs"]
-    found = searches.evaluate(network, layout="digits")
-    assert 0 <= found["accuracy"] <= 100 and network.training
+    metrics = searches.evaluate(network, layout="digits")
+    assert 0 <= metrics["accuracy"] <= 100 and network.training
 
 
 def test_a_network_is_trained_from_its_spec_and_fields_of_a_recipe(

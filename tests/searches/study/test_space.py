@@ -30,7 +30,7 @@ def test_every_trial_suggests_every_free_field_of_the_deepest_network() -> None:
         "receptive_field.1", "receptive_field.2", "receptive_field.3", "receptive_field.4",
     ]  # fmt: skip
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    seen = set()
+    networks = set()
     for _ in range(60):
         trial = study.ask()
         fields = space.suggest(trial)
@@ -40,17 +40,17 @@ def test_every_trial_suggests_every_free_field_of_the_deepest_network() -> None:
         assert (spec.classes, spec.input_size, spec.task) == (8, (64, 64), "segmentation")
         assert spec.width == fields["width"]
         assert list(spec.alphas) == fields["alphas"][: len(spec.alphas)]
-        seen.add(spec.network)
-    assert len(seen) >= 3
+        networks.add(spec.network)
+    assert len(networks) >= 3
 
 
-def _asked(name: str, told: int, trial_number: int) -> dict[str, object]:
-    """Parameters of one trial of a study whose first ``told`` trials are given."""
+def _asked(name: str, finished: int, trial_number: int) -> dict[str, object]:
+    """Parameters of one trial of a study whose first ``finished`` trials are given."""
     space = SearchSpace(SPACE, FIXED)
     config = SamplerConfig(name=name, startup=4, population=4)  # type: ignore[arg-type]
     study = optuna.create_study(directions=["maximize", "minimize"])
     distributions = space.distributions()
-    for number in range(told):
+    for number in range(finished):
         study.sampler = make_sampler(config, distributions, 7)
         trial = study.ask()
         space.suggest(trial)

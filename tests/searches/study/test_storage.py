@@ -56,8 +56,10 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.slow
 def test_two_workers_share_a_study_in_postgresql(postgresql: str, tmp_path: Path, cache_folder: Path) -> None:
     study = write_study(tmp_path, trials=4)
-    told = archspace("search", study, "--out", tmp_path / "run", "--storage", postgresql, "--workers", "2")
-    assert told.returncode == 0, told.stderr
+    completed = archspace(
+        "search", study, "--out", tmp_path / "run", "--storage", postgresql, "--workers", "2"
+    )
+    assert completed.returncode == 0, completed.stderr
     records = read_run(tmp_path / "run").trials
     assert sum(bool(r.values) for r in records) == 4
     assert not (tmp_path / "run" / "study.db").exists()

@@ -57,7 +57,7 @@ def test_matching_keeps_its_promises(seed: int) -> None:
     for i in range(len(objects)):
         corners, own, ignored = objects.of(i)
         table = overlaps(torch.from_numpy(corners), corners_of(GRID))
-        seen, hidden = table[~ignored], table[ignored]
+        counted, hidden = table[~ignored], table[ignored]
         own, corners = own[~ignored], corners[~ignored]
         positive = labels[i] > 0
         # the object of each prior that learns one
@@ -68,13 +68,13 @@ def test_matching_keeps_its_promises(seed: int) -> None:
         assert same.any(1).all()
         assert int(positive.sum()) >= len(own)
         # one half and more: positive, and learns the object that it overlaps most unless it is one's best prior
-        close = (seen >= 0.5).any(0)
+        close = (counted >= 0.5).any(0)
         assert (positive | ~close).all()
         assert int((positive & ~close).sum()) <= len(own)
         # the best prior of all is its object's own
         if len(own):
-            member, prior = divmod(int(seen.argmax()), seen.shape[1])
-            assert seen[same[:, prior], prior].max() == seen[member, prior]
+            member, prior = divmod(int(counted.argmax()), counted.shape[1])
+            assert counted[same[:, prior], prior].max() == counted[member, prior]
         unused = labels[i] == matching.UNUSED
         assert torch.equal(unused, (hidden >= 0.5).any(0) & ~positive)
 
@@ -127,8 +127,8 @@ def test_the_loss_is_that_of_the_definition(seed: int) -> None:
     confidences = torch.randn(3, len(GRID), 3, generator=rng)
     locations = 2 * torch.randn(3, len(GRID), 4, generator=rng)
     target = Matched(target.labels.clamp(max=2), target.locations)
-    found = task_on(rectangles(2)).loss((confidences, locations), target, Stage())
-    assert found.item() == pytest.approx(by_hand(confidences, locations, target), rel=1e-4)
+    loss = task_on(rectangles(2)).loss((confidences, locations), target, Stage())
+    assert loss.item() == pytest.approx(by_hand(confidences, locations, target), rel=1e-4)
 
 
 def test_images_without_objects_teach_the_background() -> None:
@@ -224,14 +224,14 @@ class Oracle(nn.Module):
 @pytest.mark.parametrize("size", [None, (96, 128)])
 def test_the_right_answer_scores_100_at_any_size(size: tuple[int, int] | None) -> None:
     split = rectangles(40)
-    found = task_on(split).evaluate(Oracle(split.targets, 2), split, CPU, size=size)  # type: ignore[arg-type]
-    assert found.metric == "map"
-    assert found.values["map"] == pytest.approx(100)
-    assert found.values["map_voc07"] == pytest.approx(100)
-    assert found.values["map_voc12"] == pytest.approx(100)
-    assert set(found.details) == {"class_ap", "class_ap_voc07", "class_ap_voc12"}
+    evaluation = task_on(split).evaluate(Oracle(split.targets, 2), split, CPU, size=size)  # type: ignore[arg-type]
+    assert evaluation.metric == "map"
+    assert evaluation.values["map"] == pytest.approx(100)
+    assert evaluation.values["map_voc07"] == pytest.approx(100)
+    assert evaluation.values["map_voc12"] == pytest.approx(100)
+    assert set(evaluation.details) == {"class_ap", "class_ap_voc07", "class_ap_voc12"}
     assert (
-        json.loads(json.dumps(found.to_dict()))["map_small"] is None
+        json.loads(json.dumps(evaluation.to_dict()))["map_small"] is None
     )  # of 64 pixels and more in their files
 
 
@@ -244,9 +244,9 @@ def test_boxes_are_judged_in_the_pixels_of_their_files() -> None:
     assert objects.ignored.tolist() == [True]
     none = Found(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     one = Found(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), torch.tensor([0.7]), torch.tensor([1]))
-    found = detections_of([none, one], truth)
-    assert found.image.tolist() == [1]
-    assert found.corners.tolist() == [[0, 0, 100, 100]]
+    detected = detections_of([none, one], truth)
+    assert detected.image.tolist() == [1]
+    assert detected.corners.tolist() == [[0, 0, 100, 100]]
 
 
 def test_priors_follow_the_size_of_the_batch() -> None:

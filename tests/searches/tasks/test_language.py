@@ -92,10 +92,10 @@ def test_it_is_that_of_the_text_in_one_piece_and_of_streams_that_begin_afresh() 
             at += piece
         assert at == length - 1
         nats = torch.cat(losses).double().mean().item()
-        found = Language(split, split).evaluate(network, split, CPU)
-        assert found.value == pytest.approx(math.exp(nats), rel=1e-5)
-        assert found.values["cross_entropy_bits"] == pytest.approx(nats / math.log(2), rel=1e-5)
-        assert found.values["unknown_percent"] == pytest.approx(100 * np.mean(split.tokens == 6))
+        evaluation = Language(split, split).evaluate(network, split, CPU)
+        assert evaluation.value == pytest.approx(math.exp(nats), rel=1e-5)
+        assert evaluation.values["cross_entropy_bits"] == pytest.approx(nats / math.log(2), rel=1e-5)
+        assert evaluation.values["unknown_percent"] == pytest.approx(100 * np.mean(split.tokens == 6))
 
 
 @pytest.mark.parametrize(("length", "streams"), [(2, 1), (13, 4), (14, 4), (100, 7)])
@@ -107,10 +107,10 @@ def test_streams_predict_every_token_but_the_first_once(length: int, streams: in
 
 
 def test_progress_and_what_is_too_short() -> None:
-    told: list[int] = []
+    batches: list[int] = []
     split = text(150)
-    Language(split, split).evaluate(fresh(), split, CPU, on_batch=told.append)
-    assert sum(told) == 149 and len(told) > 1
+    Language(split, split).evaluate(fresh(), split, CPU, on_batch=batches.append)
+    assert sum(batches) == 149 and len(batches) > 1
     with pytest.raises(InputError, match=r"here\.txt: has 1 tokens; perplexity needs two"):
         perplexity(fresh(), text(1))
 
@@ -199,7 +199,7 @@ def test_it_learns_which_word_follows() -> None:
     assert perplexity(network, task.val) < 2.5
 
 
-def test_memory_that_runs_out_is_told_at_the_first_window_too() -> None:
+def test_memory_that_runs_out_is_reported_at_the_first_window_too() -> None:
     class Hungry(Successor):
         def forward(self, tokens: Tensor, state: object = None) -> tuple[Tensor, tuple[()]]:
             raise MemoryError("no more")
@@ -289,15 +289,15 @@ def test_train_and_evaluate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert r"tokens\u002fs" in (run / "curves.html").read_text()
 
     evaluate(run, data, None, "val", "cpu", as_json=True)
-    told = capsys.readouterr()
-    found = json.loads(told.out)
-    assert found["perplexity"] == trained["perplexity"]
-    assert (found["file"], found["words"], found["tokens"]) == ("valid.txt", 6, 320)
-    assert "was trained on" not in told.err
+    captured = capsys.readouterr()
+    summary = json.loads(captured.out)
+    assert summary["perplexity"] == trained["perplexity"]
+    assert (summary["file"], summary["words"], summary["tokens"]) == ("valid.txt", 6, 320)
+    assert "was trained on" not in captured.err
     evaluate(run, data, None, "train", "cpu", as_json=False)
-    told = capsys.readouterr()
-    assert "was trained on" in told.err and "Perplexity, every token but the first" in told.out
-    assert "%" not in told.out.splitlines()[1]
+    captured = capsys.readouterr()
+    assert "was trained on" in captured.err and "Perplexity, every token but the first" in captured.out
+    assert "%" not in captured.out.splitlines()[1]
 
     # Another folder has other words, and no train file: the network's vocabulary is what counts.
     other = corpus(tmp_path / "other", "four three five", "test")

@@ -65,11 +65,11 @@ def test_a_network_learns_both_classes() -> None:
         ArchSpec("espnetv2", task="multilabel", width=0.5, alphas=(0, 1, 0, 0), classes=2, input_size=16)
     )
     fit(network, task, Recipe(epochs=12, batch=16, lr=5e-3, flip=False), seed=0, device=CPU)
-    found = task.evaluate(network, val, CPU)
-    assert found.metric == "map"
-    assert found.value > 90
-    assert set(found.values) == {"map", "cp", "cr", "cf1", "op", "or", "of1"}
-    assert list(found.details["class_ap"]) == ["red", "green"]
+    evaluation = task.evaluate(network, val, CPU)
+    assert evaluation.metric == "map"
+    assert evaluation.value > 90
+    assert set(evaluation.values) == {"map", "cp", "cr", "cf1", "op", "or", "of1"}
+    assert list(evaluation.details["class_ap"]) == ["red", "green"]
 
 
 def test_what_does_not_fit_is_refused() -> None:

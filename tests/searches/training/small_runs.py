@@ -78,5 +78,5 @@ def weights(network: Network) -> dict[str, Tensor]:
 def events(folder: Path) -> Any:
     """What TensorBoard reads from a folder."""
     module = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    found = module.EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0})
-    return found.Reload()
+    accumulator = module.EventAccumulator(str(folder), size_guidance={"scalars": 0, "images": 0})
+    return accumulator.Reload()

@@ -73,7 +73,7 @@ def test_steps_and_epochs_say_their_stage_and_the_images_seen() -> None:
     assert [step.stage for step in heard.steps] == [1] * 3 + [
         2
     ] * 6  # 13 images: 4 + 4 + 4, the last one left out
-    assert [step.seen for step in heard.steps] == [4 * i for i in range(1, 10)]
+    assert [step.images_seen for step in heard.steps] == [4 * i for i in range(1, 10)]
     assert all(step.images_per_second > 0 for step in heard.steps)
 
 
@@ -156,23 +156,23 @@ def test_pictures_of_grey_images() -> None:
     images = rng.integers(0, 256, (4, 16, 16, 1), dtype=np.uint8)
     split = Split(images=images, targets=np.arange(4) % 2, names=tuple("abcd"), classes=("dark", "light"))
     grey = Preprocessing(channel_order="gray", mean=(0.5,), std=(0.25,))
-    found = list(
+    drawn = list(
         pictures(
             make_task("classification", split, split, grey), fresh({**CLASSIFIER, "channels": 1}), CPU, None
         )
     )
-    assert len(found) == 3 and all(isinstance(picture, Image.Image) for _, picture in found)
+    assert len(drawn) == 3 and all(isinstance(picture, Image.Image) for _, picture in drawn)
 
 
 def test_the_command_writes_curves_and_events(few_scenes: None, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    told = archspace(
+    completed = archspace(
         "train", "espnetv2-seg-0.5", "--recipe", "scenes", "--layout", "scenes", "--input", "32x32",
         "--epochs", "1", "--tensorboard",
         "--out", tmp_path / "run", "--json",
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
-    miou = json.loads(told.stdout)["miou"]
+    assert completed.returncode == 0, completed.stderr
+    miou = json.loads(completed.stdout)["miou"]
     assert read_history(tmp_path / "run" / "history.csv")[-1].metric == pytest.approx(miou)
     assert (tmp_path / "run" / "curves.html").is_file()
     written = events(tmp_path / "run" / "tensorboard")
@@ -193,19 +193,19 @@ def test_without_tensorboard_the_flag_says_how_to_get_it(
 def test_a_loss_that_is_no_number_is_one_line_with_the_batch(few_scenes: None, tmp_path: Path) -> None:
     data = {"layout": "scenes", "input_size": [32, 32]}
     recipe = write_recipe(tmp_path, {"batch": 4, "optimizer": "sgd", "lr": 1e30, "warmup": 0.0}, data=data)
-    told = archspace(
+    completed = archspace(
         "train", "espnetv2-seg-0.5", "--recipe", recipe, "--input", "32x32", "--out", tmp_path / "run"
     )
-    assert told.returncode == 1 and "Traceback" not in told.stderr
-    last = told.stderr.strip().splitlines()[-1]
+    assert completed.returncode == 1 and "Traceback" not in completed.stderr
+    last = completed.stderr.strip().splitlines()[-1]
     assert last.startswith("archspace: loss is nan at epoch 1, step ") and "scenes/train/" in last
     assert not (tmp_path / "run" / "weights.safetensors").exists()
 
 
 def test_memory_that_runs_out_is_known_by_its_words() -> None:
-    with pytest.raises(RuntimeError) as found:
+    with pytest.raises(RuntimeError) as tensor:
         torch.empty(1 << 60, dtype=torch.uint8)
-    assert out_of_memory(found.value)
+    assert out_of_memory(tensor.value)
     with pytest.raises(MemoryError) as array:
         np.ones(1 << 60, np.uint8)
     assert out_of_memory(array.value)
@@ -214,7 +214,7 @@ def test_memory_that_runs_out_is_known_by_its_words() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS")
-def test_a_machine_without_enough_memory_is_told_in_one_line(cache_folder: Path, tmp_path: Path) -> None:
+def test_a_machine_without_enough_memory_is_reported_in_one_line(cache_folder: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for split, name in itertools.product(("train", "val"), ("cat", "dog")):
         (tmp_path / "data" / split / name).mkdir(parents=True)

@@ -111,7 +111,7 @@ def test_segmentation_is_judged_at_the_labels_own_resolution(folders: Path) -> N
     split = load_split("segnet", "val", root=folders / "masks", input_size=(32, 40), task="segmentation")
     assert split.own_mask is not None and split.sizes is not None
     task, network = Segmentation(split, split, RGB), Oracle()
-    found = task.evaluate(network, split, CPU)  # type: ignore[arg-type]
+    evaluation = task.evaluate(network, split, CPU)  # type: ignore[arg-type]
     hits, unions, hits_at_input, unions_at_input = (np.zeros(3) for _ in range(4))
     for i, name in enumerate(split.names):
         x = RGB.normalise(torch.from_numpy(split.images[i : i + 1].copy()).permute(0, 3, 1, 2).float())
@@ -126,10 +126,10 @@ def test_segmentation_is_judged_at_the_labels_own_resolution(folders: Path) -> N
             for c in range(3):
                 hit[c] += ((target == c) & (answer == c)).sum()
                 union[c] += ((target == c) | (answer == c)).sum()
-    assert found.values["miou"] == pytest.approx(100 * (hits / unions).mean())
-    assert found.values["miou_at_input"] == pytest.approx(100 * (hits_at_input / unions_at_input).mean())
-    assert found.values["miou"] != found.values["miou_at_input"]
-    assert found.value == found.values["miou"] and VOID not in own
+    assert evaluation.values["miou"] == pytest.approx(100 * (hits / unions).mean())
+    assert evaluation.values["miou_at_input"] == pytest.approx(100 * (hits_at_input / unions_at_input).mean())
+    assert evaluation.values["miou"] != evaluation.values["miou_at_input"]
+    assert evaluation.value == evaluation.values["miou"] and VOID not in own
 
 
 def test_a_subset_keeps_its_own_masks(folders: Path) -> None:

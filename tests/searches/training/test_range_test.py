@@ -57,9 +57,9 @@ def test_the_same_seed_finds_the_same(fields: dict[str, object]) -> None:
 def test_it_stops_where_the_loss_diverges() -> None:
     recipe = Recipe(batch=4, optimizer="sgd", momentum=0.0)
     question = RangeQuestion(1e-3, 1e12, 60)
-    found = range_test(fresh(SEGMENTER), task_of(SEGMENTER), recipe, question, seed=1, device=CPU)
-    assert found.ended == "diverged" and len(found.rates) < 60
-    assert all(math.isfinite(loss) for loss in found.losses)
+    curve = range_test(fresh(SEGMENTER), task_of(SEGMENTER), recipe, question, seed=1, device=CPU)
+    assert curve.ended == "diverged" and len(curve.rates) < 60
+    assert all(math.isfinite(loss) for loss in curve.losses)
 
 
 def test_a_stage_without_its_decoder_is_tested_without_it() -> None:
@@ -79,9 +79,9 @@ def test_what_is_no_range_is_refused() -> None:
 def test_the_command_writes_a_table_and_a_plot_and_no_weights(cache_folder: Path, tmp_path: Path) -> None:
     words = ("train", write_recipe(tmp_path, {"batch": 8, "lr": 0.01}))
     more = ("--range-test", "--range-steps", "25", "--out", tmp_path / "run")
-    told = archspace(*words, *more, "--json")
-    assert told.returncode == 0, told.stderr
-    result = json.loads(told.stdout)
+    completed = archspace(*words, *more, "--json")
+    assert completed.returncode == 0, completed.stderr
+    result = json.loads(completed.stdout)
     with (tmp_path / "run" / "range.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == result["steps"] and float(rows[0]["lr"]) == pytest.approx(1e-6)

@@ -107,11 +107,11 @@ def test_a_loss_that_is_not_finite_names_step_and_images() -> None:
 def test_the_average_is_what_is_kept() -> None:
     split, stage = _split(), Stage(ema=0.5, lr=0.1, optimizer="sgd", flip=False)
     stepper = _stepper(stage, split)
-    seen = []
+    weights = []
     for step in range(3):
         stepper.step(_whole(split), (16, 16), 0.1, (0, 0, 0, step), "here")
-        seen.append(stepper.network.state_dict()["encoder.level1.conv.weight"].clone())
-    expected = 0.5 * (0.5 * seen[0] + 0.5 * seen[1]) + 0.5 * seen[2]
+        weights.append(stepper.network.state_dict()["encoder.level1.conv.weight"].clone())
+    expected = 0.5 * (0.5 * weights[0] + 0.5 * weights[1]) + 0.5 * weights[2]
     stepper.finish()
     assert torch.allclose(stepper.network.state_dict()["encoder.level1.conv.weight"], expected, atol=1e-6)
 
@@ -197,7 +197,7 @@ MEMORY = """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory by RLIMIT_AS")
-def test_out_of_memory_halves_the_batch_and_is_told() -> None:
+def test_out_of_memory_halves_the_batch_and_is_reported() -> None:
     """A real limit on the address space: the step of 256 images ends in parts."""
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(MEMORY)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
