@@ -42,8 +42,8 @@ def shown(page: str) -> list[str]:
 def run(command: str) -> str:
     """Run a command of the page in this process, in the present folder; what it printed on standard output."""
     words = shlex.split(command)
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told), contextlib.redirect_stderr(io.StringIO()):
+    stdout = io.StringIO()
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(io.StringIO()):
         if words[0] == "archspace":
             from archspace.__main__ import make_app
 
@@ -54,7 +54,7 @@ def run(command: str) -> str:
             main([Path(word) for word in words[3:]])
         else:
             raise ValueError(f"{command}: neither archspace nor tests.screenshots")
-    return told.getvalue()
+    return stdout.getvalue()
 
 
 def run_all(scratch: Path, page: str) -> str:
@@ -70,9 +70,9 @@ def run_all(scratch: Path, page: str) -> str:
     with contextlib.chdir(scratch), _environment(COLUMNS="130", TERM="dumb"):
         parts, end = [], 0
         for commands, printed, match in blocks(page):
-            told = [run(command) for command in commands]
+            outputs = [run(command) for command in commands]
             if printed is not None:
-                parts += [page[end : match.start("printed")], f"\n{_quoted(told[-1])}\n\n"]
+                parts += [page[end : match.start("printed")], f"\n{_quoted(outputs[-1])}\n\n"]
                 end = match.end("printed")
     return "".join([*parts, page[end:]])
 

@@ -67,7 +67,7 @@ def import_graph() -> dict[str, set[str]]:
 def circles(graph: Mapping[str, Iterable[str]]) -> list[str]:
     """Circles in a graph of imports, one each as ``a -> b -> a``; each is opened at its last step to find the next."""
     left = {name: set(targets) for name, targets in graph.items()}
-    found: list[str] = []
+    cycles: list[str] = []
     while True:
         try:
             TopologicalSorter(left).prepare()
@@ -77,10 +77,10 @@ def circles(graph: Mapping[str, Iterable[str]]) -> list[str]:
             ]  # it lists what is imported before what imports it, the first one twice
             first = ring.index(min(ring))
             steps = [*ring[first:], *ring[: first + 1]]
-            found.append(" -> ".join(steps))
+            cycles.append(" -> ".join(steps))
             left[steps[-2]].discard(steps[-1])
         else:
-            return found
+            return cycles
 
 
 WALL = """

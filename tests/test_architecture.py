@@ -42,17 +42,17 @@ MODULES = {module_name(path): path for package in PACKAGES for path in sorted((R
 def imports(name: str) -> frozenset[str]:
     """Modules that a module imports anywhere: ours by their own name, others by what the statement says."""
     package = name if MODULES[name].name == "__init__.py" else name.rpartition(".")[0]
-    found = set()
+    imported = set()
     for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            imported.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             parts = package.split(".")
             above = parts[: len(parts) - node.level + 1] if node.level else []
             base = ".".join([*above, *filter(None, [node.module])])
             names = {f"{base}.{alias.name}" for alias in node.names}
-            found.update(one if one in MODULES else base for one in names)
-    return frozenset(found)
+            imported.update(one if one in MODULES else base for one in names)
+    return frozenset(imported)
 
 
 def below(name: str, folder: str) -> bool:

@@ -58,13 +58,13 @@ def test_a_page_runs_as_printed(page: Path, tmp_path: Path, cache_folder: Path) 
     A Python file is run too, unless it is below a folder: then it is part of a package.
     """
     done: list[str] = []
-    found = [(one, text, NAMED.match(text)) for one, text in blocks(page, "sh", "python", "yaml")]
-    for _, text, name in found:
+    entries = [(one, text, NAMED.match(text)) for one, text in blocks(page, "sh", "python", "yaml")]
+    for _, text, name in entries:
         if name:
             path = tmp_path / name[1]
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
-    for language, text, name in found:
+    for language, text, name in entries:
         if name:
             if name[1].endswith(".py") and "/" not in name[1]:
                 run([sys.executable, name[1]], tmp_path)
@@ -91,15 +91,15 @@ def commands() -> dict[str, Any]:
     """Every command by its words."""
     import typer
 
-    found: dict[str, Any] = {}
+    by_words: dict[str, Any] = {}
 
     def enter(words: tuple[str, ...], command: Any) -> None:
-        found[" ".join(words)] = command
+        by_words[" ".join(words)] = command
         for name, inner in getattr(command, "commands", {}).items():
             enter((*words, name), inner)
 
     enter((), typer.main.get_command(make_app()))
-    return found
+    return by_words
 
 
 def called(page: Path) -> list[str]:

@@ -84,11 +84,11 @@ def test_the_installed_wheel_works_in_an_empty_folder(wheel: Path, tmp_path: Pat
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
 
-    found = subprocess.run(
+    located = subprocess.run(
         [str(place / "bin" / "python"), "-I", "-c", "import archspace; print(archspace.__file__)"],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=True,
     )  # fmt: skip
-    assert Path(found.stdout.strip()).is_relative_to(site)
+    assert Path(located.stdout.strip()).is_relative_to(site)
     assert "Design" in run("--help")
     assert '"params": 364569' in run("cost", "espnet", "--json", "--no-counters")
     assert "digits" in run("studies", "--json") and "cifar10" in run("recipes", "--json")

@@ -44,7 +44,7 @@ def test_every_name_loads_is_documented_and_listed(package: object) -> None:
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
 def test_type_checkers_see_what_is_loaded(package: object) -> None:
     tree = ast.parse(Path(package.__file__).read_text(encoding="utf-8"))  # type: ignore[attr-defined]
-    seen = {
+    declared = {
         alias.asname or alias.name: (node.module, alias.name)
         for block in tree.body
         if isinstance(block, ast.If)
@@ -55,8 +55,8 @@ def test_type_checkers_see_what_is_loaded(package: object) -> None:
     eager = {
         alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
     } & set(package.__all__)  # type: ignore[attr-defined]
-    assert set(seen) | eager == set(package.__all__)  # type: ignore[attr-defined]
-    for name, (module, attribute) in seen.items():
+    assert set(declared) | eager == set(package.__all__)  # type: ignore[attr-defined]
+    for name, (module, attribute) in declared.items():
         assert getattr(importlib.import_module(str(module)), attribute) is getattr(package, name)
 
 

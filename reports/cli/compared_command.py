@@ -101,14 +101,14 @@ def compared_views(study: StudyRecord) -> tuple[list[Table], dict[str, go.Figure
         return tables, {"ablation": figure}
     if comparison["kind"] == "modules":
         frame = with_published_modules(frame)
-        found = correlations(frame)
+        ranks = correlations(frame)
         title = "Modules in ESPNet-C"
-        ranked = {"metric": found["metric"]} if "metric" in found else {}
+        ranked = {"metric": ranks["metric"]} if "metric" in ranks else {}
         caption = " · ".join([caption, *(note.rstrip(".") for note in correlation_notes(ranked))])
     else:
-        found, title = {}, "Networks beside each other"
+        ranks, title = {}, "Networks beside each other"
     panels = module_panels(frame, label, "Here", FIGURE5)
-    return [network_table(frame, metric, title=title, found=found)], {
+    return [network_table(frame, metric, title=title, correlations=ranks)], {
         comparison["kind"]: module_figure(
             panels, title=title, subtitle=f"{caption} · area of a bubble: parameters"
         )

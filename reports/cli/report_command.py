@@ -66,7 +66,7 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
     from reports.frames.merge import merge_runs
     from reports.page.content import content_of
     from reports.page.html import page_html
-    from reports.page.words import found
+    from reports.page.words import findings
 
     formats = _formats(figures)
     path = _page_path(runs, out)
@@ -100,7 +100,7 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
         "trials": {str(state): int(count) for state, count in frame["state"].value_counts().items()},
         "front": frame.loc[frame["on_front"] & frame["duplicate_of"].isna(), "label"].tolist(),
         "chosen": content.chosen.label if content.chosen else None,
-        "found": found(content),
+        "found": findings(content),
         "files": {name: str(one) for name, one in written.items()},
         "notes": notes,
     }

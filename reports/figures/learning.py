@@ -77,12 +77,12 @@ def learning_curves(frame: pd.DataFrame, folders: Mapping[str, Path]) -> Curves:
     return Curves(curves=tuple(curves), total=len(having), judged=judged)
 
 
-def curves_of_trials_figure(found: Curves, metric: str, *, title: str) -> go.Figure:
+def curves_of_trials_figure(curves: Curves, metric: str, *, title: str) -> go.Figure:
     """Returns the curves in the colours of their units; those of the front are thick."""
     figure = go.Figure()
-    if not found.curves:
+    if not curves.curves:
         return remark(themed(figure, title), NO_CURVES)
-    for curve in sorted(found.curves, key=lambda one: one.on_front):
+    for curve in sorted(curves.curves, key=lambda one: one.on_front):
         look = unit_style(curve.unit)
         figure.add_trace(
             go.Scatter(
@@ -93,9 +93,9 @@ def curves_of_trials_figure(found: Curves, metric: str, *, title: str) -> go.Fig
                 hovertemplate=f"trial {html.escape(curve.label)}: epoch %{{x}}, %{{y:.4g}}<extra></extra>",
             )
         )  # fmt: skip
-    units = pd.DataFrame({"unit": [curve.unit for curve in found.curves]})
+    units = pd.DataFrame({"unit": [curve.unit for curve in curves.curves]})
     figure.add_traces(legend_traces(go.Scatter, units, {}))
     figure.update_xaxes(title="Epoch")
-    figure.update_yaxes(title=f"Validation {metric}" if found.judged else "Training loss")
-    note = f"{len(found.curves)} of {found.total} trials; thick: on the front"
+    figure.update_yaxes(title=f"Validation {metric}" if curves.judged else "Training loss")
+    note = f"{len(curves.curves)} of {curves.total} trials; thick: on the front"
     return themed(figure, title, note)

@@ -56,7 +56,7 @@ def coordinates(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> list[Coo
 def _field(name: str, entries: Sequence[object]) -> Coordinate:
     """A field: its values as steps; a list becomes the sum of its numbers, or its words as one."""
     lists = [_list(entry) for entry in entries]
-    uniform = all(len(set(found)) <= 1 for found in lists if found is not None)
+    uniform = all(len(set(items)) <= 1 for items in lists if items is not None)
     values = [_value(entry, uniform) for entry in entries]
     numbers = [value for value in values if isinstance(value, float)]
     if len(numbers) == len(values):
@@ -86,13 +86,13 @@ def _list(entry: object) -> list[Any] | None:
 
 def _value(entry: object, uniform: bool) -> float | str | None:
     """A number or a word; of a list the one that all levels share (``uniform``), or the sum, or the words joined."""
-    found = _list(entry)
-    if found is not None and uniform:
-        entry = found[0] if found else None
-    elif found is not None:
-        if all(isinstance(one, int | float) and not isinstance(one, bool) for one in found):
-            return float(sum(found))
-        return ", ".join(dict.fromkeys("–" if one is None else str(one) for one in found))
+    items = _list(entry)
+    if items is not None and uniform:
+        entry = items[0] if items else None
+    elif items is not None:
+        if all(isinstance(one, int | float) and not isinstance(one, bool) for one in items):
+            return float(sum(items))
+        return ", ".join(dict.fromkeys("–" if one is None else str(one) for one in items))
     if isinstance(entry, bool | np.bool_):
         return "yes" if entry else "no"
     if isinstance(entry, int | float | np.number):

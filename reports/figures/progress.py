@@ -105,19 +105,19 @@ def _moves(points: Floats, usable: NDArray[np.bool_]) -> list[int]:
     return moves
 
 
-def progress_figure(found: Progress, *, title: str) -> go.Figure:
+def progress_figure(growth: Progress, *, title: str) -> go.Figure:
     """Hypervolume over the trials as a step line; the reference point stands in the subtitle."""
-    trials, shares = [*found.trials, found.total], [*found.shares, found.shares[-1]]
+    trials, shares = [*growth.trials, growth.total], [*growth.shares, growth.shares[-1]]
     figure = go.Figure(
         go.Scatter(
             x=trials, y=[100 * share for share in shares], mode="lines+markers",
             line={"shape": "hv", "color": OKABE_ITO["blue"], "width": 2.4},
-            marker={"size": [6] * len(found.trials) + [0.1]},
+            marker={"size": [6] * len(growth.trials) + [0.1]},
             hovertemplate="%{x} trials: %{y:.2f} %<extra></extra>", showlegend=False,
         )
     )  # fmt: skip
     figure.update_xaxes(title="Trials ended", rangemode="tozero")
     figure.update_yaxes(title="Hypervolume (% of the box)", rangemode="tozero")
     return themed(
-        figure, title, f"reference point: {found.reference_text}; the box ends at each objective's best"
+        figure, title, f"reference point: {growth.reference_text}; the box ends at each objective's best"
     )

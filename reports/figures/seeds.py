@@ -69,20 +69,20 @@ def seed_spreads(
     ]
     done = done.dropna(subset=["arch_id", "seed"]).drop_duplicates(["arch_id", "seed", "training"])
     done = done[done.duplicated(["arch_id", "training"], keep=False)]
-    found = []
+    spreads = []
     for (arch_id, _), rows in done.groupby(["arch_id", "training"], sort=False):
         values = rows[objective.name].to_numpy(dtype=float)
         reach = (
             float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * float(values.std(ddof=1)) / len(values) ** 0.5
         )
         mean, first = float(values.mean()), rows.iloc[0]
-        found.append(
+        spreads.append(
             Spread(
                 name=str(first["label"]), title=_title(rows), arch_id=str(arch_id), unit=str(first["unit"]),
                 low=mean - reach, high=mean + reach, values=tuple(values.tolist()),
             )
         )  # fmt: skip
-    return sorted(found, key=lambda one: one.mean, reverse=objective.direction == "maximize")
+    return sorted(spreads, key=lambda one: one.mean, reverse=objective.direction == "maximize")
 
 
 def _title(rows: pd.DataFrame) -> str:
@@ -93,12 +93,12 @@ def _title(rows: pd.DataFrame) -> str:
     return f"{unit_name(str(first['unit']))}, trial {first['label']} ({len(rows)} seeds)"
 
 
-def seeds_figure(found: Sequence[Spread], objective: Quantity, *, title: str) -> go.Figure:
+def seeds_figure(spreads: Sequence[Spread], objective: Quantity, *, title: str) -> go.Figure:
     """Returns each network's seeds as marks and the mean's interval as a line; at most thirty networks."""
     figure = go.Figure()
-    if not found:
+    if not spreads:
         return remark(themed(figure, title), NO_SEEDS)
-    shown = list(found[:30])[::-1]
+    shown = list(spreads[:30])[::-1]
     places = list(range(len(shown)))
     error = {
         "array": [one.high - one.mean for one in shown], "arrayminus": [one.mean - one.low for one in shown],

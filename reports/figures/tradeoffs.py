@@ -51,7 +51,7 @@ def pairs(
         references: a :func:`reports.frames.trials.preset_references`.
         objectives: the study's; those to minimise are costs too.
     """
-    found = []
+    panels = []
     own = {one.name: one for one in objectives if one.direction == "minimize"}
     names = dict.fromkeys((*COSTS, *own))
     complete = (frame["state"] == "complete").to_numpy()
@@ -68,25 +68,25 @@ def pairs(
             make_axis(one, numbers, frame[f"{one.name}_origin"], margins=(0.06, 0.08))
             for one, numbers in ((cost, costs), (quality, values[:, 1]))
         ]
-        found.append(Pair(cost=cost, quality=quality, front=tuple(front.tolist()), x=axes[0], y=axes[1]))
-    return found
+        panels.append(Pair(cost=cost, quality=quality, front=tuple(front.tolist()), x=axes[0], y=axes[1]))
+    return panels
 
 
 def tradeoffs_figure(
-    frame: pd.DataFrame, found: Sequence[Pair], references: pd.DataFrame, *, title: str
+    frame: pd.DataFrame, panels: Sequence[Pair], references: pd.DataFrame, *, title: str
 ) -> go.Figure:
     """Returns one panel a cost, two beside each other.
 
     Trials by unit, the pair's front, published presets as ticks below.
     """
-    if not found:
+    if not panels:
         return remark(themed(go.Figure(), title), "no complete trial has both a quality and a cost")
-    columns = min(2, len(found))
+    columns = min(2, len(panels))
     figure = make_subplots(
-        rows=-(-len(found) // columns), cols=columns, horizontal_spacing=0.1, vertical_spacing=0.16
+        rows=-(-len(panels) // columns), cols=columns, horizontal_spacing=0.1, vertical_spacing=0.16
     )
     complete = frame["state"] == "complete"
-    for index, pair in enumerate(found):
+    for index, pair in enumerate(panels):
         place = {"row": index // columns + 1, "col": index % columns + 1}
         front = np.array(pair.front)
         line = frame[front].sort_values(pair.cost.name)
@@ -129,7 +129,7 @@ def tradeoffs_figure(
         figure.update_xaxes(**_thinned(pair.x), title={"text": pair.x.title, "font": small}, **place)
         figure.update_yaxes(**_thinned(pair.y), title={"text": pair.y.title, "font": small}, **place)
     marks = {"Pareto front of the pair": {"line": FRONT_LINE}}
-    if any(predicted(frame[complete], [pair.cost, pair.quality]).any() for pair in found):
+    if any(predicted(frame[complete], [pair.cost, pair.quality]).any() for pair in panels):
         marks["predicted (hollow)"] = {"marker": HOLLOW}
     if len(references):
         marks[PRESETS] = {"marker": {**DIAMOND, "symbol": "line-ns-open", "color": INK}}
@@ -137,7 +137,7 @@ def tradeoffs_figure(
     figure = themed(
         figure, title, "every complete trial; the line joins what no other trial beats in both numbers"
     )
-    if len(found) % 2 and len(found) > 1:  # the legend fills the panel that is left
+    if len(panels) % 2 and len(panels) > 1:  # the legend fills the panel that is left
         figure.update_layout(legend={"x": 0.58, "xanchor": "left", "y": 0.36, "yanchor": "top"})
     return figure
 

@@ -31,18 +31,20 @@ def field_importance(frame: pd.DataFrame, objective: Quantity) -> Importance:
     return importance(objective.name, columns, means.tolist())
 
 
-def importance_figure(found: Sequence[Importance], titles: Sequence[str], *, title: str) -> go.Figure:
+def importance_figure(importances: Sequence[Importance], titles: Sequence[str], *, title: str) -> go.Figure:
     """Bars of each number's heaviest fields; a line where nothing can be said.
 
     Args:
-        found: one or more, drawn beside each other in the same order of fields.
+        importances: one or more, drawn beside each other in the same order of fields.
         titles: of the numbers.
         title: first line.
     """
     figure = go.Figure()
-    known = [(one, name) for one, name in zip(found, titles, strict=True) if one.fields]
+    known = [(one, name) for one, name in zip(importances, titles, strict=True) if one.fields]
     if not known:
-        return remark(themed(figure, title), "; ".join(dict.fromkeys(one.reason or "" for one in found)))
+        return remark(
+            themed(figure, title), "; ".join(dict.fromkeys(one.reason or "" for one in importances))
+        )
     order = [weight.field for weight in known[0][0].fields][:SHOWN][::-1]
     colours = [OKABE_ITO[name] for name in ("blue", "orange", "green", "purple")]
     patterns = ["", "/", ".", "x"]

@@ -32,10 +32,10 @@ def comparison_of(study: StudyRecord) -> Mapping[str, Any]:
     Raises:
         InputError: it is no comparison.
     """
-    found = study.config.get("comparison")
-    if not isinstance(found, Mapping):
+    comparison = study.config.get("comparison")
+    if not isinstance(comparison, Mapping):
         raise InputError(f"{study.name}: is no comparison, but a search; its front: archspace pareto RUN")
-    return found
+    return comparison
 
 
 def network_frame(study: StudyRecord) -> pd.DataFrame:
@@ -81,9 +81,12 @@ def _row(name: str, wanted: int, trials: Sequence[TrialRecord], metric: str) -> 
     row["reason"] = next((trial.reason for trial in trials if trial.reason), None)
     for quantity in (metric, *COMPARED):
         key = "metric" if quantity == metric else quantity
-        found = [t.measurements[quantity] for t in complete or trials if quantity in t.measurements]
-        spread = mean_interval([one.value for one in found]) if found else None
-        row |= {key: spread and spread.value, f"{key}_origin": found[0].origin if found else None}
+        measurements = [t.measurements[quantity] for t in complete or trials if quantity in t.measurements]
+        spread = mean_interval([one.value for one in measurements]) if measurements else None
+        row |= {
+            key: spread and spread.value,
+            f"{key}_origin": measurements[0].origin if measurements else None,
+        }
         if key == "metric":
             row |= {"metric_low": spread and spread.low, "metric_high": spread and spread.high}
     for trial in trials[:1]:
@@ -92,7 +95,7 @@ def _row(name: str, wanted: int, trials: Sequence[TrialRecord], metric: str) -> 
     row["size"] = row["params"] and FLOAT32_BYTES * row["params"]
     row["fps"] = row["latency_ms"] and 1e3 / row["latency_ms"]
     row |= {"size_origin": row["params_origin"], "fps_origin": row["latency_ms_origin"]}
-    return row | _device_told(complete)
+    return row | _device_remarks(complete)
 
 
 def _counted(trial: TrialRecord) -> dict[str, Any]:
@@ -110,7 +113,7 @@ def _counted(trial: TrialRecord) -> dict[str, Any]:
     }
 
 
-def _device_told(trials: Sequence[TrialRecord]) -> dict[str, Any]:
+def _device_remarks(trials: Sequence[TrialRecord]) -> dict[str, Any]:
     """Why there is no energy, and why a latency is unstable, as the device's records say."""
     records = [
         t.measurements["latency_ms"].how.get("record") or {} for t in trials if "latency_ms" in t.measurements
@@ -143,15 +146,15 @@ def correlations(frame: pd.DataFrame) -> dict[str, RankCorrelation]:
 
     None where there is no order.
     """
-    found = {}
+    by_quantity = {}
     for key, _ in MODULE_COLUMNS.values():
         pairs = [
             [None if pd.isna(v) else float(v) for v in frame[column]] for column in (key, f"published_{key}")
         ]
         correlation = rank_correlation(*pairs)
         if correlation is not None:
-            found[key] = correlation
-    return found
+            by_quantity[key] = correlation
+    return by_quantity
 
 
 def step_frame(study: StudyRecord, networks: pd.DataFrame) -> pd.DataFrame:
@@ -166,7 +169,7 @@ def step_frame(study: StudyRecord, networks: pd.DataFrame) -> pd.DataFrame:
         row["variant"]: dict(row) for _, row in published("ablations").iterrows()
     }
     by_name = networks.set_index("name")
-    found = []
+    steps = []
     for step in comparison_of(study).get("steps", ()):
         pairs = _pairs(study, step["base"], step["variant"])
         if not pairs:
@@ -174,7 +177,7 @@ def step_frame(study: StudyRecord, networks: pd.DataFrame) -> pd.DataFrame:
         spread = mean_interval([after - before for before, after in pairs])
         row = rows.get(step["published"], {})
         base, variant = by_name.loc[step["base"]], by_name.loc[step["variant"]]
-        found.append({
+        steps.append({
             **{name: step[name] for name in ("part", "change", "base", "variant")},
             "before": sum(before for before, _ in pairs) / len(pairs),
             "after": sum(after for _, after in pairs) / len(pairs),
@@ -185,9 +188,9 @@ def step_frame(study: StudyRecord, networks: pd.DataFrame) -> pd.DataFrame:
             "published_says": "" if row.get("delta_points") else row.get("note", ""),
             "published_source": row.get("source", ""), "published_origin": row.get("origin", ""),
         })  # fmt: skip
-    if not found:
+    if not steps:
         raise InputError(f"{study.name}: no step of the ablation has both of its networks yet")
-    return pd.DataFrame(found)
+    return pd.DataFrame(steps)
 
 
 def _pairs(study: StudyRecord, base: str, variant: str) -> list[tuple[float, float]]:

@@ -46,17 +46,17 @@ def merge_runs(folders: Sequence[Path]) -> Merged:
     names = _names(folders, studies)
     runs = dict(zip(names, folders, strict=True))
     if len(studies) == 1:
-        found = {trial.label: folders[0] / TRIALS_FOLDER / trial.label for trial in studies[0].trials}
-        return Merged(study=studies[0], folders=found, runs=runs)
+        trial_folders = {trial.label: folders[0] / TRIALS_FOLDER / trial.label for trial in studies[0].trials}
+        return Merged(study=studies[0], folders=trial_folders, runs=runs)
     trials: list[TrialRecord] = []
-    found = {}
+    trial_folders = {}
     for name, folder, study in zip(names, folders, studies, strict=True):
         for trial in study.trials:
             original = None if trial.duplicate_of is None else f"{name}/{trial.duplicate_of}"
             trials.append(replace(trial, label=f"{name}/{trial.label}", duplicate_of=original))
-            found[trials[-1].label] = folder / TRIALS_FOLDER / trial.label
+            trial_folders[trials[-1].label] = folder / TRIALS_FOLDER / trial.label
     merged = replace(studies[0], name=" + ".join(names), trials=tuple(trials))
-    return Merged(study=merged, folders=found, runs=runs, notes=tuple(_differences(names, studies)))
+    return Merged(study=merged, folders=trial_folders, runs=runs, notes=tuple(_differences(names, studies)))
 
 
 def _names(folders: Sequence[Path], studies: Sequence[StudyRecord]) -> list[str]:

@@ -38,7 +38,7 @@ class Number:
     unit: str
     origin: str
     how: str
-    again: float | None = None
+    remeasured: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +141,8 @@ def _numbers(frame: pd.DataFrame, study: StudyRecord) -> tuple[Quantity, ...]:
     objectives = study.objectives
     noted = {**study.noted, **{one.name: one for one in objectives}}
     names = dict.fromkeys([*(o.name for o in objectives), *numbers_known(frame)])
-    found = (described(name, noted) for name in names)
-    return tuple(one for one in found if one in objectives or np.isfinite(frame[one.name]).any())
+    quantities = (described(name, noted) for name in names)
+    return tuple(one for one in quantities if one in objectives or np.isfinite(frame[one.name]).any())
 
 
 def _chosen(merged: Merged, frame: pd.DataFrame) -> Chosen | None:
@@ -179,24 +179,24 @@ def _all_names(trial: TrialRecord) -> list[str]:
 def _number(trial: TrialRecord, name: str, noted: Mapping[str, Quantity]) -> Number:
     taken = trial.measurements.get(name)
     known = described(name, noted)
-    again = trial.again.get(name)
+    remeasured = trial.again.get(name)
     value = trial.values.get(name, taken.value if taken else float("nan"))
     return Number(
         name=name, title=known.title, short=known.short, value=float(value),
         unit=known.unit or (taken.unit if taken else ""),
         origin=taken.origin if taken else "origin unknown", how=how_taken(taken) if taken else "",
-        again=None if again is None else again.value,
+        remeasured=None if remeasured is None else remeasured.value,
     )  # fmt: skip
 
 
 def _commands(merged: Merged, chosen: Chosen | None) -> list[tuple[str, str]]:
     """How to do it again and go on, for people who copy a line into a terminal."""
-    found = []
+    commands = []
     data = " --data DATA" if (merged.study.config.get("data") or {}).get("root") is not None else ""
     for name, run in merged.runs.items():
         folder, copy = shlex.quote(str(run)), shlex.quote(f"{run}-again")
         study, at = shlex.quote(str(run / STUDY_FILE)), f" ({name})" if len(merged.runs) > 1 else ""
-        found += [
+        commands += [
             (f"Search again{at}", f"archspace search {study}{data} --out {copy}"),
             (f"Go on with the study{at}", f"archspace search {folder}{data}"),
             (f"The front as table and plot{at}", f"archspace pareto {folder}"),
@@ -205,9 +205,9 @@ def _commands(merged: Merged, chosen: Chosen | None) -> list[tuple[str, str]]:
         run = merged.folders[chosen.label].parents[1]
         label = merged.folders[chosen.label].name
         one, trial = shlex.quote(str(run)), shlex.quote(f"{run}:{label}")
-        found += [
+        commands += [
             ("Export the chosen network", f"archspace export {one} --pick {shlex.quote(label)}"),
             ("Its layers", f"archspace show {trial}"),
         ]
     every = " ".join(shlex.quote(str(run)) for run in merged.runs.values())
-    return [*found, ("This page again", f"archspace report {every}")]
+    return [*commands, ("This page again", f"archspace report {every}")]

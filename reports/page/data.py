@@ -145,10 +145,12 @@ def _progress(content: Content) -> dict[str, Any] | None:
 
 
 def _curves(content: Content) -> dict[str, Any]:
-    found = content.curves
-    lines = [[one.label, one.unit, one.on_front, one.epochs, _numbers(one.values, 5)] for one in found.curves]
+    curves = content.curves
+    lines = [
+        [one.label, one.unit, one.on_front, one.epochs, _numbers(one.values, 5)] for one in curves.curves
+    ]
     metric = (content.quality or content.objectives[0]).title
-    return {"judged": found.judged, "total": found.total, "metric": metric, "lines": lines}
+    return {"judged": curves.judged, "total": curves.total, "metric": metric, "lines": lines}
 
 
 def _spread(one: Spread) -> dict[str, Any]:

@@ -68,19 +68,19 @@ def ribbon(rows: Sequence[Row], input_size: Sequence[int]) -> Ribbon:
     return Ribbon(tuple(boxes), tuple(levels), x, _TOP + _TALLEST + 30)
 
 
-def ribbon_svg(found: Ribbon) -> str:
+def ribbon_svg(drawing: Ribbon) -> str:
     """Returns the ribbon as SVG; every box has its numbers as a title."""
     parts = [
-        f'<svg class="ribbon" width="{found.width:.0f}" height="{found.height:.0f}" '
-        f'viewBox="0 0 {found.width:.0f} {found.height:.0f}" role="img" aria-label="The network level by level">'
+        f'<svg class="ribbon" width="{drawing.width:.0f}" height="{drawing.height:.0f}" '
+        f'viewBox="0 0 {drawing.width:.0f} {drawing.height:.0f}" role="img" aria-label="The network level by level">'
     ]
-    for level in found.levels:
+    for level in drawing.levels:
         parts.append(f'<text class="level" x="{level.x:.0f}" y="16">{html.escape(level.name)}</text>')
         parts.append(
             f'<line class="rule" x1="{level.x:.0f}" x2="{level.end:.0f}" y1="24" y2="24"/>'
             f'<text class="small" x="{level.x:.0f}" y="{_TOP + _TALLEST + 20:.0f}">{html.escape(level.note)}</text>'
         )
-    for box in found.boxes:
+    for box in drawing.boxes:
         middle, centre = box.x + _WIDTH / 2, box.y + box.height / 2
         kind = "dead" if box.row.dead else f"shade{box.shade}"
         parts.append(
@@ -120,12 +120,12 @@ def _line(row: Row, total: int) -> str:
     rates = f"{row.branches or ''}{'; ' if row.branches and row.dilations else ''}" + ", ".join(
         map(str, row.dilations)
     )
-    seen = "" if row.receptive_field is None else str(row.receptive_field)
+    field = "" if row.receptive_field is None else str(row.receptive_field)
     bar = (
         f'<svg class="bar" width="70" height="8" viewBox="0 0 70 8" aria-hidden="true">'
         f'<rect width="{70 * share:.1f}" height="8" rx="2"/></svg>'
     )
-    cells = (f"{row.channels} × {_size(row)}", rates, seen, amount(row.params), amount(row.macs))
+    cells = (f"{row.channels} × {_size(row)}", rates, field, amount(row.params), amount(row.macs))
     numbers = "".join(f'<td class="n">{html.escape(cell)}</td>' for cell in cells)
     dead = ' class="dead"' if row.dead else ""
     return (

@@ -15,7 +15,7 @@ from reports.page.content import Chosen, Content, Number
 from reports.page.data import embedded, page_data
 from reports.page.drawing import layer_table, ribbon, ribbon_svg
 from reports.page.side_by_side import badge, side_by_side_html
-from reports.page.words import asked, found, state_of
+from reports.page.words import asked, findings, state_of
 
 SCRIPTS = ("base.js", "marks.js", "scatter.js", "table.js", "charts.js", "start.js")
 
@@ -32,7 +32,7 @@ def page_html(content: Content) -> str:
         "caption": html.escape(study_caption(content.study, content.frame)),
         "state": f'<p class="state">{html.escape(state)}</p>' if state else "",
         "tiles": _tiles(content),
-        "found": "".join(f"<li>{html.escape(sentence)}</li>" for sentence in found(content)),
+        "found": "".join(f"<li>{html.escape(sentence)}</li>" for sentence in findings(content)),
         "asked": _facts(asked(content)),
         "front_title": "The front" if len(content.objectives) > 1 else "The ranking",
         "chosen": _chosen(content.chosen),
@@ -107,8 +107,8 @@ def _chosen(chosen: Chosen | None) -> str:
 def _number_table(numbers: Sequence[Number]) -> str:
     rows = []
     for one in numbers:
-        again = f", again {number(one.again, one.unit)}" if one.again is not None else ""
-        value = html.escape(number(one.value, one.unit) + again)
+        remeasured = f", again {number(one.remeasured, one.unit)}" if one.remeasured is not None else ""
+        value = html.escape(number(one.value, one.unit) + remeasured)
         rows.append(
             f'<tr><td>{html.escape(one.title)}</td><td class="n">{value}</td>'
             f'<td>{badge(one.origin)}</td><td class="how">{html.escape(one.how)}</td></tr>'

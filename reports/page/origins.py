@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.store.records import Measurement, StudyRecord
 
-_TOLD = (
+_SHOWN = (
     "device", "runtime", "version", "precision", "threads", "batch", "n", "p95", "split", "layout", "images", "epochs",
     "counter", "counts", "predictor", "error",
 )  # fmt: skip
@@ -22,7 +22,7 @@ def how_taken(taken: Measurement) -> str:
     """
     how = _details(taken.how)
     parts = []
-    for key in _TOLD:
+    for key in _SHOWN:
         value = how.get(key)
         if value is None or isinstance(value, Mapping | list | tuple):
             continue
@@ -46,7 +46,7 @@ def _details(how: Mapping[str, Any]) -> dict[str, Any]:
 
 def versions(study: StudyRecord) -> dict[str, str]:
     """Versions, commit and machines that measurements recorded; several values are joined."""
-    found: dict[str, dict[str, None]] = {}
+    recorded: dict[str, dict[str, None]] = {}
     for trial in study.trials:
         for taken in trial.measurements.values():
             if taken.origin != "measured":
@@ -55,5 +55,5 @@ def versions(study: StudyRecord) -> dict[str, str]:
             more = how.get("versions")
             for key, value in {**how, **(more if isinstance(more, Mapping) else {})}.items():
                 if key in _VERSIONS and isinstance(value, str | int | float):
-                    found.setdefault(key, {})[str(value)] = None
-    return {key: ", ".join(found[key]) for key in _VERSIONS if key in found}
+                    recorded.setdefault(key, {})[str(value)] = None
+    return {key: ", ".join(recorded[key]) for key in _VERSIONS if key in recorded}

@@ -52,7 +52,7 @@ def asked(content: Content) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def found(content: Content) -> list[str]:
+def findings(content: Content) -> list[str]:
     """Returns what was found: sentences, the most important first."""
     sentences = [_ended(content)]
     front = front_frame(content.frame, content.objectives)
@@ -79,9 +79,9 @@ def values_text(row: Mapping[Any, Any], objectives: tuple[Quantity, ...]) -> str
     texts = []
     for one in objectives:
         text = number(float(row[one.name]), one.unit)
-        again = row.get(f"{one.name}_again")
-        if again is not None and np.isfinite(again):
-            text += f" (again {number(float(again), one.unit)})"
+        remeasured = row.get(f"{one.name}_again")
+        if remeasured is not None and np.isfinite(remeasured):
+            text += f" (again {number(float(remeasured), one.unit)})"
         texts.append(text)
     return ", ".join(texts)
 

@@ -57,7 +57,7 @@ def shifts(marks: Sequence[Mark], width: float, height: float) -> list[tuple[flo
         )
     ]
     panel = Box(0, 0, width, height)
-    found = []
+    placed = []
     for mark in marks:
         half, line = CHARACTER * len(mark.name) / 2, LINE / 2
         side, corner = mark.radius + GAP + half, 0.7 * mark.radius + GAP
@@ -72,5 +72,5 @@ def shifts(marks: Sequence[Mark], width: float, height: float) -> list[tuple[flo
         covers = [sum(b.overlap(t) for t in taken) + 2 * (b.area - b.overlap(panel)) for b in boxes]
         best = min(range(len(places)), key=lambda i: (round(covers[i], 6), i))
         taken.append(boxes[best])
-        found.append(places[best])
-    return found
+        placed.append(places[best])
+    return placed

@@ -13,7 +13,7 @@ from archspace.support.errors import FieldError, InputError, closest
 from reports.frames.published import published
 from reports.frames.rows import read_rows
 from reports.tables.published import published_rows
-from reports.tables.runs import EDGE, Found, read_results, result_row
+from reports.tables.runs import EDGE, NetworkResult, read_results, result_row
 from reports.tables.table import Row, Table, without_empty
 from reports.tables.tasks import TaskColumn, TaskTables, task_tables
 
@@ -38,39 +38,39 @@ def build_tables(task: str, *, dataset: str | None = None, extra: Sequence[Path]
     """
     chosen = task_tables(task)
     frame = published(chosen.source)
-    founds: list[Found] = []
+    results: list[NetworkResult] = []
     for path in extra:
         if path.suffix == ".csv" and not path.is_dir():
             frame = pd.concat([frame, _further(path, chosen, frame)], ignore_index=True).fillna("")
         else:
-            founds += _fitting(path, chosen)
+            results += _fitting(path, chosen)
     known = list(dict.fromkeys(frame[chosen.group]))
-    places = [_place(found, chosen, known, dataset) for found in founds]
+    places = [_place(result, chosen, known, dataset) for result in results]
     groups = list(dict.fromkeys([*known, *places]))
     if dataset is not None:
         named = [group for group in groups if dataset.casefold() in group.casefold()]
         if not named:
             raise FieldError("--dataset", dataset, f"no table of {task} has it", closest(dataset, groups))
         groups = named
-    for found, place in zip(founds, places, strict=True):
+    for result, place in zip(results, places, strict=True):
         if place not in groups:
             raise InputError(
-                f"--dataset: {dataset!r}: {found.texts['network']} of {found.source} is for {place}"
+                f"--dataset: {dataset!r}: {result.texts['network']} of {result.source} is for {place}"
             )
     tables: dict[str, Table] = {}
     for group in groups:
-        table = _table(chosen, group, frame, [f for f, p in zip(founds, places, strict=True) if p == group])
+        table = _table(chosen, group, frame, [f for f, p in zip(results, places, strict=True) if p == group])
         same = sum(name == table.name or name.startswith(f"{table.name}--") for name in tables)
         name = f"{table.name}--{same + 1}" if same else table.name
         tables[name] = replace(table, name=name)
     return list(tables.values())
 
 
-def _table(task: TaskTables, group: str, frame: pd.DataFrame, founds: Sequence[Found]) -> Table:
+def _table(task: TaskTables, group: str, frame: pd.DataFrame, results: Sequence[NetworkResult]) -> Table:
     quantities = tuple(q for q in task.quantities if _belongs(q, group))
     rows: list[Row] = [
         *published_rows(task, frame, group, quantities),
-        *(result_row(f, task, quantities) for f in founds),
+        *(result_row(f, task, quantities) for f in results),
     ]
     rows = [
         replace(row, labels=tuple("" if text == group else text for text in row.labels))
@@ -104,32 +104,32 @@ def _belongs(quantity: TaskColumn, group: str) -> bool:
     return not quantity.datasets or group.startswith(quantity.datasets)
 
 
-def _place(found: Found, task: TaskTables, known: Sequence[str], named: str | None) -> str:
+def _place(result: NetworkResult, task: TaskTables, known: Sequence[str], named: str | None) -> str:
     """The table that a measured network stands in: of its data, or of its device where the papers have that.
 
     A layout is a format that may hold any data: it is a published data set where the folder's name or the user says so.
     """
-    name = found.group.casefold()
+    name = result.group.casefold()
     if task.task == EDGE:
-        return next((group for group in known if group.casefold() in name), found.group)
+        return next((group for group in known if group.casefold() in name), result.group)
     if same := [group for group in known if group.casefold() == name]:
         return same[0]
-    dataset, clue = task.layouts.get(found.group, ("", ""))
-    folder = Path(found.root).name.casefold()
+    dataset, clue = task.layouts.get(result.group, ("", ""))
+    folder = Path(result.root).name.casefold()
     said = named is not None and named.casefold() in dataset.casefold()
-    return dataset if dataset and (clue in folder or said) else found.group or "data not named"
+    return dataset if dataset and (clue in folder or said) else result.group or "data not named"
 
 
-def _fitting(path: Path, task: TaskTables) -> list[Found]:
+def _fitting(path: Path, task: TaskTables) -> list[NetworkResult]:
     """What a file has for this task.
 
     Raises:
         InputError: it has nothing for this task.
     """
-    founds = read_results(path)
-    fitting = [found for found in founds if found.task == task.task]
+    results = read_results(path)
+    fitting = [result for result in results if result.task == task.task]
     if not fitting:
-        theirs = sorted({found.task for found in founds})
+        theirs = sorted({result.task for result in results})
         hint = " (a study's trials are in it once a device has measured them)" if task.task == EDGE else ""
         raise InputError(f"{path}: belongs to {', '.join(theirs)}, not to the tables of {task.task}{hint}")
     return fitting

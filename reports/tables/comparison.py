@@ -25,7 +25,7 @@ HALF = Column(key="half", title="± (95 %)", unit="points")
 
 
 def network_table(
-    frame: pd.DataFrame, metric: str, *, title: str, found: Mapping[str, RankCorrelation] | None = None
+    frame: pd.DataFrame, metric: str, *, title: str, correlations: Mapping[str, RankCorrelation] | None = None
 ) -> Table:
     """Returns the networks of a comparison, and the published numbers where the frame has them.
 
@@ -33,7 +33,7 @@ def network_table(
         frame: a :func:`reports.frames.comparison.network_frame`, perhaps with published modules.
         metric: name of the objective that tells how good a network is.
         title: of the table.
-        found: rank correlations with the published numbers.
+        correlations: rank correlations with the published numbers.
     """
     goal = QUANTITIES[metric]
     columns = [column_of(goal, key="metric"), HALF, *SHARED]
@@ -52,7 +52,8 @@ def network_table(
     return without_empty(
         Table(
             name="networks", title=title, labels=("Network", "Architecture"), columns=(*columns, *theirs),
-            rows=tuple(rows), pareto=("metric", "params"), notes=(*correlation_notes(found or {}), *_no_energy(frame)),
+            rows=tuple(rows), pareto=("metric", "params"),
+            notes=(*correlation_notes(correlations or {}), *_no_energy(frame)),
         )
     )  # fmt: skip
 
@@ -91,12 +92,12 @@ def step_table(steps: pd.DataFrame, *, title: str) -> Table:
     )
 
 
-def correlation_notes(found: Mapping[str, RankCorrelation]) -> tuple[str, ...]:
+def correlation_notes(correlations: Mapping[str, RankCorrelation]) -> tuple[str, ...]:
     """Returns the rank correlations as one sentence each."""
     return tuple(
         f"Rank correlation with the published {_word(key)}: Spearman {one.spearman:.2f}, Kendall {one.kendall:.2f} "
         f"(n = {one.n})."
-        for key, one in found.items()
+        for key, one in correlations.items()
     )
 
 

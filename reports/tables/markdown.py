@@ -51,7 +51,7 @@ def _one(table: Table) -> str:
 def _legend(text: str) -> str:
     """A line of the legend, its marks as they are in the table."""
     text = re.sub(
-        r"(: |; )([mcepru?]{1,2}) = ", lambda found: f"{found[1]}{raised(found[2])} = ", escape(text)
+        r"(: |; )([mcepru?]{1,2}) = ", lambda match: f"{match[1]}{raised(match[2])} = ", escape(text)
     )
     return f"{DOMINATED}{text.removeprefix('Grey')}" if text.startswith("Grey:") else text
 

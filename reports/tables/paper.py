@@ -14,16 +14,19 @@ from reports.tables.tasks import TASKS
 
 def paper_tables() -> list[Table]:
     """Returns every task's tables of published rows, then the list of what our counts contradict."""
-    found = contradictions()
+    contradicted = contradictions()
     compared = sum(1 for table in TABLES for _ in comparisons(table))
-    return [*(table for task in TASKS for table in build_tables(task)), contradiction_table(found, compared)]
+    return [
+        *(table for task in TASKS for table in build_tables(task)),
+        contradiction_table(contradicted, compared),
+    ]
 
 
-def contradiction_table(found: Sequence[Comparison], compared: int) -> Table:
+def contradiction_table(contradicted: Sequence[Comparison], compared: int) -> Table:
     """Returns every published cost that our count contradicts, with the reason.
 
     Args:
-        found: the contradictions.
+        contradicted: the contradictions.
         compared: how many published costs were compared.
     """
     columns = (
@@ -31,9 +34,9 @@ def contradiction_table(found: Sequence[Comparison], compared: int) -> Table:
         Column(key="counted", title="Our count", unit="", digits=3),
         Column(key="difference_pct", title="Published, against ours", unit="%", digits=2),
     )
-    sources = {table: published(table)["origin"].tolist() for table in {one.table for one in found}}
+    sources = {table: published(table)["origin"].tolist() for table in {one.table for one in contradicted}}
     rows = []
-    for one in found:
+    for one in contradicted:
         quantity, letter = quantity_of_column(one.column)
         unit = unit_of_column(one.column)
         value = float(one.published)
@@ -49,6 +52,6 @@ def contradiction_table(found: Sequence[Comparison], compared: int) -> Table:
         labels=("Preset", "Table", "Data", "Input", "Quantity"), columns=columns, rows=tuple(rows),
         notes=(
             f"{compared} published costs of networks that archspace has were compared; "
-            f"{compared - len(found)} are met to the last printed digit.",
+            f"{compared - len(contradicted)} are met to the last printed digit.",
         ),
     )  # fmt: skip

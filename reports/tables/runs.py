@@ -29,7 +29,7 @@ EDGE = "edge-device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class NetworkResult:
     """One measured network.
 
     Attributes:
@@ -51,7 +51,7 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def read_results(path: Path) -> list[Found]:
+def read_results(path: Path) -> list[NetworkResult]:
     """Returns every measured network of a run or training folder, a JSON file of metrics or a device, or one trial.
 
     Raises:
@@ -69,35 +69,35 @@ def read_results(path: Path) -> list[Found]:
         return [_metrics(path / METRICS_FILE, _train_config(path / TRAIN_FILE))]
     data = _json(path)
     records = data.get("records")  # a file of several, as measure writes it
-    found = records if isinstance(records, list) and records else [data]
+    entries = records if isinstance(records, list) and records else [data]
     if all(
         isinstance(one, Mapping) and isinstance(one.get("latency_ms"), Mapping) and "device" in one
-        for one in found
+        for one in entries
     ):
-        return [_device(path, one) for one in found]
+        return [_device(path, one) for one in entries]
     return [_metrics(path, {})]
 
 
-def result_row(found: Found, task: TaskTables, quantities: tuple[TaskColumn, ...]) -> Row:
+def result_row(result: NetworkResult, task: TaskTables, quantities: tuple[TaskColumn, ...]) -> Row:
     """Returns a measured network as a row of a table with these columns."""
-    labels = tuple(found.texts.get(column, "") for column in task.labels.values())
+    labels = tuple(result.texts.get(column, "") for column in task.labels.values())
     cells = []
     for quantity in quantities:
-        fits = not quantity.split or quantity.split == found.texts.get("split")
-        known = (found.values[name] for name in quantity.measured if fits and name in found.values)
+        fits = not quantity.split or quantity.split == result.texts.get("split")
+        known = (result.values[name] for name in quantity.measured if fits and name in result.values)
         cells.append(next(known, EMPTY))
-    return Row(labels, tuple(cells), (found.source, *found.notes))
+    return Row(labels, tuple(cells), (result.source, *result.notes))
 
 
-def _study(path: Path, study: StudyRecord) -> list[Found]:
+def _study(path: Path, study: StudyRecord) -> list[NetworkResult]:
     complete = [t for t in study.trials if t.state == "complete" and t.duplicate_of is None]
     if not complete:
         ended = ", ".join(sorted({trial.state for trial in study.trials}))
         raise InputError(f"{path}: no complete trial, so there is nothing to tabulate (all are {ended})")
-    return [found for trial in complete for found in _trial(path, study, trial)]
+    return [result for trial in complete for result in _trial(path, study, trial)]
 
 
-def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Found]:
+def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[NetworkResult]:
     """A trial as a row of its task, and one of its device for each device that measured it."""
     data, spec = study.config.get("data") or {}, trial.spec or {}
     size = spec.get("input_size") or data.get("input_size") or ()
@@ -115,7 +115,7 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Found
     device = record.get("device") if isinstance(record, Mapping) else how.get("device")
     on = f", latency on {device}" if device else ""
     source = f"run {path.name}, seed {study.config.get('seed', 'not recorded')}{on}"
-    yield Found(
+    yield NetworkResult(
         task=str(study.config.get("task", spec.get("task", ""))), group=str(data.get("layout") or ""), texts=texts,
         values=values, source=source, root=str(data.get("root") or ""),
     )  # fmt: skip
@@ -123,7 +123,7 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Found
         yield _device(path, record, name=texts["network"])
 
 
-def _device(path: Path, data: Mapping[str, Any], name: str | None = None) -> Found:
+def _device(path: Path, data: Mapping[str, Any], name: str | None = None) -> NetworkResult:
     try:
         record = DeviceRecord.from_dict(data)
         also = [one.name for one in QUANTITIES.values() if one.source == "device"]
@@ -142,10 +142,12 @@ def _device(path: Path, data: Mapping[str, Any], name: str | None = None) -> Fou
     notes += tuple(f"{quantity}: {why}" for quantity, why in record.missing.items())
     values = {n: Cell(v, _origin(record.origin)) for n, v in measured.items()}
     device = str(how.get("model") or record.device)
-    return Found(task=EDGE, group=device, texts=texts, values=values, source=f"{path.name}", notes=notes)
+    return NetworkResult(
+        task=EDGE, group=device, texts=texts, values=values, source=f"{path.name}", notes=notes
+    )
 
 
-def _metrics(path: Path, config: Mapping[str, Any]) -> Found:
+def _metrics(path: Path, config: Mapping[str, Any]) -> NetworkResult:
     """A metrics.json of ``archspace train``, or what ``archspace evaluate --json`` printed."""
     data = _json(path)
     spec = config.get("spec") if isinstance(config.get("spec"), Mapping) else None
@@ -169,7 +171,7 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> Found:
     }  # fmt: skip
     images = f", {data['images']} images" if "images" in data else ""
     place = path.parent.name if path.name == METRICS_FILE else path.name
-    return Found(
+    return NetworkResult(
         task=str(task), group=str(layout), texts=texts, values=values, source=f"{place}{images}",
         root=str(held.get("root") or ""),
     )  # fmt: skip

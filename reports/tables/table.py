@@ -156,18 +156,18 @@ def best(table: Table) -> list[set[int]]:
     Predicted numbers take no part, nor does what is not finite; a column without direction, or with one number
     only, has none.
     """
-    found = []
+    best_rows = []
     for column in table.columns:
         _, cells = table.column(column.key)
         taking_part = {i: c.value for i, c in enumerate(cells) if c.known and c.origin != "predicted"}
         values = [value for value in taking_part.values() if value is not None]
         if column.better is None or len(values) < 2:
-            found.append(set[int]())
+            best_rows.append(set[int]())
             continue
         top = max(values) if column.better == "maximize" else min(values)
         texts = {shown(cells[i], column) for i, value in taking_part.items() if value == top}
-        found.append({i for i in taking_part if shown(cells[i], column) in texts})
-    return found
+        best_rows.append({i for i in taking_part if shown(cells[i], column) in texts})
+    return best_rows
 
 
 def dominated(table: Table) -> list[bool]:

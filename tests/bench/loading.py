@@ -136,10 +136,10 @@ def rounds(case: Case, root: Path, workers: int) -> tuple[Round, Round, float]:
             (index, case.size)
             for index in task.order(case.stage.model_copy(update={"batch": case.batch}), rng)
         ]
-        for fed in prefetch(task, jobs):
+        for prefetched in prefetch(task, jobs):
             begin = time.perf_counter()
-            batch = task.prepare(fed.raw, fed.size, augmentation, rng, torch.device("cpu"))
-            yield batch.inputs, batch.target, fed.waited + time.perf_counter() - begin
+            batch = task.prepare(prefetched.raw, prefetched.size, augmentation, rng, torch.device("cpu"))
+            yield batch.inputs, batch.target, prefetched.waited + time.perf_counter() - begin
 
     return plain, ours, decoding
 

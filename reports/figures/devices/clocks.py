@@ -48,10 +48,10 @@ def clock_points(records: Sequence[DeviceRecord] = ()) -> pd.DataFrame:
                 rows.append(
                     _row(row["network"], float(row["gpu_freq_MHz"]), quantity, value, origin, row["source"])
                 )
-    for found in load_fit()["check"]:
-        how = f"framework, float32, error {found['error_percent']:+.0f} %"
+    for check in load_fit()["check"]:
+        how = f"framework, float32, error {check['error_percent']:+.0f} %"
         rows.append(
-            _row(found["network"], found["clock_mhz"], "fps", found["predicted_fps"], "predicted", how)
+            _row(check["network"], check["clock_mhz"], "fps", check["predicted_fps"], "predicted", how)
         )
     for record in records:
         clock = gpu_clock(record)

@@ -81,17 +81,17 @@ def power_trace(record: DeviceRecord) -> PowerTrace:
 
 
 def _windows(windows: Mapping[str, Any], start: float, settle: float) -> dict[str, tuple[float, float]]:
-    found = {
+    spans = {
         name: (float(windows[name][0]) - start, float(windows[name][1]) - start)
         for name in ("idle", "busy")
         if windows.get(name)
     }
-    if settle > 0 and "busy" in found:
-        first, last = found["busy"]
+    if settle > 0 and "busy" in spans:
+        first, last = spans["busy"]
         counted = min(first + settle, last)
-        del found["busy"]  # windows are in the order of time
-        found |= {"settling": (first, counted), "busy": (counted, last)}
-    return found
+        del spans["busy"]  # windows are in the order of time
+        spans |= {"settling": (first, counted), "busy": (counted, last)}
+    return spans
 
 
 def _means(record: DeviceRecord) -> pd.DataFrame:

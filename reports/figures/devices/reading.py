@@ -72,10 +72,10 @@ def _objects(path: Path) -> Iterator[Mapping[str, Any]]:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except ValueError as error:
         raise InputError(f"{path}: is no JSON ({' '.join(str(error).split())}); give {WANTED}") from None
-    found = data.get("records", [data]) if isinstance(data, dict) else data
-    if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
+    entries = data.get("records", [data]) if isinstance(data, dict) else data
+    if not isinstance(entries, list) or not entries or not all(isinstance(one, dict) for one in entries):
         raise InputError(f"{path}: must be {WANTED}")
-    yield from found
+    yield from entries
 
 
 def _record(path: Path, data: Mapping[str, Any]) -> DeviceRecord:

@@ -112,13 +112,13 @@ def roofline_figure(file: LayerFile) -> go.Figure:
 
 def kind_looks(kinds: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Colour and marker of each kind of layer: a unit has its own of every figure, the others what is left."""
-    found = list(dict.fromkeys(map(str, kinds)))
+    distinct = list(dict.fromkeys(map(str, kinds)))
     looks = {
-        kind: (unit_style(kind).colour, unit_style(kind).symbol) for kind in found if kind in UNIT_STYLES
+        kind: (unit_style(kind).colour, unit_style(kind).symbol) for kind in distinct if kind in UNIT_STYLES
     }
     taken = {colour for colour, _ in looks.values()}
     free = [look for look in LOOKS if look[0] not in taken] or list(LOOKS)
-    others = [kind for kind in found if kind not in looks]
+    others = [kind for kind in distinct if kind not in looks]
     return looks | {kind: free[number % len(free)] for number, kind in enumerate(others)}
 
 

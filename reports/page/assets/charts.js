@@ -92,12 +92,12 @@ function drawCurves() {
 
 function drawSpreads() {
   const holder = byId("chart-spreads");
-  const found = DATA.spreads;
-  if (!found.length) return holder.replaceChildren(emptyNote("No network was trained with more than one seed, so the spread between seeds is not known."));
+  const spreads = DATA.spreads;
+  if (!spreads.length) return holder.replaceChildren(emptyNote("No network was trained with more than one seed, so the spread between seeds is not known."));
   const colours = theme();
-  const xs = scaleOf(found.flatMap((one) => [...one.values, one.low, one.high]), false);
-  const { svg, x } = frame(holder, 46 + 24 * found.length, xs, plainScale(0, 1), ["", DATA.spread_of], { left: 170, bottom: 38 });
-  found.forEach((one, i) => {
+  const xs = scaleOf(spreads.flatMap((one) => [...one.values, one.low, one.high]), false);
+  const { svg, x } = frame(holder, 46 + 24 * spreads.length, xs, plainScale(0, 1), ["", DATA.spread_of], { left: 170, bottom: 38 });
+  spreads.forEach((one, i) => {
     const y = 22 + 24 * i;
     svg.append(svgText(162, y + 4, one.name, { class: "name", "text-anchor": "end" }));
     svg.append(makeSvg("path", { class: "whisker", d: `M${x(one.low)} ${y}H${x(one.high)}M${x(one.low)} ${y - 5}v10M${x(one.high)} ${y - 5}v10M${x(one.mean)} ${y - 8}v16` }));

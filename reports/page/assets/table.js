@@ -9,20 +9,20 @@ const view = { sort: null, down: false, page: 0, rows: [] };
 const FACTORS = { k: 1e3, M: 1e6, G: 1e9, T: 1e12 };
 /** What a word of the filter asks of a row: macs<20M, width:0.5, or a text that stands somewhere. */
 function condition(word) {
-  const found = /^([\w.]+)(<=|>=|<|>|=|:)(.+)$/.exec(word);
-  const column = found && TABLE_COLUMNS.find((one) => TITLES.get(one.key) === found[1] || one.key === found[1]);
+  const match = /^([\w.]+)(<=|>=|<|>|=|:)(.+)$/.exec(word);
+  const column = match && TABLE_COLUMNS.find((one) => TITLES.get(one.key) === match[1] || one.key === match[1]);
   if (column && column.kind === "number") {
-    const [, number, letter] = /^([-+.\deE]+)([kMGT]?)/.exec(found[3]) || [];
+    const [, number, letter] = /^([-+.\deE]+)([kMGT]?)/.exec(match[3]) || [];
     const bound = Number(number) * (FACTORS[letter] || 1);
     if (Number.isFinite(bound)) {
       const tests = { "<": (v) => v < bound, "<=": (v) => v <= bound, ">": (v) => v > bound, ">=": (v) => v >= bound };
-      const test = tests[found[2]] || ((v) => v === bound);
+      const test = tests[match[2]] || ((v) => v === bound);
       return (row) => column.values[row] !== null && test(column.values[row]);
     }
   }
-  if (column && column.kind === "text" && /[:=]/.test(found[2])) {
-    const wanted = found[3].toLowerCase();
-    const fits = column.words.map((text) => (found[2] === "=" || !Number.isNaN(Number(wanted)) ? text.toLowerCase() === wanted : text.toLowerCase().includes(wanted)));
+  if (column && column.kind === "text" && /[:=]/.test(match[2])) {
+    const wanted = match[3].toLowerCase();
+    const fits = column.words.map((text) => (match[2] === "=" || !Number.isNaN(Number(wanted)) ? text.toLowerCase() === wanted : text.toLowerCase().includes(wanted)));
     return (row) => column.codes[row] >= 0 && fits[column.codes[row]];
   }
   const wanted = word.toLowerCase();

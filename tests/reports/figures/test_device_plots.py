@@ -191,7 +191,7 @@ def test_the_papers_power_is_the_published_one(shared: Path) -> None:
     assert groups == {"published, read off the figure", "measured"}
 
 
-def test_a_measured_trace_beside_the_paper_is_the_gpus_and_starts_before_the_load() -> None:
+def test_a_measured_trace_next_to_the_paper_is_the_gpus_and_starts_before_the_load() -> None:
     trace = compared_trace(a_record())
     assert set(trace["rail"]) == {"VDD_SYS_GPU"}
     first_loaded = trace.loc[trace["watts"] > 1, "seconds"].min()

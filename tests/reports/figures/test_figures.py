@@ -37,30 +37,30 @@ class TestProgress:
             trial("2", 2, {"macs": 200.0, "miou": 45.0}, finished="2025-01-01T00:02:00Z"),
             trial("3", 3, {"macs": 200.0, "miou": 45.0}, finished="2025-01-01T00:04:00Z"),
         )
-        found = progress(trial_frame(study), [MACS, MIOU])
-        assert found is not None
+        growth = progress(trial_frame(study), [MACS, MIOU])
+        assert growth is not None
         # The order is that of ending: 1, 2, 0, 3. Ranges: 100 MACs and 10 points, so the reference is 210 and 39.
-        assert found.reference == pytest.approx({"macs": 210.0, "miou": 39.0})
-        assert found.trials == (1, 2, 3) and found.last == 3 and found.total == 4
+        assert growth.reference == pytest.approx({"macs": 210.0, "miou": 39.0})
+        assert growth.trials == (1, 2, 3) and growth.last == 3 and growth.total == 4
         boxes = [110 * 1, 110 * 1 + 10 * 5, 110 * 1 + 10 * 10]
-        assert found.shares == pytest.approx([box / (110 * 11) for box in boxes])
+        assert growth.shares == pytest.approx([box / (110 * 11) for box in boxes])
         assert (
-            "point: 210 MACs, mIoU 39.00 %;" in progress_figure(found, title="x").layout.title.subtitle.text
+            "point: 210 MACs, mIoU 39.00 %;" in progress_figure(growth, title="x").layout.title.subtitle.text
         )
 
     @pytest.mark.parametrize("names", [("macs", "miou"), ("macs", "params", "miou")])
     def test_grows_and_ends_at_the_hypervolume_of_all(self, names: tuple[str, ...]) -> None:
         frame = trial_frame(realistic_study(300, objectives=names))
         goals = [objective(name) for name in names]
-        found = progress(frame, goals)
-        assert found is not None
-        assert list(found.shares) == sorted(found.shares) and found.shares[0] > 0 and found.shares[-1] < 1
+        growth = progress(frame, goals)
+        assert growth is not None
+        assert list(growth.shares) == sorted(growth.shares) and growth.shares[0] > 0 and growth.shares[-1] < 1
         done = frame[frame["state"] == "complete"]
         directions = [o.direction for o in goals]
         points = minimised(done[list(names)].to_numpy(dtype=float), directions)
-        corner = minimised([list(found.reference.values())], directions)[0]
+        corner = minimised([list(growth.reference.values())], directions)[0]
         box = float(np.prod(corner - points.min(axis=0)))
-        assert found.shares[-1] == pytest.approx(hypervolume(points, corner) / box)
+        assert growth.shares[-1] == pytest.approx(hypervolume(points, corner) / box)
 
     def test_one_trial_and_none(self) -> None:
         one = progress(trial_frame(study_of(trial("0", 0, {"macs": 1.0, "miou": 5.0}))), [MACS, MIOU])
@@ -76,11 +76,11 @@ class TestSeeds:
         ]
         copy = trial("3", 3, {"macs": 1.0, "miou": 57.0}, arch_id="same", seed=2, duplicate_of="2")
         alone = trial("4", 4, {"macs": 1.0, "miou": 90.0}, arch_id="alone", seed=1)
-        (found,) = seed_spreads(trial_frame(study_of(*trials, copy, alone)), MIOU)
+        (spread,) = seed_spreads(trial_frame(study_of(*trials, copy, alone)), MIOU)
         reach = t.ppf(0.975, 2) * np.std(values, ddof=1) / 3**0.5
-        assert (found.low, found.high) == pytest.approx((53 - reach, 53 + reach))
-        assert found.values == (50.0, 52.0, 57.0)
-        assert len(seeds_figure([found], MIOU, title="x").data) == 2
+        assert (spread.low, spread.high) == pytest.approx((53 - reach, 53 + reach))
+        assert spread.values == (50.0, 52.0, 57.0)
+        assert len(seeds_figure([spread], MIOU, title="x").data) == 2
 
     def test_other_trainings_are_no_spread(self) -> None:
         trials = [trial(str(i), i, {"macs": 1.0, "miou": 50.0}, arch_id="same", seed=i) for i in range(2)]
@@ -101,10 +101,10 @@ class TestCurves:
             )
         broken = frame.loc[frame["on_front"], "label"].iloc[0]
         (folders[broken] / "history.csv").write_text("not a history\n1\n")
-        found = learning_curves(frame, folders)
-        assert found.total == len(study.trials) and len(found.curves) == MOST - 1 and found.judged
-        assert broken not in [one.label for one in found.curves]
-        assert found.curves[0].on_front and (found.curves[0].epochs, found.curves[0].values) == (
+        curves = learning_curves(frame, folders)
+        assert curves.total == len(study.trials) and len(curves.curves) == MOST - 1 and curves.judged
+        assert broken not in [one.label for one in curves.curves]
+        assert curves.curves[0].on_front and (curves.curves[0].epochs, curves.curves[0].values) == (
             (2,),
             (41.5,),
         )
@@ -112,8 +112,8 @@ class TestCurves:
     def test_without_a_metric_the_loss_is_drawn(self, tmp_path: Path) -> None:
         (tmp_path / "history.csv").write_text(HISTORY + "1,2.5,0.1,,3.0,100,0,1\n")
         frame = trial_frame(study_of(trial("0", 0, {"macs": 1.0, "miou": 5.0})))
-        found = learning_curves(frame, {"0": tmp_path})
-        assert not found.judged and found.curves[0].values == (2.5,)
+        curves = learning_curves(frame, {"0": tmp_path})
+        assert not curves.judged and curves.curves[0].values == (2.5,)
 
 
 class TestParallel:
@@ -139,12 +139,12 @@ class TestParallel:
 def test_each_cost_has_its_own_front() -> None:
     study = realistic_study(60)
     frame = trial_frame(study)
-    found = pairs(frame, MIOU, preset_references(study))
-    assert [one.cost.name for one in found] == ["macs", "params", "latency_ms"]
-    for one in found:
+    panels = pairs(frame, MIOU, preset_references(study))
+    assert [one.cost.name for one in panels] == ["macs", "params", "latency_ms"]
+    for one in panels:
         front = frame[list(one.front)].sort_values(one.cost.name)
         assert front["miou"].is_monotonic_increasing and (front["state"] == "complete").all()
-    assert found[0].front != found[2].front
+    assert panels[0].front != panels[2].front
 
 
 @pytest.mark.parametrize("names", [("macs", "miou"), ("miou",), ("macs", "params", "miou")])

@@ -34,16 +34,16 @@ def figure_of(*objectives: Quantity, **options: object) -> go.Figure:
 
 def marks(figure: go.Figure, *, axis: str | None = None) -> dict[str, go.Scatter]:
     """Points that hover, by the first line of their text: (x, y, symbol)."""
-    found = {}
+    points = {}
     for trace in figure.data:
         if trace.hovertext is None or (axis and (trace.yaxis or "y") != axis):
             continue
         symbols = trace.marker.symbol
         for i, text in enumerate(trace.hovertext):
             name = text.split("</b>")[0].removeprefix("<b>")
-            assert name not in found, f"{name} is drawn twice"
-            found[name] = (trace.x[i], trace.y[i], symbols if isinstance(symbols, str) else symbols[i], text)
-    return found
+            assert name not in points, f"{name} is drawn twice"
+            points[name] = (trace.x[i], trace.y[i], symbols if isinstance(symbols, str) else symbols[i], text)
+    return points
 
 
 def labels(figure: go.Figure) -> list[str]:
@@ -111,7 +111,7 @@ class TestPlane:
         (text,) = (mark[3] for mark in marks(figure).values())
         assert "&lt;script&gt;" in text and "<script>" not in text
 
-    def test_presets_stand_in_the_strip_beside_an_accuracy_and_say_why(self) -> None:
+    def test_presets_stand_in_the_strip_next_to_an_accuracy_and_say_why(self) -> None:
         strip = marks(figure_of(MACS, MIOU), axis="y2")
         presets = {name: mark for name, mark in strip.items() if not name.startswith("trial")}
         assert presets
@@ -135,7 +135,7 @@ class TestPlane:
         mark = marks(figure_of(MACS, PARAMS), axis="y")[f"trial {infeasible.label}"]
         assert mark[:2] == (infeasible.measurements["macs"].value, infeasible.measurements["params"].value)
 
-    def test_what_has_no_place_is_told(self) -> None:
+    def test_what_has_no_place_is_listed(self) -> None:
         notes = [note.text for note in figure_of(LATENCY, MIOU).layout.annotations]
         assert any("8 trials without" in note for note in notes)
 

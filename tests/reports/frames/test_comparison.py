@@ -41,12 +41,12 @@ def record(
 ) -> TrialRecord:
     params = float(count_block(spec.plan, spec.input_size).params)
     values = {"miou": miou, "params": params, "latency_ms": latency}
-    told = {"record": {"missing": {"energy_mj": "no sensor"}, "flags": []}}
+    how = {"record": {"missing": {"energy_mj": "no sensor"}, "flags": []}}
     return TrialRecord(
         label=f"given-{number}", number=number, state="complete", given=name, spec=spec.to_dict(), seed=seed,
         arch_id=spec.arch_id, values=values,
         measurements={
-            n: Measurement(n, v, objective(n).unit, "counted" if n == "params" else "measured", told)
+            n: Measurement(n, v, objective(n).unit, "counted" if n == "params" else "measured", how)
             for n, v in values.items()
         },
     )  # fmt: skip
@@ -86,7 +86,7 @@ PUBLISHED_ORDER = {"ESP": 45.0, "MobileNet": 38.0, "ShuffleNet": 33.0, "Inceptio
                    "ResNet": 50.0, "EESP": 44.0}  # fmt: skip
 
 
-def test_modules_stand_beside_the_published_ones() -> None:
+def test_modules_stand_next_to_the_published_ones() -> None:
     frame = with_published_modules(network_frame(modules_study(PUBLISHED_ORDER))).set_index("name")
     assert frame.loc["ResNet", "published_params"] == 1.2e6 and frame.loc["ResNet", "published_metric"] == 54
     assert (
@@ -100,12 +100,12 @@ def test_modules_stand_beside_the_published_ones() -> None:
 
 
 def test_rank_correlation_is_one_for_the_published_order_and_falls_with_a_swap() -> None:
-    found = correlations(with_published_modules(network_frame(modules_study(PUBLISHED_ORDER))))
-    assert found["metric"].n == 6 and found["metric"].spearman == pytest.approx(1)
+    ranks = correlations(with_published_modules(network_frame(modules_study(PUBLISHED_ORDER))))
+    assert ranks["metric"].n == 6 and ranks["metric"].spearman == pytest.approx(1)
     swapped = {**PUBLISHED_ORDER, "ESP": 46.0, "ResNeXt": 45.0}  # neighbours: 1 - 6 x 2 / (6 x 35)
-    found = correlations(with_published_modules(network_frame(modules_study(swapped))))
-    assert found["metric"].spearman == pytest.approx(1 - 12 / 210)
-    assert found["metric"].kendall == pytest.approx(13 / 15)
+    ranks = correlations(with_published_modules(network_frame(modules_study(swapped))))
+    assert ranks["metric"].spearman == pytest.approx(1 - 12 / 210)
+    assert ranks["metric"].kendall == pytest.approx(13 / 15)
 
 
 def test_deltas_are_paired_by_seed() -> None:
@@ -164,7 +164,7 @@ def test_names_keep_clear_of_marks_and_of_each_other() -> None:
 
 def test_tables_mark_every_origin() -> None:
     frame = with_published_modules(network_frame(modules_study(PUBLISHED_ORDER)))
-    table = network_table(frame, "miou", title="t", found=correlations(frame))
+    table = network_table(frame, "miou", title="t", correlations=correlations(frame))
     origins = {
         column.key: {cell.origin for cell in table.column(column.key)[1] if cell.known}
         for column in table.columns
@@ -178,10 +178,10 @@ def test_tables_mark_every_origin() -> None:
     assert [cell.printed for cell in steps.column("published_delta")[1]] == ["2", None, "1"]
     assert not any(row.notes for row in steps.rows)
     schedule = [{**STEPS[0], "published": "cyclic LR with warm restarts"}]
-    told = study(
+    scheduled = study(
         list(source.trials), list(source.config["given"]), kind="ablation", paper="espnetv2", steps=schedule
     )
-    (row,) = step_table(step_frame(told, network_frame(told)), title="t").rows
+    (row,) = step_table(step_frame(scheduled, network_frame(scheduled)), title="t").rows
     assert row.notes[0].startswith("published: more effective than the standard fixed")
 
 
@@ -211,9 +211,9 @@ def test_the_command_writes_tables_and_figures(tmp_path: Path) -> None:
         write_record(run, trial)
     result = CliRunner().invoke(make_app(), ["compared", str(run), "--json"])
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
+    printed = json.loads(result.stdout)
     assert {"comparison.md", "comparison.html", "networks.csv", "networks.tex", "modules.html"} <= set(
-        told["files"]
+        printed["files"]
     )
-    assert all(Path(path).is_file() for path in told["files"].values())
-    assert [row["labels"]["Network"] for row in told["tables"][0]["rows"]] == list(PUBLISHED_ORDER)
+    assert all(Path(path).is_file() for path in printed["files"].values())
+    assert [row["labels"]["Network"] for row in printed["tables"][0]["rows"]] == list(PUBLISHED_ORDER)

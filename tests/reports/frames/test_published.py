@@ -39,13 +39,13 @@ def test_published_costs_are_met_or_listed_with_the_reason() -> None:
         (r["table"], r["preset"], r["input_size"], r["dataset"], r["column"], r["published"]): r
         for _, r in published("contradictions").iterrows()
     }
-    found = {one.key: one for one in contradictions()}
-    assert set(found) == set(listed)
-    for key, one in found.items():
+    contradicted = {one.key: one for one in contradictions()}
+    assert set(contradicted) == set(listed)
+    for key, one in contradicted.items():
         assert float(listed[key]["counted"]) == pytest.approx(one.counted, rel=1e-4)
         assert len(listed[key]["reason"]) > 30
     compared = sum(1 for table in TABLES for _ in comparisons(table))
-    assert compared > 280 and len(found) < 0.06 * compared
+    assert compared > 280 and len(contradicted) < 0.06 * compared
 
 
 def test_the_rows_of_the_facts_are_all_there(shared: Path) -> None:

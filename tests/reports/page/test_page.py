@@ -21,7 +21,7 @@ from reports.frames.merge import merge_runs
 from reports.page.content import Content, content_of
 from reports.page.data import embedded, page_data
 from reports.page.html import page_html
-from reports.page.words import asked, found, state_of
+from reports.page.words import asked, findings, state_of
 from tests.reports.runs import realistic_study, study_of, trial, write_run
 
 REAL = PRESETS["espnet-c"].spec.replace(classes=12, input_size=(352, 480)).to_dict()
@@ -51,7 +51,7 @@ def test_words_have_the_studys_numbers(tmp_path: Path) -> None:
         trial("given-0", 0, {"macs": 2e8, "miou": 55.0}, given="espnet-c"),
         trial("4", 4, {}, state="failed", reason="loss is NaN"),
     )
-    text = " ".join(found(content(tmp_path, study)))
+    text = " ".join(findings(content(tmp_path, study)))
     assert "Of 6 trials, 5 completed and 1 failed." in text
     assert "3 networks are on the Pareto front of MACs and mIoU" in text
     assert "from 100 M MACs, 40.00 % to 800 M MACs, 64.50 %" in text
@@ -177,10 +177,10 @@ class TestMerging:
         assert merged.folders["b/0"] == second / "trials" / "0"
         assert {one.duplicate_of for one in merged.study.trials} - {None} <= labels
         assert any("training.epochs (a: None; b: 3)" in note for note in merged.notes)
-        assert "Mind that the runs differ in training.epochs" in " ".join(found(content_of(merged)))
+        assert "Mind that the runs differ in training.epochs" in " ".join(findings(content_of(merged)))
 
     @pytest.mark.parametrize(
-        ("change", "told"),
+        ("change", "reason"),
         [
             ({"objectives": ["macs", "params"]}, "objectives: macs, params here, macs, miou there"),
             ({"task": "detection"}, "task: detection here, segmentation there"),
@@ -191,13 +191,13 @@ class TestMerging:
         ],
     )
     def test_others_are_refused_with_the_reason(
-        self, tmp_path: Path, change: dict[str, object], told: str
+        self, tmp_path: Path, change: dict[str, object], reason: str
     ) -> None:
         study = realistic_study(8)
         write_run(tmp_path / "a", study)
         write_run(tmp_path / "b", replace(study, config={**study.config, **change}))
         line = refused(tmp_path / "a", tmp_path / "b", "--out", tmp_path / "page.html")
-        assert told in line and "\n" not in line and str(tmp_path / "a") in line
+        assert reason in line and "\n" not in line and str(tmp_path / "a") in line
         assert not (tmp_path / "page.html").exists()
 
     def test_data_may_lie_elsewhere_and_the_same_run_is_refused(self, tmp_path: Path) -> None:
@@ -215,9 +215,9 @@ class TestCommand:
         run = write_run(tmp_path / "run", realistic_study(12))
         result = report(run, "--json")
         assert result.exit_code == 0
-        told = json.loads(result.stdout)
-        assert told["files"]["report"] == str(run / "report" / "report.html")
-        assert told["chosen"] in told["front"] and told["trials"]["complete"] > 3
+        printed = json.loads(result.stdout)
+        assert printed["files"]["report"] == str(run / "report" / "report.html")
+        assert printed["chosen"] in printed["front"] and printed["trials"]["complete"] > 3
 
     def test_bad_input_is_one_line(self, tmp_path: Path) -> None:
         run = write_run(tmp_path / "run", realistic_study(8))
@@ -230,14 +230,14 @@ class TestCommand:
         (tmp_path / "file.txt").touch()
         assert "--out" in refused(run, "--out", tmp_path / "file.txt")
 
-    def test_figures_beside_the_page(self, tmp_path: Path) -> None:
+    def test_figures_next_to_the_page(self, tmp_path: Path) -> None:
         run = write_run(tmp_path / "run", realistic_study(30))
         result = report(run, "--out", tmp_path / "out", "--figures", "html")
         assert result.exit_code == 0, result.output
         names = sorted(path.stem for path in (tmp_path / "out" / "figures").glob("*.html"))
         assert names == ["importance", "learning", "parallel", "pareto", "progress", "seeds", "tradeoffs"]
 
-    def test_without_a_browser_the_page_is_there_and_the_fix_is_told(
+    def test_without_a_browser_the_page_is_there_and_names_the_fix(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")

@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def nasty_table(rows: int = 3) -> Table:
-    found = [
+    first = [
         Row((NASTY, "<b>"), (Cell(1_234_567.0, "counted"), Cell(math.nan, "measured")), (NASTY,)),
         Row(
             ("plain", "2"), (Cell(2e6, "published", "2.0", 2_000_400.0, True), Cell(61.2345678, "measured")), ("here",)
@@ -27,6 +27,6 @@ def nasty_table(rows: int = 3) -> Table:
         Row((f"row {i}", ""), (Cell(1e6 + i, "counted"), Cell(i / 100, "measured"))) for i in range(rows - 3)
     ]
     return Table(
-        name="nasty", title=f"Title {NASTY}", labels=("Net|work", "W_x"), columns=COLUMNS, rows=(*found, *more),
+        name="nasty", title=f"Title {NASTY}", labels=("Net|work", "W_x"), columns=COLUMNS, rows=(*first, *more),
         pareto=("params", "miou"), notes=("A note with 5 % & <i>",),
     )  # fmt: skip

@@ -41,8 +41,8 @@ class Visit:
 
     def column(self, index: int, section: str = "section") -> list[str]:
         """Text of the visible rows of a column of the first table."""
-        found = self.page.locator(f"{section} tbody tr:visible > :nth-child({index + 1})")
-        return [text.split(" [")[0].strip() for text in found.all_inner_texts()]
+        cells = self.page.locator(f"{section} tbody tr:visible > :nth-child({index + 1})")
+        return [text.split(" [")[0].strip() for text in cells.all_inner_texts()]
 
 
 def visit(browser: Browser, folder: Path, tables: list[Table], *, script: bool = True) -> Visit:

@@ -24,9 +24,9 @@ from tests.reports.runs import study_of, trial, write_run
 
 
 def row_of(table: Table, *labels: str) -> Row:
-    found = [row for row in table.rows if set(labels) <= set(row.labels)]
-    assert len(found) == 1, [row.labels for row in found]
-    return found[0]
+    matches = [row for row in table.rows if set(labels) <= set(row.labels)]
+    assert len(matches) == 1, [row.labels for row in matches]
+    return matches[0]
 
 
 def value(table: Table, row: Row, key: str) -> float | None:
@@ -109,7 +109,7 @@ def camvid_run(folder: Path, *trials: Any, layout: str = "segnet", **config: Any
 
 
 class TestRuns:
-    def test_found_trials_stand_beside_published_rows_and_are_marked(self, tmp_path: Path) -> None:
+    def test_trials_of_a_search_stand_next_to_published_rows_and_are_marked(self, tmp_path: Path) -> None:
         run = camvid_run(
             tmp_path / "mine",
             trial("0", 0, {"macs": 1.0e9, "miou": 70.0, "params": 3e5}, macs_origin="counted", params_origin="counted"),
