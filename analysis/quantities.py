@@ -162,11 +162,11 @@ def main_metric(task: str) -> Quantity:
     Raises:
         FieldError: there is no such task.
     """
-    found = next((one for one in QUANTITIES.values() if task in one.main), None)
-    if found is None:
+    quantity = next((one for one in QUANTITIES.values() if task in one.main), None)
+    if quantity is None:
         known = sorted({name for one in QUANTITIES.values() for name in one.main})
         raise FieldError("task", task, "unknown task", closest(task, known))
-    return found
+    return quantity
 
 
 def metrics_of(task: str) -> list[Quantity]:
@@ -177,8 +177,8 @@ def metrics_of(task: str) -> list[Quantity]:
 def task_of_metrics(names: Collection[str]) -> str | None:
     """Returns the task whose evaluation alone can yield metrics of these names, ``None`` where that is open."""
     asked = [QUANTITIES[name].tasks for name in names if name in QUANTITIES and QUANTITIES[name].tasks]
-    tasks = {task for found in asked for task in found}
-    fitting = [task for task in sorted(tasks) if all(task in found for found in asked)]
+    tasks = {task for allowed in asked for task in allowed}
+    fitting = [task for task in sorted(tasks) if all(task in allowed for allowed in asked)]
     return fitting[0] if len(fitting) == 1 else None
 
 

@@ -158,8 +158,8 @@ def describe(path: str | os.PathLike[str]) -> Description:
 
 def preprocessing_of(network: object) -> Preprocessing | None:
     """Returns the preprocessing that a network carries, if any."""
-    found = getattr(network, "preprocessing", None)
-    return found if isinstance(found, Preprocessing) else None
+    preprocessing = getattr(network, "preprocessing", None)
+    return preprocessing if isinstance(preprocessing, Preprocessing) else None
 
 
 def _file_of(path: Path) -> Path:

@@ -95,12 +95,12 @@ def read_names(words: str, outputs: int, task: str) -> tuple[str, ...]:
         names = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
     else:
         raise FieldError("--labels", words, "no such file or data set", closest(words, list(NAMED)))
-    found = fitting(names, outputs, task)
-    if found is None:
+    matched = fitting(names, outputs, task)
+    if matched is None:
         raise FieldError(
             "--labels", words, f"has {len(names)} names; the network has {outputs} classes", outputs
         )
-    return found
+    return matched
 
 
 def fitting(names: Sequence[str], outputs: int, task: str) -> tuple[str, ...] | None:
@@ -138,12 +138,12 @@ def class_names(
         noted: names that its checkpoint keeps.
         published: the weights are an author's, whose data the number of classes tells.
     """
-    found = None if noted is None else fitting(noted, outputs, task)
-    if found is not None:
-        return found, "the checkpoint"
+    names = None if noted is None else fitting(noted, outputs, task)
+    if names is not None:
+        return names, "the checkpoint"
     data = PUBLISHED.get((task, outputs)) if published else None
     if data is not None:
-        found = fitting(NAMED[data], outputs, task)
-        if found is not None:
-            return found, f"{data} (published weights of {outputs} classes)"
+        names = fitting(NAMED[data], outputs, task)
+        if names is not None:
+            return names, f"{data} (published weights of {outputs} classes)"
     return tuple(f"class {i}" for i in range(outputs)), "their indices"

@@ -116,7 +116,7 @@ class Agent:
 
     def _take(self, data: bytes) -> None:
         try:
-            names = self._receiver.feed(data)
+            names = self._receiver.receive(data)
         except OSError as error:
             raise Failed("disk", "%s: %s" % (self.folder, error.strerror)) from error
         for name in names:

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
-Found = Tuple[List["Sensor"], Dict[str, str]]
+SensorListing = Tuple[List["Sensor"], Dict[str, str]]
 """Sensors that can be read, and by name of what cannot, why."""
 
 
@@ -64,8 +64,8 @@ def number(path: Path) -> float:
     try:
         return float(words[0])
     except (IndexError, ValueError):
-        found = " ".join(words) or "nothing"
-        raise OSError(errno.EIO, "must hold a number, holds {}".format(found), str(path)) from None
+        content = " ".join(words) or "nothing"
+        raise OSError(errno.EIO, "must hold a number, holds {}".format(content), str(path)) from None
 
 
 def why(error: OSError) -> str:

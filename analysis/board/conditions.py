@@ -33,11 +33,11 @@ def conditions(root: str = "/") -> Dict[str, Any]:
     missing: Dict[str, str] = {}
     for name, read in READERS.items():
         try:
-            found = read(root)
+            reading = read(root)
         except OSError as error:
             missing[name] = why(error)
         else:
-            readings[name] = found
+            readings[name] = reading
     readings["temperature_c"] = _temperatures(root, missing)
     if not readings["temperature_c"]:
         del readings["temperature_c"]
@@ -64,10 +64,10 @@ def _model(root: str) -> str:
 def _l4t(root: str) -> str:
     path = below(root, "etc/nv_tegra_release")
     said = text(path)
-    found = re.search(r"R(\d+).*?REVISION: ([\d.]+)", said)
-    if not found:
+    match = re.search(r"R(\d+).*?REVISION: ([\d.]+)", said)
+    if not match:
         raise OSError(errno.EIO, "no release in it", str(path))
-    return "R{}.{}".format(*found.groups())
+    return "R{}.{}".format(*match.groups())
 
 
 def _power_mode(root: str) -> str:
@@ -85,20 +85,20 @@ def _power_mode(root: str) -> str:
     except subprocess.TimeoutExpired:
         raise OSError(errno.ETIMEDOUT, "no answer in {:g} s".format(NVPMODEL_S), str(program)) from None
     said = done.stdout.decode("utf-8", "replace")
-    found = re.search(r"NV Power Mode:\s*(\S+)", said)
-    if not found:
+    match = re.search(r"NV Power Mode:\s*(\S+)", said)
+    if not match:
         complaint = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise OSError(errno.EIO, complaint[-1] if complaint else "names no power mode", str(program))
-    return found.group(1)
+    return match.group(1)
 
 
 def _cores(root: str, name: str) -> Dict[str, Path]:
     """A file of every core that has it (cores that are off have none)."""
     folder = below(root, "sys/devices/system/cpu")
-    found = {path.parts[-3]: path for path in folder.glob("cpu[0-9]*/cpufreq/" + name)}
-    if not found:
+    files = {path.parts[-3]: path for path in folder.glob("cpu[0-9]*/cpufreq/" + name)}
+    if not files:
         raise OSError(errno.ENOENT, "no such file", str(folder / "cpu*/cpufreq" / name))
-    return {core: found[core] for core in sorted(found, key=lambda core: int(core[3:]))}
+    return {core: files[core] for core in sorted(files, key=lambda core: int(core[3:]))}
 
 
 def _cpu_mhz(root: str) -> Dict[str, float]:
@@ -106,10 +106,10 @@ def _cpu_mhz(root: str) -> Dict[str, float]:
         return {core: number(path) / 1e3 for core, path in _cores(root, "scaling_cur_freq").items()}
     except OSError as error:
         lines = text(below(root, "proc/cpuinfo")).splitlines() if below(root, "proc/cpuinfo").exists() else []
-        found = [line.partition(":")[2] for line in lines if line.startswith("cpu MHz")]
-        if not found:
+        speeds = [line.partition(":")[2] for line in lines if line.startswith("cpu MHz")]
+        if not speeds:
             raise error
-        return {"cpu{}".format(n): float(mhz) for n, mhz in enumerate(found)}
+        return {"cpu{}".format(n): float(mhz) for n, mhz in enumerate(speeds)}
 
 
 def _governor(root: str) -> str:
@@ -186,9 +186,9 @@ READERS = {
 
 def _zones(root: str) -> Iterator[Path]:
     for folder in ("sys/class/thermal", "sys/devices/virtual/thermal"):
-        found: List[Path] = sorted(below(root, folder).glob("thermal_zone*"))
-        if found:
-            return iter(found)
+        zones: List[Path] = sorted(below(root, folder).glob("thermal_zone*"))
+        if zones:
+            return iter(zones)
     return iter(())
 
 

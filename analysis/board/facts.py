@@ -23,7 +23,7 @@ def board(root: str, tool: Optional[str], folder: Path, probe: bool = True) -> D
         folder: where the agent keeps its files.
         probe: also start trtexec and onnxruntime to learn their versions, and watch the processors for a moment.
     """
-    found: Dict[str, Any] = {
+    facts: Dict[str, Any] = {
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cpu_model": cpu_model(root),
@@ -33,11 +33,11 @@ def board(root: str, tool: Optional[str], folder: Path, probe: bool = True) -> D
         "pinned": pinned(root),
     }
     if probe:
-        found["busy_cores"] = busy_cores(root)
-        found["onnxruntime"] = ortrun.probe()
+        facts["busy_cores"] = busy_cores(root)
+        facts["onnxruntime"] = ortrun.probe()
         there = trtexec.find_trtexec(tool, root)
-        found["trtexec"] = None if there is None else {"path": there.path, "version": there.version}
-    return found
+        facts["trtexec"] = None if there is None else {"path": there.path, "version": there.version}
+    return facts
 
 
 def cpu_model(root: str) -> Optional[str]:

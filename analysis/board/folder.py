@@ -18,8 +18,8 @@ ABANDONED_S = 600.0
 
 def free_bytes(folder: Path) -> int:
     """Bytes that this user can still write there."""
-    found = os.statvfs(str(folder))
-    return found.f_bavail * found.f_frsize
+    stats = os.statvfs(str(folder))
+    return stats.f_bavail * stats.f_frsize
 
 
 def remove(folder: Path) -> None:

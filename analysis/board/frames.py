@@ -39,7 +39,7 @@ class Receiver:
         self._left = 0
         self._file: Optional[BinaryIO] = None
 
-    def feed(self, data: bytes) -> List[str]:
+    def receive(self, data: bytes) -> List[str]:
         """Returns names of the frames that ``data`` completes.
 
         Raises:
@@ -57,10 +57,10 @@ class Receiver:
                     return done
                 self.close()
                 done.append(self._name)
-            found = self._header()
-            if found is None:
+            header = self._header()
+            if header is None:
                 return done
-            self._name, self._left = found["name"], found["size"]
+            self._name, self._left = header["name"], header["size"]
             if self._left:
                 self._file = self._opened(self._name, self._left)
             else:
@@ -82,7 +82,7 @@ class Receiver:
             return None
         text, self._bytes = self._bytes[4 : 4 + length], self._bytes[4 + length :]
         try:
-            found = json.loads(text.decode("ascii"))
-            return {"name": str(found["name"]), "size": int(found["size"])}
+            header = json.loads(text.decode("ascii"))
+            return {"name": str(header["name"]), "size": int(header["size"])}
         except (ValueError, KeyError, TypeError) as error:
             raise BadFrame("a header that is no JSON of ours") from error

@@ -61,7 +61,7 @@ class Runner:
         self._model = model
         self._threads = threads
         self._session: Any = None
-        self._feed: Dict[str, Any] = {}
+        self._inputs: Dict[str, Any] = {}
 
     def prepare(self, on_progress: OnProgress, left: Left) -> None:
         """Opens the model, so that the idle window has it in memory.
@@ -91,7 +91,7 @@ class Runner:
                 raise RunError(
                     "input %s is %s of shape %s" % (given.name, given.type, given.shape), "request"
                 )
-            self._feed[given.name] = random.standard_normal(given.shape).astype(TYPES[given.type])
+            self._inputs[given.name] = random.standard_normal(given.shape).astype(TYPES[given.type])
 
     def run(self, load: Load, on_progress: OnProgress, left: Left) -> Timed:
         """Warm-up until the filters have settled, then timed runs until both counts are met.
@@ -122,7 +122,7 @@ class Runner:
 
     def _once(self) -> float:
         start = time.perf_counter()
-        self._session.run(None, self._feed)
+        self._session.run(None, self._inputs)
         return 1e3 * (time.perf_counter() - start)
 
 

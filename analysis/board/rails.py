@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from analysis.board.base import Found, Sensor, below, number, text, why
+from analysis.board.base import Sensor, SensorListing, below, number, text, why
 
 TAU_S = 0.34
 """Time constant of the chip's averaging in continuous mode; taken from the decay in ESPNetv2's TX2 power figure."""
@@ -120,7 +120,7 @@ class Ina3221(Sensor):
         )
 
 
-def find_rails(root: str = "/") -> Found:
+def find_rails(root: str = "/") -> SensorListing:
     """Returns the board's rails, whatever driver shows them.
 
     Returns:

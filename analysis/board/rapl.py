@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from analysis.board.base import Found, Sensor, below, number, text, why
+from analysis.board.base import Sensor, SensorListing, below, number, text, why
 
 FOLDER = "sys/class/powercap"
 FIX = (
@@ -85,7 +85,7 @@ class Rapl(Sensor):
         )
 
 
-def find_rapl(root: str = "/") -> Found:
+def find_rapl(root: str = "/") -> SensorListing:
     """Returns this machine's zones; under ``rapl`` why there are none, or which cannot be read."""
     folder, zones, refused = below(root, FOLDER), [], []
     for path in sorted(folder.glob("intel-rapl:*")):

@@ -4,7 +4,7 @@ import functools
 import importlib
 from typing import Callable, Iterable
 
-from analysis.board.base import Found, Sensor
+from analysis.board.base import Sensor, SensorListing
 from analysis.board.rails import find_rails
 from analysis.board.rapl import find_rapl
 from analysis.board.tegrastats import find_tegrastats
@@ -12,7 +12,7 @@ from analysis.board.tegrastats import find_tegrastats
 __all__ = ["Sensor", "find_sensors"]
 
 
-def find_sensors(root: str = "/", extra: Iterable[str] = ()) -> Found:
+def find_sensors(root: str = "/", extra: Iterable[str] = ()) -> SensorListing:
     """Returns the sensors that can be read, and what is missing.
 
     Args:
@@ -36,6 +36,6 @@ def find_sensors(root: str = "/", extra: Iterable[str] = ()) -> Found:
     return sensors, missing
 
 
-def _finder(dotted: str) -> Callable[[], Found]:
+def _finder(dotted: str) -> Callable[[], SensorListing]:
     module, function, *arguments = dotted.split(":", 2)
     return functools.partial(getattr(importlib.import_module(module), function), *arguments)

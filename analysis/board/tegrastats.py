@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
-from analysis.board.base import Found, Sensor, below, why
+from analysis.board.base import Sensor, SensorListing, below, why
 from analysis.board.rails import SETTLE_TAUS, TAU_S, UNCONNECTED, no_total, total_rails
 
 RAIL = re.compile(r"(?<!\S)([A-Z][A-Z0-9_]*) (\d+)(?:mW)?/(\d+)(?:mW)?(?:/(\d+)(?:mW)?)?(?!\S)")
@@ -42,28 +42,28 @@ def parse(line: str) -> Dict[str, Any]:
             readings["rails_mw"][rail] = int(now)
             readings["average_mw"][rail] = int(average)
     for name, pattern in (("gpu", GPU), ("emc", EMC)):
-        found = pattern.search(line)
-        if found and found.group(1):
-            readings[name + "_load"] = int(found.group(1))
-        if found and found.group(2):
-            readings[name + "_mhz"] = int(found.group(2).split(",")[0])
+        match = pattern.search(line)
+        if match and match.group(1):
+            readings[name + "_load"] = int(match.group(1))
+        if match and match.group(2):
+            readings[name + "_mhz"] = int(match.group(2).split(",")[0])
     for zone, degrees in TEMPERATURE.findall(line):
         if float(degrees) != OFF_C:
             readings["temperature_c"][zone] = float(degrees)
-    found = RAM.search(line)
-    if found:
-        readings["ram_mb"], readings["ram_total_mb"] = int(found.group(1)), int(found.group(2))
-    found = CPU.search(line)
-    if found:
-        readings["cpu"] = [_core(core.strip()) for core in found.group(1).split(",")]
+    match = RAM.search(line)
+    if match:
+        readings["ram_mb"], readings["ram_total_mb"] = int(match.group(1)), int(match.group(2))
+    match = CPU.search(line)
+    if match:
+        readings["cpu"] = [_core(core.strip()) for core in match.group(1).split(",")]
     return readings
 
 
 def _core(core: str) -> Optional[Dict[str, Optional[int]]]:
-    found = CORE.match(core)
-    if not found:
+    matched = CORE.match(core)
+    if not matched:
         return None
-    return {"load": int(found.group(1)), "mhz": int(found.group(2)) if found.group(2) else None}
+    return {"load": int(matched.group(1)), "mhz": int(matched.group(2)) if matched.group(2) else None}
 
 
 class Tegrastats(Sensor):
@@ -143,7 +143,7 @@ class Tegrastats(Sensor):
         self._reader.join(1.0)
 
 
-def find_tegrastats(root: str = "/") -> Found:
+def find_tegrastats(root: str = "/") -> SensorListing:
     """tegrastats running, or under ``tegrastats`` why not."""
     for place in PLACES:
         program = below(root, place)

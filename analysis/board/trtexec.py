@@ -53,9 +53,9 @@ def find_trtexec(given: Optional[str] = None, root: str = "/") -> Optional[Tool]
     usual = [shutil.which("trtexec"), *(str(Path(root, place)) for place in PLACES)]
     for path in [given] if given else usual:
         if path and os.access(path, os.X_OK) and Path(path).is_file():
-            found = _describe(path, root)
-            if found is not None:
-                return found
+            tool = _describe(path, root)
+            if tool is not None:
+                return tool
     return None
 
 
@@ -75,9 +75,9 @@ def _of_library(root: str) -> Tuple[int, ...]:
     """By the name of the library file, for releases whose trtexec does not say."""
     for folder in ("usr/lib/aarch64-linux-gnu", "usr/lib/x86_64-linux-gnu"):
         for path in sorted(Path(root, folder).glob("libnvinfer.so.*"), reverse=True):
-            found = LIBRARY.match(path.name)
-            if found:
-                return tuple(map(int, found.groups()))
+            matched = LIBRARY.match(path.name)
+            if matched:
+                return tuple(map(int, matched.groups()))
     return (0,)
 
 
@@ -235,7 +235,7 @@ class _Looker:
     def __init__(self, load: Load, duration_s: float, on_progress: OnProgress) -> None:
         self.before: Dict[str, Any] = {}
         self.after: Dict[str, Any] = {}
-        self._look, self._told = load.look, on_progress
+        self._look, self._on_progress = load.look, on_progress
         self._warm_s, self._seconds = load.warm_s, load.warm_s + duration_s
         self._over = threading.Event()
         self._thread: Optional[threading.Thread] = None
@@ -253,7 +253,7 @@ class _Looker:
         self.before = self._look()
         while not self._over.wait(0.5):
             share = (time.monotonic() - begin) / self._seconds
-            self._told("trtexec runs the engine", min(1.0, share))
+            self._on_progress("trtexec runs the engine", min(1.0, share))
             if share > 0.8 and not self.after:
                 self.after = self._look()
 

@@ -60,7 +60,7 @@ def query_times(path: str, version: Tuple[int, ...], warm_ms: float) -> Tuple[Li
 def read_summary(lines: List[Line]) -> Dict[str, float]:
     """``latency_ms`` and ``compute_ms`` (medians), ``wall_s`` and ``rate`` of what trtexec printed, those it did."""
     names = {"Latency": "latency_ms", "Host Latency": "latency_ms"}
-    found: Dict[str, float] = {}
+    values: Dict[str, float] = {}
     block: Optional[str] = None
     for _, text in lines:
         summary, wall, rate, old = (
@@ -70,19 +70,19 @@ def read_summary(lines: List[Line]) -> Dict[str, float]:
             OLD_MEDIAN.match(text),
         )
         if summary:
-            found[names.get(summary.group(1), "compute_ms")] = float(summary.group(2))
+            values[names.get(summary.group(1), "compute_ms")] = float(summary.group(2))
         elif OLD_BLOCK.match(text):
             block = names.get(text, "compute_ms")
         elif old and block:
-            found[block] = float(old.group(1))
+            values[block] = float(old.group(1))
         elif wall:
-            found["wall_s"] = float(wall.group(1))
+            values["wall_s"] = float(wall.group(1))
         elif rate:
-            found["rate"] = float(rate.group(1))
-    return found
+            values["rate"] = float(rate.group(1))
+    return values
 
 
 def single_runs(lines: List[Line]) -> List[float]:
     """Host latency of each query by the lines that --avgRuns=1 prints, in milliseconds."""
-    found = [BATCH_LINE.match(text) for _, text in lines]
-    return [float(match.group(2)) for match in found if match and match.group(1) == "1"]
+    matches = [BATCH_LINE.match(text) for _, text in lines]
+    return [float(match.group(2)) for match in matches if match and match.group(1) == "1"]

@@ -48,11 +48,11 @@ class Worker:
         root = self.request["root"]
         self.on_progress("looking at the board", 0.0)
         sensors, missing = find_sensors(root)
-        found = facts.board(root, self.request["trtexec"], self.folder)
-        found["conditions"] = conditions(root)
-        found["sensors"] = [sensor.describe() for sensor in sensors]
-        found["missing"] = missing
-        return found
+        report = facts.board(root, self.request["trtexec"], self.folder)
+        report["conditions"] = conditions(root)
+        report["sensors"] = [sensor.describe() for sensor in sensors]
+        report["missing"] = missing
+        return report
 
     def measure(self) -> Dict[str, Any]:
         """Returns latency of each run, the power trace, the windows and the conditions around the timed runs."""
@@ -142,12 +142,12 @@ def main(folder: Path) -> int:
     worker = Worker(folder, request, out)
     error: Optional[Dict[str, Any]] = None
     try:
-        found = worker.doctor() if request["mode"] == "doctor" else worker.measure()
+        result = worker.doctor() if request["mode"] == "doctor" else worker.measure()
     except RunError as failure:
         error = {"error": str(failure), "kind": failure.kind}
     except OSError as failure:
         error = {"error": "%s: %s" % (failure.filename or folder, failure.strerror), "kind": "disk"}
-    worker.say(error if error is not None else {"result": found})
+    worker.say(error if error is not None else {"result": result})
     return 0
 
 

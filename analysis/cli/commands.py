@@ -63,8 +63,8 @@ def cost(
     """What a network costs: parameters, MACs and memory by level, beside three independent counters."""
     from analysis.counts.cost import cost_of
 
-    found = _read(spec, task, classes, input_size, changes)
-    report = cost_of(found, _count_with_others(found) if counters else None)
+    arch = _read(spec, task, classes, input_size, changes)
+    report = cost_of(arch, _count_with_others(arch) if counters else None)
     if as_json:
         _print_json(report)
         return

@@ -140,8 +140,8 @@ def show(
     from archspace.spec.naming import parse_changes, parse_size, read_spec
 
     size = None if input_size is None else parse_size(input_size)
-    found = read_spec(spec, task=task, classes=classes, input_size=size, changes=parse_changes(changes or []))
-    report = architecture(found)
+    arch = read_spec(spec, task=task, classes=classes, input_size=size, changes=parse_changes(changes or []))
+    report = architecture(arch)
     if as_json:
         _print_json(report)
         return
@@ -200,7 +200,7 @@ def _fields(
         "label": network.spec.label, "arch_id": network.spec.arch_id, "weights": named.text if trained else None,
         "input_size": list(size), "images": [str(file) for file in files], "noise_images": 0 if files else len(images),
         "preprocessing": _preprocessing(network, files), "draws": draws, "seed": seed, "picture": str(picture),
-        "levels": {level: _numbers(theory[level], found) for level, found in measured.items()},
+        "levels": {level: _numbers(theory[level], one) for level, one in measured.items()},
     }  # fmt: skip
 
 
@@ -212,15 +212,15 @@ def _preprocessing(network: Network, files: list[Path]) -> str:
     )
 
 
-def _numbers(theory: ReceptiveField, found: EffectiveField) -> dict[str, Any]:
+def _numbers(theory: ReceptiveField, effective: EffectiveField) -> dict[str, Any]:
     return {
         "stride": theory.stride,
         "theoretical_px": theory.side,
         "whole_image": theory.whole,
-        "effective_square_px": {f"{share:g}": side for share, side in found.squares.items()},
-        "effective_area_px": {f"{share:g}": area for share, area in found.areas.items()},
-        "sigma_px": found.sigma,
-        "centre": list(found.centre),
+        "effective_square_px": {f"{share:g}": side for share, side in effective.squares.items()},
+        "effective_area_px": {f"{share:g}": area for share, area in effective.areas.items()},
+        "sigma_px": effective.sigma,
+        "centre": list(effective.centre),
     }
 
 
@@ -228,11 +228,11 @@ def _gridding(unit: str, branches: int, out: Path, as_json: bool) -> None:
     from analysis.drawing.heatmaps import gridding_sheet, write_png
     from analysis.fields.gridding import griddings
 
-    found = griddings(unit, branches)
-    picture = write_png(gridding_sheet(unit, found), out / f"gridding-{unit}-k{branches}.png")
+    grids = griddings(unit, branches)
+    picture = write_png(gridding_sheet(unit, grids), out / f"gridding-{unit}-k{branches}.png")
     rows = {
         name: {"dilations": list(grid.dilations), "holes": list(grid.holes), "mean_holes": grid.mean_holes}
-        for name, grid in found.items()
+        for name, grid in grids.items()
     }
     report = {"unit": unit, "branches": branches, "fusion": rows, "picture": str(picture)}
     if as_json:

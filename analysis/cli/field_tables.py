@@ -21,8 +21,8 @@ def print_fields(report: Mapping[str, Any]) -> None:
     console.print(escape(f"Receptive fields of {report['label']}"), style="bold")
     height, width = report["input_size"]
     weights = report["weights"] or "new (untrained)"
-    seen = ", ".join(report["images"]) or f"{report['noise_images']} of noise"
-    console.print(escape(f"input {height}x{width}, weights: {weights}; images: {seen}"))
+    images = ", ".join(report["images"]) or f"{report['noise_images']} of noise"
+    console.print(escape(f"input {height}x{width}, weights: {weights}; images: {images}"))
     console.print(f"preprocessing: {report['preprocessing']}")
     columns = (
         "stride",
@@ -119,12 +119,12 @@ def print_architecture(report: Mapping[str, Any]) -> None:
     totals = (f"{report['params']:,}", amount(report["macs"]))
     table.add_row("total", *[""] * 8, *totals, style="bold")
     console.print(table)
-    seen = (
+    meaning = (
         "tokens that the line's output sees"
         if tokens
         else "side of the theoretical receptive field of the line's output in the image"
     )
-    console.print(f"{field}: {seen}.")
+    console.print(f"{field}: {meaning}.")
     console.print(escape(report["convention"]))
 
 

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -136,7 +135,7 @@ def doctor(
 
     checks = open_device(device).doctor()
     if as_json:
-        _print({"device": device, "checks": [asdict(check) for check in checks]})
+        _print({"device": device, "checks": [check.to_dict() for check in checks]})
         return
     from analysis.cli.measure_tables import print_checks
 
@@ -153,13 +152,13 @@ def _compared(network: Target, device: str, settings: Settings) -> Comparison:
         return compare(network, LocalDevice(device), settings, on_progress)
 
 
-def _comparison(found: Comparison) -> dict[str, Any]:
+def _comparison(comparison: Comparison) -> dict[str, Any]:
     return {
         "runtimes": {
-            name: {**_with_reason(record), "speedup_to_torch": found.speedup(name)}
-            for name, record in found.records.items()
+            name: {**_with_reason(record), "speedup_to_torch": comparison.speedup(name)}
+            for name, record in comparison.records.items()
         },
-        "unavailable": found.unavailable,
+        "unavailable": comparison.unavailable,
     }
 
 

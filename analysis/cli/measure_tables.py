@@ -74,21 +74,21 @@ def print_records(records: Sequence[DeviceRecord]) -> None:
     _flags(console, records)
 
 
-def print_comparison(found: Comparison) -> None:
+def print_comparison(comparison: Comparison) -> None:
     """A row a runtime, then those that are not there and why."""
     console = console_of()
-    records = list(found.records.values())
+    records = list(comparison.records.values())
     console.print(escape(f"{records[0].label} on {records[0].how['device_model']}, in turns"), style="bold")
     table = table_of(("runtime",), ("ms", "5 % to 95 %", "times torch eager", "difference"), ("state",))
-    for name, record in found.records.items():
-        latency, speedup = record.latency_ms, found.speedup(name)
+    for name, record in comparison.records.items():
+        latency, speedup = record.latency_ms, comparison.speedup(name)
         share = record.how["agreement"]["max_relative_difference"]
         table.add_row(
             record.runtime, fixed(latency.median), f"{fixed(latency.p5)} to {fixed(latency.p95)}", fixed(speedup),
             "-" if share is None else f"{share:.1e}", _state(record),
         )  # fmt: skip
     console.print(table)
-    for name, reason in found.unavailable.items():
+    for name, reason in comparison.unavailable.items():
         console.print(escape(f"{name}: {reason}"))
     _flags(console, records)
 
@@ -99,7 +99,7 @@ def print_checks(device: str, checks: Sequence[Check]) -> None:
     console.print(escape(f"What {device} can do"), style="bold")
     table = table_of(("", "state"), (), ("seen", "what to do"))
     for check in checks:
-        table.add_row(check.name, check.state, escape(check.seen), escape(check.fix or ""))
+        table.add_row(check.name, check.state, escape(check.detail), escape(check.fix or ""))
     console.print(table)
 
 

@@ -124,13 +124,13 @@ def predict_command(
     from archspace.spec.naming import parse_changes, parse_size, read_spec
 
     size = None if input_size is None else parse_size(input_size)
-    found = read_spec(spec, task=task, classes=classes, input_size=size, changes=parse_changes(changes or []))
+    arch = read_spec(spec, task=task, classes=classes, input_size=size, changes=parse_changes(changes or []))
     path = default_file(DEVICE) if by == DEVICE else Path(by)
     made = Calibration.read(path)
     differences = _differences(made, path, other_device)
-    answer = made.predict(found).to_dict()
+    answer = made.predict(arch).to_dict()
     report: dict[str, Any] = {
-        "label": found.label, "arch_id": found.arch_id, "input_size": list(found.input_size),
+        "label": arch.label, "arch_id": arch.arch_id, "input_size": list(arch.input_size),
         "origin": answer["origin"], "latency_ms": answer["value"], "other_device": differences, "how": answer["how"],
     }  # fmt: skip
     if as_json:
@@ -147,12 +147,12 @@ def _differences(made: Calibration, path: Path, allowed: bool) -> list[str]:
     """
     from analysis.predictors.record import device_key
 
-    found = made.differences(device_key())
-    if found and not allowed:
+    differences = made.differences(device_key())
+    if differences and not allowed:
         raise InputError(
-            f"{path}: calibrated on another device: {'; '.join(found)}; calibrate here, or use --other-device"
+            f"{path}: calibrated on another device: {'; '.join(differences)}; calibrate here, or use --other-device"
         )
-    return found
+    return differences
 
 
 @contextmanager

@@ -139,8 +139,8 @@ def predict_command(
     from archspace.support.files import write_text
 
     size = None if input_size is None else parse_size(input_size)
-    found = read_spec(spec, classes=classes, input_size=size, changes=parse_changes(changes or []))
-    report = predict_tx2(found, clock, precision, runtime=runtime, emc_mhz=emc)
+    arch = read_spec(spec, classes=classes, input_size=size, changes=parse_changes(changes or []))
+    report = predict_tx2(arch, clock, precision, runtime=runtime, emc_mhz=emc)
     if out is not None:
         write_text(out, json.dumps(layers_file(report), indent=1))
     if as_json:

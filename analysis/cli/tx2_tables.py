@@ -67,8 +67,8 @@ def print_check(console: Console, rows: Sequence[Mapping[str, Any]], error: Mapp
 def print_fit(report: Mapping[str, Any]) -> None:
     """Coefficients, errors, the check, and what was left out."""
     console = _console()
-    for runtime, found in report["runtimes"].items():
-        model = found["model"]
+    for runtime, fit in report["runtimes"].items():
+        model = fit["model"]
         shares = ", ".join(f"{kind} {share:.3g}" for kind, share in model["efficiency"].items())
         console.print(f"{runtime}: share of the float32 peak: {shares}", style="bold")
         half = (
@@ -78,9 +78,9 @@ def print_fit(report: Mapping[str, Any]) -> None:
         console.print(
             f"  share of the bandwidth {model['memory']:.3g}, {model['launch_us']:.3g} us a kernel{half}"
         )
-        console.print(f"  on {', '.join(found['structures'])}")
-        console.print(f"  on the rows it was fitted on: {_error(found['fitted'])}")
-        console.print(f"  on each network without its rows: {_error(found['network_left_out'])}")
+        console.print(f"  on {', '.join(fit['structures'])}")
+        console.print(f"  on the rows it was fitted on: {_error(fit['fitted'])}")
+        console.print(f"  on each network without its rows: {_error(fit['network_left_out'])}")
     print_check(console, report["check"], report["check_error"])
     table = _table(("quoted rows not fitted on, because",), ("rows",))
     for reason, rows in report["rows_left_out"].items():

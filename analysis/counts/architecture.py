@@ -107,7 +107,7 @@ def rows(spec: ArchSpec) -> list[Row]:
                 macs=0,
             )
         )
-    return [replace(line, receptive_field=_seen(spec, line)) for line in lines]
+    return [replace(line, receptive_field=_receptive_field(spec, line)) for line in lines]
 
 
 RESIZED = ("edgenets-decoder", "espnetv2-decoder")
@@ -274,20 +274,20 @@ def _joins(block: Block, name: str) -> tuple[str, ...]:
     return ()
 
 
-def _seen(spec: ArchSpec, row: Row) -> int | str | None:
+def _receptive_field(spec: ArchSpec, row: Row) -> int | str | None:
     """Side of the theoretical field of a row's output, or why there is none; ``None`` for what never runs."""
     if row.dead:
         return None
     try:
-        seen = reaches(spec)
+        by_path = reaches(spec)
     except InputError:
         return UNSEEN
     path = row.path
-    while path and path not in seen:
+    while path and path not in by_path:
         path = path.rpartition(".")[0]
     if not path:
         return UNSEEN
-    reach = seen[path]
+    reach = by_path[path]
     short = {
         GLOBAL_POOLING: "whole image",
         PYRAMID_POOLING: "whole image (pyramid)",

@@ -61,20 +61,20 @@ class LayerTimes:
 
 def timed_parts(network: Network, by: By) -> dict[str, nn.Module]:
     """Returns the modules that are timed, by path, none within another: layers, or units (blocks of layers alone)."""
-    found: dict[str, nn.Module] = {}
-    _collect(network, "", by, found)
-    return found
+    parts: dict[str, nn.Module] = {}
+    _collect(network, "", by, parts)
+    return parts
 
 
-def _collect(module: nn.Module, path: str, by: By, found: dict[str, nn.Module]) -> None:
+def _collect(module: nn.Module, path: str, by: By, parts: dict[str, nn.Module]) -> None:
     for name, child in module.named_children():
         where = f"{path}.{name}" if path else name
         listed = isinstance(child, nn.ModuleList)
         block = isinstance(child, BlockModule)
         if listed or (block and (by == "layer" or _has_blocks(child))):
-            _collect(child, where, by, found)
+            _collect(child, where, by, parts)
         else:
-            found[where] = child
+            parts[where] = child
 
 
 def _has_blocks(module: nn.Module) -> bool:

@@ -162,13 +162,13 @@ def _power(
     idle, busy = (tuple(windows[name]) if windows.get(name) else None for name in ("idle", "busy"))
     assert busy is not None
     try:
-        found = measured_power(trace, idle, busy, _settle(trace, windows))
+        measured = measured_power(trace, idle, busy, _settle(trace, windows))
     except ValueError as error:
         missing["power_w"] = missing["energy_mj"] = str(error)
         return None, None, None, flags
     power = {
         rail: RailPower(idle=watts["idle"], busy=watts["busy"])
-        for rail, watts in found.items()
+        for rail, watts in measured.items()
         if watts["busy"] is not None
     }
     if TOTAL not in power:

@@ -17,8 +17,12 @@ class Check:
 
     name: str
     state: Literal["ok", "missing", "warning"]
-    seen: str
+    detail: str
     fix: str | None = None
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Returns plain data for JSON, where ``detail`` is named ``seen``."""
+        return {"name": self.name, "state": self.state, "seen": self.detail, "fix": self.fix}
 
 
 class Device(ABC):

@@ -32,77 +32,79 @@ def _state(state: Mapping[str, Any]) -> Iterator[Check]:
     for name in names:
         if name in state:
             value = state[name]
-            seen = (
+            detail = (
                 ", ".join(f"{k} {v:g}" for k, v in value.items()) if isinstance(value, dict) else str(value)
             )
-            yield Check(name=name, state="ok", seen=seen)
+            yield Check(name=name, state="ok", detail=detail)
         else:
-            yield Check(name=name, state="missing", seen=state["missing"].get(name, "not read"))
+            yield Check(name=name, state="missing", detail=state["missing"].get(name, "not read"))
     zones = state.get("temperature_c")
     if zones:
         hot = max(zones.values()) > HOT_C and "let the board cool, or the clocks will fall"
-        seen = ", ".join(f"{zone} {degrees:g} C" for zone, degrees in zones.items())
-        yield Check(name="temperature", state="warning" if hot else "ok", seen=seen, fix=hot or None)
+        detail = ", ".join(f"{zone} {degrees:g} C" for zone, degrees in zones.items())
+        yield Check(name="temperature", state="warning" if hot else "ok", detail=detail, fix=hot or None)
     else:
         yield Check(
-            name="temperature", state="missing", seen=state["missing"].get("temperature_c", "not read")
+            name="temperature", state="missing", detail=state["missing"].get("temperature_c", "not read")
         )
 
 
 def _software(board: Mapping[str, Any]) -> Iterator[Check]:
-    yield Check(name="python", state="ok", seen=board["python"])
+    yield Check(name="python", state="ok", detail=board["python"])
     tool, ort = board["trtexec"], board["onnxruntime"]
     if tool:
-        yield Check(name="trtexec", state="ok", seen=f"TensorRT {tool['version']} at {tool['path']}")
+        yield Check(name="trtexec", state="ok", detail=f"TensorRT {tool['version']} at {tool['path']}")
     else:
         fix = "install TensorRT (JetPack has it); onnxruntime is used meanwhile"
-        yield Check(name="trtexec", state="missing", seen="in no usual place", fix=fix)
+        yield Check(name="trtexec", state="missing", detail="in no usual place", fix=fix)
     if "error" in ort:
         yield Check(
             name="onnxruntime",
             state="missing",
-            seen=ort["error"],
+            detail=ort["error"],
             fix=None if tool else "install onnxruntime",
         )
     else:
-        seen = f"{ort['version']} with numpy {ort['numpy']}; {', '.join(ort['providers'])}"
-        yield Check(name="onnxruntime", state="ok", seen=seen)
+        detail = f"{ort['version']} with numpy {ort['numpy']}; {', '.join(ort['providers'])}"
+        yield Check(name="onnxruntime", state="ok", detail=detail)
 
 
 def _clocks(board: Mapping[str, Any]) -> Iterator[Check]:
     for name, held in board["pinned"].items():
         if held is None:
-            yield Check(name=f"{name} pinned", state="missing", seen="the limits of its clock cannot be read")
+            yield Check(
+                name=f"{name} pinned", state="missing", detail="the limits of its clock cannot be read"
+            )
         elif held:
-            yield Check(name=f"{name} pinned", state="ok", seen="lowest clock allowed is the highest")
+            yield Check(name=f"{name} pinned", state="ok", detail="lowest clock allowed is the highest")
         else:
             fix = "sudo jetson_clocks, after sudo nvpmodel -m MODE"
-            yield Check(name=f"{name} pinned", state="warning", seen="its clock may change", fix=fix)
+            yield Check(name=f"{name} pinned", state="warning", detail="its clock may change", fix=fix)
 
 
 def _sensors(board: Mapping[str, Any]) -> Iterator[Check]:
     for sensor in board["sensors"]:
         total = " + ".join(sensor["total"]) or "none of them is the whole device"
-        yield Check(name=sensor["name"], state="ok", seen=f"{', '.join(sensor['rails'])}; total: {total}")
+        yield Check(name=sensor["name"], state="ok", detail=f"{', '.join(sensor['rails'])}; total: {total}")
     for name, reason in board["missing"].items():
-        yield Check(name=name, state="missing", seen=reason)
+        yield Check(name=name, state="missing", detail=reason)
 
 
 def _room(board: Mapping[str, Any]) -> Iterator[Check]:
     free = board["disk_free_bytes"]
     low = free < LEAST_FREE_BYTES
-    seen = f"{free / 2**20:.0f} MiB free in {board['temporary']}"
+    detail = f"{free / 2**20:.0f} MiB free in {board['temporary']}"
     fix = "free some space, or set TMPDIR on the board" if low else None
-    yield Check(name="disk", state="warning" if low else "ok", seen=seen, fix=fix)
+    yield Check(name="disk", state="warning" if low else "ok", detail=detail, fix=fix)
     busy = board["busy_cores"]
     if busy is None:
-        yield Check(name="load", state="missing", seen="/proc/stat cannot be read")
+        yield Check(name="load", state="missing", detail="/proc/stat cannot be read")
         return
     high = busy > MOST_BUSY_CORES
-    seen = f"{busy:g} of {board['cpus']} processors busy"
+    detail = f"{busy:g} of {board['cpus']} processors busy"
     yield Check(
         name="load",
         state="warning" if high else "ok",
-        seen=seen,
+        detail=detail,
         fix="end other work on the board" if high else None,
     )

@@ -18,7 +18,7 @@ from analysis.devices.settings import OnProgress, Settings
 from analysis.runtimes.base import Opened
 from analysis.runtimes.tensorrt import OwnLoop
 
-TOLD_S = 0.25
+REPORT_INTERVAL_S = 0.25
 
 
 def sampled(
@@ -90,15 +90,15 @@ def _settle(settings: Settings, extra: list[str], missing: dict[str, str], root:
 
 def _busy(opened: Opened, seconds: float, on_progress: OnProgress) -> tuple[list[float], int]:
     """Runs back to back for ``seconds``; start and end on the monotonic clock, and how many."""
-    start = told_at = time.monotonic()
+    start = reported_at = time.monotonic()
     runs = 0
     while (now := time.monotonic()) < start + seconds:
         opened.run()
         runs += 1
         opened.finish()
-        if now - told_at > TOLD_S:
+        if now - reported_at > REPORT_INTERVAL_S:
             on_progress("power under load", (now - start) / seconds)
-            told_at = now
+            reported_at = now
     return [start, time.monotonic()], runs
 
 
@@ -114,5 +114,5 @@ def _loop(
 def _wait(seconds: float, doing: str, on_progress: OnProgress) -> None:
     start = time.monotonic()
     while (left := start + seconds - time.monotonic()) > 0:
-        time.sleep(min(left, TOLD_S))
+        time.sleep(min(left, REPORT_INTERVAL_S))
         on_progress(doing, 1 - max(0.0, left) / seconds)

@@ -26,14 +26,14 @@ def _processor() -> list[Check]:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     busy = load > 0.5 * usable
     return [
-        Check(name="cpu", state="ok", seen=cpu_model()),
+        Check(name="cpu", state="ok", detail=cpu_model()),
         Check(
-            name="cores", state="ok" if usable > 1 else "warning", seen=f"{usable} usable",
+            name="cores", state="ok" if usable > 1 else "warning", detail=f"{usable} usable",
             fix=None if usable > 1 else "power samples and the network share this core; give the process another",
         ),
-        Check(name="threads", state="ok", seen=f"torch uses {torch.get_num_threads()} unless --threads says"),
+        Check(name="threads", state="ok", detail=f"torch uses {torch.get_num_threads()} unless --threads says"),
         Check(
-            name="load", state="warning" if busy else "ok", seen=f"{load:.2f} processes wanted to run lately",
+            name="load", state="warning" if busy else "ok", detail=f"{load:.2f} processes wanted to run lately",
             fix="stop other programs before measuring" if busy else None,
         ),
     ]  # fmt: skip
@@ -42,15 +42,15 @@ def _processor() -> list[Check]:
 def _governor() -> list[Check]:
     from analysis.board.conditions import conditions
 
-    found = conditions()
-    governor = found.get("governor")
+    readings = conditions()
+    governor = readings.get("governor")
     if governor is None:
-        seen = f"cannot be read: {found['missing'].get('governor', 'unknown')}"
+        detail = f"cannot be read: {readings['missing'].get('governor', 'unknown')}"
         fix = "clocks cannot be pinned from here; the reference network shows drift"
-        return [Check(name="governor", state="missing", seen=seen, fix=fix)]
+        return [Check(name="governor", state="missing", detail=detail, fix=fix)]
     pinned = governor == "performance"
     advice = None if pinned else "sudo cpupower frequency-set -g performance"
-    return [Check(name="governor", state="ok" if pinned else "warning", seen=str(governor), fix=advice)]
+    return [Check(name="governor", state="ok" if pinned else "warning", detail=str(governor), fix=advice)]
 
 
 def _runtimes(device: str) -> list[Check]:
@@ -65,10 +65,10 @@ def _runtimes(device: str) -> list[Check]:
     for name, runtime in RUNTIMES.items():
         reason = runtime.unavailable("cuda:0" if device == "cuda" else device)
         if reason is None:
-            checks.append(Check(name=name, state="ok", seen=runtime.version()))
+            checks.append(Check(name=name, state="ok", detail=runtime.version()))
         else:
             fix = fixes.get(name, "install a build of it for this device")
-            checks.append(Check(name=name, state="missing", seen=reason, fix=fix))
+            checks.append(Check(name=name, state="missing", detail=reason, fix=fix))
     return checks
 
 
@@ -80,9 +80,9 @@ def _gpu(device: str) -> list[Check]:
     reason = gpu_missing("cuda:0" if device in ("cpu", "cuda") else device)
     if reason is not None:
         fix = "install a CUDA build of torch and NVIDIA's driver, or use --device cpu"
-        return [Check(name="cuda", state="missing", seen=reason, fix=fix)]
+        return [Check(name="cuda", state="missing", detail=reason, fix=fix)]
     names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
-    return [Check(name="cuda", state="ok", seen=f"{names}; CUDA {torch.version.cuda}")]
+    return [Check(name="cuda", state="ok", detail=f"{names}; CUDA {torch.version.cuda}")]
 
 
 def _sensors() -> list[Check]:
@@ -91,7 +91,7 @@ def _sensors() -> list[Check]:
     sensors, missing = find_sensors("/", ["analysis.devices.nvml:find"])
     checks = []
     for sensor in sensors:
-        checks.append(Check(name=sensor.name, state="ok", seen=", ".join(sensor.rails)))
+        checks.append(Check(name=sensor.name, state="ok", detail=", ".join(sensor.rails)))
         sensor.close()
     fixes = {
         "rapl": "on a bare machine: sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj",
@@ -100,7 +100,7 @@ def _sensors() -> list[Check]:
         "tegrastats": "only Jetson boards have it",
     }
     return checks + [
-        Check(name=name, state="missing", seen=why, fix=fixes.get(name)) for name, why in missing.items()
+        Check(name=name, state="missing", detail=why, fix=fixes.get(name)) for name, why in missing.items()
     ]
 
 
@@ -111,16 +111,16 @@ def _chromium() -> list[Check]:
     if path is None:
         return [
             Check(
-                name="chromium", state="missing", seen="no browser for pictures; HTML pages need none",
+                name="chromium", state="missing", detail="no browser for pictures; HTML pages need none",
                 fix="apt install chromium, or run: plotly_get_chrome",
             )
         ]  # fmt: skip
-    return [Check(name="chromium", state="ok", seen=str(path))]
+    return [Check(name="chromium", state="ok", detail=str(path))]
 
 
 def _ssh() -> list[Check]:
     path = shutil.which("ssh")
     if path is None:
-        seen = "no ssh client; boards cannot be reached"
-        return [Check(name="ssh", state="missing", seen=seen, fix="apt install openssh-client")]
-    return [Check(name="ssh", state="ok", seen=path)]
+        detail = "no ssh client; boards cannot be reached"
+        return [Check(name="ssh", state="missing", detail=detail, fix="apt install openssh-client")]
+    return [Check(name="ssh", state="ok", detail=path)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from analysis.board.base import Found, Sensor
+from analysis.board.base import Sensor, SensorListing
 
 RAIL = "gpu"
 FIX = "pip install 'archspace[cuda]'"
@@ -120,7 +120,7 @@ class NvmlSensor(Sensor):
             raise OSError(errno.EIO, f"NVIDIA driver: {error}") from None
 
 
-def find(device: str = "0") -> Found:
+def find(device: str = "0") -> SensorListing:
     """Returns the GPU's sensor, or under ``nvml`` why there is none.
 
     The sampling process takes it as ``analysis.devices.nvml:find`` or ``analysis.devices.nvml:find:DEVICE``

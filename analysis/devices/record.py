@@ -166,7 +166,7 @@ class DeviceRecord:
         latency, power = dict(data["latency_ms"]), data.get("power_w")
         fields["latency_ms"] = Latency(**{**latency, "samples": tuple(latency["samples"])})
         fields["power_w"] = power and {
-            rail: RailPower(idle=found["idle"], busy=found["busy"]) for rail, found in power.items()
+            rail: RailPower(idle=watts["idle"], busy=watts["busy"]) for rail, watts in power.items()
         }
         fields["flags"] = tuple(data.get("flags", ()))
         return cls(**fields)

@@ -122,11 +122,11 @@ class SshDevice(Device):
         """Returns the connection, the board's software, sensors, clocks, load and disk."""
         try:
             return [
-                Check(name="connection", state="ok", seen=str(self.address)),
+                Check(name="connection", state="ok", detail=str(self.address)),
                 *board_checks.checks(self.board()),
             ]
         except (InputError, DeviceAway) as error:
-            return [Check(name="connection", state="missing", seen=str(error))]
+            return [Check(name="connection", state="missing", detail=str(error))]
 
     def _request(self, settings: Settings) -> dict[str, Any]:
         if settings.runtime is not None and settings.runtime not in RUNTIMES:
@@ -147,25 +147,25 @@ class SshDevice(Device):
 
     def _take(self, link: Link, target: Target, settings: Settings) -> DeviceRecord:
         link.send(RUN)
-        found = link.receive("result", self._timeout_s + GRACE_S)
+        answer = link.receive("result", self._timeout_s + GRACE_S)
         try:
-            return self._record(found, target, settings)
+            return self._record(answer, target, settings)
         except (KeyError, TypeError) as error:
             raise BoardError(f"{self.address}: the agent's answer lacks {error}") from error
 
-    def _record(self, found: Mapping[str, Any], target: Target, settings: Settings) -> DeviceRecord:
-        board, before = found["board"], found["conditions_before"]
-        trace = None if found["trace"] is None else Trace.from_dict(found["trace"])
-        name = "tensorrt" if found["runtime"] == "trtexec" else found["runtime"]
-        missing = {**found["missing"], **({"reference": NO_REFERENCE} if settings.reference else {})}
+    def _record(self, answer: Mapping[str, Any], target: Target, settings: Settings) -> DeviceRecord:
+        board, before = answer["board"], answer["conditions_before"]
+        trace = None if answer["trace"] is None else Trace.from_dict(answer["trace"])
+        name = "tensorrt" if answer["runtime"] == "trtexec" else answer["runtime"]
+        missing = {**answer["missing"], **({"reference": NO_REFERENCE} if settings.reference else {})}
         how = {
             "device": _model(board, before), "l4t": before.get("l4t"), "power_mode": before.get("power_mode"),
-            "versions": found["versions"], "board": board, "memory_counts": MEMORY_COUNTS, **found["how"],
+            "versions": answer["versions"], "board": board, "memory_counts": MEMORY_COUNTS, **answer["how"],
         }  # fmt: skip
         return assemble(
-            target, self.name, f"{name} {found['versions']['version']}", settings,
-            found["latency_ms"]["samples"], (), trace, found["windows"], before, found["conditions_after"],
-            missing, how, found["peak_memory_bytes"],
+            target, self.name, f"{name} {answer['versions']['version']}", settings,
+            answer["latency_ms"]["samples"], (), trace, answer["windows"], before, answer["conditions_after"],
+            missing, how, answer["peak_memory_bytes"],
         )  # fmt: skip
 
     def _warned(self, record: DeviceRecord) -> DeviceRecord:
@@ -175,14 +175,16 @@ class SshDevice(Device):
 
 def warnings(board: Mapping[str, Any]) -> list[str]:
     """Returns why numbers of this board are doubtful, whatever their spread."""
-    found = []
+    reasons = []
     busy = board.get("busy_cores_before")
     if busy is not None and busy > board_checks.MOST_BUSY_CORES:
-        found.append(f"load: {busy:g} of {board['cpus']} processors were busy with other work before the run")
+        reasons.append(
+            f"load: {busy:g} of {board['cpus']} processors were busy with other work before the run"
+        )
     loose = [name for name, held in board["pinned"].items() if held is False]
     if loose:
-        found.append(f"clocks: {' and '.join(loose)} not pinned; sudo jetson_clocks pins them")
-    return found
+        reasons.append(f"clocks: {' and '.join(loose)} not pinned; sudo jetson_clocks pins them")
+    return reasons
 
 
 def _model(board: Mapping[str, Any], state: Mapping[str, Any]) -> str:

@@ -100,12 +100,12 @@ class Address:
         Raises:
             FieldError: it is none, or has characters that no host has.
         """
-        found = SHAPE.fullmatch(name)
-        port = found and found["port"]
-        if found is None or (port and not 1 <= int(port) <= 65535):
+        match = SHAPE.fullmatch(name)
+        port = match and match["port"]
+        if match is None or (port and not 1 <= int(port) <= 65535):
             rule = "must be ssh://[user@]host[:port] with letters, digits, dots and dashes, port 1 to 65535"
             raise FieldError("device", name, rule, "ssh://nvidia@tx2")
-        return cls(found["six"] or found["host"], found["user"], int(port) if port else None)
+        return cls(match["six"] or match["host"], match["user"], int(port) if port else None)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

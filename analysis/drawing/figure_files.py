@@ -132,7 +132,7 @@ def find_browser() -> str | None:
     wanted = os.environ.get("BROWSER_PATH")
     if wanted:
         return shutil.which(wanted)
-    return next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+    return next((path for name in _BROWSERS if (path := shutil.which(name))), None)
 
 
 def _render(jobs: str, env: dict[str, str], time_limit: float, count: int) -> str | None:
@@ -177,10 +177,10 @@ def _descendants(pid: int) -> list[int]:
             parents[int(file.parent.name)] = int(
                 file.read_text(errors="replace").rsplit(")", 1)[1].split()[1]
             )
-    found = [pid]
-    for parent in found:
-        found += [child for child, above in parents.items() if above == parent]
-    return found[1:]
+    processes = [pid]
+    for parent in processes:
+        processes += [child for child, above in parents.items() if above == parent]
+    return processes[1:]
 
 
 def _not_written(path: Path, reason: str) -> str:

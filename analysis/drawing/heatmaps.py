@@ -148,30 +148,30 @@ def field_sheet(
     label: str, theory: Mapping[str, ReceptiveField], measured: Mapping[str, EffectiveField]
 ) -> Image:
     """Returns one panel a level: the effective field in a window around the theoretical one."""
-    panels = [_field_panel(theory[name], found) for name, found in measured.items()]
+    panels = [_field_panel(theory[name], effective) for name, effective in measured.items()]
     legend = "green: theoretical field; white and blue: squares that hold 50 % and 90 %"
     columns = 2 if len(panels) in (2, 4) else 3
     return sheet_of(f"Receptive fields of {label}", panels, columns, 420, legend)
 
 
-def _field_panel(theory: ReceptiveField, found: EffectiveField) -> Panel:
-    height, width = found.gradient.shape
+def _field_panel(theory: ReceptiveField, effective: EffectiveField) -> Panel:
+    height, width = effective.gradient.shape
     wanted = max(theory.side or 2 * max(height, width), 3)
-    values, (row, column) = window(found.gradient, found.centre, int(wanted * 1.1) + 2)
-    squares = [(found.squares[0.5], HALF), (found.squares[0.9], MOST)]
+    values, (row, column) = window(effective.gradient, effective.centre, int(wanted * 1.1) + 2)
+    squares = [(effective.squares[0.5], HALF), (effective.squares[0.9], MOST)]
     if theory.side is not None:
         squares.insert(0, (theory.side, THEORY))
     side = "whole image" if theory.side is None else f"{theory.side} px"
     shown = f"{values.shape[0]}x{values.shape[1]} of {height}x{width} px"
     return Panel(
-        title=f"{found.level}: theory {side}",
-        caption=f"50 % in {found.squares[0.5]}, 90 % in {found.squares[0.9]} px; shown {shown}",
+        title=f"{effective.level}: theory {side}",
+        caption=f"50 % in {effective.squares[0.5]}, 90 % in {effective.squares[0.9]} px; shown {shown}",
         values=values,
         outlines=tuple((row, column, length, colour) for length, colour in squares),
     )
 
 
-def gridding_sheet(unit: str, found: Mapping[str, Gridding]) -> Image:
+def gridding_sheet(unit: str, grids: Mapping[str, Gridding]) -> Image:
     """Returns a row for each fusion, a panel for each branch."""
     panels = [
         Panel(
@@ -179,13 +179,13 @@ def gridding_sheet(unit: str, found: Mapping[str, Gridding]) -> Image:
             caption=f"holes {100 * holes:.1f} % of its field",
             values=response,
         )
-        for grid in found.values()
+        for grid in grids.values()
         for rate, response, holes in zip(grid.dilations, grid.responses, grid.holes, strict=True)
     ]
     legend = "what the channels of each branch see of the unit's input, with uniform weights; " + "; ".join(
-        f"{grid.fusion}: {100 * grid.mean_holes:.1f} % holes on average" for grid in found.values()
+        f"{grid.fusion}: {100 * grid.mean_holes:.1f} % holes on average" for grid in grids.values()
     )
-    columns = len(next(iter(found.values())).dilations)
+    columns = len(next(iter(grids.values())).dilations)
     name = f"{unit.upper()} unit, K = {columns}"
     return sheet_of(f"Gridding and hierarchical feature fusion: {name}", panels, columns, 231, legend)
 

@@ -47,11 +47,11 @@ class Reach:
 class Walk:
     """A walk through a plan; it notes what the parts of encoder and head see, by dotted path."""
 
-    seen: dict[str, Reach] = field(default_factory=dict)
+    reaches: dict[str, Reach] = field(default_factory=dict)
 
     def note(self, path: str, reach: Reach) -> Reach:
         """Notes what the part at ``path`` sees, and returns it."""
-        self.seen[path] = reach
+        self.reaches[path] = reach
         return reach
 
 
@@ -91,8 +91,10 @@ def upsampled(x: Reach, factor: int, kernel: int | None = None) -> Reach:
     period, spans = len(x.spans), []
     for o in range(period * factor):
         read = [(o + pad - tap) // factor for tap in range(side) if (o + pad - tap) % factor == 0]
-        seen = [(x.stride * i - fine * o, x.spans[i % period]) for i in read]
-        spans.append((min(at + first for at, (first, _) in seen), max(at + last for at, (_, last) in seen)))
+        windows = [(x.stride * i - fine * o, x.spans[i % period]) for i in read]
+        spans.append(
+            (min(at + first for at, (first, _) in windows), max(at + last for at, (_, last) in windows))
+        )
     return Reach(fine, tuple(spans))
 
 

@@ -97,6 +97,6 @@ def _eru(encoder: Block, tokens: Reach, walk: Walk) -> Reach:
     for name, layer in encoder.items():
         y = walk.note(name, tokens) if not isinstance(layer, Block) else y
         if isinstance(layer, Block):
-            seen = walk.note(f"{name}.transform", chained(layer.part("transform"), y))
-            y = walk.note(name, Reach(seen.stride, seen.spans, EARLIER_TOKENS))
+            reach = walk.note(f"{name}.transform", chained(layer.part("transform"), y))
+            y = walk.note(name, Reach(reach.stride, reach.spans, EARLIER_TOKENS))
     return y

@@ -45,8 +45,8 @@ def _espnet_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
         return walk.note(f"head.{name}", chained(head.part(name), x))
 
     level3 = run("up3", run("norm3", run("project3", last)))
-    level2 = run("mix2", joined(run("project2", walk.seen["level2"]), level3))
-    level1 = walk.seen["level1.conv" if head.option("raw") else "level1"]
+    level2 = run("mix2", joined(run("project2", walk.reaches["level2"]), level3))
+    level1 = walk.reaches["level1.conv" if head.option("raw") else "level1"]
     return run("up1", run("merge1", joined(run("up2", run("unit2", level2)), level1)))
 
 
@@ -88,6 +88,6 @@ def _detector(head: Block, last: Reach, walk: Walk) -> Reach:
     for level, fused in zip((3, 4, 5, 6), maps, strict=True):
         walk.note(f"head.fuse{level}", fused)
     for name in ("locations", "confidences"):
-        for index, seen in enumerate((*maps, level7, whole)):
-            walk.note(f"head.{name}.{index}", seen)
+        for index, reach in enumerate((*maps, level7, whole)):
+            walk.note(f"head.{name}.{index}", reach)
     return Reach(STRIDES[0], whole=GLOBAL_POOLING)

@@ -58,7 +58,7 @@ def reaches(spec: ArchSpec) -> dict[str, Reach]:
     assert isinstance(encoder, Block) and isinstance(head, Block)
     last = known(ENCODER_FLOWS, encoder)(encoder, Reach(), walk)
     walk.note("head", known(HEAD_FLOWS, head)(head, last, walk))
-    return walk.seen
+    return walk.reaches
 
 
 def receptive_fields(spec: ArchSpec) -> tuple[ReceptiveField, ...]:
@@ -67,10 +67,12 @@ def receptive_fields(spec: ArchSpec) -> tuple[ReceptiveField, ...]:
     Raises:
         InputError: the network has a block whose dataflow is not known here.
     """
-    seen = reaches(spec)
-    names = [name for name in seen if "." not in name]
+    by_name = reaches(spec)
+    names = [name for name in by_name if "." not in name]
     return tuple(
-        ReceptiveField(name=name, stride=seen[name].stride, side=seen[name].side, whole=seen[name].whole)
+        ReceptiveField(
+            name=name, stride=by_name[name].stride, side=by_name[name].side, whole=by_name[name].whole
+        )
         for name in names
     )
 

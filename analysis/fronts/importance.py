@@ -105,9 +105,9 @@ def _cross_validated(
     errors = np.empty(FOLDS)
     losses = np.empty((FOLDS, len(blocks)))
     for fold, unseen in enumerate(parts):
-        seen = np.setdiff1d(np.arange(len(numbers)), unseen)
+        training = np.setdiff1d(np.arange(len(numbers)), unseen)
         forest = RandomForestRegressor(TREES, min_samples_leaf=2, random_state=seed + fold)
-        forest.fit(table[seen], numbers[seen])
+        forest.fit(table[training], numbers[training])
         target = numbers[unseen]
         errors[fold] = float(((forest.predict(table[unseen]) - target) ** 2).mean())
         for index, end in enumerate(ends):
@@ -141,10 +141,10 @@ def _columns(entries: Sequence[object]) -> Floats:
 def _listed(entry: object) -> list[object]:
     if isinstance(entry, str) and entry.startswith("["):
         try:
-            found = json.loads(entry)
+            parsed = json.loads(entry)
         except ValueError:
             return [entry]
-        return found if isinstance(found, list) and found else [None]
+        return parsed if isinstance(parsed, list) and parsed else [None]
     return list(entry) if isinstance(entry, list | tuple) and entry else [entry]
 
 

@@ -16,7 +16,7 @@ SIZES = ("small", "medium", "large")
 """Below 32 x 32 pixels, below 96 x 96, and above."""
 
 
-def coco_metrics(objects: Objects, found: Detections, images: int, classes: Sequence[str]) -> Precision:
+def coco_metrics(objects: Objects, detections: Detections, images: int, classes: Sequence[str]) -> Precision:
     """``map`` over overlaps 0.50, 0.55, ... 0.95, at 0.50 and 0.75, and by the object's size; by class ``class_ap``.
 
     An ignored object is a COCO crowd: what lies in it is neither right nor wrong. Sizes are areas of boxes in pixels;
@@ -28,7 +28,7 @@ def coco_metrics(objects: Objects, found: Detections, images: int, classes: Sequ
     from faster_coco_eval import COCO, COCOeval_faster
 
     truth = COCO(_truth(objects, images, classes))
-    judged = COCOeval_faster(truth, truth.loadRes(_results(found)), iouType="bbox")
+    judged = COCOeval_faster(truth, truth.loadRes(_results(detections)), iouType="bbox")
     judged.params.maxDets = [1, 10, MOST]
     judged.evaluate()
     judged.accumulate()
@@ -64,8 +64,10 @@ def _truth(objects: Objects, images: int, classes: Sequence[str]) -> dict[str, A
     }  # fmt: skip
 
 
-def _results(found: Detections) -> list[dict[str, Any]]:
-    rows = zip(found.image, _sides(found.corners), found.scores, found.labels, strict=True)
+def _results(detections: Detections) -> list[dict[str, Any]]:
+    rows = zip(
+        detections.image, _sides(detections.corners), detections.scores, detections.labels, strict=True
+    )
     return [
         {"image_id": int(image), "bbox": box, "score": float(score), "category_id": int(label)}
         for image, box, score, label in rows

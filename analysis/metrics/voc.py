@@ -61,12 +61,12 @@ class Precision:
     by_class: Mapping[str, Mapping[str, float]]
 
 
-def voc_metrics(objects: Objects, found: Detections, classes: Sequence[str]) -> Precision:
+def voc_metrics(objects: Objects, detections: Detections, classes: Sequence[str]) -> Precision:
     """``map_voc07`` and ``map_voc12`` at an overlap of 0.5, and both by class.
 
     A class without objects that count has NaN and is left out of the means.
     """
-    pairs = [class_precision(objects, found, label) for label in range(len(classes))]
+    pairs = [class_precision(objects, detections, label) for label in range(len(classes))]
     columns = {"voc07": [old for old, _ in pairs], "voc12": [new for _, new in pairs]}
     return Precision(
         {f"map_{name}": known_mean(column) for name, column in columns.items()},
@@ -74,7 +74,7 @@ def voc_metrics(objects: Objects, found: Detections, classes: Sequence[str]) -> 
     )
 
 
-def class_precision(objects: Objects, found: Detections, label: int) -> tuple[float, float]:
+def class_precision(objects: Objects, detections: Detections, label: int) -> tuple[float, float]:
     """Average precision of a class in percent, of VOC 2007 and from 2010 on; NaN where it has no object that counts.
 
     Sightings are judged from the highest score down, of equal scores the first given one first. One is compared with
@@ -86,9 +86,9 @@ def class_precision(objects: Objects, found: Detections, label: int) -> tuple[fl
     total = int((~ignored).sum())
     if not total:
         return float("nan"), float("nan")
-    seen = found.labels == label
-    order = np.flatnonzero(seen)[np.argsort(-found.scores[seen], kind="stable")]
-    target = _nearest(image, corners, found.image[order], found.corners[order])
+    of_label = detections.labels == label
+    order = np.flatnonzero(of_label)[np.argsort(-detections.scores[of_label], kind="stable")]
+    target = _nearest(image, corners, detections.image[order], detections.corners[order])
     hit = target >= 0
     counts = ~hit | ~ignored[target]
     target, hit = target[counts], hit[counts]
@@ -134,14 +134,14 @@ def overlaps(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.flo
 def _nearest(
     image: NDArray[np.int64],
     corners: NDArray[np.floating],
-    seen: NDArray[np.int64],
+    detection_image: NDArray[np.int64],
     boxes: NDArray[np.floating],
 ) -> NDArray[np.int64]:
     """For each sighting the object of its image that it overlaps most, of equal ones the first; -1 below 0.5."""
-    target = np.full(len(seen), -1, np.int64)
-    by_object, by_sighting = np.argsort(image, kind="stable"), np.argsort(seen, kind="stable")
-    for i in np.intersect1d(image, seen):
-        rows = by_sighting[slice(*np.searchsorted(seen[by_sighting], (i, i + 1)))]
+    target = np.full(len(detection_image), -1, np.int64)
+    by_object, by_detection = np.argsort(image, kind="stable"), np.argsort(detection_image, kind="stable")
+    for i in np.intersect1d(image, detection_image):
+        rows = by_detection[slice(*np.searchsorted(detection_image[by_detection], (i, i + 1)))]
         members = by_object[slice(*np.searchsorted(image[by_object], (i, i + 1)))]
         table = overlaps(boxes[rows], corners[members])
         best = table.argmax(1)

@@ -81,24 +81,24 @@ def calibrate(
     on_progress("fitting", 1.0, 0.0)
     fitted, blind = fit(list(journal.observed()))
     _time_whole(timer, journal, held_out, on_progress)
-    found = _record(journal, fitted, blind, set(held_out), head)
-    found.write(out)
-    return found
+    calibration = _record(journal, fitted, blind, set(held_out), head)
+    calibration.write(out)
+    return calibration
 
 
 def _held_out(space: Mapping[str, Any], seed: int, count: int) -> dict[str, ArchSpec]:
     """Networks to check on by ``arch_id``: the first different ones of their own seed."""
-    found: dict[str, ArchSpec] = {}
+    specs: dict[str, ArchSpec] = {}
     known = 0
     for spec in random_specs(space, seed + CHECK_SEED):
-        known = known + 1 if spec.arch_id in found else 0
-        found.setdefault(spec.arch_id, spec)
-        if len(found) == count:
-            return found
+        known = known + 1 if spec.arch_id in specs else 0
+        specs.setdefault(spec.arch_id, spec)
+        if len(specs) == count:
+            return specs
         if known > MOST_KNOWN:
             break
-    rule = f"the space has about {len(found)} networks, and some are to be fitted on"
-    raise FieldError("check", count, rule, max(2, len(found) // 2))
+    rule = f"the space has about {len(specs)} networks, and some are to be fitted on"
+    raise FieldError("check", count, rule, max(2, len(specs) // 2))
 
 
 def _time_pieces(
@@ -178,10 +178,10 @@ def _line(role: str, spec: ArchSpec, timed: Timed, seconds: float) -> dict[str, 
 
 def _wall_error(rows: list[dict[str, Any]]) -> dict[str, float | int] | None:
     """Of predictions beside the wall's times of uninterrupted runs, which a busy machine leaves to few networks."""
-    found = [row for row in rows if row["wall_ms"] is not None]
-    if len(found) < 2:
+    timed = [row for row in rows if row["wall_ms"] is not None]
+    if len(timed) < 2:
         return None
-    return scores([row["wall_ms"] for row in found], [row["predicted_ms"] for row in found])
+    return scores([row["wall_ms"] for row in timed], [row["predicted_ms"] for row in timed])
 
 
 def _record(

@@ -169,10 +169,10 @@ class Layerwise:
         """Returns inverse of :meth:`to_dict`."""
         met = {
             kind: Met(
-                frozenset((h, w) for h, w in found["sizes"]),
-                (found["low"][0], found["low"][1]), (found["high"][0], found["high"][1]),
+                frozenset((h, w) for h, w in ranges["sizes"]),
+                (ranges["low"][0], ranges["low"][1]), (ranges["high"][0], ranges["high"][1]),
             )
-            for kind, found in data["met"].items()
+            for kind, ranges in data["met"].items()
         }  # fmt: skip
         return cls(
             table=dict(data["table"]), regressor=Regressor.from_dict(data["regressor"]), met=met,
@@ -198,8 +198,8 @@ def fit(observed: Sequence[Observed]) -> tuple[Layerwise, Layerwise]:
         for piece in pieces_of(network.spec):
             times[piece.key].append(network.pieces[piece.path])
             pieces[piece.key] = piece
-    table = {key: float(np.median(found)) for key, found in times.items()}
-    often = np.array([len(found) for found in times.values()], float)
+    table = {key: float(np.median(samples)) for key, samples in times.items()}
+    often = np.array([len(samples) for samples in times.values()], float)
     regressor, unseen = _fit_regressor(list(pieces.values()), np.array(list(table.values())), often)
     kinds = {piece.kind for piece in pieces.values()}
     fitted = Layerwise(
@@ -218,10 +218,10 @@ def _scale(observed: Sequence[Observed], table: Mapping[str, float]) -> float:
 
 
 def _met(pieces: Iterable[Piece]) -> Met:
-    found = list(pieces)
-    reads, writes = zip(*(piece.channels for piece in found), strict=True)
+    all_pieces = list(pieces)
+    reads, writes = zip(*(piece.channels for piece in all_pieces), strict=True)
     return Met(
-        frozenset(piece.size for piece in found), (min(reads), min(writes)), (max(reads), max(writes))
+        frozenset(piece.size for piece in all_pieces), (min(reads), min(writes)), (max(reads), max(writes))
     )  # fmt: skip
 
 

@@ -191,23 +191,23 @@ def _amounts(layer: Layer, read: Size, written: Size) -> dict[str, float]:
     """What one layer adds to :data:`NUMBERS`; ``read`` and ``written`` are the sizes of its maps."""
     inputs, outputs = _channels(layer)
     elements = outputs * prod(written)
-    found: dict[str, float] = {"layers": 1, "held": layer_params(layer)}
+    amounts: dict[str, float] = {"layers": 1, "held": layer_params(layer)}
     if isinstance(layer, Conv):
         macs = elements * (inputs // layer.groups) * prod(layer.sides)
-        found[_conv_kind(layer)] = macs
+        amounts[_conv_kind(layer)] = macs
         if layer.groups == 1 and min(inputs, outputs) < NARROW:
-            found["narrow"] = macs
+            amounts["narrow"] = macs
     elif isinstance(layer, Deconv):
-        found["deconv"] = inputs * prod(read) * outputs * layer.side**2
+        amounts["deconv"] = inputs * prod(read) * outputs * layer.side**2
     elif isinstance(layer, Linear):
-        found["linear"] = inputs * elements
+        amounts["linear"] = inputs * elements
     if not isinstance(layer, NormAct | Embedding):
-        found |= {"read": inputs * prod(read), "written": elements}
+        amounts |= {"read": inputs * prod(read), "written": elements}
     if getattr(layer, "norm", None) is not None:
-        found["normed"] = elements
+        amounts["normed"] = elements
     if getattr(layer, "act", None) is not None:
-        found["activated"] = elements
-    return found
+        amounts["activated"] = elements
+    return amounts
 
 
 def _conv_kind(layer: Conv) -> str:

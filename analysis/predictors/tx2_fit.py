@@ -97,12 +97,12 @@ class _Design:
     def __init__(self, row: Quoted) -> None:
         device = machine(row.clock_mhz, row.emc_mhz, row.precision)
         kernels = ran(_kernels(row.structure), fuses=FUSES[row.runtime])
-        found = Counter((STAND_INS.get(k.kind, k.kind), k.macs, k.elements) for k in kernels)
-        self.kinds = np.array([FITTED.index(kind) if kind in FITTED else 0 for kind, _, _ in found])
-        self.compute = np.array([2 * macs / device.peak for _, macs, _ in found])
-        moved = np.array([elements for _, _, elements in found], dtype=np.float64)
+        counts = Counter((STAND_INS.get(k.kind, k.kind), k.macs, k.elements) for k in kernels)
+        self.kinds = np.array([FITTED.index(kind) if kind in FITTED else 0 for kind, _, _ in counts])
+        self.compute = np.array([2 * macs / device.peak for _, macs, _ in counts])
+        moved = np.array([elements for _, _, elements in counts], dtype=np.float64)
         self.memory = moved * device.element_bytes / device.bandwidth
-        self.times = np.array(list(found.values()))
+        self.times = np.array(list(counts.values()))
         self.half = row.precision == "float16"
         self.target = np.log(row.latency_ms / 1e3)
 
@@ -130,11 +130,11 @@ def fit(rows: Sequence[Quoted]) -> Model:
     ends = []
     for share, memory, launch in STARTS:
         start = [*[share] * (len(FITTED) - 1), share / 10, 0.9, 0.6, memory, launch]
-        found = least_squares(
+        solution = least_squares(
             lambda p: [design.residual(p) for design in designs], np.log(start), bounds=bounds,
             diff_step=1e-4, xtol=1e-10, ftol=1e-10, max_nfev=1000,
         )  # fmt: skip
-        ends.append((float(found.cost), found.x))
+        ends.append((float(solution.cost), solution.x))
     best = np.exp(min(ends, key=lambda end: end[0])[1])
     numbers = {name: float(f"{value:.{DIGITS}g}") for name, value in zip(PARAMETERS, best, strict=True)}
     halves = any(design.half for design in designs)

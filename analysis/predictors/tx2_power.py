@@ -29,7 +29,7 @@ class LinearPower:
 
 def lines(rows: Sequence[Mapping[str, str]]) -> list[LinearPower]:
     """Returns the line of each network that has watts at two clocks in the ESPNet paper's table."""
-    found = []
+    powers = []
     for network in dict.fromkeys(row["network"] for row in rows if row["power_W"]):
         points = sorted(
             (float(row["gpu_freq_MHz"]), float(row["power_W"]))
@@ -38,8 +38,10 @@ def lines(rows: Sequence[Mapping[str, str]]) -> list[LinearPower]:
         )
         if len(points) == 2:
             (low, low_w), (high, high_w) = points
-            found.append(LinearPower(network=network, low_mhz=low, low_w=low_w, high_mhz=high, high_w=high_w))
-    return found
+            powers.append(
+                LinearPower(network=network, low_mhz=low, low_w=low_w, high_mhz=high, high_w=high_w)
+            )
+    return powers
 
 
 def refusal(rows: Sequence[Mapping[str, str]]) -> str:

@@ -23,7 +23,7 @@ CUDA = "CUDAExecutionProvider"
 class _Session(Opened):
     def __init__(self, session: InferenceSession, x: np.ndarray, version: str) -> None:
         self._session, self.version = session, version
-        self._feed = {session.get_inputs()[0].name: x}
+        self._inputs = {session.get_inputs()[0].name: x}
         self.how: dict[str, Any] = {
             "providers": session.get_providers(), "clock": "perf_counter_ns; copies to and from the device count",
             "form": "ONNX, batch norms folded",
@@ -31,11 +31,11 @@ class _Session(Opened):
 
     def run(self) -> object:
         """Returns one run of a batch."""
-        return self._session.run(None, self._feed)
+        return self._session.run(None, self._inputs)
 
     def answer(self) -> list[np.ndarray]:
         """Returns the outputs as float32."""
-        return [value.astype("float32") for value in self._session.run(None, self._feed)]
+        return [value.astype("float32") for value in self._session.run(None, self._inputs)]
 
 
 class OnnxRuntime(Runtime):

@@ -33,8 +33,8 @@ class _Request(Opened):
 
     def answer(self) -> list[np.ndarray]:
         """Returns the outputs as float32."""
-        found = self._request.infer([self._x])
-        return [found[output].astype("float32") for output in self._outputs]
+        results = self._request.infer([self._x])
+        return [results[output].astype("float32") for output in self._outputs]
 
 
 class OpenVino(Runtime):

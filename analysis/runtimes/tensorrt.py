@@ -76,8 +76,8 @@ class TensorRt(Runtime):
 
     def version(self) -> str:
         """As installed."""
-        found = find_trtexec()
-        return f"tensorrt {found.version if found else 'not found'}"
+        tool = find_trtexec()
+        return f"tensorrt {tool.version if tool else 'not found'}"
 
     def prepare(self, target: Target, settings: Settings, folder: Path) -> Path:
         """Writes its ONNX file."""

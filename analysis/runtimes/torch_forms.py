@@ -77,9 +77,9 @@ class Forward(Opened):
 
     def answer(self) -> list[np.ndarray]:
         """Returns the outputs as float32."""
-        found = [value.float().cpu().numpy() for value in tree_leaves(self.run())]
+        outputs = [value.float().cpu().numpy() for value in tree_leaves(self.run())]
         self.finish()
-        return found
+        return outputs
 
 
 class Eager(Runtime):

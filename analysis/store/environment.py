@@ -37,7 +37,7 @@ def environment(packages: tuple[str, ...] = PACKAGES) -> dict[str, Any]:
         "versions": {
             "archspace": archspace.__version__,
             "python": platform.python_version(),
-            **{name: found for name in packages if (found := package_version(name)) is not None},
+            **{name: installed for name in packages if (installed := package_version(name)) is not None},
         },
         **({"plugins": plugins} if plugins else {}),
     }
@@ -48,9 +48,9 @@ def commit() -> str | None:
     folder = Path(archspace.__file__).resolve().parent.parent
     if not (folder / ".git").exists():
         return None
-    found = _git(folder, "rev-parse", "HEAD")
+    head = _git(folder, "rev-parse", "HEAD")
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return None if found is None else found + ("+" if changed else "")
+    return None if head is None else head + ("+" if changed else "")
 
 
 def package_version(name: str) -> str | None:

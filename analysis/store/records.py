@@ -59,7 +59,7 @@ class TrialRecord:
         params: what the sampler suggested.
         duplicate_of: label of the trial that answered for the same ``arch_id``, if any.
         reason: why it is infeasible or failed.
-        again: measured anew after the study ended, by name; kept in a file of its own, as the trial itself is over.
+        remeasured: measured anew after the study ended, by name; kept in a file of its own, as the trial is over.
         started, finished: ISO 8601 times in UTC.
     """
 
@@ -76,13 +76,13 @@ class TrialRecord:
     params: Mapping[str, Any] = field(default_factory=dict)
     duplicate_of: str | None = None
     reason: str | None = None
-    again: Mapping[str, Measurement] = field(default_factory=dict)
+    remeasured: Mapping[str, Measurement] = field(default_factory=dict)
     started: str | None = None
     finished: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data for JSON; a value that is not finite becomes ``None``."""
-        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__ if name != "again"}
+        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__ if name != "remeasured"}
         for name in ("spec", "params"):
             data[name] = None if data[name] is None else dict(data[name])
         data["values"] = {k: v if math.isfinite(v) else None for k, v in self.values.items()}

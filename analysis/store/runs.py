@@ -20,7 +20,7 @@ STUDY_FILE = "study.yaml"
 TRAIN_FILE = "train.yaml"
 TRIALS_FOLDER = "trials"
 RECORD_FILE = "record.json"
-AGAIN_FILE = "again.json"
+REMEASURED_FILE = "again.json"
 QUANTITIES_FILE = "quantities.json"
 """What the study's quantities are, so that a run made with a plug-in can be read without it."""
 
@@ -66,7 +66,7 @@ def read_record(path: Path) -> TrialRecord:
         data = json.loads(path.read_text(encoding="utf-8"))
         trial = TrialRecord.from_dict(data)
         _check_record(trial)
-        trial = replace(trial, again=read_remeasured(path.parent))
+        trial = replace(trial, remeasured=read_remeasured(path.parent))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path}: broken trial record: {_one_line(error)}") from error
     return trial
@@ -74,18 +74,18 @@ def read_record(path: Path) -> TrialRecord:
 
 def read_remeasured(folder: Path) -> dict[str, Measurement]:
     """Returns what was measured anew of the trial in ``folder``, by name; empty if nothing was."""
-    path = folder / AGAIN_FILE
+    path = folder / REMEASURED_FILE
     if not path.is_file():
         return {}
     data = json.loads(path.read_text(encoding="utf-8"))
-    return {name: Measurement.from_dict(found) for name, found in data.items()}
+    return {name: Measurement.from_dict(entry) for name, entry in data.items()}
 
 
-def write_remeasured(folder: Path, label: str, found: Mapping[str, Measurement]) -> None:
+def write_remeasured(folder: Path, label: str, remeasured: Mapping[str, Measurement]) -> None:
     """Keeps what was measured anew of a trial of the run in ``folder``."""
-    data = {name: _plain(one.to_dict()) for name, one in found.items()}
+    data = {name: _plain(one.to_dict()) for name, one in remeasured.items()}
     write_text(
-        folder / TRIALS_FOLDER / label / AGAIN_FILE, json.dumps(data, indent=1, allow_nan=False) + "\n"
+        folder / TRIALS_FOLDER / label / REMEASURED_FILE, json.dumps(data, indent=1, allow_nan=False) + "\n"
     )
 
 

@@ -32,7 +32,7 @@ TABLE = 2**24
 """Overlaps in memory at once."""
 
 
-class Found(NamedTuple):
+class ImageDetections(NamedTuple):
     """The objects found in an image, the surest first.
 
     Attributes:
@@ -107,7 +107,7 @@ def suppress(corners: Tensor, valid: Tensor, overlap: float = OVERLAP) -> Tensor
 def detections(
     outputs: tuple[Tensor, Tensor], priors: Tensor, *, threshold: float = THRESHOLD, overlap: float = OVERLAP,
     candidates: int = CANDIDATES, most: int = MOST,
-) -> list[Found]:  # fmt: skip
+) -> list[ImageDetections]:  # fmt: skip
     """Returns the objects in each image of a batch.
 
     Of equal scores the one of the earlier prior comes first, then that of the earlier class.
@@ -133,7 +133,7 @@ def detections(
     best = _best(scores, count)
     chosen = scores.gather(1, best).view(images, classes, count)
     best = best.view(images, classes, count)
-    found = []
+    results = []
     for i in range(images):
         corners = boxes[i][best[i]]
         kept = _suppressed(corners, chosen[i] > 0, overlap)
@@ -142,8 +142,8 @@ def detections(
         value = chosen[i][label, rank]
         order = torch.argsort(place, stable=True)
         order = order[torch.argsort(value[order], descending=True, stable=True)][:most]
-        found.append(Found(corners[label, rank][order], value[order], label[order]))
-    return found
+        results.append(ImageDetections(corners[label, rank][order], value[order], label[order]))
+    return results
 
 
 def checked(outputs: object, priors: int, classes: int | None = None) -> tuple[Tensor, Tensor]:

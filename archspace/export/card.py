@@ -136,7 +136,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         _head(card),
         _use(card),
         _preprocessing(card),
-        _found(card),
+        _search(card),
         _numbers(card),
         _checks(card),
         _about(card),
@@ -191,13 +191,13 @@ def _list(values: Sequence[float]) -> str:
     return "(" + ", ".join(f"{value:g}" for value in values) + ")"
 
 
-def _found(card: Mapping[str, Any]) -> str:
+def _search(card: Mapping[str, Any]) -> str:
     lines = []
-    found = card["found"]
-    if isinstance(found, Mapping):
-        lines += [f"- {_words(key)}: {_plain(value)}" for key, value in found.items()]
-    elif found:
-        lines.append(_plain(found))
+    record = card["found"]
+    if isinstance(record, Mapping):
+        lines += [f"- {_words(key)}: {_plain(value)}" for key, value in record.items()]
+    elif record:
+        lines.append(_plain(record))
     lines += [f"- {_words(key)}: {_plain(value)}" for key, value in card["notes"].items()]
     return "## How it was found\n\n" + ("\n".join(lines) if lines else "Not recorded.")
 

@@ -200,10 +200,10 @@ def _check_replaceable(target: Path) -> None:
 
 def _is_export(folder: Path) -> bool:
     try:
-        found = json.loads((folder / CARD_JSON).read_text(encoding="utf-8"))
+        card = json.loads((folder / CARD_JSON).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(found, dict) and found.get("format") == CARD_FORMAT
+    return isinstance(card, dict) and card.get("format") == CARD_FORMAT
 
 
 def _take_place(temporary: Path, target: Path) -> None:

@@ -33,7 +33,7 @@ def lowered(model: ModelProto, opset: int) -> ModelProto:
         raise FieldError("opset", opset, "must be 11 to 18", min(max(opset, 11), 18))
     made = onnx.ModelProto()
     made.CopyFrom(model)
-    current = next(found for found in made.opset_import if found.domain in ("", "ai.onnx"))
+    current = next(entry for entry in made.opset_import if entry.domain in ("", "ai.onnx"))
     if current.version > opset:
         for node in made.graph.node:
             _lower(node, made.graph, current.version, opset)

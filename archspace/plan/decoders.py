@@ -26,12 +26,12 @@ class Feature:
 
 def features(encoder: Block) -> tuple[Feature, ...]:
     """Features of an encoder's levels, the finest first."""
-    found = []
+    levels = []
     for name, node in encoder.items():
         if name.startswith("level"):
             assert isinstance(node, Conv | Block)
-            found.append(Feature(name, node.out_channels, 2 ** int(name.removeprefix("level"))))
-    return tuple(found)
+            levels.append(Feature(name, node.out_channels, 2 ** int(name.removeprefix("level"))))
+    return tuple(levels)
 
 
 PlacedUnit: TypeAlias = tuple[int, str, int]

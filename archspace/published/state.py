@@ -59,8 +59,8 @@ def renamed(key: str, rules: Rules) -> str:
 
 def repeats(state: State, pattern: str) -> int:
     """Returns how many different whole numbers the first group of ``pattern`` takes in the keys."""
-    found = (re.match(pattern, key) for key in state)
-    return len({match[1] for match in found if match})
+    matches = (re.match(pattern, key) for key in state)
+    return len({match[1] for match in matches if match})
 
 
 def rows(state: State, key: str) -> int:

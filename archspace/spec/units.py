@@ -36,18 +36,18 @@ def units(r: Resolution) -> None:
         "unit", default if value is None else value, len(default),
         lambda f, v: fields.choice(f, v, known), r.design.first,
     )  # fmt: skip
-    found: list[str | None] = []
+    placed: list[str | None] = []
     for i, name in enumerate(entries):
         if (r.design.strides and r.out["downsampling"] != "strided-conv") or r.out["alphas"][i] > 0:
-            found.append(name or default[i])
+            placed.append(name or default[i])
             continue
         if name is not None and not spread and value is not None and "unit" not in r.lenient:
             rule = f"level {i + r.design.first} places no unit (its downsampling is fixed, and 0 repeats)"
             raise SpecError(f"unit[{i}]", name, rule, "null")
-        found.append(None)
-    if spread and not any(found):
+        placed.append(None)
+    if spread and not any(placed):
         r.unfit("unit", "no level places a unit (their downsampling is fixed, and 0 repeats)")
-    r.out["unit"] = tuple(found)
+    r.out["unit"] = tuple(placed)
 
 
 def branches(r: Resolution) -> None:
@@ -60,7 +60,7 @@ def branches(r: Resolution) -> None:
         entries, spread = fields.per_level(
             "branches", value, len(placed), lambda f, v: fields.whole(f, v, 1), r.design.first
         )
-    found: list[int | None] = []
+    counts: list[int | None] = []
     for i, (unit, k) in enumerate(zip(placed, entries, strict=True)):
         default = UNITS[unit].branches if unit else None
         if default is not None:
@@ -68,10 +68,10 @@ def branches(r: Resolution) -> None:
         if default is None and k is not None and not spread and "branches" not in r.lenient:
             rule = f"unit {unit!r} at level {i + r.design.first} has no branches"
             raise SpecError(f"branches[{i}]", k, rule, "null")
-        found.append(None if default is None else k or default)
-    if any(entries) and not any(found):
+        counts.append(None if default is None else k or default)
+    if any(entries) and not any(counts):
         r.unfit("branches", f"no unit of this network has branches ({names(placed)})")
-    r.out["branches"] = tuple(found)
+    r.out["branches"] = tuple(counts)
 
 
 def inner_widths(r: Resolution) -> None:
@@ -87,8 +87,8 @@ def inner_widths(r: Resolution) -> None:
         if share is not None and not can[i] and not spread and "inner" not in r.lenient:
             rule = f"unit {unit!r} at level {i + r.design.first} has no inner width to choose"
             raise SpecError(f"inner[{i}]", share, rule, "null")
-    found = tuple(share if able else None for share, able in zip(entries, can, strict=True))
-    r.out["inner"] = found if any(found) else None
+    shares = tuple(share if able else None for share, able in zip(entries, can, strict=True))
+    r.out["inner"] = shares if any(shares) else None
 
 
 def names(placed: Sequence[str | None]) -> str:

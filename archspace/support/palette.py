@@ -44,7 +44,7 @@ def ink_on(colour: Colour) -> Colour:
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
 
 
-_SEEN = np.array([
+_VISIONS = np.array([
     np.eye(3),
     [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
     [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
@@ -70,8 +70,8 @@ def perceived(colours: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     share = colours / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    seen = np.clip(np.einsum("vij,nj->vni", _SEEN, linear), 0, 1)
-    return np.cbrt(seen @ _CONES.T) @ _OKLAB.T  # type: ignore[no-any-return]
+    visible = np.clip(np.einsum("vij,nj->vni", _VISIONS, linear), 0, 1)
+    return np.cbrt(visible @ _CONES.T) @ _OKLAB.T  # type: ignore[no-any-return]
 
 
 LEAST_APART = 24

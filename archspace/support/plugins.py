@@ -121,22 +121,22 @@ def plugins_of(data: object) -> tuple[Plugin, ...]:
     Args:
         data: a list of modules, or of mappings with ``module`` and ``version``; anything else names none.
     """
-    found = []
+    plugins = []
     for one in data if isinstance(data, list | tuple) else ():
         if isinstance(one, str):
-            found.append(Plugin(one))
+            plugins.append(Plugin(one))
         elif isinstance(one, dict) and isinstance(one.get("module"), str):
-            found.append(Plugin(one["module"], one.get("version")))
-    return tuple(found)
+            plugins.append(Plugin(one["module"], one.get("version")))
+    return tuple(plugins)
 
 
 def _load(name: str, point: EntryPoint | None = None) -> Plugin:
     module, _, attribute = name.partition(":")
     try:
-        found = import_module(module)
+        loaded = import_module(module)
         for part in filter(None, attribute.split(".")):
-            found = getattr(found, part)
-        register = getattr(found, "register", None)
+            loaded = getattr(loaded, part)
+        register = getattr(loaded, "register", None)
         if callable(register):
             register()
         elif attribute:

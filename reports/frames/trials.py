@@ -154,8 +154,8 @@ def _row(trial: TrialRecord, names: Sequence[str]) -> dict[str, Any]:
             value = measurement.value
         row[name] = np.nan if value is None else value
         row[f"{name}_origin"] = measurement.origin if measurement is not None else None
-        if name in trial.again:
-            row[f"{name}_again"] = trial.again[name].value
+        if name in trial.remeasured:
+            row[f"{name}_again"] = trial.remeasured[name].value
     return row | _flat(trial.spec or {}, "spec.")
 
 

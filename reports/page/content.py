@@ -179,7 +179,7 @@ def _all_names(trial: TrialRecord) -> list[str]:
 def _number(trial: TrialRecord, name: str, noted: Mapping[str, Quantity]) -> Number:
     taken = trial.measurements.get(name)
     known = described(name, noted)
-    remeasured = trial.again.get(name)
+    remeasured = trial.remeasured.get(name)
     value = trial.values.get(name, taken.value if taken else float("nan"))
     return Number(
         name=name, title=known.title, short=known.short, value=float(value),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from analysis.metrics.coco import coco_metrics
 from analysis.metrics.voc import Detections, Objects, voc_metrics
 from analysis.quantities import main_metric
-from archspace.detection.boxes import Found, checked, detections
+from archspace.detection.boxes import ImageDetections, checked, detections
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Stage
@@ -94,7 +94,7 @@ class Detection(ImageTask):
         The headline ``map`` is COCO's, the mean over overlaps of 0.50 to 0.95; ``map_voc07`` and ``map_voc12`` are
         PASCAL VOC's at 0.5 (:mod:`analysis.metrics.voc`).
         """
-        detected: list[Found] = []
+        detected: list[ImageDetections] = []
         priors = priors_on(size or (split.images.shape[1], split.images.shape[2]), device)
 
         def add(outputs: tuple[Tensor, Tensor], target: Boxes) -> None:
@@ -132,10 +132,10 @@ def in_pixels(boxes: Boxes) -> Objects:
     return Objects(image, boxes.corners * _scale(boxes)[image], boxes.labels, boxes.ignored)
 
 
-def detections_of(detected: list[Found], boxes: Boxes) -> Detections:
+def detections_of(detected: list[ImageDetections], boxes: Boxes) -> Detections:
     """Returns what was found in each image of a split as the metrics take it."""
     image = np.repeat(np.arange(len(detected)), [len(one.scores) for one in detected])
-    none = Found(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
+    none = ImageDetections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
     corners, scores, labels = (
         torch.cat([column.cpu() for column in columns]).numpy()
         for columns in zip(none, *detected, strict=True)

@@ -187,22 +187,22 @@ TWINS = {("esnet", 0, "fcu"): "non-bottleneck-1d", ("esnet", 0, "non-bottleneck-
 
 def flips(spec: ArchSpec) -> list[tuple[str, Any]]:
     """Every field that is not ``None`` with another legal value; per-level fields one level at a time."""
-    found: list[tuple[str, Any]] = [
+    changes: list[tuple[str, Any]] = [
         ("width", 1.0), ("classes", 7), ("input_size", (64, 64)), ("channels", 4),
         *(("activation", act) for act in ACTIVATIONS if act != spec.activation),
     ]  # fmt: skip
     for field in ("dilated", "residual", "reinforcement"):
         if getattr(spec, field) is not None:
-            found.append((field, not getattr(spec, field)))
+            changes.append((field, not getattr(spec, field)))
     if spec.downsampling is not None:
         other = "strided-conv" if spec.downsampling == "strided-unit" else "strided-unit"
-        found.append(("downsampling", other))
+        changes.append(("downsampling", other))
     if spec.fusion is not None:
-        found.append(("fusion", "none" if spec.fusion == "hff" else "hff"))
+        changes.append(("fusion", "none" if spec.fusion == "hff" else "hff"))
     if spec.pointwise_kernel is not None:
-        found.append(("pointwise_kernel", 3 if spec.pointwise_kernel == 1 else 1))
+        changes.append(("pointwise_kernel", 3 if spec.pointwise_kernel == 1 else 1))
     if spec.decoder is not None:
-        found += [
+        changes += [
             ("decoder", d) for d in NETWORKS[spec.network].decoders if d != spec.decoder and _takes(spec, d)
         ]
 
@@ -214,16 +214,16 @@ def flips(spec: ArchSpec) -> list[tuple[str, Any]]:
     for i, unit in enumerate(spec.unit):
         if "unit" in NETWORKS[spec.network].honours:
             twin = TWINS.get((spec.network, i, unit))
-            found += [one_level("unit", i, name) for name in UNITS if name not in (unit, twin)]
-        found.append(one_level("alphas", i, 2))
+            changes += [one_level("unit", i, name) for name in UNITS if name not in (unit, twin)]
+        changes.append(one_level("alphas", i, 2))
         if spec.branches[i] is not None:
-            found.append(one_level("branches", i, 2))
+            changes.append(one_level("branches", i, 2))
         if unit is not None and UNITS[unit].inner:
-            found.append(("inner", [2.5 if j == i else None for j in range(len(spec.unit))]))
+            changes.append(("inner", [2.5 if j == i else None for j in range(len(spec.unit))]))
     for i, limit in enumerate(spec.receptive_field or ()):
         if limit is not None:
-            found.append(one_level("receptive_field", i, 3))
-    return found
+            changes.append(one_level("receptive_field", i, 3))
+    return changes
 
 
 def _takes(spec: ArchSpec, decoder: str) -> bool:
@@ -296,7 +296,7 @@ def test_every_field_of_every_unit_changes_the_module(unit: str) -> None:
 
 def test_the_networks_differ_from_each_other() -> None:
     same = {"task": "segmentation", "classes": 6, "input_size": (32, 48), "width": 0.5}
-    seen = [
+    signatures = [
         signature(ArchSpec(name, **same))
         for name in (
             "espnet-a",
@@ -310,7 +310,7 @@ def test_the_networks_differ_from_each_other() -> None:
             "enet",
         )
     ]
-    assert all(one != other for i, one in enumerate(seen) for other in seen[:i])
+    assert all(one != other for i, one in enumerate(signatures) for other in signatures[:i])
 
 
 # ------------------------------------------------------------------------------ presets

@@ -77,8 +77,8 @@ def test_a_folder_stands_for_its_weights_and_the_head_reads_alone(network: Netwo
     path = save(network, tmp_path, notes={"accuracy": 91.5})
     assert path == tmp_path / "weights.safetensors"
     assert load(tmp_path).spec == SPEC
-    found = describe(tmp_path)
-    assert (found.spec, found.preprocessing, found.notes) == (SPEC, None, {"accuracy": 91.5})
+    described = describe(tmp_path)
+    assert (described.spec, described.preprocessing, described.notes) == (SPEC, None, {"accuracy": 91.5})
 
 
 @pytest.mark.parametrize("content", [b"", b"hello world, this is text", b"\x93NUMPY" * 40])

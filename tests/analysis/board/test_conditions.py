@@ -39,8 +39,8 @@ def tx2(root: Path, named: bool = True) -> Path:
         (other / "devfreq/15340000.vic/device").symlink_to(other, target_is_directory=True)
         names = root / "sys/class/devfreq"
         names.mkdir(parents=True)
-        for found in (other / "devfreq/15340000.vic", clock):
-            (names / found.name).symlink_to(found, target_is_directory=True)
+        for part in (other / "devfreq/15340000.vic", clock):
+            (names / part.name).symlink_to(part, target_is_directory=True)
     write(root / "sys/kernel/debug/bpmp/debug/clk/emc/rate", 1866000000)
     write(root / "sys/kernel/nvpmodel_emc_cap/emc_iso_cap", 1600000000)
     for n, (zone, temperature) in enumerate(
@@ -62,8 +62,8 @@ def nvpmodel(root: Path, script: str) -> None:
 def test_a_tx2(tmp_path: Path, named: bool) -> None:
     root = tx2(tmp_path, named)
     nvpmodel(root, '[ "$*" = -q ] && printf "NV Fan Mode:quiet\\nNV Power Mode: MAXP_CORE_ARM\\n3\\n"')
-    told = conditions(str(root))
-    assert told == {
+    readings = conditions(str(root))
+    assert readings == {
         "model": "quill",
         "l4t": "R32.7.1",
         "power_mode": "MAXP_CORE_ARM",
@@ -78,24 +78,24 @@ def test_a_tx2(tmp_path: Path, named: bool) -> None:
         "load_average": 0.52,
         "missing": {},
     }
-    assert json.loads(json.dumps(told)) == told
+    assert json.loads(json.dumps(readings)) == readings
 
 
 def test_nothing_is_there(tmp_path: Path) -> None:
-    told = conditions(str(tmp_path))
-    assert set(told) == {"missing"}
-    assert set(told["missing"]) == {
+    readings = conditions(str(tmp_path))
+    assert set(readings) == {"missing"}
+    assert set(readings["missing"]) == {
         "model", "l4t", "power_mode", "cpu_mhz", "governor", "gpu_mhz", "gpu_governor", "gpu_load", "emc_mhz",
         "emc_cap_mhz", "temperature_c", "load_average",
     }  # fmt: skip
-    assert all(str(tmp_path) in reason and "\n" not in reason for reason in told["missing"].values())
+    assert all(str(tmp_path) in reason and "\n" not in reason for reason in readings["missing"].values())
 
 
 def test_this_machine() -> None:
-    told = conditions()
-    assert told["load_average"] >= 0
-    assert all(mhz > 0 for mhz in told.get("cpu_mhz", {}).values())
-    assert ("cpu_mhz" in told) != ("cpu_mhz" in told["missing"])
+    readings = conditions()
+    assert readings["load_average"] >= 0
+    assert all(mhz > 0 for mhz in readings.get("cpu_mhz", {}).values())
+    assert ("cpu_mhz" in readings) != ("cpu_mhz" in readings["missing"])
 
 
 def test_one_part_that_cannot_be_read_is_named_alone(tmp_path: Path) -> None:
@@ -104,12 +104,12 @@ def test_one_part_that_cannot_be_read_is_named_alone(tmp_path: Path) -> None:
     zone = root / "sys/devices/virtual/thermal/thermal_zone1/temp"
     zone.unlink()
     zone.mkdir()
-    told = conditions(str(root))
-    assert told["missing"] == {
+    readings = conditions(str(root))
+    assert readings["missing"] == {
         "power_mode": f"NVPM ERROR: no access: {root}/usr/sbin/nvpmodel",
         "temperature_c thermal_zone1": f"is a directory: {zone}",
     }
-    assert told["temperature_c"] == {"BCPU-therm": 38.5}
+    assert readings["temperature_c"] == {"BCPU-therm": 38.5}
 
 
 def test_cores_that_differ_and_cpus_without_a_governor(tmp_path: Path) -> None:

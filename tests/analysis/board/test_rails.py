@@ -46,24 +46,24 @@ def test_rails_are_found_by_name_and_read_in_watts(board: str, tmp_path: Path) -
     assert sensor.read() == pytest.approx(
         {rail: 1.9 + 0.19 * n for n, rail in enumerate(tree.rails)}, rel=1e-9
     )
-    told = sensor.describe()
-    assert {chip["i2c"]: {n: rail for rail, n in chip["channels"].items()} for chip in told["chips"]} == {
-        address: {n: rail for n, rail in rails.items() if rail != "NC"} for address, rails in chips.items()
-    }
-    assert told["channels_from"] == (1 if board == "orin-r35" else 0)
-    assert json.loads(json.dumps(told)) == told
+    description = sensor.describe()
+    assert {
+        chip["i2c"]: {n: rail for rail, n in chip["channels"].items()} for chip in description["chips"]
+    } == {address: {n: rail for n, rail in rails.items() if rail != "NC"} for address, rails in chips.items()}
+    assert description["channels_from"] == (1 if board == "orin-r35" else 0)
+    assert json.loads(json.dumps(description)) == description
 
 
 def boards(shared: Path) -> Iterator[tuple[str, str, dict[str, dict[int, str]]]]:
     """Board, release and chips of each board in the facts; an address without a bus gets bus 0."""
-    found: dict[tuple[str, str], dict[str, dict[int, str]]] = defaultdict(lambda: defaultdict(dict))
+    by_board: dict[tuple[str, str], dict[str, dict[int, str]]] = defaultdict(lambda: defaultdict(dict))
     with (shared / "facts/jetson_rails.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             address = re.search(r"\d+-00\w\w", row["i2c"])
             plain = re.search(r"0x(\w\w)", row["i2c"])
             key = address[0] if address else f"0-00{plain[1]}" if plain else ""
-            found[row["board"], row["l4t"]][key][int(row["channel_index"])] = row["rail_name"]
-    for (board, release), chips in found.items():
+            by_board[row["board"], row["l4t"]][key][int(row["channel_index"])] = row["rail_name"]
+    for (board, release), chips in by_board.items():
         yield board, release, {address: dict(rails) for address, rails in chips.items()}
 
 
@@ -73,7 +73,7 @@ def test_every_board_of_the_facts(shared: Path, tmp_path: Path) -> None:
         "AGX Orin": ["VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0"],
         "Nano (4 GB)": ["POM_5V_IN"],
     }
-    seen = set()
+    checked = set()
     for n, (board, release, chips) in enumerate(boards(shared)):
         root = tmp_path / str(n)
         if release in ("r34+", "r35+"):
@@ -85,8 +85,8 @@ def test_every_board_of_the_facts(shared: Path, tmp_path: Path) -> None:
             rail for address in sorted(chips) for rail in chips[address].values() if rail != "NC"
         ]
         assert sensor.total == totals.get(board, ["VDD_IN"]), board
-        seen.add((board, release))
-    assert len(seen) == 8
+        checked.add((board, release))
+    assert len(checked) == 8
 
 
 def test_a_chip_that_is_reached_through_two_paths_counts_once(tmp_path: Path) -> None:
@@ -139,8 +139,8 @@ def test_rails_that_cannot_be_read_are_named_and_take_the_total_with_them(tmp_pa
     (sensor,), missing = find_rails(str(tmp_path))
     assert "VDD_IN" not in sensor.rails
     assert sensor.total == []
-    seen = tmp_path / "sys/bus/i2c/drivers/ina3221x/0-0041" / path.relative_to(path.parents[1])
-    assert missing["ina3221"] == f"VDD_IN (is a directory: {seen})"
+    named = tmp_path / "sys/bus/i2c/drivers/ina3221x/0-0041" / path.relative_to(path.parents[1])
+    assert missing["ina3221"] == f"VDD_IN (is a directory: {named})"
     assert missing["total"].startswith("unknown board: ")
 
 
@@ -185,11 +185,13 @@ def test_permission_denied_names_the_file_and_the_fix() -> None:
         write(energy.parent / "max_energy_range_uj", 262143328850)
         write(energy, 1)
         energy.chmod(0)
-        told = json.loads(
+        answer = json.loads(
             as_nobody("s, m = find_sensors(sys.argv[1])\nprint(json.dumps([len(s), m]))", folder)
         )
-        assert told[0] == 0
-        assert re.match(r"VDD_GPU_SOC \(permission denied: /\S+/curr1_input\); VDD_", told[1]["ina3221"])
-        assert told[1]["ina3221"].endswith("; as root: chmod a+r on it")
-        assert told[1]["rapl"].startswith(f"permission denied: {energy}; root alone may read it; a udev rule")
+        assert answer[0] == 0
+        assert re.match(r"VDD_GPU_SOC \(permission denied: /\S+/curr1_input\); VDD_", answer[1]["ina3221"])
+        assert answer[1]["ina3221"].endswith("; as root: chmod a+r on it")
+        assert answer[1]["rapl"].startswith(
+            f"permission denied: {energy}; root alone may read it; a udev rule"
+        )
         assert os.geteuid() != 0 or len(find_sensors(folder)[0]) == 2, "root reads what is closed to others"

@@ -88,7 +88,7 @@ class Shown(NamedTuple):
 
 def boards(folder: Path) -> dict[str, dict[str, Any]]:
     """Builds the trees; what the writer is told of each."""
-    told: dict[str, dict[str, Any]] = {}
+    specs: dict[str, dict[str, Any]] = {}
     for name, build in TREES.items():
         tree = build(folder / name)
         files = {
@@ -99,26 +99,26 @@ def boards(folder: Path) -> dict[str, dict[str, Any]]:
             for rail, path in tree.rails.items()
             if rail in SHARES[name]
         }
-        told[name] = {"kind": "chip", "files": files, "signal": SIGNALS[name]}
+        specs[name] = {"kind": "chip", "files": files, "signal": SIGNALS[name]}
         for rail in tree.rails:
             tree.set(rail, SIGNALS[name][0] * SHARES[name].get(rail, 0.0))
     start_uj = RANGE_UJ - 15_000_000  # wraps under load, after 3 J of idling and 12 J of load
     counter = (
         rapl(folder / "rapl", {"intel-rapl:0": "package-0"}, RANGE_UJ, start_uj) / "intel-rapl:0/energy_uj"
     )
-    told["rapl"] = {
+    specs["rapl"] = {
         "kind": "counter", "file": str(counter), "start_uj": start_uj, "range_uj": RANGE_UJ, "signal": SIGNALS["rapl"],
     }  # fmt: skip
-    return told
+    return specs
 
 
 def run(folder: Path) -> Shown:
-    told = boards(folder)
+    specs = boards(folder)
     asked = {
-        "boards": list(told.values()), "rate_hz": RATE_HZ, "busy_after": IDLE_S,
+        "boards": list(specs.values()), "rate_hz": RATE_HZ, "busy_after": IDLE_S,
         "seconds": IDLE_S + SETTLE_S + COUNTED_S + 0.3,
     }  # fmt: skip
-    samplers = {name: Sampler(str(folder / name), PERIOD_S) for name in told}
+    samplers = {name: Sampler(str(folder / name), PERIOD_S) for name in specs}
     for sampler in samplers.values():
         sampler.start()
     process = subprocess.run(
@@ -130,16 +130,16 @@ def run(folder: Path) -> Shown:
     )
     traces = {name: sampler.stop() for name, sampler in samplers.items()}
     first, last = map(json.loads, process.stdout.splitlines())
-    return Shown(traces, last["times"], dict(zip(told, last["watts"], strict=True)), first["busy_at"])
+    return Shown(traces, last["times"], dict(zip(specs, last["watts"], strict=True)), first["busy_at"])
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     for _ in range(3):
-        found = run(tmp_path_factory.mktemp("boards"))
-        steps = [b - a for a, b in itertools.pairwise(found.times)]
+        result = run(tmp_path_factory.mktemp("boards"))
+        steps = [b - a for a, b in itertools.pairwise(result.times)]
         if max(steps) < LONGEST_PAUSE_S and statistics.median(steps) < SLOWEST_S:
-            return found
+            return result
     pytest.fail(f"the machine is too busy to show a power: a step took {max(steps):.2f} s")
 
 
@@ -163,10 +163,10 @@ def test_power_is_within_two_percent_of_what_was_shown(shown: Shown, board: str)
 @pytest.mark.parametrize("board", [board for board in SIGNALS if board != "rapl"])
 def test_without_settling_the_lag_costs_more_than_two_percent(shown: Shown, board: str) -> None:
     true = shown.true_w(board, *shown.busy)
-    found = measured_power(shown.traces[board], None, shown.busy, 0.0)["total"]
-    assert found["busy"] is not None
-    assert found["busy"] < 0.98 * true
-    assert (found["idle"], found["net"]) == (None, None)
+    power = measured_power(shown.traces[board], None, shown.busy, 0.0)["total"]
+    assert power["busy"] is not None
+    assert power["busy"] < 0.98 * true
+    assert (power["idle"], power["net"]) == (None, None)
 
 
 def test_the_filter_model_gives_what_the_chip_shows(shown: Shown) -> None:

@@ -27,8 +27,8 @@ def run(*arguments: str) -> Result:
 def read(*arguments: str) -> dict[str, Any]:
     result = run(*arguments, "--json")
     assert result.exit_code == 0, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report
 
 
 def test_cost_json_equals_the_counts_and_its_levels_add_up() -> None:

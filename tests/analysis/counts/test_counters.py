@@ -41,11 +41,11 @@ def reference(key: tuple[str, str]) -> dict[str, int]:
 
 def averaged_elements(spec: ArchSpec) -> int:
     """Elements read by global averages over a whole map: fvcore counts them in a pooling module only."""
-    seen: list[int] = []
+    sizes: list[int] = []
 
     def look(module: nn.Module, arguments: tuple[Any, ...]) -> None:
         x = arguments[0]
-        seen.append((x["last"] if isinstance(x, dict) else x).numel())
+        sizes.append((x["last"] if isinstance(x, dict) else x).numel())
 
     network = build(spec).eval()
     for module in network.modules():
@@ -53,26 +53,28 @@ def averaged_elements(spec: ArchSpec) -> int:
             module.register_forward_pre_hook(look)
     with torch.no_grad():
         network(torch.zeros(1, spec.channels, *spec.input_size))
-    return sum(seen)
+    return sum(sizes)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", list(SAME_FORWARD))
 def test_torch_and_fvcore_equal_the_published_code(key: tuple[str, str]) -> None:
-    wanted, found = reference(key), count_all(build(SAME_FORWARD[key]))
-    assert found["torch"].raw == wanted["flops_torch"]
-    assert found["fvcore"].macs == wanted["macs_fvcore"]
-    assert 0 < wanted["macs_thop"] - found["thop"].macs < 0.001 * wanted["macs_thop"]  # its AvgPool2d modules
+    wanted, counted = reference(key), count_all(build(SAME_FORWARD[key]))
+    assert counted["torch"].raw == wanted["flops_torch"]
+    assert counted["fvcore"].macs == wanted["macs_fvcore"]
+    assert (
+        0 < wanted["macs_thop"] - counted["thop"].macs < 0.001 * wanted["macs_thop"]
+    )  # its AvgPool2d modules
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", list(OTHER_POOLING))
 def test_fvcore_differs_by_the_global_averages_alone(key: tuple[str, str]) -> None:
     spec = OTHER_POOLING[key]
-    wanted, found = reference(key), count_all(build(spec))
-    assert found["torch"].raw == wanted["flops_torch"]
-    assert wanted["macs_fvcore"] - found["fvcore"].macs in (0, averaged_elements(spec))
-    assert 0 <= wanted["macs_thop"] - found["thop"].macs < 0.02 * wanted["macs_thop"]
+    wanted, counted = reference(key), count_all(build(spec))
+    assert counted["torch"].raw == wanted["flops_torch"]
+    assert wanted["macs_fvcore"] - counted["fvcore"].macs in (0, averaged_elements(spec))
+    assert 0 <= wanted["macs_thop"] - counted["thop"].macs < 0.02 * wanted["macs_thop"]
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,8 @@ def run(*arguments: str) -> Result:
 def read(*arguments: str) -> dict[str, Any]:
     result = run(*arguments, "--json")
     assert result.exit_code == 0, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report
 
 
 def test_cost_counts_a_sequence_and_the_counters_say_what_they_miss() -> None:
@@ -45,9 +45,9 @@ def test_cost_counts_a_sequence_and_the_counters_say_what_they_miss() -> None:
 
 def test_what_fvcore_and_thop_add_and_miss_accounts_for_all_of_their_difference() -> None:
     spec = ArchSpec("eru", width=0.05, channels=48, classes=30, input_size=(12, 1))
-    found = {n: c.macs - sum(c.counts_extra.values()) for n, c in count_all(build(spec)).items()}
+    counted = {n: c.macs - sum(c.counts_extra.values()) for n, c in count_all(build(spec)).items()}
     total = count(spec).total
-    assert found == {"torch": total.macs, "fvcore": total.macs, "thop": total.conv_macs}
+    assert counted == {"torch": total.macs, "fvcore": total.macs, "thop": total.conv_macs}
 
 
 def test_show_reads_layer_by_layer() -> None:

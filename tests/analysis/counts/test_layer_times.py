@@ -21,12 +21,12 @@ SPEC = ArchSpec("espnetv2", classes=10, input_size=(64, 64))
 @pytest.mark.parametrize("by", ["unit", "layer"])
 def test_parts_hold_every_mac_and_none_is_within_another(by: str) -> None:
     network = build(SPEC)
-    found = layer_times(network, by=by, warmup=1, runs=2)  # type: ignore[arg-type]
-    assert sum(layer["macs"] for layer in found.layers) == count(SPEC).macs
-    assert all(layer["ms"] > 0 and layer["bytes"] > 0 for layer in found.layers)
+    times = layer_times(network, by=by, warmup=1, runs=2)  # type: ignore[arg-type]
+    assert sum(layer["macs"] for layer in times.layers) == count(SPEC).macs
+    assert all(layer["ms"] > 0 and layer["bytes"] > 0 for layer in times.layers)
     names = list(timed_parts(network, by))  # type: ignore[arg-type]
     assert not [(a, b) for a in names for b in names if b.startswith(f"{a}.")]
-    assert found.gap_percent == pytest.approx(100 * (found.sum_ms / found.whole_ms - 1))
+    assert times.gap_percent == pytest.approx(100 * (times.sum_ms / times.whole_ms - 1))
 
 
 def test_time_goes_where_the_work_is() -> None:
@@ -42,8 +42,8 @@ def test_time_goes_where_the_work_is() -> None:
         return plain(x)
 
     slow.forward = dawdle  # type: ignore[method-assign]
-    found = layer_times(network, warmup=1, runs=4)
-    longest = max(found.layers, key=lambda layer: layer["ms"])
+    times = layer_times(network, warmup=1, runs=4)
+    longest = max(times.layers, key=lambda layer: layer["ms"])
     assert longest["name"] == "encoder.level3.units.0"
 
 
@@ -55,7 +55,7 @@ def test_mode_threads_and_hooks_are_restored() -> None:
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
 
 
-def test_a_busy_machine_is_told() -> None:
+def test_a_busy_machine_is_reported() -> None:
     assert busy_flags(LayerTimes(layers=[], whole_ms=1.0, cpu_share=BUSY)) == []
     assert "60%" in busy_flags(LayerTimes(layers=[], whole_ms=1.0, cpu_share=0.4))[0]
 
@@ -71,11 +71,11 @@ def test_command(tmp_path: Path) -> None:
     register(app)
     out = tmp_path / "layers.json"
     arguments = ["espnetv2-0.5", "--input", "64x64", "--runs", "2", "--out", str(out)]
-    told = CliRunner().invoke(app, arguments)
-    assert told.exit_code == 0, told.exception
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.exception
     assert (
-        "off (what runs between the units is in none of them" in told.stdout
-        and "Measured roofs" in told.stdout
+        "off (what runs between the units is in none of them" in result.stdout
+        and "Measured roofs" in result.stdout
     )
     data = json.loads(out.read_text())
     assert data["origin"] == "measured" and data["peak_flops"] > 1e8 and data["bandwidth"] > 1e7

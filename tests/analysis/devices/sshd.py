@@ -26,9 +26,9 @@ def script(path: Path, command: str) -> Path:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
 
 
 def keygen(path: Path) -> str:
@@ -87,8 +87,8 @@ class Board:
             command = [SSHD, "-D", "-e", "-f", str(settings)]
             self._server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         for _ in until(GENEROUS_S):
-            with socket.socket() as found:
-                if found.connect_ex(("127.0.0.1", self.port)) == 0:
+            with socket.socket() as sock:
+                if sock.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
         raise AssertionError((self.folder / "sshd.log").read_text())
 
@@ -155,15 +155,15 @@ def until(seconds: float, every: float = 0.05) -> Iterator[None]:
 
 def commands() -> dict[int, str]:
     """Command lines by process id, of processes that are not dead."""
-    found = {}
+    by_pid = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
         if line:
-            found[int(folder.name)] = line
-    return found
+            by_pid[int(folder.name)] = line
+    return by_pid
 
 
 def descendants(pid: int, name: str) -> list[int]:
@@ -175,10 +175,10 @@ def descendants(pid: int, name: str) -> list[int]:
         except OSError:
             continue
         parents[int(folder.name)] = (int(rest.split()[1]), before.partition("(")[2])
-    below, found = {pid}, []
+    below, pids = {pid}, []
     for _ in range(10):
         below |= {child for child, (parent, _) in parents.items() if parent in below}
     for child in sorted(below - {pid}):
         if parents[child][1].startswith(name):
-            found.append(child)
-    return found
+            pids.append(child)
+    return pids

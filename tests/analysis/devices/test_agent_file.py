@@ -96,7 +96,7 @@ def test_a_link_that_falls_silent_ends_the_agent(tmp_path: Path) -> None:
     assert agent.process.wait(GENEROUS_S) == 0 and not agent.folder.exists()
 
 
-def test_garbage_down_the_link_is_told_and_cleaned_up(tmp_path: Path) -> None:
+def test_garbage_down_the_link_is_reported_and_cleaned_up(tmp_path: Path) -> None:
     agent = Agent(tmp_path)
     agent.send(b"GET / HTTP/1.1\r\n\r\n")
     assert agent.lines()[-1]["kind"] == "garbage"
@@ -126,7 +126,9 @@ def test_frames_come_apart_wherever_the_bytes_are_cut(tmp_path: Path) -> None:
     stream = header(BEAT) + header("model.onnx", 300) + payload + header(RUN) + header(BEAT)
     for step in (1, 7, len(stream)):
         receiver = Receiver(opened)
-        names = [name for at in range(0, len(stream), step) for name in receiver.feed(stream[at : at + step])]
+        names = [
+            name for at in range(0, len(stream), step) for name in receiver.receive(stream[at : at + step])
+        ]
         assert names == [BEAT, "model.onnx", RUN, BEAT]
         assert (tmp_path / "model.onnx").read_bytes() == payload
 
@@ -134,7 +136,7 @@ def test_frames_come_apart_wherever_the_bytes_are_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [(HEADER_MOST + 1).to_bytes(4, "big"), b"\0\0\0\2{}", b"\0\0\0\2\xff\xff"])
 def test_bad_headers_are_refused(data: bytes) -> None:
     with pytest.raises(BadFrame):
-        Receiver(lambda name, size: io.BytesIO()).feed(data)
+        Receiver(lambda name, size: io.BytesIO()).receive(data)
 
 
 @pytest.mark.parametrize(
@@ -158,8 +160,8 @@ def test_the_version_of_the_library_stands_in_for_one_not_printed(tmp_path: Path
     tool.parent.mkdir(parents=True)
     tool.write_text("#!/bin/sh\necho '  --workspace=N'\n")
     tool.chmod(0o755)
-    found = trtexec.find_trtexec(root=str(tmp_path))
-    assert found is not None and (found.path, found.version) == (str(tool), "7.1.3")
+    result = trtexec.find_trtexec(root=str(tmp_path))
+    assert result is not None and (result.path, result.version) == (str(tool), "7.1.3")
     assert trtexec.find_trtexec(given=str(tmp_path / "nowhere")) is None
 
 

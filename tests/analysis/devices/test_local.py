@@ -37,7 +37,7 @@ class Known(nn.Module):
     def __init__(self, *milliseconds: float) -> None:
         super().__init__()
         self.norm = nn.BatchNorm2d(3)
-        self.milliseconds, self.seen = milliseconds, []
+        self.milliseconds, self.calls = milliseconds, []
 
     def __deepcopy__(self, memo: object) -> Known:
         return self  # the network that runs is a copy; this one is to count its runs
@@ -46,8 +46,8 @@ class Known(nn.Module):
         return torch.zeros(n, 3, 32, 32)
 
     def forward(self, x: Tensor) -> Tensor:
-        time.sleep(self.milliseconds[len(self.seen) % len(self.milliseconds)] / 1e3)
-        self.seen.append((tuple(x.shape), torch.get_num_threads(), torch.is_inference_mode_enabled()))
+        time.sleep(self.milliseconds[len(self.calls) % len(self.milliseconds)] / 1e3)
+        self.calls.append((tuple(x.shape), torch.get_num_threads(), torch.is_inference_mode_enabled()))
         return self.norm(x)
 
 
@@ -79,8 +79,8 @@ def test_a_known_time_is_measured_and_the_record_survives_json() -> None:
     )
     assert record.latency_ms.median >= 5 and record.latency_ms.n == 12
     assert record.throughput == pytest.approx(2e3 / record.latency_ms.median)
-    assert {(shape, mode) for shape, _, mode in network.seen} == {((2, 3, 32, 32), True)}
-    assert wanted in {threads for _, threads, _ in network.seen} and torch.get_num_threads() == before
+    assert {(shape, mode) for shape, _, mode in network.calls} == {((2, 3, 32, 32), True)}
+    assert wanted in {threads for _, threads, _ in network.calls} and torch.get_num_threads() == before
     assert record.stable and record.attempts == 1 and record.missing["power_w"] == "not asked for"
     assert record.power_w is record.energy_mj is None
     assert len(record.how["reference"]["samples_ms"]) == 6 and "erial" not in record.how["device_model"]
@@ -114,8 +114,8 @@ def test_drift_of_clocks_and_of_the_reference_is_flagged() -> None:
         "drift: clock cpu0 changed by -50%, limit 10%",
         "drift: the reference network's latency changed by +30%, limit 10%",
     )
-    found = reference_of(slower)
-    assert found is not None and found["drift"] == pytest.approx(0.3) and reference_of([]) is None
+    reference = reference_of(slower)
+    assert reference is not None and reference["drift"] == pytest.approx(0.3) and reference_of([]) is None
 
 
 def test_energy_is_mean_power_times_the_time_of_one_inference() -> None:
@@ -182,8 +182,8 @@ def test_a_compiler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -
 def test_another_answer_is_refused() -> None:
     class Fickle(Known):
         def forward(self, x: Tensor) -> Tensor:
-            self.seen.append(1)
-            return x + len(self.seen)
+            self.calls.append(1)
+            return x + len(self.calls)
 
     with pytest.raises(InputError, match="answers differ from torch eager"):
         LocalDevice("cpu").measure(target(Fickle(0)), Settings(runs=2, power=False))
@@ -233,10 +233,15 @@ def test_a_foreign_file_runs_with_its_own_batch_and_size(tmp_path: Path) -> None
 
 def test_comparing_takes_turns_and_says_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(RUNTIMES._entries, "compile")
-    found = compare(small(), LocalDevice("cpu"), Settings(runs=7, warmup=1, **CALM))
-    assert list(found.records) == ["torch", "onnxruntime", "openvino"]
-    assert set(found.unavailable) == {"cudagraph", "tensorrt"} and "CUDA" in found.unavailable["tensorrt"]
-    assert found.speedup("torch") == 1 and all(one.latency_ms.n == 7 for one in found.records.values())
+    comparison = compare(small(), LocalDevice("cpu"), Settings(runs=7, warmup=1, **CALM))
+    assert list(comparison.records) == ["torch", "onnxruntime", "openvino"]
+    assert (
+        set(comparison.unavailable) == {"cudagraph", "tensorrt"}
+        and "CUDA" in comparison.unavailable["tensorrt"]
+    )
+    assert comparison.speedup("torch") == 1 and all(
+        one.latency_ms.n == 7 for one in comparison.records.values()
+    )
 
 
 def test_keys_have_model_version_and_settings() -> None:

@@ -201,11 +201,11 @@ def test_doctor_says_what_the_board_can_do_and_what_is_missing(board: Board) -> 
     tx2(board.root)
     board.trtexec("10")
     checks = {check.name: check for check in board.device().doctor()}
-    assert checks["connection"].state == "ok" and checks["model"].seen.startswith("NVIDIA Jetson TX2")
-    assert checks["trtexec"].seen.startswith("TensorRT 10.1.0 at ")
-    assert checks["onnxruntime"].state == "ok" and "numpy" in checks["onnxruntime"].seen
+    assert checks["connection"].state == "ok" and checks["model"].detail.startswith("NVIDIA Jetson TX2")
+    assert checks["trtexec"].detail.startswith("TensorRT 10.1.0 at ")
+    assert checks["onnxruntime"].state == "ok" and "numpy" in checks["onnxruntime"].detail
     assert checks["cpu pinned"].state == "ok" and checks["gpu pinned"].state == "warning"
-    assert checks["ina3221"].seen == "VDD_IN, VDD_SYS_CPU, VDD_SYS_DDR; total: VDD_IN"
+    assert checks["ina3221"].detail == "VDD_IN, VDD_SYS_CPU, VDD_SYS_DDR; total: VDD_IN"
     assert checks["temperature"].state == "missing" and checks["power_mode"].state == "missing"
     assert board.quiet()
 

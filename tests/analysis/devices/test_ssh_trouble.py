@@ -100,7 +100,7 @@ def test_permission_denied(board: Board) -> None:
         board.device().board()
     one_line(refused.value)
     check = board.device().doctor()[0]
-    assert (check.name, check.state) == ("connection", "missing") and "permission denied" in check.seen
+    assert (check.name, check.state) == ("connection", "missing") and "permission denied" in check.detail
 
 
 def test_nobody_listens(board: Board) -> None:
@@ -126,7 +126,7 @@ def test_no_python3_on_the_board(board: Board) -> None:
     one_line(refused.value)
 
 
-def test_an_old_python_is_told(board: Board) -> None:
+def test_an_old_python_is_reported(board: Board) -> None:
     # What Python 3.5 would do: its version, then the bootstrap we send.
     fake = "import sys; sys.version_info = (3, 5, 2); exec(sys.argv[2])"
     script(board.programs / "python3", f"{shutil.which('python3')} -c '{fake}' \"$@\"")
@@ -194,7 +194,7 @@ def test_an_agent_that_is_ended_leaves_nothing(board: Board, tiny: Target, numbe
     assert board.quiet()
 
 
-def test_a_killed_worker_is_told_and_cleaned_up(board: Board, tiny: Target) -> None:
+def test_a_killed_worker_is_reported_and_cleaned_up(board: Board, tiny: Target) -> None:
     future = under_way(board, tiny)
     os.kill(board.worker(), signal.SIGKILL)
     with pytest.raises(BoardError, match="ended by SIGKILL; out of memory"):
@@ -219,7 +219,7 @@ def test_leftovers_of_a_dead_agent_go_with_the_next_run(board: Board, tiny: Targ
     assert not left[0].exists() and board.quiet()
 
 
-def test_a_full_disk_is_told_before_the_model_is_sent(board: Board, tiny: Target) -> None:
+def test_a_full_disk_is_reported_before_the_model_is_sent(board: Board, tiny: Target) -> None:
     with (
         mounted(board, "4m"),
         pytest.raises(BoardError, match=r"MiB free on the board; 16\.0 MiB are needed") as full,
@@ -228,7 +228,7 @@ def test_a_full_disk_is_told_before_the_model_is_sent(board: Board, tiny: Target
     one_line(full.value)
 
 
-def test_a_disk_without_room_for_the_agent_is_told(board: Board) -> None:
+def test_a_disk_without_room_for_the_agent_is_reported(board: Board) -> None:
     with mounted(board, "4k"), pytest.raises(BoardError, match="No space left on device") as full:
         board.device().board()
     one_line(full.value)

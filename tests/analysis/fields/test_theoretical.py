@@ -98,9 +98,9 @@ def test_units_see_what_their_gradient_says(name: str, case: str) -> None:
     y = positive(make(draw_unit(name, request)))(x)
     middle = y.shape[2] // 2
     (gradient,) = torch.autograd.grad(y[0, :, middle, middle].sum(), x)
-    seen = gradient[0].abs().sum(0).nonzero()
+    positions = gradient[0].abs().sum(0).nonzero()
     expected = 81 if side is None else side
-    assert [int(n) for n in seen.max(0).values - seen.min(0).values + 1] == [expected, expected]
+    assert [int(n) for n in positions.max(0).values - positions.min(0).values + 1] == [expected, expected]
     assert (side is None) is (name in ("dice",))
 
 
@@ -202,21 +202,23 @@ def test_the_last_box_of_a_detector_sees_the_whole_image(output: str) -> None:
     spec = ArchSpec("espnetv2", task="detection", classes=4, width=0.5, alphas=(0, 0, 0, 0))
     head = receptive_fields(spec)[-1]
     assert head.side is None and head.whole and "whole image" in head.whole
-    seen = reaches(spec)
-    assert seen["head.level7"].side == seen["expand"].side + 2 * 32 + 2 * 64  # type: ignore[operator]
+    by_path = reaches(spec)
+    assert by_path["head.level7"].side == by_path["expand"].side + 2 * 32 + 2 * 64  # type: ignore[operator]
     x = strip(3, 320, 32)
     y = positive(build(spec))(x)[0 if output == "confidences" else 1]
     (gradient,) = torch.autograd.grad(y[0, -1].sum(), x)
     assert bool((gradient != 0).all())
-    assert {seen[f"head.{output}.{index}"].side is None for index in (0, 1, 2, 3, 5)} == {True}
-    assert seen[f"head.{output}.4"].side == seen["head.level7"].side
+    assert {by_path[f"head.{output}.{index}"].side is None for index in (0, 1, 2, 3, 5)} == {True}
+    assert by_path[f"head.{output}.4"].side == by_path["head.level7"].side
 
 
 def test_aligned_corners_are_bounded_by_the_whole_image_not_guessed() -> None:
     spec = ArchSpec("espnetv2", task="segmentation", decoder="pyramid", classes=4, width=0.5)
-    seen = reaches(spec)
-    assert seen["head.project4"].side == seen["level4"].side
-    assert "aligned corners" in (seen["head.unit3"].whole or "") and receptive_fields(spec)[-1].side is None
+    by_path = reaches(spec)
+    assert by_path["head.project4"].side == by_path["level4"].side
+    assert (
+        "aligned corners" in (by_path["head.unit3"].whole or "") and receptive_fields(spec)[-1].side is None
+    )
 
 
 def test_every_preset_has_growing_fields_and_published_ones_are_pinned() -> None:
@@ -272,13 +274,13 @@ def test_effective_fields_lie_inside_the_theoretical_ones_and_repeat() -> None:
     fields = effective_receptive_fields(network, images, draws=2)
     assert network.training and all(p.grad is None for p in network.parameters())
     for theory in receptive_fields(spec):
-        found = fields[theory.name]
-        assert found.gradient.shape == (128, 160) and found.gradient.sum() == pytest.approx(1)
-        assert found.centre == (64, 80) and theory.side
-        seen = np.argwhere(found.gradient > 0)
-        assert abs(seen - (64, 80)).max() <= theory.side // 2
-        assert found.squares[0.5] <= found.squares[0.9] <= found.squares[0.99] <= theory.side
-        assert found.areas[0.9] <= found.squares[0.9] ** 2
+        field = fields[theory.name]
+        assert field.gradient.shape == (128, 160) and field.gradient.sum() == pytest.approx(1)
+        assert field.centre == (64, 80) and theory.side
+        positions = np.argwhere(field.gradient > 0)
+        assert abs(positions - (64, 80)).max() <= theory.side // 2
+        assert field.squares[0.5] <= field.squares[0.9] <= field.squares[0.99] <= theory.side
+        assert field.areas[0.9] <= field.squares[0.9] ** 2
     again = effective_receptive_field(network, images, "level2", draws=2)
     alone = effective_receptive_field(network, images, "level2", draws=2)
     np.testing.assert_array_equal(again.gradient, alone.gradient)

@@ -13,9 +13,10 @@ from analysis.fronts.correlation import mean_interval, rank_correlation
 
 def test_one_swap_of_four_by_hand() -> None:
     """Ranks differ by 1 twice: rho = 1 - 6 x 2 / (4 x 15) = 0.8; 5 of 6 pairs agree: tau = (5 - 1) / 6."""
-    found = rank_correlation([10, 20, 30, 40], [1, 3, 2, 4])
-    assert found is not None
-    assert found.spearman == pytest.approx(0.8) and found.kendall == pytest.approx(4 / 6) and found.n == 4
+    correlation = rank_correlation([10, 20, 30, 40], [1, 3, 2, 4])
+    assert correlation is not None
+    assert correlation.spearman == pytest.approx(0.8) and correlation.kendall == pytest.approx(4 / 6)
+    assert correlation.n == 4
 
 
 @given(st.lists(st.integers(-1000, 1000), min_size=3, max_size=20, unique=True))
@@ -29,8 +30,8 @@ def test_only_the_order_counts(values: list[int]) -> None:
 
 
 def test_what_is_not_known_on_both_sides_takes_no_part() -> None:
-    found = rank_correlation([1, 2, None, 3, math.nan, 9], [1, 2, 9, 3, 0, None])
-    assert found is not None and found.n == 3 and found.spearman == pytest.approx(1)
+    correlation = rank_correlation([1, 2, None, 3, math.nan, 9], [1, 2, 9, 3, 0, None])
+    assert correlation is not None and correlation.n == 3 and correlation.spearman == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +48,10 @@ def test_sides_of_different_length_are_refused() -> None:
 
 def test_the_interval_of_three_seeds_by_hand() -> None:
     """40, 42, 44: s = 2, t(0.975, 2) = 4.302653; half the interval is 4.302653 x 2 / sqrt(3)."""
-    found = mean_interval([40, 42, 44])
-    assert found.value == 42 and found.n == 3
-    assert found.high == pytest.approx(42 + 4.302653 * 2 / math.sqrt(3), abs=1e-5)
-    assert found.low == pytest.approx(42 - 4.302653 * 2 / math.sqrt(3), abs=1e-5)
+    interval = mean_interval([40, 42, 44])
+    assert interval.value == 42 and interval.n == 3
+    assert interval.high == pytest.approx(42 + 4.302653 * 2 / math.sqrt(3), abs=1e-5)
+    assert interval.low == pytest.approx(42 - 4.302653 * 2 / math.sqrt(3), abs=1e-5)
 
 
 def test_one_seed_has_no_interval_and_none_no_mean() -> None:

@@ -30,32 +30,32 @@ def made(count: int = 120) -> tuple[dict[str, list[object]], np.ndarray]:
 
 def test_heaviest_first_and_what_does_nothing_near_zero() -> None:
     fields, values = made()
-    found = importance("miou", fields, values.tolist())
-    order = [weight.field for weight in found.fields]
+    result = importance("miou", fields, values.tolist())
+    order = [weight.field for weight in result.fields]
     assert order[:2] == ["width", "unit"] and "always" not in order
-    by_field = {weight.field: weight for weight in found.fields}
-    assert found.explained > 0.8 and found.networks == 120 and found.reason is None
+    by_field = {weight.field: weight for weight in result.fields}
+    assert result.explained > 0.8 and result.networks == 120 and result.reason is None
     assert by_field["fusion"].mean < 0.02 and by_field["residual"].mean < 0.02
-    assert all(0 <= weight.low <= weight.mean <= weight.high for weight in found.fields)
+    assert all(0 <= weight.low <= weight.mean <= weight.high for weight in result.fields)
 
 
 def test_same_input_same_answer_and_unmeasured_left_out() -> None:
     fields, values = made()
     values[3] = math.nan
-    found = importance("miou", fields, values.tolist())
-    assert found == importance("miou", fields, values.tolist()) and found.networks == 119
+    result = importance("miou", fields, values.tolist())
+    assert result == importance("miou", fields, values.tolist()) and result.networks == 119
 
 
 def test_too_few_networks_say_so() -> None:
     fields, values = made(LEAST - 1)
-    found = importance("miou", fields, values.tolist())
-    assert found.fields == () and found.reason == f"too few: {LEAST - 1} networks, {LEAST} are needed"
+    result = importance("miou", fields, values.tolist())
+    assert result.fields == () and result.reason == f"too few: {LEAST - 1} networks, {LEAST} are needed"
 
 
 def test_noise_is_not_explained() -> None:
     fields, _ = made()
-    found = importance("miou", fields, np.random.default_rng(0).normal(size=120).tolist())
-    assert found.fields == () and "do not predict" in (found.reason or "")
+    result = importance("miou", fields, np.random.default_rng(0).normal(size=120).tolist())
+    assert result.fields == () and "do not predict" in (result.reason or "")
 
 
 @pytest.mark.parametrize(

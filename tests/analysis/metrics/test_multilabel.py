@@ -26,11 +26,11 @@ def test_by_hand() -> None:
     """
     logits = torch.tensor([[3.0, 1, -9], [0, -1, 2], [-1, -2, -9], [-2, 8, -9]])
     target = torch.tensor([[1, 0, 0], [0, 0, 0], [1, 1, 0], [0, VOID, 0]])
-    found = multilabel_metrics(logits, target, ["a", "b", "c"], VOID)
-    assert found.by_class["class_ap"]["a"] == pytest.approx(100 * 5 / 6)
-    assert found.by_class["class_ap"]["b"] == pytest.approx(100 / 3)
-    assert math.isnan(found.by_class["class_ap"]["c"])
-    assert found.values == {
+    metrics = multilabel_metrics(logits, target, ["a", "b", "c"], VOID)
+    assert metrics.by_class["class_ap"]["a"] == pytest.approx(100 * 5 / 6)
+    assert metrics.by_class["class_ap"]["b"] == pytest.approx(100 / 3)
+    assert math.isnan(metrics.by_class["class_ap"]["c"])
+    assert metrics.values == {
         "map": pytest.approx(100 * (5 / 6 + 1 / 3) / 2),
         "cp": pytest.approx(25), "cr": pytest.approx(25), "cf1": pytest.approx(25),
         "op": pytest.approx(25), "or": pytest.approx(100 / 3), "of1": pytest.approx(200 / 7),
@@ -50,9 +50,9 @@ def test_average_precision_is_scikit_learns(seed: int) -> None:
     rng = np.random.default_rng(seed)
     logits = rng.integers(-40, 40, (12, 2)).astype(np.float32)  # large, and often equal
     target = rng.choice([0, 1, VOID], (12, 2))
-    found = multilabel_metrics(torch.from_numpy(logits), torch.from_numpy(target), ["a", "b"], VOID)
+    metrics = multilabel_metrics(torch.from_numpy(logits), torch.from_numpy(target), ["a", "b"], VOID)
     for i, name in enumerate("ab"):
         known = target[:, i] != VOID
         if (target[known, i] == 1).any():
             expected = 100 * average_precision_score(target[known, i], logits[known, i])
-            assert found.by_class["class_ap"][name] == pytest.approx(expected, abs=1e-3)
+            assert metrics.by_class["class_ap"][name] == pytest.approx(expected, abs=1e-3)

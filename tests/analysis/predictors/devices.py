@@ -75,8 +75,8 @@ class KnownDevice:
 
 
 def observed(device: KnownDevice, specs: list[ArchSpec]) -> list[Observed]:
-    found = []
+    observations = []
     for spec in specs:
         timed = device.time_pieces(spec)
-        found.append(Observed(spec, timed.total, timed.pieces))
-    return found
+        observations.append(Observed(spec, timed.total, timed.pieces))
+    return observations

@@ -37,17 +37,17 @@ def fitted() -> tuple[Layerwise, Layerwise]:
 def test_whole_random_networks_are_predicted_within_a_few_percent(
     fitted: tuple[Layerwise, Layerwise],
 ) -> None:
-    seen = {spec.arch_id for spec in networks(120, 0)}
-    specs = [spec for spec in networks(60, 1) if spec.arch_id not in seen]
+    fitted_ids = {spec.arch_id for spec in networks(120, 0)}
+    specs = [spec for spec in networks(60, 1) if spec.arch_id not in fitted_ids]
     assert len(specs) > 30
     true = [sum(map(true_time, pieces_of(spec))) for spec in specs]
-    found = scores(true, [fitted[0](spec).time for spec in specs])
-    assert found["hit_5"] == 1.0 and found["rmspe"] < 0.02, found
-    assert found["spearman"] > 0.99
-    assert abs(found["median_ratio"] - 1) < 0.01  # the clocks inside a run are taken out
+    result = scores(true, [fitted[0](spec).time for spec in specs])
+    assert result["hit_5"] == 1.0 and result["rmspe"] < 0.02, result
+    assert result["spearman"] > 0.99
+    assert abs(result["median_ratio"] - 1) < 0.01  # the clocks inside a run are taken out
     blind = scores(true, [fitted[1](spec).time for spec in specs])
     assert blind["hit_10"] > 0.85 and blind["rmspe"] < 0.10, blind
-    assert blind["rmspe"] > found["rmspe"]
+    assert blind["rmspe"] > result["rmspe"]
 
 
 def test_what_was_met_is_looked_up_and_the_rest_regressed(fitted: tuple[Layerwise, Layerwise]) -> None:
@@ -73,7 +73,7 @@ def test_the_model_survives_json_exactly(fitted: tuple[Layerwise, Layerwise]) ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "layer", "told"),
+    ("changes", "layer", "reason"),
     [
         ({"unit": "shufflenetv2"}, "encoder.level2", "shufflenetv2: was never calibrated; calibrated: "),
         ({"activation": "relu"}, "encoder.level1", "relu: was never calibrated"),
@@ -82,7 +82,7 @@ def test_the_model_survives_json_exactly(fitted: tuple[Layerwise, Layerwise]) ->
     ],
 )
 def test_units_operators_maps_and_channels_never_met_are_refused(
-    fitted: tuple[Layerwise, Layerwise], changes: dict[str, object], layer: str, told: str
+    fitted: tuple[Layerwise, Layerwise], changes: dict[str, object], layer: str, reason: str
 ) -> None:
     spec = ArchSpec(
         "espnet-c", task="segmentation", classes=8, input_size=(96, 128), width=1.0, alphas=[1, 1]
@@ -91,7 +91,7 @@ def test_units_operators_maps_and_channels_never_met_are_refused(
     with pytest.raises(Unseen) as refused:
         fitted[0](spec.replace(**changes))
     message = str(refused.value)
-    assert message.startswith(layer) and told in message and "\n" not in message
+    assert message.startswith(layer) and reason in message and "\n" not in message
 
 
 def test_a_dilation_that_was_never_met_is_refused_by_name(fitted: tuple[Layerwise, Layerwise]) -> None:
@@ -148,7 +148,7 @@ def test_random_networks_are_of_the_space_and_repeat() -> None:
 
 
 @pytest.mark.parametrize(
-    ("space", "told"),
+    ("space", "rule"),
     [
         ({"network": "espnet", "heigth": 3}, "space.heigth: 3: unknown field"),
         ({"network": "espnet", "width": {"low": 0.5}}, "space.width: .* needs choices, or low and high"),
@@ -157,8 +157,8 @@ def test_random_networks_are_of_the_space_and_repeat() -> None:
         ({"network": "espnett"}, "network: 'espnett'"),
     ],
 )
-def test_a_wrong_space_is_refused_in_one_line(space: dict[str, object], told: str) -> None:
+def test_a_wrong_space_is_refused_in_one_line(space: dict[str, object], rule: str) -> None:
     from analysis.predictors.spaces import check_space
 
-    with pytest.raises(FieldError, match=told):
+    with pytest.raises(FieldError, match=rule):
         check_space(space)

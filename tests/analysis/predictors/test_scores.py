@@ -26,9 +26,9 @@ def test_rmspe_is_relative_to_the_measured_number() -> None:
 
 def test_rank_correlations_in_closed_form() -> None:
     """One swap of neighbours among four: rho = 1 - 6 x 2 / (4 x 15), tau = (5 - 1) / 6."""
-    found = scores([1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 2.5, 4.0])
-    assert found["spearman"] == pytest.approx(0.8) and found["kendall"] == pytest.approx(2 / 3)
-    assert found["networks"] == 4 and found["worst"] == pytest.approx(0.5)
+    result = scores([1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 2.5, 4.0])
+    assert result["spearman"] == pytest.approx(0.8) and result["kendall"] == pytest.approx(2 / 3)
+    assert result["networks"] == 4 and result["worst"] == pytest.approx(0.5)
     assert scores([1.0, 2.0, 3.0], [30.0, 20.0, 10.0])["kendall"] == pytest.approx(-1)
 
 

@@ -45,11 +45,11 @@ COEFFICIENTS = Coefficients(efficiency={"dense": 0.5, "depthwise": 0.01}, memory
     ],
 )  # fmt: skip
 def test_one_layer_networks_have_the_closed_form(kernel: Kernel, seconds: float, bound: str) -> None:
-    found = timed(kernel, DEVICE, COEFFICIENTS)
-    assert found.seconds == pytest.approx(seconds)
-    assert found.bound == bound
+    result = timed(kernel, DEVICE, COEFFICIENTS)
+    assert result.seconds == pytest.approx(seconds)
+    assert result.bound == bound
     faster = timed(kernel, Machine(peak=2e12, bandwidth=1e10, element_bytes=4), COEFFICIENTS)
-    assert (faster.seconds < found.seconds) == (bound == "compute")
+    assert (faster.seconds < result.seconds) == (bound == "compute")
 
 
 def test_the_data_sheets_peaks() -> None:
@@ -128,10 +128,10 @@ def test_a_fit_finds_the_coefficients_that_made_the_times() -> None:
         )
         for row in rows
     ]
-    found = fit(made)
-    assert found.launch_us == pytest.approx(model.launch_us, rel=0.02)
-    assert found.half_depthwise == pytest.approx(model.half_depthwise, rel=0.02)
-    assert found.efficiency == pytest.approx(model.efficiency, rel=0.02)
+    fitted = fit(made)
+    assert fitted.launch_us == pytest.approx(model.launch_us, rel=0.02)
+    assert fitted.half_depthwise == pytest.approx(model.half_depthwise, rel=0.02)
+    assert fitted.efficiency == pytest.approx(model.efficiency, rel=0.02)
 
 
 def test_the_shipped_check_is_what_the_coefficients_give() -> None:
@@ -166,9 +166,9 @@ def test_shipped_rows_are_the_quoted_ones(shared: Path) -> None:
 
 
 def test_power_is_refused_because_its_line_is_impossible() -> None:
-    found = {line.network: line.static_w for line in lines(table("espnet_tx2"))}
-    assert found["ESPNet"] == pytest.approx(1.0 - 1.2 / 310 * 824)
-    assert all(watts < 0 for watts in found.values())
+    static = {line.network: line.static_w for line in lines(table("espnet_tx2"))}
+    assert static["ESPNet"] == pytest.approx(1.0 - 1.2 / 310 * 824)
+    assert all(watts < 0 for watts in static.values())
     assert "-2.2 W" in refusal(table("espnet_tx2"))
     row = {"network": "A", "gpu_freq_MHz": "800", "power_W": "2.0"}
     assert refusal([row, {**row, "gpu_freq_MHz": "1200", "power_W": "2.5"}]) == ""
@@ -225,14 +225,14 @@ def test_commands(tmp_path: Path) -> None:
     ran_json = CliRunner().invoke(app, ["predict-tx2", "espnetv2-0.5", "--out", str(out), "--json"])
     report = json.loads(ran_json.stdout)
     assert report["origin"] == "predicted" and json.loads(out.read_text())["layers"] == report["layers"]
-    told = CliRunner().invoke(app, ["predict-tx2", "espnetv2-0.5"]).stdout
+    output = CliRunner().invoke(app, ["predict-tx2", "espnetv2-0.5"]).stdout
     for words in (
         "predicted, not measured",
         "ERFNet",
         "Power and energy: not predicted",
         "Error on networks not",
     ):
-        assert words in told
+        assert words in output
 
 
 @pytest.mark.slow

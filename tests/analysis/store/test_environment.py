@@ -15,10 +15,10 @@ from analysis.store.environment import environment, package_version
 
 def test_what_is_needed_to_make_a_result_again_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["/somewhere/bin/archspace", "train", "a name.yaml"])
-    found = environment()
-    assert found["command"] == "archspace train 'a name.yaml'"
-    assert found["versions"]["torch"] == package_version("torch") is not None
-    assert found["cpu"] and found["cores"] >= 1
+    record = environment()
+    assert record["command"] == "archspace train 'a name.yaml'"
+    assert record["versions"]["torch"] == package_version("torch") is not None
+    assert record["cpu"] and record["cores"] >= 1
 
 
 def test_a_package_that_is_not_there_is_left_out() -> None:

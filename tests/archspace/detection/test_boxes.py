@@ -82,9 +82,9 @@ def test_decoding_is_the_inverse_of_encoding(seed: int) -> None:
 
 def test_variances() -> None:
     prior = torch.tensor([[0.5, 0.5, 0.2, 0.4]])
-    found = decode(torch.tensor([[1.0, -1.0, 5 * math.log(2), 0.0]]), prior)
+    decoded = decode(torch.tensor([[1.0, -1.0, 5 * math.log(2), 0.0]]), prior)
     # centre (0.5 + 0.1 x 0.2, 0.5 - 0.1 x 0.4), width 0.2 x exp(0.2 x 5 ln 2) = 0.4, height 0.4
-    assert found[0].tolist() == pytest.approx([0.52 - 0.2, 0.46 - 0.2, 0.52 + 0.2, 0.46 + 0.2])
+    assert decoded[0].tolist() == pytest.approx([0.52 - 0.2, 0.46 - 0.2, 0.52 + 0.2, 0.46 + 0.2])
 
 
 def one_by_one(corners: Tensor, valid: Tensor, overlap: float) -> list[bool]:
@@ -113,17 +113,17 @@ def by_loops(
 ) -> list[tuple[float, int, int]]:
     """(score, prior, class) of one image's objects, straight from the definition."""
     scores, corners = confidences.softmax(-1), decode(locations, boxes).clamp(0, 1)
-    found = []
+    rows = []
     for label in range(scores.shape[1] - 1):
         places = [p for p in range(len(boxes)) if scores[p, label + 1] > 0.2]
         places = [p for p in places if (corners[p, 2:] > corners[p, :2]).all()]
         places.sort(key=lambda p, c=label + 1: (-scores[p, c].item(), p))
         places = places[:10]
         kept = one_by_one(corners[places].reshape(-1, 4), torch.ones(len(places), dtype=torch.bool), 0.45)
-        found += [
+        rows += [
             (scores[p, label + 1].item(), p, label) for p, stays in zip(places, kept, strict=True) if stays
         ]
-    return sorted(found, key=lambda row: (-row[0], row[1], row[2]))[:most]
+    return sorted(rows, key=lambda row: (-row[0], row[1], row[2]))[:most]
 
 
 @given(st.integers(0, 10_000))
@@ -134,8 +134,8 @@ def test_detections_are_those_of_the_definition(seed: int) -> None:
     rng = torch.Generator().manual_seed(seed)
     confidences = torch.randint(0, 4, (2, len(boxes), 4), generator=rng).float()
     locations = 3 * torch.randn(2, len(boxes), 4, generator=rng)
-    found = detections((confidences, locations), boxes, threshold=0.2, candidates=10, most=12)
-    for i, one in enumerate(found):
+    results = detections((confidences, locations), boxes, threshold=0.2, candidates=10, most=12)
+    for i, one in enumerate(results):
         expected = by_loops(confidences[i], locations[i], boxes, 12)
         assert one.labels.tolist() == [label for _, _, label in expected]
         assert one.scores.tolist() == [score for score, _, _ in expected]

@@ -141,9 +141,9 @@ def test_no_other_scales_have_the_released_networks_macs(shared: Path) -> None:
         for level, choices in zip(planes, lists, strict=True)
     ]
     target = tuple(total for _, total in wanted)
-    found = [
+    matches = [
         tuple(choices[i] for choices, i in zip(lists, picks, strict=True))
         for picks in product(*(range(len(choices)) for choices in lists))
         if tuple(map(sum, zip(*(row[i] for row, i in zip(table, picks, strict=True)), strict=True))) == target
     ]
-    assert found == [tuple(FUSION_SCALES[level] for level in planes)]
+    assert matches == [tuple(FUSION_SCALES[level] for level in planes)]

@@ -86,15 +86,17 @@ def test_onnx_runtime_answers_as_the_loaded_network(folder: Path) -> None:
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
     assert [(i.name, i.shape) for i in session.get_inputs()] == [("image", [1, 1, 8, 8])]
     assert [(o.name, o.shape) for o in session.get_outputs()] == [("scores", [1, 10])]
-    seen = []
+    outputs = []
     for seed in range(3):
         x = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
         theirs = session.run(["scores"], {"image": x.numpy()})[0]
         with torch.no_grad():
             ours = network(x).numpy()
         assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(ours).max()
-        seen.append(theirs)
-    assert np.abs(seen[0] - seen[1]).max() > 1e-3 * np.abs(seen[0]).max(), "the output depends on the input"
+        outputs.append(theirs)
+    assert np.abs(outputs[0] - outputs[1]).max() > 1e-3 * np.abs(outputs[0]).max(), (
+        "the output depends on the input"
+    )
 
 
 def test_the_model_is_valid_folded_and_holds_no_paths_of_this_machine(folder: Path) -> None:

@@ -82,14 +82,14 @@ def test_erfnet_by_hand() -> None:
 
 def test_enet_repeats_its_eight_bottlenecks_twice() -> None:
     """Table 1: plain, dilated 2, asymmetric 5, dilated 4, plain, dilated 8, asymmetric 5, dilated 16."""
-    found = []
+    bottlenecks = []
     for block in level_units(preset("enet").spec, 3):
         first, *middle, last = convs(block)
         assert first.kernel == last.kernel == 1 and first.out_channels == 32
-        found.append([(conv.kernel, conv.dilation) for conv in middle])
+        bottlenecks.append([(conv.kernel, conv.dilation) for conv in middle])
     asymmetric = [((5, 1), 1), ((1, 5), 1)]
     eight = [[(3, 1)], [(3, 2)], asymmetric, [(3, 4)], [(3, 1)], [(3, 8)], asymmetric, [(3, 16)]]
-    assert found == eight * 2
+    assert bottlenecks == eight * 2
     assert [convs(block)[1].kernel for block in level_units(preset("enet").spec, 2)] == [3] * 4
 
 
@@ -216,12 +216,12 @@ def test_enets_up_sampling_sums_an_unpooled_and_a_transposed_way() -> None:
 
 def test_dropout_is_that_of_the_papers() -> None:
     def shares(name: str) -> dict[str, set[float]]:
-        found: dict[str, set[float]] = {}
+        rates: dict[str, set[float]] = {}
         for path, module in small(name).named_modules():
             if isinstance(module, nn.Dropout2d):
                 parts = path.split(".")
-                found.setdefault(parts[1] if parts[0] == "encoder" else "head", set()).add(module.p)
-        return found
+                rates.setdefault(parts[1] if parts[0] == "encoder" else "head", set()).add(module.p)
+        return rates
 
     assert shares("esnet") == {"level1": {0.03}, "level2": {0.03}, "level3": {0.3}, "head": {0.0}}
     assert shares("erfnet") == {"level2": {0.03}, "level3": {0.3}, "head": {0.0}}

@@ -264,18 +264,18 @@ def test_the_identity_is_added_to_each_gate_where_it_fits() -> None:
     layers: Any = [built(spec).get_submodule(f"encoder.layer{n}") for n in range(1, 5)]
     assert [layer.block.option("residual") for layer in layers] == [False, True, True, False]
     layer = layers[1].eval()
-    seen: list[Tensor] = []
+    outputs: list[Tensor] = []
     layer.transform.register_forward_hook(lambda *_: (torch.zeros(1, 256, 6, 2), _[2][1], _[2][2]))
     nn.init.zeros_(layer.recurrent.weight)
     nn.init.zeros_(layer.recurrent.bias)
     x = torch.randn(1, 64, 6, 2)
-    seen.append(layer(x)[0])
+    outputs.append(layer(x)[0])
     cell, wanted = torch.zeros(64, 2), []
     for t in range(6):
         now = x[0, :, t]
         cell = torch.sigmoid(now) * cell + torch.sigmoid(now) * torch.tanh(now)
         wanted.append(torch.sigmoid(now) * torch.tanh(cell))
-    torch.testing.assert_close(seen[0][0], torch.stack(wanted, 1))
+    torch.testing.assert_close(outputs[0][0], torch.stack(wanted, 1))
     assert small(alphas=2).residual is None, "with two layers no input is as wide as its output"
 
 

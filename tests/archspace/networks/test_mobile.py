@@ -110,10 +110,10 @@ def published(shared: Path) -> list[dict[str, str]]:
     with (shared / "facts" / "espnetv2_imagenet.csv").open(encoding="utf-8") as file:
         rows = list(csv.reader(file))
     names = ("source", "confidence", "network", "scale", "size", "macs_M", "params_M")
-    found = [dict(zip(names, row, strict=False)) for row in rows]
+    records = [dict(zip(names, row, strict=False)) for row in rows]
     sources = ("tensorflow/models", "megvii-model/ShuffleNet-Series ShuffleNetV1")
     networks = ("MobileNetv1", "MobileNetv2", "ShuffleNetv1")
-    return [r for r in found if r["source"].startswith(sources) and r["network"].startswith(networks)]
+    return [r for r in records if r["source"].startswith(sources) and r["network"].startswith(networks)]
 
 
 def referenced(row: dict[str, str]) -> ArchSpec:

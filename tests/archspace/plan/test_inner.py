@@ -39,9 +39,9 @@ def convolutions(unit: str, inner: float | None, m: int = 64, n: int = 64, strid
 def test_inner_channels_are_the_nearest_multiple_and_at_least_one_step(
     outputs: int, share: float, step: int
 ) -> None:
-    found = inner_channels(outputs, share, step)
-    assert found % step == 0 and found >= step
-    assert found == step or abs(found - outputs * share) <= step / 2 + 1e-6
+    channels = inner_channels(outputs, share, step)
+    assert channels % step == 0 and channels >= step
+    assert channels == step or abs(channels - outputs * share) <= step / 2 + 1e-6
 
 
 @pytest.mark.parametrize(

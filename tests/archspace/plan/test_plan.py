@@ -126,12 +126,12 @@ def level_channels(spec: ArchSpec) -> dict[str, list[tuple[int, int]]]:
     """Channels that the downsampler and the units of each level read and write."""
     encoder = spec.plan.part("encoder")
     assert isinstance(encoder, Block)
-    found = {}
+    channels = {}
     for name, level in encoder.items():
         if isinstance(level, Block) and level.kind == "dicenet-level":
             nodes = [node for _, node in level.items() if isinstance(node, Block | Conv)]
-            found[name] = [(node.in_channels, node.out_channels) for node in nodes]
-    return found
+            channels[name] = [(node.in_channels, node.out_channels) for node in nodes]
+    return channels
 
 
 @pytest.mark.parametrize("downsampling", ["strided-unit", "strided-conv"])
@@ -263,7 +263,7 @@ ESPNETV2_DILATIONS = {
 def test_espnetv2_has_the_published_dilations(task: str) -> None:
     encoder = ArchSpec("espnetv2", task=task).plan.part("encoder")
     assert isinstance(encoder, Block)
-    seen: dict[tuple[str, int], tuple[int, ...]] = {}
+    by_level: dict[tuple[str, int], tuple[int, ...]] = {}
     repeats = {}
     for name, level in encoder.items():
         if not isinstance(level, Block) or level.kind != "espnetv2-level":
@@ -272,13 +272,13 @@ def test_espnetv2_has_the_published_dilations(task: str) -> None:
         assert isinstance(down, Block) and isinstance(units, tuple)
         strided = down.part("unit")
         assert isinstance(strided, Block)
-        seen[name, 2] = dilations(strided)
+        by_level[name, 2] = dilations(strided)
         repeats[name] = len(units)
         for unit in units:
             assert isinstance(unit, Block)
-            assert seen.setdefault((name, 1), dilations(unit)) == dilations(unit)
-    levels = {name for name, _ in seen}
-    assert seen == {key: rates for key, rates in ESPNETV2_DILATIONS.items() if key[0] in levels}
+            assert by_level.setdefault((name, 1), dilations(unit)) == dilations(unit)
+    levels = {name for name, _ in by_level}
+    assert by_level == {key: rates for key, rates in ESPNETV2_DILATIONS.items() if key[0] in levels}
     published = {"level2": 0, "level3": 3, "level4": 7, "level5": 3}
     assert repeats == {name: published[name] for name in levels}
     assert ("level5" in levels) == (task != "segmentation")

@@ -49,10 +49,10 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
 
 def test_a_plug_in_is_loaded_once(write: Write) -> None:
     name = write("once", "import sys\nsys.loads = getattr(sys, 'loads', 0) + 1\n__version__ = '2.5'\n")
-    (found,) = load_plugins([name])
-    assert found == Plugin("once", "2.5") and str(found) == "once 2.5"
-    assert load_plugins([name, name]) == (found, found)
-    assert loaded_plugins() == (found,)
+    (plugin,) = load_plugins([name])
+    assert plugin == Plugin("once", "2.5") and str(plugin) == "once 2.5"
+    assert load_plugins([name, name]) == (plugin, plugin)
+    assert loaded_plugins() == (plugin,)
     assert vars(sys).pop("loads") == 1
 
 
@@ -93,9 +93,9 @@ def test_a_bad_plug_in_is_one_line_and_exit_code_2(
     monkeypatch.setattr(sys, "argv", ["archspace", "cost", "espnet", "--plugin", "bad"])
     with pytest.raises(SystemExit) as caught:
         main()
-    told = capsys.readouterr()
-    assert caught.value.code == 2 and told.out == ""
-    (line,) = told.err.splitlines()
+    output = capsys.readouterr()
+    assert caught.value.code == 2 and output.out == ""
+    (line,) = output.err.splitlines()
     assert line.startswith("archspace: plug-in 'bad': ") and reason in line
     assert loaded_plugins() == () and UNITS["esp"] is esp
 

@@ -78,11 +78,11 @@ def test_an_error_survives_the_way_between_processes() -> None:
 
 def kinds(block: Block) -> set[str]:
     """Every block kind at and below ``block``, its root aside."""
-    found = set()
+    names = set()
     for _, node in block.items():
         if isinstance(node, Block):
-            found |= {node.kind} | kinds(node)
-    return found
+            names |= {node.kind} | kinds(node)
+    return names
 
 
 def test_every_kind_that_a_plan_names_has_a_module_class_and_the_other_way_round() -> None:

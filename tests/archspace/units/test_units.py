@@ -75,8 +75,8 @@ def test_every_activation_is_the_one_asked_for(name: str, act: str) -> None:
     classes = {"prelu": nn.PReLU, "relu": nn.ReLU, "relu6": nn.ReLU6, "leaky-relu": nn.LeakyReLU,
                "hardswish": nn.Hardswish, "silu": nn.SiLU}  # fmt: skip
     unit = made(name, 32, 32, 1, act=act)
-    found = {type(module) for module in unit.modules()} & set(classes.values())
-    assert found == {classes[act]}
+    activations = {type(module) for module in unit.modules()} & set(classes.values())
+    assert activations == {classes[act]}
     assert sum(p.numel() for p in unit.parameters()) == count_block(unit.block, (8, 8)).params
 
 
@@ -136,7 +136,7 @@ def test_fusion_starts_at_the_declared_k(name: str) -> None:
         assert (plain != fused) is (k >= least)
 
 
-def seen(module: nn.Module, x: Tensor) -> Tensor:
+def mix_input(module: nn.Module, x: Tensor) -> Tensor:
     """The map that the ``mix`` of a unit reads."""
     caught: list[Tensor] = []
     handle = module.mix.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0]))
@@ -157,7 +157,7 @@ def test_hierarchical_fusion_is_the_running_sum_of_the_released_code(name: str, 
     if fusion:
         for i in range(start, k):
             expected[i] = torch.stack(branches[start : i + 1]).sum(0)
-    torch.testing.assert_close(seen(unit, x), torch.cat(expected, 1))
+    torch.testing.assert_close(mix_input(unit, x), torch.cat(expected, 1))
 
 
 def test_esp_adds_its_input_before_the_norm() -> None:
@@ -166,7 +166,7 @@ def test_esp_adds_its_input_before_the_norm() -> None:
     torch.manual_seed(1)
     without = made("esp", 64, 64, 1, residual=False).eval()
     x = torch.randn(1, 64, 6, 6)
-    torch.testing.assert_close(seen(with_input, x) - seen(without, x), x, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(mix_input(with_input, x) - mix_input(without, x), x, rtol=1e-4, atol=1e-4)
 
 
 def test_shufflenetv2_passes_half_of_the_channels_untouched() -> None:

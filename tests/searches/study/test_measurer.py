@@ -79,17 +79,19 @@ def test_the_front_is_measured_again_and_both_numbers_are_shown(tmp_path: Path, 
     run(path, out)
     study = read_run(out)
     frame = trial_frame(study)
-    remeasured = {t.label: t.again["latency_ms"].value for t in study.trials if t.again}
+    remeasured = {t.label: t.remeasured["latency_ms"].value for t in study.trials if t.remeasured}
     assert set(remeasured) == set(frame.loc[frame["on_front"] & frame["duplicate_of"].isna(), "label"])
     assert frame.loc[frame["label"].isin(remeasured), "latency_ms_again"].tolist() == [
         remeasured[label] for label in frame["label"] if label in remeasured
     ]
-    first = {t.label: t.measurements["latency_ms"].value for t in study.trials if t.again}
+    first = {t.label: t.measurements["latency_ms"].value for t in study.trials if t.remeasured}
     assert all(remeasured[label] != first[label] for label in remeasured)
     shown = CliRunner().invoke(make_app(), ["pareto", str(out), "--out", str(tmp_path / "plots")])
     assert shown.exit_code == 0 and "again" in shown.output
     run(path, out)
-    assert {t.label: t.again["latency_ms"].value for t in read_run(out).trials if t.again} == remeasured
+    assert {
+        t.label: t.remeasured["latency_ms"].value for t in read_run(out).trials if t.remeasured
+    } == remeasured
 
 
 def test_trials_wait_for_a_board_that_is_away_and_are_not_trained_twice(board: Board, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from archspace.build import build
-from archspace.detection.boxes import Found, corners_of, decode, encode, overlaps
+from archspace.detection.boxes import ImageDetections, corners_of, decode, encode, overlaps
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
@@ -242,8 +242,8 @@ def test_boxes_are_judged_in_the_pixels_of_their_files() -> None:
     assert objects.image.tolist() == [1]
     assert objects.corners[0].tolist() == pytest.approx([20, 20, 100, 60])
     assert objects.ignored.tolist() == [True]
-    none = Found(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
-    one = Found(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), torch.tensor([0.7]), torch.tensor([1]))
+    none = ImageDetections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
+    one = ImageDetections(torch.tensor([[0.0, 0.0, 0.5, 1.0]]), torch.tensor([0.7]), torch.tensor([1]))
     detected = detections_of([none, one], truth)
     assert detected.image.tolist() == [1]
     assert detected.corners.tolist() == [[0, 0, 100, 100]]
