@@ -258,9 +258,7 @@ _device("peak_power_w", "W", "Largest power of a run", "peak power")
 _metric("top5_accuracy", "Top-5 accuracy", "top-5", "classification")
 _metric("miou_void_as_error", "mIoU, void pixels counted as false positives (ESPNet authors' protocol)",
         "mIoU, void an error", "segmentation")  # fmt: skip
-_metric(
-    "miou_at_input", "mIoU, void ignored, labels resized to the input", "mIoU at the input", "segmentation"
-)
+_metric("miou_at_input", "mIoU, void ignored, labels resized to the input", "mIoU at input", "segmentation")
 _metric("pixel_accuracy", "Pixel accuracy, void ignored", "pixel accuracy", "segmentation")
 _metric("class_accuracy", "Class average accuracy, void ignored", "class accuracy", "segmentation")
 _metric("category_miou", "mIoU over categories", "category mIoU", "segmentation")

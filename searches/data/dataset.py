@@ -21,6 +21,7 @@ from archspace.support.registry import Registry
 from searches.config.parts import Crop
 from searches.data.boxes import Boxes
 from searches.data.cache import Stamp
+from searches.data.dividing import stratified_order
 from searches.data.images import Images
 from searches.data.listing import Listing, OnFault
 from searches.fetching.hint import fetch_hint
@@ -29,8 +30,6 @@ Targets: TypeAlias = NDArray[Any] | Boxes
 
 SPLITS = ("train", "val", "test")
 VOID = 255
-SPLIT_SEED = 20180301
-HELD_OUT_PERCENT = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -288,30 +287,3 @@ def _checked_root(layout: str, loader: Layout, root: Path | None) -> Path | None
     if not path.is_dir():
         raise FieldError("data.root", str(root), "is not a folder")
     return path.resolve()
-
-
-def stratified_order(labels: NDArray[np.integer[Any]], seed: int = SPLIT_SEED) -> NDArray[np.int64]:
-    """Returns a fixed shuffle of 0..N-1 of which every beginning has the classes in the proportions of the whole.
-
-    The k-th of a class's n images is placed at (k + 1/2) / n; ties fall in shuffled order.
-    """
-    order = np.random.default_rng(seed).permutation(len(labels))
-    place = np.empty(len(labels), np.float64)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels[order] == label)
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return np.asarray(order[np.argsort(place, kind="stable")], dtype=np.int64)
-
-
-def held_out_index(labels: NDArray[np.integer[Any]], *, held_out: bool) -> NDArray[np.int64]:
-    """Returns which images of train stand in for val where a data set has none: a fixed 10 % of each class.
-
-    Or the others.
-
-    Args:
-        labels: int (N,) with N of at least 2.
-        held_out: give those of val, else those that train keeps; ascending either way.
-    """
-    order = stratified_order(labels)
-    count = max(1, round(len(labels) * HELD_OUT_PERCENT / 100))
-    return np.sort(order[:count] if held_out else order[count:])

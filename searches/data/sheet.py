@@ -14,7 +14,7 @@ from analysis.drawing.overlays import boxed, font_of, tinted
 from archspace.class_names import colours_of
 from archspace.support.files import replacing
 from archspace.support.palette import INK, PAPER, ink_on
-from searches.data.dataset import stratified_order
+from searches.data.dividing import stratified_order
 from searches.data.images import image_array, resize_mask
 
 SIDE = 260

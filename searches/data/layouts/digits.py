@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from searches.data.cache import Item, cached
-from searches.data.dataset import Request, Split, layout, stratified_order
+from searches.data.dataset import Request, Split, layout
+from searches.data.dividing import stratified_order
 from searches.data.images import Images, image_array
 
 VERSION = 1

@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from archspace.support.errors import InputError
-from searches.data.dataset import SPLITS, Request, Sign, held_out_index
+from searches.data.dataset import SPLITS, Request, Sign
+from searches.data.dividing import held_out_index
 from searches.data.images import is_image_name, list_images, open_oriented
 from searches.data.listing import Listing, OnFault, Picture, passed, picture_file
 from searches.data.reading import listed

@@ -20,7 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from archspace.support.errors import InputError
-from searches.data.dataset import VOID, Request, Sign, held_out_index, some
+from searches.data.dataset import VOID, Request, Sign, some
+from searches.data.dividing import held_out_index
 from searches.data.images import IMAGE_SUFFIXES
 from searches.data.layouts.maskfiles import mask_pictures, plain_values
 from searches.data.layouts.voc_xml import Annotation, read_annotation

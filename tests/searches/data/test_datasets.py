@@ -18,7 +18,8 @@ from PIL import Image
 from archspace.class_names import CAMVID
 from archspace.support.errors import FieldError, InputError
 from searches.data import images, listing
-from searches.data.dataset import LAYOUTS, Split, layouts, load_split, stratified_order
+from searches.data.dataset import LAYOUTS, Split, layouts, load_split
+from searches.data.dividing import stratified_order
 from searches.data.images import image_array, list_images, open_image
 from tests.commands import python
 
