@@ -80,16 +80,16 @@ def open_study(
         held = "other directions"
     if held is None:
         study.set_user_attr("identity", json.dumps(identity, sort_keys=True))
-    elif _held_identity(held) != identity:
+    elif _held_identity(held, config.trials) != identity:
         raise FieldError(
             "name", config.name, "the storage holds another study of this name", f"{config.name}-2"
         )
     return study
 
 
-def _held_identity(text: str) -> dict[str, Any] | None:
+def _held_identity(text: str, trials: int) -> dict[str, Any] | None:
     """What a storage keeps of its study, with the fields that an earlier archspace did not have at their defaults."""
     try:
-        return _identity(parse_config(json.loads(text)))
+        return _identity(parse_config({**json.loads(text), "trials": trials}))
     except (ValueError, InputError):
         return None
