@@ -80,16 +80,17 @@ def open_study(
         held = "other directions"
     if held is None:
         study.set_user_attr("identity", json.dumps(identity, sort_keys=True))
-    elif _held_identity(held, config.trials) != identity:
+    elif _held_identity(held, config) != identity:
         raise FieldError(
             "name", config.name, "the storage holds another study of this name", f"{config.name}-2"
         )
     return study
 
 
-def _held_identity(text: str, trials: int) -> dict[str, Any] | None:
+def _held_identity(text: str, config: StudyConfig) -> dict[str, Any] | None:
     """What a storage keeps of its study, with the fields that an earlier archspace did not have at their defaults."""
+    free = config.model_dump(mode="json", include=set(FREE_TO_CHANGE))  # a comparison is no study with trials
     try:
-        return _identity(parse_config({**json.loads(text), "trials": trials}))
+        return _identity(parse_config({**free, **json.loads(text)}))
     except (ValueError, InputError):
         return None

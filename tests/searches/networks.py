@@ -34,7 +34,7 @@ def write_networks(folder: Path) -> dict[str, str]:
     (folder / "net.yaml").write_text(spec.to_yaml())
     recipe = folder / "recipe.yaml"
     recipe.write_text(yaml.safe_dump(RECIPE))
-    train(str(folder / "net.yaml"), str(recipe), {}, None, folder / "training", True)
+    train(str(folder / "net.yaml"), str(recipe), out=folder / "training")
     shutil.copy(folder / "training" / "weights.safetensors", folder / "net.safetensors")
     (folder / "held").mkdir()
     shutil.copy(folder / "net.safetensors", folder / "held" / "weights.safetensors")

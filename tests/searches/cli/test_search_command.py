@@ -80,7 +80,7 @@ def test_a_run_folder_refuses_another_study(run: Path) -> None:
     other.write_text(
         yaml.safe_dump(tiny(seed=99, given=["espnetv2-0.5"], constraints={"macs": {"max": 200_000}}))
     )
-    refused(archspace("search", other, "--out", run), "seed: 99", "another value")
+    refused(archspace("search", other, "--out", run), "seed: 99", "holds another study")
     text = (run / "study.yaml").read_text()
     newer = run.parent / "newer"
     newer.mkdir()

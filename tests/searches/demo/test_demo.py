@@ -16,6 +16,7 @@ from archspace.build import build
 from archspace.class_names import NAMED, colours_of
 from archspace.detection.priors import prior_boxes
 from archspace.spec.archspec import ArchSpec
+from archspace.spec.naming import find_network
 from searches.demo import predicting
 from searches.demo.detecting import Objects, objects_of
 from searches.demo.drawing import LEAST_HEIGHT, Row, drawn, panel, rows_of, with_classes
@@ -155,7 +156,11 @@ def test_published_cityscapes_weights_see_the_street(
     shared: Path, weights: str, least: dict[str, float]
 ) -> None:
     predictor = open_predictor(
-        shared / "weights" / weights, size=None, labels=None, device=torch.device("cpu"), threshold=0.5
+        find_network(str(shared / "weights" / weights)),
+        size=None,
+        labels=None,
+        device=torch.device("cpu"),
+        threshold=0.5,
     )
     assert predictor.names == NAMED["cityscapes"] and predictor.colours == colours_of(predictor.names)
     file = shared / "data/images/cityscapes_frankfurt_000000_000294.png"
@@ -172,7 +177,9 @@ def test_published_cityscapes_weights_see_the_street(
 @pytest.mark.slow
 def test_published_voc_weights_see_the_cats(shared: Path) -> None:
     weights = shared / "weights/espnetv2_seg/espnetv2_s_1.0_pascal_384x384.pth"
-    predictor = open_predictor(weights, size=None, labels=None, device=torch.device("cpu"), threshold=0.5)
+    predictor = open_predictor(
+        find_network(str(weights)), size=None, labels=None, device=torch.device("cpu"), threshold=0.5
+    )
     with Image.open(shared / "data/images/sample5.jpg") as image:
         prediction = predictor.see(image, "cats")
     assert isinstance(prediction, Mask) and 0.3 < prediction.shares[predictor.names.index("cat")] < 0.5

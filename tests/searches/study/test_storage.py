@@ -43,12 +43,25 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         capture_output=True,
     )
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    start = [*user, home / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"]
+    start = [
+        *user,
+        home / "pg_ctl",
+        "-D",
+        data,
+        "-w",
+        "-t",
+        "600",
+        "-l",
+        folder / "log",
+        "-o",
+        options,
+        "start",
+    ]
     subprocess.run(start, check=True, capture_output=True)
     try:
         yield f"postgresql+psycopg://archspace@127.0.0.1:{port}/postgres"
     finally:
-        stop = [*user, home / "pg_ctl", "-D", data, "-m", "immediate", "stop"]
+        stop = [*user, home / "pg_ctl", "-D", data, "-t", "600", "-m", "immediate", "stop"]
         subprocess.run(stop, check=True, capture_output=True)
         shutil.rmtree(data, ignore_errors=True)
 
