@@ -27,6 +27,7 @@ def _spec_file(text: str) -> NamedNetwork | None:
     if not path.is_file():
         return None
     if path.suffix in SPEC_SUFFIXES:
+        _refuse_training_file(path)
         return NamedNetwork(text=text, form="spec file", spec=ArchSpec.read(path))
     import yaml
 
@@ -37,6 +38,19 @@ def _spec_file(text: str) -> NamedNetwork | None:
     if not isinstance(fields, Mapping) or "network" not in fields:
         return None
     return NamedNetwork(text=text, form="spec file", spec=ArchSpec.from_dict(fields))
+
+
+def _refuse_training_file(path: Path) -> None:
+    """A training's YAML file is no spec, but its folder names a network."""
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return  # said when the spec is read
+    if isinstance(data, Mapping) and "training" in data:
+        rule = "is the file of a training or a study, not of a network"
+        raise InputError(f"SPEC: {path}: {rule}; name its folder {path.parent}, or a trial {path.parent}:N")
 
 
 @enter_form("checkpoint", "a checkpoint (.safetensors)", "spec", "weights", "answers")

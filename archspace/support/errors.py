@@ -43,9 +43,15 @@ def closest(word: str, known: list[str]) -> str:
     """Returns the known word most like ``word`` and the other known ones, of many the near ones, for a message."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, known, n=NEAR, cutoff=0.4)
     if len(known) > LISTED:
-        named = ", ".join(near) if near else "for example " + ", ".join(known[:NEAR])
-        return f"{named} ({len(known)} in all)"
+        cut = {
+            name: name[: len(word)] for name in known
+        }  # espnetv3 is near espnetv2-seg-2.0, long as that is
+        starts = get_close_matches(word, list(dict.fromkeys(cut.values())), n=NEAR, cutoff=0.6)
+        near = sorted(
+            (name for name in known if cut[name] in starts), key=lambda name: starts.index(cut[name])
+        )[:NEAR]
+        return f"{', '.join(near or known[:NEAR])}, ... ({len(known)} in all)"
+    near = get_close_matches(word, known, n=NEAR, cutoff=0.4)
     listing = ", ".join(known)
     return f"{near[0]} (known: {listing})" if near else f"one of {listing}"

@@ -137,7 +137,8 @@ def _load(name: str, point: EntryPoint | None = None) -> Plugin:
         for part in filter(None, attribute.split(".")):
             loaded = getattr(loaded, part)
         register = getattr(loaded, "register", None)
-        if callable(register):
+        own = bool(attribute) or getattr(register, "__module__", None) == module  # not one that it imported
+        if callable(register) and own:
             register()
         elif attribute:
             raise TypeError(f"{name} has no register()")

@@ -84,13 +84,14 @@ def _chosen(text: str, pick: str | None, bounds: Mapping[str, float]) -> tuple[N
         trial = pick_trial(read_run(Path(text)), pick or KNEE, bounds)
         named = find_network(f"{text}:{trial.label}", accept="weights", field="RUN")
         return named, ", ".join([pick or KNEE, *(bound_text(name, limit) for name, limit in bounds.items())])
+    named = find_network(text, accept="weights", field="NET")
     for option, value in (
         ("--pick", pick),
         *((option_of(described(name)), limit) for name, limit in bounds.items()),
     ):
         if value is not None:
             raise FieldError(option, value, "chooses among the trials of a run folder", "leave it out")
-    return find_network(text, accept="weights", field="NET"), text.rpartition(":")[2]
+    return named, text.rpartition(":")[2]
 
 
 def _said(named: NamedNetwork, network: Network, picked: str) -> tuple[Tensor | None, dict[str, Any]]:

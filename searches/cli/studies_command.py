@@ -31,6 +31,8 @@ def init(
     known = recipes()
     if recipe not in known:
         raise FieldError("--recipe", recipe, "unknown recipe", closest(recipe, list(known)))
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}")
     if path.exists():
         raise InputError(f"{path}: is there already; give another name")
     text = known[recipe]

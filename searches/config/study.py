@@ -199,8 +199,7 @@ def read_config(source: str, changes: Mapping[str, Any] | None = None) -> StudyC
     elif path.is_file():
         text = path.read_text(encoding="utf-8")
     else:
-        names = ", ".join(known)
-        raise InputError(f"study: {source!r}: no such file or recipe; recipes: {names}")
+        raise FieldError("study", source, "no such file or built-in study", closest(source, list(known)))
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -62,6 +62,11 @@ def test_an_object_with_register_is_a_plug_in(write: Write) -> None:
     assert vars(sys).pop("kits") == ["one"]
 
 
+def test_a_register_that_a_module_imported_is_not_its_own(write: Write) -> None:
+    name = write("entering", "from analysis.quantities import register\n")
+    assert load_plugins([name]) == (Plugin("entering", None),)
+
+
 def test_a_module_with_register_is_asked_to(write: Write) -> None:
     load_plugins([write("asked", "import sys\ndef register():\n    sys.asked = True\n")])
     assert vars(sys).pop("asked") is True

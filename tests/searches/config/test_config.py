@@ -84,7 +84,7 @@ def test_a_wrong_space_is_refused_in_one_line(space: dict[str, Any], message: st
 
 
 def test_unknown_recipe_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"'scenery': no such file or recipe; recipes: .*scenes"):
+    with pytest.raises(InputError, match=r"'scenery': no such file or built-in study; nearest valid: scenes"):
         read_config("scenery")
 
 

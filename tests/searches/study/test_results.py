@@ -101,7 +101,7 @@ def test_a_network_is_trained_from_its_spec_and_fields_of_a_recipe(
     ("call", "message"),
     [
         (lambda at: searches.search({**STUDY, "trails": 3}, at), "trails: 3: unknown field; nearest valid: trials"),
-        (lambda at: searches.search("digitss", at), "no such file or recipe"),
+        (lambda at: searches.search("digitss", at), "no such file or built-in study"),
         (lambda at: searches.search(STUDY, at, changes={"name.x": 1}), "name: 'tiny': must be a mapping"),
         (lambda at: searches.StudyResults(at).record, "no such run folder"),
         (lambda at: searches.train("espnetv2-0.5", {"trainig": {}}, out=at), "unknown field"),
