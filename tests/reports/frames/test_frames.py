@@ -122,7 +122,9 @@ def test_csv_is_raw_and_traceable(tmp_path: Path) -> None:
         "front.csv",
         "trials.csv",
     ]
-    rows = pd.read_csv(files["trials.csv"], dtype={"label": str}, float_precision="round_trip").set_index("label")
+    rows = pd.read_csv(files["trials.csv"], dtype={"label": str}, float_precision="round_trip").set_index(
+        "label"
+    )
     assert len(rows) == len(study.trials)
     for record in study.trials:
         if record.state == "complete":

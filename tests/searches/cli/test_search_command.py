@@ -102,7 +102,9 @@ def test_two_runs_give_the_same_networks_and_accuracies(run: Path, tmp_path: Pat
 
 def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    refused(archspace("search", "scenery", "--out", out), "'scenery'", "no such file or built-in study", "scenes")
+    refused(
+        archspace("search", "scenery", "--out", out), "'scenery'", "no such file or built-in study", "scenes"
+    )
     refused(archspace("search", write_study(tmp_path, trials="six"), "--out", out), "trials: 'six'")
     space = {"network": "espnetv4"}
     refused(
