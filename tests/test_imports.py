@@ -142,6 +142,7 @@ def test_counting_a_preset_needs_no_torch() -> None:
     assert ran.stdout.strip() == "364569", ran.stderr
 
 
+@pytest.mark.slow
 def test_training_evaluating_exporting_and_the_demo_need_no_optuna(tmp_path: Path) -> None:
     """The four commands really run in an interpreter that has none."""
     program = """

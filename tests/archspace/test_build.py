@@ -56,6 +56,7 @@ def output_shape(spec: ArchSpec, height: int, width: int, n: int = 2) -> tuple[i
 FIRST, CHUNKS, EACH = 3060, 20, 10  # seeds that reach every value of every field
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_the_whole_space_builds_runs_learns_and_costs_what_its_plan_says(chunk: int) -> None:
     rng = random.Random(FIRST + chunk)
@@ -240,6 +241,7 @@ def signature(spec: ArchSpec) -> tuple[object, ...]:
     return shapes, count(spec).macs, tuple(y.flatten().tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", BASES, ids=lambda f: "-".join(f.values()))
 def test_every_searched_field_changes_the_network(fields: dict[str, Any]) -> None:
     spec = base_spec(fields)
@@ -264,6 +266,7 @@ def test_every_searched_field_changes_the_network(fields: dict[str, Any]) -> Non
         assert signature(other) != signature(spec), f"{field}={value} has another id and is the same module"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("fields", HOSTS, ids=lambda f: "-".join(f.values()))
 def test_every_field_of_every_unit_changes_the_plan_or_is_refused(fields: dict[str, Any], unit: str) -> None:
@@ -445,6 +448,7 @@ def test_all_reference_costs_are_met_exactly(shared: Path) -> None:
     assert rows == 10 + 10 + 16 + 8 + 24 + 5 + 1 + 4 + 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, p in PRESETS.items() if p.spec.task not in OWN_TESTS])
 def test_every_preset_runs_and_learns(name: str) -> None:
     spec = preset(name).spec

@@ -156,6 +156,7 @@ def test_memory_is_that_of_the_run() -> None:
     assert "VmHWM" in record.how["memory_counts"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_other_runtimes_answer_as_torch_does(runtime: str) -> None:
     record = LocalDevice("cpu").measure(
@@ -204,6 +205,7 @@ def test_a_language_model_is_timed_by_window_and_has_no_onnx() -> None:
         LocalDevice("cpu").measure(model, Settings(runtime="openvino"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opset", [11, 13])
 def test_older_operator_sets_answer_as_torch_does(opset: int, tmp_path: Path) -> None:
     made = small(task="segmentation", classes=4)
@@ -218,6 +220,7 @@ def test_older_operator_sets_answer_as_torch_does(opset: int, tmp_path: Path) ->
     assert np.abs(ours - theirs).max() < 1e-4 * np.abs(ours).max()
 
 
+@pytest.mark.slow
 def test_a_foreign_file_runs_with_its_own_batch_and_size(tmp_path: Path) -> None:
     path = small().onnx_file(tmp_path, batch=2)
     opened = open_target(str(path))
@@ -231,6 +234,7 @@ def test_a_foreign_file_runs_with_its_own_batch_and_size(tmp_path: Path) -> None
         open_target(str(path), input_size=(64, 64))
 
 
+@pytest.mark.slow
 def test_comparing_takes_turns_and_says_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(RUNTIMES._entries, "compile")
     comparison = compare(small(), LocalDevice("cpu"), Settings(runs=7, warmup=1, **CALM))

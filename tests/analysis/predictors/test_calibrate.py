@@ -49,6 +49,7 @@ def known(finished: Path, tmp_path: Path) -> Path:
     return shutil.copytree(finished, tmp_path / "known") / "known.json"
 
 
+@pytest.mark.slow
 def test_a_calibration_is_checked_on_networks_that_it_was_not_fitted_on(tmp_path: Path) -> None:
     out, device = tmp_path / "known.json", KnownDevice()
     on_progress: list[tuple[str, float, float]] = []

@@ -34,6 +34,7 @@ def fitted() -> tuple[Layerwise, Layerwise]:
     return fit(observed(KnownDevice(), networks(120, 0)))
 
 
+@pytest.mark.slow
 def test_whole_random_networks_are_predicted_within_a_few_percent(
     fitted: tuple[Layerwise, Layerwise],
 ) -> None:

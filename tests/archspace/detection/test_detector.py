@@ -42,6 +42,7 @@ def test_defaults_are_those_of_coco_at_300() -> None:
     assert (spec.classes, spec.input_size, spec.alphas, spec.decoder) == (81, (300, 300), (0, 3, 7, 3), None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [0.25, 1.0, 2.0])
 @pytest.mark.parametrize("size", [(96, 64), (75, 50), (300, 300)])
 def test_it_runs_and_costs_what_its_plan_says(width: float, size: tuple[int, int]) -> None:

@@ -40,6 +40,7 @@ def largest_ratio(network: Network, folded: Network, side: int) -> float:
     return float((ours - theirs).abs().max() / ours.abs().max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, p in PRESETS.items() if p.spec.task not in OWN_TESTS])
 def test_every_preset_answers_the_same(name: str) -> None:
     torch.manual_seed(0)

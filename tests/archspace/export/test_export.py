@@ -74,6 +74,7 @@ def test_a_detector_is_refused_and_leaves_nothing_behind(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_folder_is_complete_and_small(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == FILES
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
@@ -134,6 +135,7 @@ def test_the_card_says_what_it_should(folder: Path) -> None:
         assert wanted in text
 
 
+@pytest.mark.slow
 def test_an_export_is_replaced_and_other_content_is_not(small: Network, tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.mkdir()
@@ -150,6 +152,7 @@ def test_an_export_is_replaced_and_other_content_is_not(small: Network, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "out"]
 
 
+@pytest.mark.slow
 def test_a_wrong_answer_leaves_nothing(
     small: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

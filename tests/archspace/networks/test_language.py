@@ -145,6 +145,7 @@ VARIANTS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", VARIANTS, ids=str)
 def test_a_model_runs_learns_and_costs_what_its_plan_says(fields: dict[str, Any]) -> None:
     spec = small(**fields)
@@ -242,6 +243,7 @@ def test_the_recurrence_is_torchs_lstm_cell() -> None:
     assert torch.equal(again, ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("training", [True, False])
 def test_a_layer_has_the_right_gradient(training: bool) -> None:
     """Batch norm gave a wrong one for a gradient of odd strides, which no forward test would see."""
@@ -299,6 +301,7 @@ def test_dropout_is_for_training_only() -> None:
     assert torch.equal(network(tokens)[0], network(tokens)[0])
 
 
+@pytest.mark.slow
 def test_a_model_learns_a_text_that_repeats() -> None:
     network = built(small(width=0.1))
     text = torch.randperm(30, generator=torch.Generator().manual_seed(0))[:10].repeat(4, 5)

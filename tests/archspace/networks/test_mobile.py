@@ -172,6 +172,7 @@ def test_the_released_mobilenets_have_no_shortcut_and_have_one() -> None:
         assert other.arch_id != spec.arch_id and count(other).macs == count(spec).macs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["mobilenetv1", "mobilenetv2"])
 @pytest.mark.parametrize("unit", UNITS)
 def test_any_unit_can_stand_in_a_mobilenet(network: str, unit: str) -> None:

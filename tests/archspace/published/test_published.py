@@ -298,6 +298,7 @@ def test_every_listed_tensor_of_edgenets_finds_its_place(
 EDGENETS = [name for name in PRESETS if name.startswith(("dicenet", "shufflenetv2"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EDGENETS)
 def test_the_width_is_read_off_the_shapes(shared: Path, tmp_path: Path, name: str) -> None:
     """A network of every published width, written in the published names, comes back as itself."""

@@ -41,6 +41,7 @@ def trial(run: Path, label: str, **fields: object) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_preset_a_file_and_a_folder_give_the_spec(exported: Path, tmp_path: Path) -> None:
     (tmp_path / "net.yaml").write_text(SPEC.to_yaml())
     (tmp_path / "net.json").write_text(SPEC.to_json())

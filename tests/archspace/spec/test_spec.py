@@ -552,6 +552,7 @@ def test_the_k_that_a_message_proposes_fits(unit: str, where: tuple[str, str], w
         assert set(ArchSpec(**fields, branches=error.nearest).branches) == {error.nearest}
 
 
+@pytest.mark.slow
 @given(st.sampled_from(["eesp", "shufflenet", "resnext"]), st.floats(0.1, 2.5), st.data())
 @settings(max_examples=100)
 def test_the_k_that_a_message_proposes_fits_its_level(unit: str, width: float, data: st.DataObject) -> None:

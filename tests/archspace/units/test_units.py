@@ -43,6 +43,7 @@ def dead_names(block: Block) -> tuple[str, ...]:
     return tuple(f"{placed.path}." for placed in placed_layers(block) if placed.dead)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNITS)
 @pytest.mark.parametrize(("m", "n", "stride"), PLACES)
 @pytest.mark.parametrize("activate", [True, False])

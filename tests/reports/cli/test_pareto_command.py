@@ -55,7 +55,7 @@ def test_json_is_one_object_and_agrees_with_the_csv(app: typer.Typer, run: Path,
     result = CliRunner().invoke(app, ["pareto", str(run), "--json", "--out", str(out)])
     assert result.exit_code == 0, result.exception
     data = json.loads(result.stdout, parse_constant=lambda word: pytest.fail(word))
-    front = pd.read_csv(out / "front.csv", dtype={"label": str})
+    front = pd.read_csv(out / "front.csv", dtype={"label": str}, float_precision="round_trip")
     assert [row["label"] for row in data["front"]] == front["label"].tolist()
     assert [row["miou"] for row in data["front"]] == front["miou"].tolist()
     assert data["knee"] in set(front["label"])

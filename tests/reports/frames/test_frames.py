@@ -122,13 +122,15 @@ def test_csv_is_raw_and_traceable(tmp_path: Path) -> None:
         "front.csv",
         "trials.csv",
     ]
-    rows = pd.read_csv(files["trials.csv"], dtype={"label": str}).set_index("label")
+    rows = pd.read_csv(files["trials.csv"], dtype={"label": str}, float_precision="round_trip").set_index(
+        "label"
+    )
     assert len(rows) == len(study.trials)
     for record in study.trials:
         if record.state == "complete":
             assert rows.loc[record.label, "miou"] == record.values["miou"]
             assert rows.loc[record.label, "arch_id"] == record.arch_id
-    front = pd.read_csv(files["front.csv"], dtype={"label": str})
+    front = pd.read_csv(files["front.csv"], dtype={"label": str}, float_precision="round_trip")
     assert front["label"].tolist() == front_frame(frame, PAIR)["label"].tolist()
     counted = files["front.csv"].read_text().splitlines()[1].split(",")[9]
     assert counted == str(int(front["macs"][0])) and "." not in counted

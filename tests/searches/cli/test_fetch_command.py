@@ -232,6 +232,7 @@ def test_stopped_in_mid_download_the_same_command_goes_on(desk: Desk, tmp_path: 
     assert not (tmp_path / "data/text/downloads").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_stopped_while_unpacking_nothing_half_done_is_in_the_folder(
     desk: Desk, tmp_path: Path, number: int

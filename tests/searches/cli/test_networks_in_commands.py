@@ -83,6 +83,7 @@ def arch_id(text: str) -> str:
     return spec.arch_id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("command", SPEC_COMMANDS)
 def test_commands_that_need_no_weights(
@@ -95,6 +96,7 @@ def test_commands_that_need_no_weights(
         assert report["weights"] == (networks[form] if form in TRAINED else None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [*SPEC_COMMANDS, "predict"])
 def test_commands_that_need_no_weights_with_published_ones(
     command: str, published: Path, tmp_path: Path
@@ -172,6 +174,7 @@ def test_export_goes_next_to_what_it_is_of(networks: dict[str, str]) -> None:
         assert read("export", networks[form])["folder"].endswith(place)
 
 
+@pytest.mark.slow
 def test_published_weights_are_exported_and_the_onnx_is_equal(published: Path, tmp_path: Path) -> None:
     report = read("export", published, "--out", tmp_path / "out")
     assert report["verification"]["random"]["relative_difference"] <= 1e-4
@@ -222,6 +225,7 @@ def test_a_teacher_without_weights_is_refused(networks: dict[str, str]) -> None:
         teacher_of(stage, torch.device("cpu"))
 
 
+@pytest.mark.slow
 def test_published_weights_start_a_training(published: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     data = {"layout": "scenes", "train": 4, "val": 4}

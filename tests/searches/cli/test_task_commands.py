@@ -43,6 +43,7 @@ def spec_file(folder: Path, task: str, **fields: Any) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_detector_is_trained_and_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changes = {"data.layout": "rectangles", "training.epochs": 1, "training.batch": 6}
     stages = [

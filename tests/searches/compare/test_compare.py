@@ -142,6 +142,7 @@ def test_a_budget_that_cannot_be_used_is_refused(budget: Budget, message: str) -
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
@@ -157,6 +158,7 @@ def test_bad_input_is_one_line_and_writes_nothing(tmp_path: Path, words: list[st
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_and_a_checkpoint_is_evaluated(tmp_path: Path, cache_folder: Path) -> None:
     run = tmp_path / "run"
     words = [

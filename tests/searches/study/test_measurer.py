@@ -73,6 +73,7 @@ def test_waits_grow_and_end() -> None:
     assert sum(waits(1e3)) == pytest.approx(1e3) and max(waits(1e3)) <= 60
 
 
+@pytest.mark.slow
 def test_the_front_is_measured_again_and_both_numbers_are_shown(tmp_path: Path, cache_folder: Path) -> None:
     out = tmp_path / "run"
     path = write_study(tmp_path, objectives=["accuracy", "latency_ms"], trials=3, measure=LOOSE)

@@ -60,6 +60,7 @@ def _asked(name: str, finished: int, trial_number: int) -> dict[str, object]:
     raise AssertionError("not reached")
 
 
+@pytest.mark.slow
 def test_suggestions_follow_from_seed_number_and_history_alone() -> None:
     """A new sampler object for every trial (as after a crash) changes nothing, for every sampler."""
     for name in ("tpe", "nsga2", "nsga3", "random", "gp"):

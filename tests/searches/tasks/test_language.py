@@ -330,6 +330,7 @@ def test_splits_can_stand_in_for_each_other(tmp_path: Path, capsys: pytest.Captu
     assert describe(tmp_path / "run").notes["trained_on"].startswith("200 tokens of 6 words")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cache_folder")
 def test_a_range_test_and_another_vocabulary_to_start_from(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

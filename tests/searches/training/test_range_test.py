@@ -43,6 +43,7 @@ def test_a_loss_that_does_not_fall_suggests_nothing() -> None:
     assert suggestion(rates[:SETTLED], np.linspace(5, 1, SETTLED)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fields", [CLASSIFIER, SEGMENTER])
 def test_the_same_seed_finds_the_same(fields: dict[str, object]) -> None:
     recipe = Recipe(batch=4, optimizer="sgd", shift=1)
@@ -76,6 +77,7 @@ def test_what_is_no_range_is_refused() -> None:
             RangeQuestion(low, high, steps)
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_table_and_a_plot_and_no_weights(cache_folder: Path, tmp_path: Path) -> None:
     words = ("train", write_recipe(tmp_path, {"batch": 8, "lr": 0.01}))
     more = ("--range-test", "--range-steps", "25", "--out", tmp_path / "run")

@@ -50,6 +50,7 @@ RECIPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("kills", [(1,), (2, 3, 1), (5,), (7, 2)])
 @pytest.mark.parametrize("save_seconds", [0.0, 1e9])
@@ -105,6 +106,7 @@ def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:
         fit(fresh(fields), task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_killed_with_signal_9_goes_on_and_ends_with_the_same_weights(
     tmp_path: Path, cache_folder: Path
 ) -> None:
