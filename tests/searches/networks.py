@@ -11,7 +11,7 @@ from archspace.export.export import export
 from archspace.spec.naming import find_network
 from searches.config.study import parse_config
 from searches.study.run import run_study
-from tests.searches.calls import train
+from searches.training.run import train
 from tests.searches.studies import tiny
 
 RECIPE = {
