@@ -52,7 +52,6 @@ def _annotation(one: Quantity) -> Any:
     unit = f" in {one.unit}" if one.unit else ""
     option = typer.Option(
         option_of(one), metavar="X", show_default=False, rich_help_panel=PANEL,
-        hidden=one.source == "evaluation" and not one.main,
         help=f"At {most} so much{unit}: {one.title}.",
     )  # fmt: skip
     return Annotated[float | None, option]
