@@ -23,22 +23,27 @@ def resident_bytes() -> int:
     Raises:
         OSError: the system does not tell.
     """
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    _give_back()
     return _field("VmRSS")
 
 
 def peak_bytes(run: Callable[[], object]) -> int:
-    """Returns largest resident memory of this process while ``run`` runs.
+    """Returns largest resident memory of this process while ``run`` runs, beginning with no free heap.
 
     Raises:
         OSError: the system does not let the peak be set back.
     """
+    _give_back()
     CLEAR.write_text("5", encoding="ascii")
     run()
     return _field("VmHWM")
+
+
+def _give_back() -> None:
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _field(name: str) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -154,6 +157,26 @@ def test_memory_is_that_of_the_run() -> None:
     record = LocalDevice("cpu").measure(target(Hungry(0)), Settings(runs=3, warmup=1, power=False, **CALM))
     assert record.peak_memory_bytes is not None and 190e6 < record.peak_memory_bytes < 300e6
     assert "VmHWM" in record.how["memory_counts"]
+
+
+def test_free_heap_kept_by_the_allocator_is_not_memory_of_the_run() -> None:
+    script = """
+from analysis.devices.memory import peak_bytes, resident_bytes
+base = resident_bytes()
+block = bytearray(b"1") * 200_000_000
+pin = bytearray(b"1") * 50_000_000  # lies behind the block, so that the block stays in the heap when it is freed
+del block
+print(peak_bytes(lambda: bytearray(b"1") * 250_000_000) - base)
+"""
+    environment = {
+        **os.environ,
+        "MALLOC_MMAP_THRESHOLD_": "1000000000",
+        "MALLOC_TRIM_THRESHOLD_": "1000000000",
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert 290e6 < int(said.stdout) < 320e6
 
 
 @pytest.mark.slow
