@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.errors import FieldError, closest
 from archspace.support.palette import BLACK, Colour, palette
+from archspace.support.text_files import listed_names
 
 BACKGROUNDS = frozenset({"background", "void", "unlabelled", "unlabeled"})
 """Names of what is no thing; pictures leave it untinted."""
@@ -88,11 +89,7 @@ def read_names(words: str, outputs: int, task: str) -> tuple[str, ...]:
     if words in NAMED:
         names = NAMED[words]
     elif path.is_file():
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--labels: {path}: cannot be read as text: {error}") from None
-        names = tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+        names = tuple(line for line in listed_names(path) if not line.startswith("#"))
     else:
         raise FieldError("--labels", words, "no such file or data set", closest(words, list(NAMED)))
     matched = fitting(names, outputs, task)

@@ -68,14 +68,10 @@ def read_space(path: Path, input_size: tuple[int, int] | None = None) -> dict[st
     Raises:
         InputError: no such file, or no study in it.
     """
-    import yaml
+    from archspace.support.text_files import read_text
+    from archspace.support.yaml_text import parse_yaml
 
-    try:
-        study = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"space: {path}: {error.strerror}") from None
-    except (UnicodeDecodeError, yaml.YAMLError):
-        raise InputError(f"space: {path}: not a YAML file") from None
+    study = parse_yaml(read_text(path, f"space: {path}"), f"space: {path}")
     if not isinstance(study, dict) or not isinstance(study.get("space"), dict):
         raise InputError(f"space: {path}: has no section 'space'; a study file has one")
     space = {**{name: DEFAULT_SPACE[name] for name in ("task", "classes", "input_size")}, **study["space"]}

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from analysis.fronts.pareto import knee, minimised, non_dominated
 from analysis.quantities import described
@@ -21,6 +20,7 @@ from archspace.spec.named import NamedNetwork, enter_form
 from archspace.spec.naming import read_spec
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.plugins import plugins_noted_in
+from archspace.support.yaml_text import read_yaml
 
 PICKS = ("knee", "best")
 """What a trial may be called beside its label: the knee of the front, the first objective's best."""
@@ -115,10 +115,7 @@ def _training(text: str) -> NamedNetwork | None:
     path = folder / TRAIN_FILE
     if not path.is_file():
         return None
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    data = read_yaml(path)
     what = data.get("spec") if isinstance(data, dict) else None
     if what is None:
         raise InputError(f"{path}: names no network (spec)")

@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
-
 from analysis.quantities import Quantity, described, objective
 from analysis.store.records import RUN_FORMAT, Measurement, StudyRecord, TrialRecord, TrialState
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
+from archspace.support.yaml_text import read_yaml
 
 STUDY_FILE = "study.yaml"
 TRAIN_FILE = "train.yaml"
@@ -135,10 +134,7 @@ def write_record(folder: Path, record: TrialRecord) -> Path:
 
 def _read_config(path: Path) -> dict[str, Any]:
     """``study.yaml`` as plain data, with the keys that a reader needs checked."""
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read: {_one_line(error)}") from error
+    config = read_yaml(path)
     if not isinstance(config, dict):
         raise InputError(f"{path}: not a study: the file holds no mapping")
     version = config.get("format")

@@ -16,7 +16,7 @@ from archspace.plan.nodes import Block
 from archspace.spec.fitting import is_given, with_fitting_branches
 from archspace.spec.record import FIELDS, SpecRecord
 from archspace.spec.resolve import resolve
-from archspace.support.errors import InputError, SpecError, closest
+from archspace.support.errors import SpecError, closest
 
 SPEC_VERSION = 1
 """Version of the spec's fields; a spec with a higher number was written by a newer archspace."""
@@ -152,36 +152,30 @@ class ArchSpec(SpecRecord):
     @classmethod
     def from_json(cls, text: str) -> ArchSpec:
         """Returns inverse of :meth:`to_json`."""
-        try:
-            return cls.from_dict(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise InputError(f"spec: not JSON: {error}") from None
+        from archspace.support.text_files import parse_json
+
+        return cls.from_dict(parse_json(text, "spec"))
 
     def to_yaml(self) -> str:
         """YAML with the fields in their own order."""
-        import yaml
+        from archspace.support.yaml_text import dump_yaml
 
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, default_flow_style=None)
+        return dump_yaml(self.to_dict())
 
     @classmethod
     def from_yaml(cls, text: str) -> ArchSpec:
         """Returns inverse of :meth:`to_yaml`; JSON is YAML too."""
-        import yaml
+        from archspace.support.yaml_text import parse_yaml
 
-        try:
-            return cls.from_dict(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            raise InputError(f"spec: not YAML: {' '.join(str(error).split())}") from None
+        return cls.from_dict(parse_yaml(text, "spec"))
 
     @classmethod
     def read(cls, path: Path) -> ArchSpec:
         """Returns the spec in a YAML or JSON file."""
-        try:
-            return cls.from_yaml(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"spec: {path}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise InputError(f"spec: {path}: not a text file; needs YAML or JSON") from None
+        from archspace.support.text_files import read_text
+        from archspace.support.yaml_text import parse_yaml
+
+        return cls.from_dict(parse_yaml(read_text(Path(path), f"spec: {path}"), f"spec: {path}"))
 
     @property
     def plan(self) -> Block:

@@ -29,11 +29,13 @@ def _spec_file(text: str) -> NamedNetwork | None:
     if path.suffix in SPEC_SUFFIXES:
         _refuse_training_file(path)
         return NamedNetwork(text=text, form="spec file", spec=ArchSpec.read(path))
-    import yaml
+    from archspace.support.yaml_text import RepeatedKeyError, read_yaml
 
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        fields = read_yaml(path)
+    except RepeatedKeyError:
+        raise
+    except InputError:
         return None
     if not isinstance(fields, Mapping) or "network" not in fields:
         return None
@@ -42,11 +44,11 @@ def _spec_file(text: str) -> NamedNetwork | None:
 
 def _refuse_training_file(path: Path) -> None:
     """A training's YAML file is no spec, but its folder names a network."""
-    import yaml
+    from archspace.support.yaml_text import read_yaml
 
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        data = read_yaml(path)
+    except InputError:
         return  # said when the spec is read
     if isinstance(data, Mapping) and "training" in data:
         rule = "is the file of a training or a study, not of a network"

@@ -107,7 +107,7 @@ def parse_changes(pairs: list[str]) -> dict[str, Any]:
     Raises:
         FieldError: a text has no ``=``, or its value is no YAML.
     """
-    import yaml
+    from archspace.support.yaml_text import parse_yaml
 
     changes = {}
     for pair in pairs:
@@ -115,8 +115,8 @@ def parse_changes(pairs: list[str]) -> dict[str, Any]:
         if not equals or not name.strip():
             raise FieldError("set", pair, "must be FIELD=VALUE", "width=0.5")
         try:
-            changes[name.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
+            changes[name.strip()] = parse_yaml(value, name.strip())
+        except InputError:
             raise FieldError(f"set {name.strip()}", value, "must be a YAML value", "[0, 3, 7]") from None
     return changes
 

@@ -102,11 +102,11 @@ def plugins_noted_in(path: Path) -> Iterator[None]:
     Raises:
         PluginError: as :func:`made_with`, of those that cannot be loaded.
     """
-    import yaml
+    from archspace.support.yaml_text import read_yaml
 
     plugins: tuple[Plugin, ...] = ()
-    with suppress(OSError, UnicodeDecodeError, yaml.YAMLError):
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    with suppress(InputError):
+        data = read_yaml(path)
         plugins = plugins_of(data.get("plugins") if isinstance(data, dict) else None)
     for one in plugins:
         with suppress(PluginError):

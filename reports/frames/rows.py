@@ -13,6 +13,7 @@ import pandas as pd
 
 from analysis.quantities import QUANTITIES, Quantity
 from archspace.support.errors import InputError
+from archspace.support.text_files import read_text
 
 ORIGINS = ("quoted-text", "read-off-figure", "from-memory")
 """How a published number was read."""
@@ -54,11 +55,7 @@ def read_rows(path: Traversable | Path, needed: Sequence[str] = ()) -> pd.DataFr
         InputError: it cannot be read, a column is missing or named twice, a row has too many or too few cells, or a
             cell of a column of numbers is no finite number; the message names the file and the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     rows = []
     try:
         columns = next(reader, [])

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
-
-import yaml
 
 from analysis.counts.complexity import count
 from analysis.devices.record import DeviceRecord
@@ -19,6 +16,8 @@ from analysis.store.records import StudyRecord, TrialRecord
 from analysis.store.runs import STUDY_FILE, TRAIN_FILE, read_run
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
+from archspace.support.text_files import read_json
+from archspace.support.yaml_text import read_yaml
 from reports.frames.trials import unit_of
 from reports.style.names import network_name, unit_name
 from reports.tables.table import EMPTY, Cell, Origin, Row
@@ -198,20 +197,14 @@ def _counts(path: Path, spec: Mapping[str, Any] | None, counted: object) -> dict
 def _train_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read: {_one_line(error)}") from None
+    data = read_yaml(path)
     return data if isinstance(data, dict) else {}
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file or folder") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {_one_line(error)}") from None
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    data = read_json(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: not a JSON object")
     return data

@@ -64,15 +64,15 @@ def studies(
     if schema:
         typer.echo(_schema_text(), nl=False)
         return
-    import yaml
     from rich.console import Console
     from rich.table import Table
 
+    from archspace.support.yaml_text import parse_yaml
     from searches.config.study import parse_config, recipes
 
     rows: dict[str, dict[str, Any]] = {}
     for name, text in recipes().items():
-        config = parse_config(yaml.safe_load(text))
+        config = parse_config(parse_yaml(text, name))
         rows[name] = {
             "task": config.task, "data": config.data.layout, "input_size": list(config.data.input_size),
             "objectives": list(config.objectives), "trials": config.trials,

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from analysis.quantities import main_metric
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import parse_size
 from archspace.support.errors import FieldError
+from archspace.support.yaml_text import parse_yaml
 from searches.compare.comparisons import Compared
 from searches.config.recipe import Recipe
 from searches.config.study import STUDY_TASKS, StudyConfig, parse_config, recipes
@@ -90,7 +89,7 @@ def _own_data(layout: str, compared: Compared) -> dict[str, Any]:
     """Size, channels and numbers of images where the user does not say: the built-in data's, else the networks'."""
     known = recipes()
     if layout in known:
-        built_in: dict[str, Any] = yaml.safe_load(known[layout])["data"]
+        built_in: dict[str, Any] = parse_yaml(known[layout], layout)["data"]
         return dict(built_in)
     spec: Any = compared.given[0].spec
     return {"input_size": list(ArchSpec.from_dict(spec).input_size)}
@@ -102,7 +101,7 @@ def _recipe(task: str, layout: str, budget: Budget) -> Recipe:
     if budget.recipe is not None:
         fields = read_train(budget.recipe).training.model_dump(mode="json")
     elif layout in known:
-        fields = Recipe.model_validate(yaml.safe_load(known[layout])["training"]).model_dump(mode="json")
+        fields = Recipe.model_validate(parse_yaml(known[layout], layout)["training"]).model_dump(mode="json")
     else:
         raise FieldError("--recipe", None, "says how the networks are trained", USUAL[task])
     changes = {"epochs": budget.epochs, "batch": budget.batch}

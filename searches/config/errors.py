@@ -18,7 +18,8 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
         return cause
     field = ".".join(str(part) for part in first["loc"]) or "study"
     nearest: object = first.get("ctx", {}).get("expected") or _bound(first.get("ctx", {}))
-    rule = first["msg"][0].lower() + first["msg"][1:]
+    message = first["msg"].removeprefix("Value error, ")
+    rule = message[0].lower() + message[1:]
     if first["type"] == "extra_forbidden":
         rule = "unknown field"
         nearest = closest(str(first["loc"][-1]), _siblings(first["loc"], model))

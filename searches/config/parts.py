@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from archspace.support.errors import FieldError, closest
 from archspace.support.plugins import load_plugins, loaded_plugins, plugins_of
@@ -21,6 +21,27 @@ class Part(BaseModel):
     """A mapping of fields; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=describe)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_no_truths(cls, value: object, info: ValidationInfo) -> object:
+        """``true`` would be taken for 1 where a number is wanted."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if not _takes_truth(annotation) and _has_truth(value):
+            raise ValueError("must not be true or false")
+        return value
+
+
+def _takes_truth(annotation: object) -> bool:
+    """Whether a field of this type may be true or false, or hold what may."""
+    inner = get_args(annotation)
+    if inner and get_origin(annotation) is not Literal:
+        return any(_takes_truth(one) for one in inner)
+    return annotation in (bool, Any, object)
+
+
+def _has_truth(value: object) -> bool:
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_has_truth, value)))
 
 
 FIXED_BY_DATA = ("task", "classes", "input_size", "channels")

@@ -7,7 +7,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-import yaml
 from pydantic import (
     AliasChoices,
     Field,
@@ -18,7 +17,9 @@ from pydantic import (
 
 from analysis.quantities import goals, main_metric, objective
 from analysis.store.records import RUN_FORMAT
-from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.errors import FieldError, closest
+from archspace.support.text_files import read_text
+from archspace.support.yaml_text import dump_yaml, parse_yaml
 from searches.config.changes import changed
 from searches.config.errors import first_error
 from searches.config.parts import (
@@ -148,7 +149,7 @@ class StudyConfig(Part):
 
     def to_yaml(self) -> str:
         """Returns the resolved study as YAML."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
+        return dump_yaml(self.model_dump(mode="json"))
 
 
 def parse_config(data: object) -> StudyConfig:
@@ -197,11 +198,8 @@ def read_config(source: str, changes: Mapping[str, Any] | None = None) -> StudyC
     if source in known:
         text = known[source]
     elif path.is_file():
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     else:
         raise FieldError("study", source, "no such file or built-in study", closest(source, list(known)))
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"study: {source}: not YAML: {' '.join(str(error).split())}") from None
+    data = parse_yaml(text, f"study: {source}")
     return parse_config(changed(data, changes or {}) if isinstance(data, dict) else data)

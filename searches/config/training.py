@@ -7,10 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.text_files import read_text
+from archspace.support.yaml_text import dump_yaml, parse_yaml
 from searches.config.errors import first_error
 from searches.config.parts import Crop, Part, PluginConfig, with_plugins
 from searches.config.recipe import Recipe
@@ -76,7 +77,7 @@ class TrainConfig(Part):
 
     def to_yaml(self) -> str:
         """Returns the resolved run as YAML."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
+        return dump_yaml(self.model_dump(mode="json"))
 
 
 def train_recipes() -> dict[str, str]:
@@ -114,10 +115,7 @@ def read_train(source: str) -> TrainConfig:
     if source in known:
         text = known[source]
     elif path.is_file():
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     else:
         raise FieldError("--recipe", source, "no such file or recipe", closest(source, list(known)))
-    try:
-        return parse_train(yaml.safe_load(text), source)
-    except yaml.YAMLError as error:
-        raise InputError(f"{source}: not YAML: {' '.join(str(error).split())}") from None
+    return parse_train(parse_yaml(text, source), source)

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.text_files import read_lines
 from searches.data.cache import Item, cached, stamp
 from searches.data.dataset import SPLITS
 
@@ -169,12 +170,7 @@ def _mapped(root: Path, splits: Mapping[str, str]) -> dict[str, tuple[str, Path]
 
 def _words(path: Path, part: tuple[float, float]) -> list[str]:
     """The words of the lines between two shares of a file."""
-    try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    lines = read_lines(path)
     first, last = (round(share * len(lines)) for share in part)
     words = [word for line in lines[first:last] for word in (*line.split(), END)]
     if len(words) <= last - first:

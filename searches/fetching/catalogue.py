@@ -163,13 +163,9 @@ def read_catalogue(path: Path | None = None) -> dict[str, DataSet]:
     Raises:
         InputError: the file is missing, not YAML, or an entry breaks a rule.
     """
-    import yaml
+    from archspace.support.text_files import read_text
+    from archspace.support.yaml_text import parse_yaml
 
     where = str(path or "the built-in catalogue")
-    try:
-        source = resources("searches.fetching") / "catalogue.yaml" if path is None else path
-        return parse_catalogue(yaml.safe_load(source.read_text(encoding="utf-8")), where)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{where}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
+    source = resources("searches.fetching") / "catalogue.yaml" if path is None else path
+    return parse_catalogue(parse_yaml(read_text(source), where), where)

@@ -194,12 +194,15 @@ def _distribution(name: str, value: Mapping[str, Any]) -> BaseDistribution:
             )
         check_value(f"{where}.{bound}", name, number)
     low, high, step = value["low"], value["high"], value.get("step")
+    log = value.get("log", False)
+    if not isinstance(log, bool):
+        raise FieldError(f"{where}.log", log, "must be true or false", False)
     if low > high:
         raise FieldError(f"{where}.low", low, f"must not be above high, {high}", high)
     try:
         if name == "width":
-            return FloatDistribution(float(low), float(high), step=step, log=bool(value.get("log", False)))
-        return IntDistribution(int(low), int(high), step=step or 1, log=bool(value.get("log", False)))
+            return FloatDistribution(float(low), float(high), step=step, log=log)
+        return IntDistribution(int(low), int(high), step=step or 1, log=log)
     except ValueError as error:
         raise FieldError(where, dict(value), str(error).replace("`", "").split(".")[0]) from None
 

@@ -11,6 +11,7 @@ from analysis.store.runs import TRAIN_FILE
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import read_spec
 from archspace.support.errors import FieldError
+from archspace.support.text_files import read_text
 from searches.config.changes import changed
 from searches.config.training import TrainConfig, parse_train, read_train, train_recipes
 
@@ -37,11 +38,7 @@ def resolved(
             )
         return _changed(read_train(str(path / TRAIN_FILE)), changes)
     if recipe is None:
-        if (
-            path.suffix in (".yaml", ".yml")
-            and path.is_file()
-            and "training:" in path.read_text(encoding="utf-8")
-        ):
+        if path.suffix in (".yaml", ".yml") and path.is_file() and "training:" in read_text(path):
             return _changed(read_train(what), changes)
         if what in train_recipes() and not path.exists():
             return _changed(read_train(what), changes)

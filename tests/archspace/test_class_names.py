@@ -68,5 +68,5 @@ def test_names_of_a_user(tmp_path: Path) -> None:
     with pytest.raises(FieldError, match="nearest valid: cityscapes"):
         read_names("cityscape", 20, "segmentation")
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="cannot be read as text"):
+    with pytest.raises(InputError, match="is not UTF-16 text"):
         read_names(str(file), 3, "classification")

@@ -89,7 +89,7 @@ def test_a_file_that_is_no_spec_is_refused_in_one_line(tmp_path: Path, content: 
 
 
 def test_broken_json_is_refused_in_one_line() -> None:
-    with pytest.raises(InputError, match=r"^spec: not JSON: [^\n]+$"):
+    with pytest.raises(InputError, match=r"^spec: is not JSON: [^\n]+$"):
         ArchSpec.from_json('{"network": ')
 
 
