@@ -16,6 +16,7 @@ from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.record import FIELDS
 from archspace.support.errors import FieldError, InputError
+from archspace.support.file_kinds import kind_of_file
 from archspace.support.files import replacing
 from archspace.support.plugins import PluginError, loaded_plugins, made_with, plugins_of
 
@@ -104,10 +105,12 @@ def load(path: str | os.PathLike[str]) -> Network:
     import torch
 
     from archspace.build import assembled
+    from archspace.finite import warn_of_lost_weights
 
     source = _file_of(Path(path))
     tensors, description = _read(source)
     _check_fit(tensors, description.spec, str(source))
+    warn_of_lost_weights(tensors, str(source))
     with torch.device("meta"):
         network = assembled(description.spec)
     network.load_state_dict(tensors, assign=True)
@@ -174,6 +177,9 @@ def _unreadable(path: Path, error: Exception) -> InputError:
         )
     if isinstance(error, OSError) and error.strerror:
         return InputError(f"{path}: cannot be read: {error.strerror}")
+    kind = kind_of_file(path)
+    if kind:
+        return InputError(f"{path}: is {kind}, not a safetensors file")
     reason = " ".join(str(error).split())
     return InputError(f"{path}: not a safetensors file, or cut off ({reason}); save or copy it again")
 

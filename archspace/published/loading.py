@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from archspace.build import assembled
+from archspace.finite import warn_of_lost_weights
 from archspace.network import Network
 from archspace.published.dicenet import DICENET
 from archspace.published.esnet import ESNET
@@ -54,6 +55,7 @@ def load_published(path: str | Path) -> Network:
         raise InputError(
             f"{path}: fits no published network; nearest is {family.name} ({spec.label}), but: {shown}{more}"
         )
+    warn_of_lost_weights(state, str(path))
     counters = {name: torch.tensor(0) for name in network.state_dict() if name.endswith(COUNTER)}
     network.load_state_dict({**counters, **tensors}, assign=True)
     network.preprocessing = family.preprocessing(spec)

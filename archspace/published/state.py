@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-import pickle
 import re
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-import torch
 from torch import Tensor
 
+from archspace.published.pickled import read_pickled
 from archspace.support.errors import InputError
 
 State: TypeAlias = Mapping[str, Tensor]
 Rules: TypeAlias = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
 """Regular expressions and their replacements, applied to a key one after the other."""
 
-WRAPPERS = ("state_dict", "model", "net")
+WRAPPERS = (
+    "state_dict", "model_state_dict", "model_state", "model", "net", "network", "params_ema", "params", "weights",
+    "module",
+)  # fmt: skip
+"""Keys under which training scripts keep the state dict; one may hold another."""
+
+PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What parallel, compiled and framework modules put before names."""
+
+_WRAPPED = re.compile(r"^(?:module\.|_orig_mod\.)+|(?<=\.)_orig_mod\.")
+_MODEL = "model."
+_AVERAGED = "n_averaged"
+"""The counter of torch's averaged models."""
+_NAMED = 5
+_DEEPEST = 4
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Returns the tensors of a file on the CPU, unwrapped, without ``module.`` in front of their names.
+    """Returns the tensors of a file on the CPU, unwrapped, without the names of wrapping modules (:data:`PREFIXES`).
 
     Raises:
         InputError: no such file, not a checkpoint, truncated, or a pickle that holds more than tensors.
@@ -30,24 +42,31 @@ def read_state(path: Path) -> dict[str, Tensor]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    try:
-        data = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = str(error)
-        if "Unsupported" in reason or "GLOBAL" in reason or "not an allowed" in reason:
-            raise InputError(
-                f"{path}: holds code beside weights, which is never run; save its state dict"
-            ) from None
-        raise InputError(f"{path}: not a checkpoint of weights, or truncated") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError, struct.error) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: not a checkpoint of weights, or truncated ({reason})") from None
-    for name in WRAPPERS:
-        if isinstance(data, Mapping) and isinstance(data.get(name), Mapping):
-            data = data[name]
-    if not isinstance(data, Mapping) or not all(isinstance(v, Tensor) for v in data.values()) or not data:
-        raise InputError(f"{path}: holds no tensors by name")
-    return {re.sub(r"^(module\.)+", "", str(name)): tensor for name, tensor in data.items()}
+    data = read_pickled(path)
+    for _ in range(_DEEPEST):
+        if isinstance(data, Mapping) and not _are_tensors(data):
+            data = next((data[name] for name in WRAPPERS if isinstance(data.get(name), Mapping)), data)
+    if not isinstance(data, Mapping) or not _are_tensors(data):
+        keys = ", ".join(map(str, list(data)[:_NAMED])) if isinstance(data, Mapping) else type(data).__name__
+        raise InputError(f"{path}: holds no tensors by name (it holds: {keys or 'nothing'})")
+    if len(data) > 1:
+        data = {name: tensor for name, tensor in data.items() if name != _AVERAGED}
+    state = _unprefixed({str(name): tensor for name, tensor in data.items()})
+    if len(state) < len(data):
+        raise InputError(f"{path}: two tensors have one name without {' and '.join(PREFIXES)}")
+    return state
+
+
+def _are_tensors(data: Mapping[object, object]) -> bool:
+    return bool(data) and all(isinstance(value, Tensor) for value in data.values())
+
+
+def _unprefixed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors without what wrapping modules put before their names; ``model.`` only where all have it."""
+    named = {_WRAPPED.sub("", name): tensor for name, tensor in state.items()}
+    while all(name.startswith(_MODEL) for name in named):
+        named = {_WRAPPED.sub("", name.removeprefix(_MODEL)): tensor for name, tensor in named.items()}
+    return named
 
 
 def renamed(key: str, rules: Rules) -> str:

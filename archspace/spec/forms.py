@@ -10,6 +10,7 @@ from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.named import PUBLISHED_SUFFIXES, NamedNetwork, enter_form
 from archspace.support.errors import InputError
+from archspace.support.file_kinds import kind_of_file
 
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 METADATA_SPEC = "archspace.spec"
@@ -105,7 +106,9 @@ def _onnx(text: str) -> NamedNetwork | None:
     try:
         model = onnx.load(str(path), load_external_data=False)
     except (DecodeError, OSError) as error:
-        raise InputError(f"{path}: cannot be opened as ONNX: {' '.join(str(error).split())}") from None
+        kind = kind_of_file(path)
+        reason = f"is {kind}" if kind else " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be opened as ONNX: {reason}") from None
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     spec = ArchSpec.from_dict(json.loads(metadata[METADATA_SPEC])) if METADATA_SPEC in metadata else None
     return NamedNetwork(text=text, form="onnx", spec=spec, onnx=path)

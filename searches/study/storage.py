@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -17,14 +19,20 @@ LOCK_SECONDS = 60
 JOURNAL = "journal://"
 
 
+DATABASE = "study.db"
+"""The SQLite file in the run folder."""
+
+
 def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStorage:
     """Returns the study's storage.
 
     Raises:
         FieldError: the URL cannot be opened.
     """
-    url = config.storage or f"sqlite:///{(folder / 'study.db').resolve()}"
+    url = config.storage or f"sqlite:///{DATABASE}"
     try:
+        if config.storage is None:
+            return _in_folder(folder)
         if url.startswith(JOURNAL):
             backend = JournalFileBackend(url.removeprefix(JOURNAL))
             return JournalStorage(backend)
@@ -35,3 +43,10 @@ def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStora
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FieldError("storage", url, f"cannot be opened: {reason}", "sqlite:///study.db") from error
+
+
+def _in_folder(folder: Path) -> optuna.storages.RDBStorage:
+    """The file of a run folder, opened by its path: in a URL, a ``?``, ``%``, ``#`` or ``{`` of a name means more."""
+    path = str((folder / DATABASE).resolve())
+    connect = partial(sqlite3.connect, path, timeout=LOCK_SECONDS, check_same_thread=False)
+    return optuna.storages.RDBStorage(f"sqlite:///{DATABASE}", engine_kwargs={"creator": connect})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import json
 from pathlib import Path
@@ -182,3 +183,30 @@ def test_preprocessing_refuses_other_images() -> None:
         GRAY.apply(np.zeros((1, 4, 4), np.float32))  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"must be \(N, H, W, 1\)"):
         GRAY.apply(np.zeros((1, 4, 4, 3), np.uint8))
+
+
+def test_weights_that_are_no_numbers_are_said_at_loading(
+    network: Network, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = save(network, tmp_path / "good.safetensors")
+    load(path)
+    assert not caplog.records
+    broken = copy.deepcopy(network)
+    name, tensor = next(iter(broken.named_parameters()))
+    tensor.data.view(-1)[0] = float("nan")
+    path = save(broken, tmp_path / "nan.safetensors")
+    load(path)
+    load(path)
+    assert [record.getMessage().partition(";")[0] for record in caplog.records] == [
+        f"{path}: 1 of {len(broken.state_dict())} tensors hold NaN or infinite values, {name} first"
+    ]
+
+
+def test_a_pointer_or_a_page_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(InputError, match="is a Git LFS pointer"):
+        describe(path)
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="is an empty file"):
+        load(path)

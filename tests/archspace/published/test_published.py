@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
+from argparse import Namespace
 from collections import OrderedDict
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +19,7 @@ from archspace.presets import PRESETS, preset
 from archspace.published import load_published
 from archspace.published.family import IMAGENET
 from archspace.published.loading import FAMILIES
-from archspace.published.state import renamed
+from archspace.published.state import read_state, renamed
 from archspace.support.errors import InputError
 
 GOLDEN = [
@@ -81,6 +85,102 @@ def test_wrapped_and_prefixed_states_load_alike(shared: Path, tmp_path: Path) ->
     one, other = load_published(shared / FILE), load_published(tmp_path / "w.pth")
     assert one.spec == other.spec
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+WRAPPED = ["state_dict", "model_state_dict", "model", "net", "params", "weights", "model.state_dict"]
+
+
+@pytest.mark.parametrize("wrapper", WRAPPED)
+@pytest.mark.parametrize(
+    "prefix",
+    ["", "module.", "_orig_mod.", "model.", "module._orig_mod.", "_orig_mod.module.", "model.module.module."],
+)
+def test_what_training_scripts_wrap_around_names_is_taken_off(
+    tmp_path: Path, wrapper: str, prefix: str
+) -> None:
+    state = {"level1.conv.weight": torch.ones(2), "model.end": torch.zeros(1)}
+    data: dict[str, object] = {f"{prefix}{name}": tensor for name, tensor in state.items()}
+    if prefix == "module.":
+        data["n_averaged"] = torch.tensor(7)
+    for key in reversed(wrapper.split(".")):
+        data = {key: data, "epoch": 3}
+    torch.save(data, tmp_path / "w.pth")
+    assert {name: tensor.tolist() for name, tensor in read_state(tmp_path / "w.pth").items()} == {
+        "level1.conv.weight": [1, 1], "model.end": [0],
+    }  # fmt: skip
+
+
+def test_a_compiled_part_is_read_and_names_that_meet_are_refused(tmp_path: Path) -> None:
+    torch.save({"encoder._orig_mod.x": torch.ones(1)}, tmp_path / "w.pth")
+    assert list(read_state(tmp_path / "w.pth")) == ["encoder.x"]
+    torch.save({"x": torch.ones(1), "module.x": torch.ones(1)}, tmp_path / "w.pth")
+    with pytest.raises(InputError, match="two tensors have one name"):
+        read_state(tmp_path / "w.pth")
+    torch.save({"epoch": 3, "lr": 0.1}, tmp_path / "w.pth")
+    with pytest.raises(InputError, match=r"no tensors by name \(it holds: epoch, lr\)"):
+        read_state(tmp_path / "w.pth")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        np.float64(0.2), np.float32(0.5), np.int64(3), np.bool_(True), np.str_("a"), np.arange(3.0),
+        np.array(["a", "b"]), np.array([1, None], object),
+        np.datetime64("2026-01-02"), Namespace(lr=0.1), SimpleNamespace(a=1),
+        datetime(2026, 1, 2), Path("runs"), {"deep": [np.float64(1)]},
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_data_beside_weights_is_data(tmp_path: Path, more: object) -> None:
+    torch.save({"state_dict": {"a": torch.ones(2)}, "more": more}, tmp_path / "w.pth")
+    assert list(read_state(tmp_path / "w.pth")) == ["a"]
+
+
+def test_numbers_that_numpy_1_wrote_are_read(tmp_path: Path) -> None:
+    torch.save(
+        {"state_dict": {"a": torch.ones(2)}, "iou": np.float64(0.2)}, tmp_path / "new.pth", pickle_protocol=2
+    )
+    with zipfile.ZipFile(tmp_path / "new.pth") as new, zipfile.ZipFile(tmp_path / "old.pth", "w") as old:
+        for name in new.namelist():
+            old.writestr(name, new.read(name).replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
+    assert list(read_state(tmp_path / "old.pth")) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "is a Git LFS pointer"),
+        (b"<!DOCTYPE html><html><body>Quota exceeded</body></html>", "is a web page"),
+        (b"\xef\xbb\xbf\n<HTML>", "is a web page"),
+        (b"", "is an empty file"),
+        (b'{"message": "Not Found"}', "is JSON text"),
+        (b"<?xml version='1.0'?><Error/>", "is an XML or HTML text"),
+        (b"404: Not Found", "is a text ('404: Not Found' ...)"),
+        (b"\x1f\x8b\x08rest", "is a gzip archive"),
+        (b"\x89HDF\r\n\x1a\n", "is an HDF5 file"),
+        (b"PK\x03\x04 and then nothing", "is cut off: a zip archive without its end"),
+        (b"\x10\0\0\0\0\0\0\0{}              ", "is a safetensors file"),
+        (b"\x80\x02}q\x00.", "not a checkpoint of weights"),
+        (bytes(range(128, 256)), "a pickle of a newer protocol, or none"),
+    ],
+)  # fmt: skip
+def test_the_message_says_what_the_file_is(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        load_published(tmp_path / "w.pth")
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_archives_of_something_else_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("photos/a.jpg", b"x")
+    with pytest.raises(InputError, match=r"is a zip archive of something else \(photos/a.jpg"):
+        load_published(path)
+    np.savez(tmp_path / "w.npz", a=np.ones(2))
+    path.write_bytes((tmp_path / "w.npz").read_bytes())
+    with pytest.raises(InputError, match="is an archive of NumPy arrays"):
+        load_published(path)
 
 
 def test_what_fits_nothing_names_the_nearest_and_what_differs(shared: Path, tmp_path: Path) -> None:

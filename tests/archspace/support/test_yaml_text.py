@@ -10,7 +10,6 @@ import yaml
 from archspace.support.errors import InputError
 from archspace.support.yaml_text import RepeatedKeyError, dump_yaml, parse_yaml
 
-
 PAIRS = tuple(zip("abcdef", "bcdefg", strict=True))
 
 
@@ -71,7 +70,7 @@ def test_what_cannot_be_read_is_one_line(text: str, words: str) -> None:
 
 
 def test_what_is_written_is_read_back_by_us_and_by_yaml_1_1() -> None:
-    texts = ["1e-3", "on", "no", "0o17", "010", "1:30", "null", "~", "2026-01-02", "1_000", "=", "<<", "12", ".5"]
+    texts = [
         "1e-3",
         "on",
         "no",
@@ -86,7 +85,6 @@ def test_what_is_written_is_read_back_by_us_and_by_yaml_1_1() -> None:
         "<<",
         "12",
         ".5",
-        "true",
     ]
     data: dict[str, Any] = {str(i): text for i, text in enumerate([*texts, ""])}
     data |= {"f": 1e-5, "big": 2**60, "t": True, "n": None, "l": [1, 2.5, "x"]}

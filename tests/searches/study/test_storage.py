@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import socket
 import subprocess
@@ -10,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from optuna.storages import RDBStorage
 
 from analysis.store.runs import read_run
 from archspace.support.errors import InputError
 from searches.config.study import parse_config
 from searches.study.space import SearchSpace
+from searches.study.storage import open_storage
 from tests.commands import archspace, refused
 from tests.searches.studies import tiny, write_study
 
@@ -103,3 +106,15 @@ def test_a_space_that_holds_no_network_is_refused_before_any_trial() -> None:
     with pytest.raises(InputError, match=r"branches.*3.*divide.*nearest valid: [24]"):
         SearchSpace(space, fixed).example(0)
     SearchSpace({**space, "branches": {"choices": [3, 4]}}, fixed).example(0)
+
+
+@pytest.mark.parametrize("name", ["w?1", "a%41b", "x#y", "q@r:s", "b{r}ace", "two words", "ü", "a&b=c"])
+def test_all_of_a_run_is_in_its_folder_whatever_that_is_called(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    for _ in range(2):
+        storage = pickle.loads(pickle.dumps(open_storage(parse_config(tiny()), folder)))
+        assert isinstance(storage, RDBStorage)
+        storage.engine.dispose()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert [path.name for path in folder.iterdir()] == ["study.db"]
