@@ -41,6 +41,8 @@ def _takes_truth(annotation: object) -> bool:
 
 
 def _has_truth(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_truth, value.values()))
     return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_has_truth, value)))
 
 

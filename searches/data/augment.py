@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from searches.data.boxes import Boxes, boxes_of
-from searches.data.dataset import VOID
+from searches.data.splits import VOID
 
 ASPECT = (3 / 4, 4 / 3)
 TRIES = 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from rich.table import Table
 
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.files import write_text
-from searches.data.checking import Checked, check_split, checked_task, in_two, served
-from searches.data.dataset import SPLITS, layouts
+from searches.data.checking import Checked, check_split, in_two, remarks_on, unread_files
+from searches.data.dataset import layouts
 from searches.data.identify import TEXT, identify
+from searches.data.serving import checked_task, served
 from searches.data.sheet import write_sheet
+from searches.data.splits import SPLITS
 from searches.data.text import UNKNOWN, load_text, text_files
 from searches.fetching.hint import fetch_hint
 
@@ -58,7 +61,7 @@ def check_pictures(
     """Checks the splits one after the other, with a bar on stderr."""
     console = Console(stderr=True)
     with console.status("reading annotations"):
-        tasks = served(layout, root)
+        tasks = served(layout, root, task)
     task = checked_task(task, tasks)
     if split is not None and split not in tasks[task]:
         rule = f"{root} has no such split (here: {', '.join(tasks[task])})"
@@ -81,12 +84,14 @@ def check_pictures(
             write_sheet(
                 out / f"{name}.png", check.tiles, () if task == "classification" else list(check.classes)
             )
-    shared = in_two(checked, root)
+    shared, unread = in_two(checked, root), unread_files(checked, root)
     result = {
         "root": str(root), "layout": layout, "tasks": tasks, "task": task,
         "splits": {name: check.to_dict(most) for name, check in checked.items()},
         "in_two_splits": [{"file": file, "problem": what} for file, what in shared[:most]],
-        "problems": sum(len(check.problems) for check in checked.values()) + len(shared),
+        "unread": [{"file": file, "problem": what} for file, what in unread[:most]],
+        "problems": sum(len(check.problems) for check in checked.values()) + len(shared) + len(unread),
+        "remarks": remarks_on(checked, task),
         "sheets": sheets,
     }  # fmt: skip
     write_text(out / REPORT, json.dumps(result, indent=2) + "\n")
@@ -128,12 +133,20 @@ def _print(result: dict[str, Any]) -> None:
         _print_text(console, result)
     else:
         _print_pictures(console, result)
-    for entry in [*result.get("in_two_splits", ()), *result.get("listed", ())]:
+    for entry in [*result.get("in_two_splits", ()), *result.get("unread", ()), *result.get("listed", ())]:
         console.print(f"  {entry['file']}: {entry['problem']}", markup=False)
     for path in result["sheets"].values():
         console.print(f"contact sheet: {path}", markup=False)
     problems = f"{result['problems']} problems" if result["problems"] != 1 else "1 problem"
-    console.print("no problems" if not result["problems"] else problems)
+    remarks = result.get("remarks", ())
+    for remark in remarks:
+        console.print(f"note: {remark}", markup=False)
+    end = "no problems" if not result["problems"] else problems
+    console.print(f"{end}; see {_notes(remarks)}" if remarks else end)
+
+
+def _notes(remarks: Sequence[str]) -> str:
+    return "the note above" if len(remarks) == 1 else f"the {len(remarks)} notes above"
 
 
 def _print_text(console: Console, result: dict[str, Any]) -> None:

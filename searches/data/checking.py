@@ -12,13 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.errors import InputError
 from searches.data.cache import in_threads
-from searches.data.dataset import SPLITS, Request, checked_request, layouts
-from searches.data.listing import Listing, Picture, passed, placed, upright_mask, without_repeats
+from searches.data.listing import (
+    Listing,
+    Picture,
+    placed,
+    upright_mask,
+    without_repeats,
+)
+from searches.data.remarks import absent_classes, much_void
+from searches.data.serving import listing_of, split_request
 from searches.data.sheet import Tile, chosen, drawn
 
-SMALLEST = 32
 Counts = dict[str, dict[str, int]]
 
 
@@ -35,8 +41,10 @@ class Checked:
         problems: (file, what is wrong with it).
         files: the readable pictures' files.
         tiles: the pictures of the contact sheet.
+        listing: what the layout lists.
     """
 
+    listing: Listing
     images: int = 0
     sizes: list[tuple[int, int]] = field(default_factory=list)
     modes: Counter[str] = field(default_factory=Counter)
@@ -78,46 +86,6 @@ class _PictureCheck:
     tile: Tile | None = None
 
 
-def served(layout: str, root: Path) -> dict[str, list[str]]:
-    """Returns the tasks that a folder can serve: task -> its splits.
-
-    Raises:
-        InputError: the layout is built in, or no split of any task is there; the first reason is given.
-    """
-    loader = layouts()[layout]
-    if loader.lister is None:
-        raise FieldError("--layout", layout, "is built in: there are no files to check")
-    splits: dict[str, list[str]] = {}
-    reasons: list[InputError] = []
-    for task in loader.tasks:
-        if task == "multilabel" and "detection" in splits:
-            splits[task] = splits["detection"]  # read from the same boxes
-            continue
-        for split in SPLITS:
-            try:
-                listing = listing_of(_request(layout, root, task, split), passed)
-            except InputError as error:
-                reasons.append(error)
-                continue
-            if listing.pictures:
-                splits.setdefault(task, []).append(split)
-    if not splits and reasons:
-        raise reasons[0]
-    return splits
-
-
-def _request(layout: str, root: Path, task: str, split: str) -> Request:
-    side = (SMALLEST, SMALLEST)
-    return checked_request(layout, split, root=root, input_size=side, channels=3, task=task, seed=0)
-
-
-def listing_of(request: Request, on_fault: Callable[[InputError], None]) -> Listing:
-    """Returns what a layout of files lists."""
-    lister = layouts()[request.layout].lister
-    assert lister is not None
-    return lister(request, on_fault)
-
-
 def check_split(
     layout: str, root: Path, task: str, split: str, tiles: int, on_start: Callable[[int], None],
     on_picture: Callable[[], None],
@@ -136,10 +104,10 @@ def check_split(
     Raises:
         InputError: the split as a whole cannot be listed.
     """
-    checked = Checked()
     faults: list[InputError] = []
-    request = _request(layout, root, task, split)
+    request = split_request(layout, root, task, split)
     listing = listing_of(request, faults.append)
+    checked = Checked(listing=listing)
     pictures = without_repeats(listing.pictures, faults.append)
     for fault in faults:
         checked.problems.append(_divided(str(fault), root))
@@ -236,6 +204,39 @@ def _divided(message: str, root: Path) -> tuple[str, str]:
     return (_relative(file, root), what) if what else ("", message)
 
 
+def unread_files(checked: dict[str, Checked], root: Path) -> list[tuple[str, str]]:
+    """Files and folders that no split uses though they may be pictures: (file, why), each once."""
+    listed = {
+        _relative(str(path), root): why for check in checked.values() for path, why in check.listing.unread
+    }
+    return sorted(listed.items())
+
+
+def remarks_on(checked: dict[str, Checked], task: str) -> list[str]:
+    """What the user should know though nothing is broken: how the folder was read, what never occurs, much void."""
+    noun = {"segmentation": "mask", "classification": "image"}.get(task, "box")
+    occurring = {
+        name: {label: counts["images"] for label, counts in check.classes.items()}
+        for name, check in checked.items()
+    }
+    if not any(check.sizes for check in checked.values()):
+        return []
+    classes = next(iter(checked.values())).classes
+    never = {label for label in classes if not any(split.get(label) for split in occurring.values())}
+    remarks = list(dict.fromkeys(remark for check in checked.values() for remark in check.listing.remarks))
+    assumed = next(iter(checked.values())).listing.assumed
+    remarks += absent_classes({label: int(label not in never) for label in classes}, noun, assumed)
+    for name, check in checked.items():
+        here = {label: count for label, count in occurring[name].items() if label not in never}
+        missing = absent_classes(here, noun, where=name)
+        remarks += missing
+        remarks += much_void(
+            check.totals["void_pixels"], check.totals["pixels"], check.listing.void_values, name,
+            absent=bool(missing or never),
+        )  # fmt: skip
+    return remarks
+
+
 def in_two(checked: dict[str, Checked], root: Path) -> list[tuple[str, str]]:
     """Files that two splits share: (file, which splits)."""
     splits: dict[str, list[str]] = defaultdict(list)
@@ -247,16 +248,3 @@ def in_two(checked: dict[str, Checked], root: Path) -> list[tuple[str, str]]:
         for file, names in splits.items()
         if len(names) > 1
     )
-
-
-def checked_task(task: str | None, tasks: dict[str, list[str]]) -> str:
-    """Returns the task whose annotations are checked: the one asked for, else the first that is served.
-
-    Raises:
-        FieldError: the folder does not serve it.
-    """
-    if task is None:
-        return next(iter(tasks))
-    if task not in tasks:
-        raise FieldError("--task", task, "this folder does not serve it", closest(task, list(tasks)))
-    return task

@@ -24,12 +24,10 @@ from searches.data.cache import Stamp
 from searches.data.dividing import stratified_order
 from searches.data.images import Images
 from searches.data.listing import Listing, OnFault
+from searches.data.splits import SPLITS
 from searches.fetching.hint import fetch_hint
 
 Targets: TypeAlias = NDArray[Any] | Boxes
-
-SPLITS = ("train", "val", "test")
-VOID = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

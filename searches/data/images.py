@@ -1,10 +1,12 @@
-"""Image files as arrays: listing, decoding, conversion to 8 bits and resizing, shared by the layouts."""
+"""Image files as arrays: decoding, conversion to 8 bits and resizing, shared by the layouts."""
 
 from __future__ import annotations
 
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from archspace.support.errors import InputError
+from archspace.support.file_kinds import foreign_kind, kind_of_file
 from searches.config.parts import Crop
 
 Images: TypeAlias = NDArray[np.uint8]
@@ -20,32 +23,12 @@ Images: TypeAlias = NDArray[np.uint8]
 CENTRE_SHARE = 0.875
 """Side of a centre crop as a share of the resized picture's: 224 of 256."""
 
-IMAGE_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
 ORIENTATION = 0x0112
 """EXIF tag: how the stored rows and columns lie in the picture, 1 to 8."""
 _DECODING_ERRORS = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error,
     Image.DecompressionBombError,
 )  # fmt: skip
-
-
-def is_image_name(name: str) -> bool:
-    """Returns whether a file of this name is taken for an image: a known suffix, not hidden."""
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
-
-
-def list_images(folder: Path) -> list[Path]:
-    """Returns the image files directly in ``folder``, sorted by name; other and hidden files are left out.
-
-    Raises:
-        InputError: the folder is missing or cannot be listed.
-    """
-    try:
-        return sorted(path for path in folder.iterdir() if is_image_name(path.name) and path.is_file())
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be listed: {error.strerror}") from error
 
 
 def open_image(source: Path | bytes, name: str) -> Image.Image:
@@ -63,13 +46,39 @@ def open_oriented(source: Path | bytes, name: str) -> tuple[Image.Image, int]:
     Raises:
         InputError: as :func:`open_image`.
     """
+    with (
+        decoding(source, name),
+        Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image,
+    ):
+        return upright(image)
+
+
+def upright(image: Image.Image) -> tuple[Image.Image, int]:
+    """Decodes an open file and returns the upright image and the EXIF orientation that was applied (1: none)."""
+    stored = (
+        image.getexif().get(ORIENTATION, 1) if image.format == "TIFF" else None
+    )  # Pillow turns TIFFs itself
+    image.load()
+    orientation = image.getexif().get(ORIENTATION, 1) if stored is None else stored
+    return ImageOps.exif_transpose(image), orientation if orientation in range(1, 9) else 1
+
+
+@contextmanager
+def decoding(source: Path | bytes, name: str) -> Iterator[None]:
+    """Whatever a decoder raises in the block is one line about the file.
+
+    Raises:
+        InputError: missing, unreadable, truncated or no image; one line with ``name`` and the reason.
+    """
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            image.load()
-            orientation = image.getexif().get(ORIENTATION, 1)
-            return ImageOps.exif_transpose(image), orientation if orientation in range(1, 9) else 1
+        yield
+    except InputError:
+        raise
     except UnidentifiedImageError as error:
-        raise InputError(f"{name}: is not an image that can be read") from error
+        kind = foreign_kind(source[:2048]) if isinstance(source, bytes) else kind_of_file(source)
+        raise InputError(
+            f"{name}: is not an image that can be read{f': it is {kind}' if kind else ''}"
+        ) from error
     except _DECODING_ERRORS as error:
         reason = (
             (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
@@ -111,17 +120,6 @@ def image_array(
     elif image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image, dtype=np.uint8).reshape(height, width, channels)
-
-
-def mask_array(image: Image.Image, name: str) -> NDArray[np.int32]:
-    """Returns the class indices (H, W) of an open mask at its own size; a palette image gives its indices.
-
-    Raises:
-        InputError: the mask has colours or alpha instead of one index a pixel.
-    """
-    if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
-        raise InputError(f"{name}: is a {image.mode} image; a mask has one class index a pixel (mode L or P)")
-    return np.asarray(image).astype(np.int32)
 
 
 def resize_mask(mask: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

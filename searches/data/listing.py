@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from archspace.support.errors import InputError
+from searches.data.image_names import Unread
 from searches.data.images import open_oriented
 
 OnFault: TypeAlias = Callable[[InputError], None]
@@ -32,6 +33,10 @@ def refuse(error: InputError) -> None:
 
 def passed(error: InputError) -> None:
     """Nothing: a fault of another split, read for its names only, is told where that split is listed."""
+
+
+class NothingThereError(InputError):
+    """A folder holds no annotations of the kind that a task needs: not a fault, where another task is meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,6 +94,10 @@ class Listing:
         categories: the category of each class; else empty.
         files: files beside the pictures' own that the arrays are made from.
         key: what else the arrays depend on, as JSON values.
+        void_values: the values in the masks' files that are void.
+        unread: files and folders that are not used though they may be pictures, and why.
+        remarks: what the user should know of how the folder was read.
+        assumed: whose classes these are, where nothing in the folder says so.
     """
 
     pictures: Sequence[Picture]
@@ -97,6 +106,10 @@ class Listing:
     categories: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     key: Mapping[str, object] = field(default_factory=dict)
+    void_values: Sequence[int] = ()
+    unread: Sequence[Unread] = ()
+    remarks: Sequence[str] = ()
+    assumed: str = ""
 
 
 def picture_file(path: Path, name: str, **more: Any) -> Picture:

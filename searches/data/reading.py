@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from archspace.support.errors import InputError
 from searches.data.boxes import Boxes, boxes_of
 from searches.data.cache import Item, cached, stamp
-from searches.data.dataset import LAYOUTS, VOID, Layout, Lister, Request, Sign, Split, Targets
+from searches.data.dataset import LAYOUTS, Layout, Lister, Request, Sign, Split, Targets
 from searches.data.images import Images, image_array, resize_mask
 from searches.data.listing import Listing, Mask, Picture, placed, refuse, upright_mask, without_repeats
+from searches.data.remarks import absent_classes, much_void
+from searches.data.splits import VOID
 
 log = logging.getLogger(__name__)
 
@@ -48,16 +50,19 @@ def assembled(request: Request, listing: Listing) -> Split:
     pictures = without_repeats(listing.pictures, refuse)
     if not pictures:
         raise InputError(f"{request.root}: split {request.split!r} holds no image")
+    _say(request, listing)
     targets: Targets
     geometry: NDArray[np.int32]
     own_mask = None
     if request.task == "classification":
         images, geometry, targets = _labelled(request, listing, pictures)
+        _say_absent(request, listing, np.bincount(targets, minlength=len(listing.classes)), "image")
     elif request.task == "segmentation":
         images, geometry, targets = _masked(request, listing, pictures)
         own_mask = partial(_own_mask, pictures, geometry)
     else:
         images, geometry, boxes = _with_objects(request, listing, pictures)
+        _say_absent(request, listing, np.bincount(boxes.labels, minlength=len(listing.classes)), "box")
         targets = boxes if request.task == "detection" else _present(boxes, len(listing.classes))
     return Split(
         images=images,
@@ -94,6 +99,30 @@ def _decoded(request: Request, picture: Picture) -> tuple[Images, NDArray[np.int
     return pixels, np.array([image.height, image.width, orientation], np.int32)
 
 
+def _say(request: Request, listing: Listing) -> None:
+    """Logs what of the folder is not used, and how it was read."""
+    where = f"{request.layout}/{request.split}"
+    for remark in listing.remarks:
+        log.warning("%s: %s", where, remark)
+    if listing.unread:
+        (path, why), count = listing.unread[0], len(listing.unread)
+        more = f"; and {count - 1} more that 'archspace data check' names" if count > 1 else ""
+        log.warning("%s: %s: %s%s", where, path, why, more)
+
+
+def _say_absent(request: Request, listing: Listing, counts: NDArray[np.int64], noun: str) -> None:
+    """Logs the classes that never occur, and void where it is much; ``counts`` are by label."""
+    where = f"{request.layout}/{request.split}"
+    occurring = dict(zip(listing.classes, counts.tolist(), strict=False))
+    absent = absent_classes(occurring, noun, listing.assumed)
+    remarks = list(absent)
+    if noun == "mask":
+        void, pixels = int(counts[VOID]), int(counts.sum())
+        remarks += much_void(void, pixels, listing.void_values, request.split, absent=bool(absent))
+    for remark in remarks:
+        log.warning("%s: %s", where, remark)
+
+
 def _labelled(
     request: Request, listing: Listing, pictures: list[Picture]
 ) -> tuple[Images, NDArray[np.int32], NDArray[np.int64]]:
@@ -107,11 +136,15 @@ def _labelled(
 def _masked(
     request: Request, listing: Listing, pictures: list[Picture]
 ) -> tuple[Images, NDArray[np.int32], Mask]:
-    def fill(i: int) -> tuple[Images, NDArray[np.int32], Mask]:
+    def fill(i: int) -> tuple[Images, NDArray[np.int32], Mask, NDArray[np.int64]]:
         pixels, geometry = _decoded(request, pictures[i])
-        return pixels, geometry, resize_mask(_upright(pictures[i], geometry), request.input_size)
+        mask = _upright(pictures[i], geometry)
+        counts = np.bincount(mask.ravel(), minlength=VOID + 1)
+        return pixels, geometry, resize_mask(mask, request.input_size), counts
 
-    arrays = _stored(request, listing, pictures, {"masks": Item(request.input_size, "uint8")}, fill)
+    items = {"masks": Item(request.input_size, "uint8"), "counts": Item((VOID + 1,), "int64")}
+    arrays = _stored(request, listing, pictures, items, fill)
+    _say_absent(request, listing, arrays["counts"].sum(0), "mask")
     return arrays["images"], arrays["geometry"], arrays["masks"]
 
 

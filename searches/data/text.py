@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.text_files import read_lines
 from searches.data.cache import Item, cached, stamp
-from searches.data.dataset import SPLITS
+from searches.data.splits import SPLITS
 
 UNKNOWN, END = "<unk>", "<eos>"
 VERSION = 1

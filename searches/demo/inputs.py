@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archspace.support.errors import FieldError, InputError
-from searches.data.images import is_image_name, list_images
+from searches.data.image_names import is_image_name, list_images
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
 

@@ -15,7 +15,8 @@ from analysis.quantities import main_metric
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Stage
-from searches.data.dataset import VOID, Split
+from searches.data.dataset import Split
+from searches.data.splits import VOID
 from searches.tasks.base import Evaluation, ImageTask, OnBatch, Size
 
 MOST_WEIGHT = 20.0

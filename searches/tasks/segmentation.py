@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from analysis.metrics.confusion import Confusion, ConfusionCounter
 from analysis.quantities import main_metric
 from searches.config.recipe import Stage
-from searches.data.dataset import VOID, Split
+from searches.data.dataset import Split
+from searches.data.splits import VOID
 from searches.tasks.base import Evaluation, ImageTask, OnBatch, Size
 from searches.tasks.scores import fitted, shrunk
 

@@ -19,7 +19,7 @@ from archspace.support.errors import InputError
 from archspace.support.palette import BLACK, PAPER
 from searches.data.augment import NONE
 from searches.data.boxes import Boxes
-from searches.data.dataset import VOID
+from searches.data.splits import VOID
 from searches.demo.detecting import Objects
 from searches.demo.drawing import Row, panel, rows_of, with_boxes, with_classes
 from searches.demo.predicting import PREDICTIONS, Mask, Outcome, Prediction, Ranking

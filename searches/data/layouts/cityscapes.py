@@ -7,11 +7,16 @@ Source of ids, classes and categories: the data set's paper (Cordts et al. 2016,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from archspace.support.errors import InputError
-from searches.data.dataset import SPLITS, VOID, Request, Sign
+from searches.data.dataset import Request, Sign
+from searches.data.image_names import images_below
 from searches.data.layouts.maskfiles import Values, mask_pictures, plain_values, values_of
 from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
+from searches.data.splits import VOID, named, splits_in
 
 LABELS = {
     7: ("road", "flat"), 8: ("sidewalk", "flat"), 11: ("building", "construction"), 12: ("wall", "construction"),
@@ -50,17 +55,18 @@ def list_cityscapes(request: Request, on_fault: OnFault) -> Listing:
         InputError: a folder is missing or holds no image.
     """
     root = request.folder
-    folder = root / "leftImg8bit" / request.split
-    if not folder.is_dir():
-        present = ", ".join(name for name in SPLITS if (folder.parent / name).is_dir()) or "none"
-        raise InputError(f"{folder}: no such folder (splits here: {present})")
+    folder = named(root / "leftImg8bit", request.split)
+    if folder is None:
+        present = ", ".join(splits_in(root / "leftImg8bit")) or "none"
+        raise InputError(f"{root / 'leftImg8bit' / request.split}: no such folder (splits here: {present})")
+    annotated = named(root / "gtFine", request.split) or root / "gtFine" / request.split
     images = sorted(folder.glob(f"*/*{_IMAGE}"))
     if not images:
         raise InputError(f"{folder}: holds no CITY/*{_IMAGE}")
     ids, train_ids = [], []
     for image in images:
         stem = image.name.removesuffix(_IMAGE)
-        masks = root / "gtFine" / request.split / image.parent.name
+        masks = annotated / image.parent.name
         other = masks / f"{stem}{_TRAIN_IDS}"
         if other.is_file() and not (masks / f"{stem}{_IDS}").is_file():
             train_ids.append((image, other))
@@ -74,4 +80,13 @@ def list_cityscapes(request: Request, on_fault: OnFault) -> Listing:
         void=VOID,
         categories=CATEGORIES,
         key={"values": label_ids().key},
+        unread=[
+            (path, f"is not read: its name does not end in {_IMAGE}") for path in _others(folder, images)
+        ],
     )
+
+
+def _others(folder: Path, images: Sequence[Path]) -> list[Path]:
+    """The images below a split's folder that are not in the form of Cityscapes."""
+    known = set(images)
+    return [path for path in images_below(folder) if path not in known]

@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 
 from archspace.support.errors import InputError
-from searches.data.dataset import VOID, Request, Sign, some
+from searches.data.dataset import Request, Sign, some
 from searches.data.layouts import voc
 from searches.data.layouts.coco_json import Instances, categories, read_instances
 from searches.data.layouts.coco_masks import render
 from searches.data.listing import Listing, Objects, OnFault, Picture, picture_file
 from searches.data.reading import listed
+from searches.data.splits import VOID, named, split_of
 
 TASKS = ("detection", "segmentation", "multilabel")
 BACKGROUND = "background"
@@ -80,21 +81,25 @@ def annotation_file(request: Request) -> Path:
         InputError: there is none.
     """
     folder = request.folder / "annotations"
-    files = sorted(folder.glob(f"instances_{request.split}*.json"))
+    files = _files(folder, request.split)
     if not files:
-        there = ", ".join(path.name for path in sorted(folder.glob("instances_*.json"))) or "none"
+        there = ", ".join(path.name for path in sorted(folder.glob("*.json"))) or "none"
         name = f"instances_{request.split}*.json"
         raise InputError(f"{folder}: split {request.split!r} has no {name} (files here: {there})")
-    if len(files) > 1:
-        log.info("%s: %d files for split %s; %s is used", folder, len(files), request.split, files[-1].name)
     return files[-1]
+
+
+def _files(folder: Path, split: str) -> list[Path]:
+    """The annotations of a split, in any case of letters, sorted by name."""
+    start = f"instances_{split}"
+    return sorted(path for path in folder.glob("*.json") if path.name.lower().startswith(start))
 
 
 def _consistent(request: Request, path: Path) -> dict[int, str]:
     """The categories, id -> name; the same as those of train, or class indices would mean two things."""
     names = categories(path)
     if request.split != "train":
-        for other in sorted(path.parent.glob("instances_train*.json"))[-1:]:
+        for other in _files(path.parent, "train")[-1:]:
             if categories(other) != names:
                 raise InputError(f"{path}: its categories differ from those of {other.name}")
     return names
@@ -109,6 +114,10 @@ def image_folder(root: Path, path: Path, example: str) -> Path:
     label = path.stem.removeprefix("instances_")
     plain = "".join(letter for letter in label if not letter.isdigit()).rstrip("_")
     folders = [label, f"images/{label}", plain, f"images/{plain}", "images", "."]
+    split = split_of(plain)
+    for parent in (root, root / "images") if split else ():
+        other = named(parent, str(split))
+        folders += [other.relative_to(root).as_posix()] if other else []
     for folder in folders:
         if (root / folder / example).is_file():
             return root / folder
@@ -135,7 +144,15 @@ def _listing(
         void=VOID if masks else None,
         files=(path,) if masks else (),
         key=key,
+        void_values=[VOID] if masks else (),
+        remarks=_several(path, request.split),
     )
+
+
+def _several(path: Path, split: str) -> list[str]:
+    """A remark where a split has several files of annotations."""
+    others = [other.name for other in _files(path.parent, split) if other != path]
+    return [f"{path.name} is used for {split}, not {', '.join(others)}"] if others else []
 
 
 def _pictures(
@@ -178,7 +195,7 @@ def objects_of(
 ) -> Objects:  # fmt: skip
     """Returns the boxes of one picture's annotations."""
     boxes = np.array([item["bbox"] for item in items], np.float64).reshape(-1, 4)
-    crowd = np.array([bool(item.get("iscrowd", 0)) for item in items], np.bool_)
+    crowd = np.array([item.get("iscrowd", 0) == 1 for item in items], np.bool_)
     return Objects(
         edges=np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1),
         labels=np.array([index[item["category_id"]] for item in items], np.int64),

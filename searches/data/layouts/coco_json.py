@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import mmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from archspace.support.errors import InputError
+from archspace.support.text_files import parse_json, read_json
 from searches.data.listing import OnFault
 
 _MARK = b'"categories"'
+
+LARGEST = 1_000_000
+"""Rows or columns of the largest picture that is believed."""
 
 
 class Instances(NamedTuple):
@@ -48,7 +51,7 @@ def read_instances(path: Path, on_fault: OnFault) -> Instances:
         if fault:
             on_fault(InputError(f"{path}: annotations[{number}]: {fault}"))
         else:
-            annotations.append(item)
+            annotations.append({**item, "iscrowd": int(item.get("iscrowd", 0))})
     return Instances(list(images.values()), annotations)
 
 
@@ -64,7 +67,7 @@ def categories(path: Path) -> dict[int, str]:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             start = text.find(b"[", max(text.rfind(_MARK), 0))
             end = text.find(b"]", start)
-            items = json.loads(text[start : end + 1]) if start > 0 else None
+            items = parse_json(text[start : end + 1].decode(), str(path)) if start > 0 else None
         if isinstance(items, list) and items:
             return categories_in({"categories": items}, path)
     except OSError as error:
@@ -89,12 +92,7 @@ def categories_in(data: dict[str, Any], path: Path) -> dict[int, str]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{path}: is not JSON: {error}") from error
+    data = read_json(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: must be an object with images, annotations and categories")
     return data
@@ -110,6 +108,10 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _image_fault(image: Any) -> str:
     """What is wrong with an image's entry; empty when nothing is."""
     if not isinstance(image, dict) or not _whole(image.get("id")):
@@ -119,8 +121,8 @@ def _image_fault(image: Any) -> str:
     parts = Path(image["file_name"]).parts
     if ".." in parts or parts[0] == "/":
         return f"file_name {image['file_name']!r} must lie below the folder of images"
-    if not all(_whole(image.get(side)) and image[side] > 0 for side in ("height", "width")):
-        return f"height and width of {image['file_name']} must be whole numbers above 0"
+    if not all(_whole(image.get(side)) and 0 < image[side] <= LARGEST for side in ("height", "width")):
+        return f"height and width of {image['file_name']} must be whole numbers from 1 to {LARGEST}"
     return ""
 
 
@@ -129,7 +131,9 @@ def _annotation_fault(item: Any) -> str:
     if not isinstance(item, dict) or not _whole(item.get("image_id")) or not _whole(item.get("category_id")):
         return "must have a whole 'image_id' and 'category_id'"
     box = item.get("bbox")
-    numbers = isinstance(box, list) and all(isinstance(v, int | float) and math.isfinite(v) for v in box)
+    numbers = isinstance(box, list) and all(map(_finite, box))
     if not numbers or len(box) != 4:  # type: ignore[arg-type]
         return f"bbox {box!r} must be four numbers: x, y, width, height"
+    if item.get("iscrowd", 0) not in (0, 1) or isinstance(item.get("iscrowd"), str):
+        return f"iscrowd {item['iscrowd']!r} must be 0 or 1"
     return ""

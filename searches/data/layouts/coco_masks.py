@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspace.support.errors import InputError
-from searches.data.dataset import VOID
 from searches.data.listing import Mask
+from searches.data.splits import VOID
 
 
 def render(
@@ -52,8 +52,10 @@ def instance(item: Mapping[str, Any], size: tuple[int, int], source: str) -> NDA
     try:
         if isinstance(segmentation, list):
             for polygon in segmentation:
+                numbers = isinstance(polygon, list) and not any(isinstance(v, str | bool) for v in polygon)
                 if (
-                    len(polygon) < 6
+                    not numbers
+                    or len(polygon) < 6
                     or len(polygon) % 2
                     or not np.isfinite(np.array(polygon, np.float64)).all()
                 ):
@@ -80,7 +82,9 @@ def _runs(segmentation: Mapping[str, Any], what: str) -> dict[str, Any]:
     counts = segmentation.get("counts")
     if isinstance(counts, str):
         return {"size": [height, width], "counts": counts.encode("ascii", "replace")}
-    whole = isinstance(counts, list) and all(isinstance(n, int) and n >= 0 for n in counts)
+    whole = isinstance(counts, list) and all(
+        isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in counts
+    )
     if not whole or sum(counts) != height * width:  # type: ignore[arg-type]
         raise InputError(f"{what}: run lengths must be whole numbers that add up to {height * width} pixels")
     runs: dict[str, Any] = api.frPyObjects({"size": [height, width], "counts": counts}, height, width)

@@ -1,27 +1,32 @@
 """``imagefolder``: folders ``ROOT/SPLIT/CLASS/*.jpg``, or ``ROOT/SPLIT.zip`` holding ``[SPLIT/]CLASS/*.jpg``.
 
-Class indices are the sorted names of train's classes. Without a val split, val is a fixed 10 % of train, the
-same share of each class, and train is the rest.
+SPLIT is ``train``, ``val`` or ``test``, or another name of these (``valid``, ``Training``). Class indices are the
+sorted names of train's classes. Without a val split, val is a fixed 10 % of train, the same share of each class, and
+train is the rest.
 """
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from archspace.support.errors import InputError
-from searches.data.dataset import SPLITS, Request, Sign
+from archspace.support.file_kinds import kind_of_file
+from searches.data.dataset import Request, Sign
 from searches.data.dividing import held_out_index
-from searches.data.images import is_image_name, list_images, open_oriented
+from searches.data.image_names import Unread, folder_unused, is_image_name, list_images, unread_in, why_unread
+from searches.data.images import open_oriented
 from searches.data.listing import Listing, OnFault, Picture, passed, picture_file
 from searches.data.reading import listed
+from searches.data.splits import SPLITS, named, split_of
 from searches.fetching.hint import fetch_hint
+
+HELD_OUT = "there is no val: a fixed 10 % of each class of train stands in for it"
 
 
 class Source(NamedTuple):
@@ -29,6 +34,7 @@ class Source(NamedTuple):
 
     path: Path
     images: tuple[tuple[str, str], ...]
+    unread: tuple[Unread, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -63,16 +69,20 @@ def list_imagefolder(request: Request, on_fault: OnFault) -> Listing:
             known = ", ".join(indices)
             on_fault(InputError(f"{source.path}: class {name!r} is not in train (train has {known})"))
     images = [(name, file) for name, file in source.images if name in indices]
+    more: dict[str, Any] = {
+        "classes": train.classes, "unread": [*source.unread, *_unused(root)],
+        "remarks": () if _present(root, "val") else (HELD_OUT,),
+    }  # fmt: skip
     if source.path.is_dir():
         pictures = [
             picture_file(source.path / file, f"{source.path.name}/{file}", label=indices[name])
             for name, file in images
         ]
-        return Listing(pictures=pictures, classes=train.classes)
+        return Listing(pictures=pictures, **more)
     archive = zipfile.ZipFile(source.path)
     pictures = [_zipped(archive, source.path, member, name, indices[name]) for name, member in images]
     key = {"members": [member for _, member in images]}
-    return Listing(pictures=pictures, classes=train.classes, files=(source.path,), key=key)
+    return Listing(pictures=pictures, files=(source.path,), key=key, **more)
 
 
 def _zipped(archive: zipfile.ZipFile, path: Path, member: str, name: str, label: int) -> Picture:
@@ -88,54 +98,79 @@ def _zipped(archive: zipfile.ZipFile, path: Path, member: str, name: str, label:
 
 
 def _present(root: Path, split: str) -> bool:
-    return (root / split).is_dir() or (root / f"{split}.zip").exists()
+    return _place(root, split) is not None
+
+
+def _place(root: Path, split: str) -> Path | None:
+    """The split's folder, or its zip where there is no folder."""
+    return named(root, split) or named(root, split, ".zip", files=True)
+
+
+def _unused(root: Path) -> list[Unread]:
+    """Folders beside those of the splits that hold images."""
+    return [
+        one
+        for path in sorted(root.iterdir())
+        if path.is_dir() and not path.name.startswith(".") and split_of(path.name) is None
+        for one in folder_unused(path, "is no split")
+    ]
 
 
 def _find(root: Path, split: str, on_fault: OnFault) -> Source | None:
     """The split's images, from the folder where both a folder and a zip exist; None where neither does."""
-    folder, archive = root / split, root / f"{split}.zip"
-    if folder.is_dir():
-        return Source(folder, tuple(_list_folder(folder, on_fault)))
-    if archive.exists():
-        return Source(archive, tuple(_list_zip(archive, split)))
-    return None
+    place = _place(root, split)
+    if place is None:
+        return None
+    return _list_folder(place, on_fault) if place.is_dir() else _list_zip(place, split)
 
 
-def _list_folder(folder: Path, on_fault: OnFault) -> Iterable[tuple[str, str]]:
+def _list_folder(folder: Path, on_fault: OnFault) -> Source:
     classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    strays = list_images(folder)
     if not classes:
-        stray = "images but no class folder" if list_images(folder) else "no class folder"
+        stray = "images but no class folder" if strays else "no class folder"
         raise InputError(f"{folder}: holds {stray}; must be {folder.name}/CLASS/image files")
+    unread: list[Unread] = [(path, "lies beside the class folders: not used") for path in strays]
+    images: list[tuple[str, str]] = []
     for path in classes:
-        images = list_images(path)
-        if not images:
+        files = list_images(path)
+        unread += unread_in(path)
+        if not files:
             on_fault(InputError(f"{path}: class folder holds no image"))
-        yield from ((path.name, f"{path.name}/{image.name}") for image in images)
+        images += ((path.name, f"{path.name}/{file.name}") for file in files)
+    return Source(folder, tuple(images), tuple(unread))
 
 
-def _list_zip(archive: Path, split: str) -> list[tuple[str, str]]:
+def _list_zip(archive: Path, split: str) -> Source:
     try:
         with zipfile.ZipFile(archive) as opened:
             members = sorted(opened.namelist())
     except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise InputError(f"{archive}: is not a zip file that can be read: {error}") from error
+        kind = kind_of_file(archive)
+        reason = f"it is {kind}" if kind else str(error)
+        raise InputError(f"{archive}: is not a zip file that can be read: {reason}") from error
     images: list[tuple[str, str]] = []
+    unread: list[Unread] = []
     folders: set[str] = set()
     for member in members:
         parts = PurePosixPath(member).parts
         if any(part.startswith((".", "__MACOSX")) for part in parts):
             continue
-        inner = parts[1:] if parts[:1] == (split,) and (len(parts) > 2 or member.endswith("/")) else parts
+        inner = (
+            parts[1:] if split_of(parts[0]) == split and (len(parts) > 2 or member.endswith("/")) else parts
+        )
         if member.endswith("/"):
             folders.update(inner[:1])
         elif is_image_name(parts[-1]):
             if len(inner) != 2:
                 raise InputError(f"{archive}: {member}: must be CLASS/file or {split}/CLASS/file")
             images.append((inner[0], member))
+        elif reason := why_unread(Path(member)):
+            unread.append((archive / member, reason))
     empty = sorted(folders - {name for name, _ in images})
     if empty or not images:
         raise InputError(f"{archive}: {f'class {empty[0]!r} holds' if empty else 'holds'} no image")
-    return images
+    return Source(archive, tuple(images), tuple(unread))
 
 
 def _part(train: Source, *, held_out: bool) -> Source:
@@ -144,7 +179,7 @@ def _part(train: Source, *, held_out: bool) -> Source:
     if len(labels) < 2:
         raise InputError(f"{train.path}: holds one image; val is taken from train and needs one too")
     index = held_out_index(labels, held_out=held_out)
-    return Source(train.path, tuple(train.images[i] for i in index))
+    return train._replace(images=tuple(train.images[i] for i in index))
 
 
 def _read_member(archive: zipfile.ZipFile, member: str, name: str) -> bytes:

@@ -7,23 +7,27 @@ Masks are palette or grey PNGs of indices into the configuration's list. What it
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from archspace.support.errors import FieldError, InputError
-from searches.data.dataset import VOID, Request, Sign, some
-from searches.data.images import list_images
+from archspace.support.text_files import read_json
+from searches.data.dataset import Request, Sign, some
+from searches.data.image_names import list_images, unread_in
 from searches.data.layouts.maskfiles import mask_pictures, values_of
 from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
+from searches.data.splits import VOID, named
 
 FOLDERS = {"train": "training", "val": "validation"}
 VERSIONS = ("1.2", "2.0")
 
 
 SIGN = Sign(
-    lambda root: some(root, "config*.json") and (root / "training" / "images").is_dir(),
+    lambda root: (
+        some(root, "config*.json")
+        and any((root / name / "images").is_dir() for name in ("training", "Training"))
+    ),
     "config.json and training/images",
     rank=30,
 )
@@ -54,7 +58,7 @@ def _listing(request: Request, on_fault: OnFault, versions: tuple[str, ...]) -> 
     if request.split not in FOLDERS:
         rule = "Mapillary Vistas has no labels for it (splits: train, val)"
         raise FieldError("data.split", request.split, rule, "val")
-    folder = root / FOLDERS[request.split]
+    folder = named(root, request.split) or root / FOLDERS[request.split]
     config, masks = _version(root, folder, versions)
     labels = read_labels(config)
     learnt = {value: label for value, label in enumerate(labels) if label["evaluate"]}
@@ -69,6 +73,8 @@ def _listing(request: Request, on_fault: OnFault, versions: tuple[str, ...]) -> 
         void=VOID,
         categories=tuple(_category(label) for label in learnt.values()),
         key={"values": values.key},
+        void_values=[] if len(learnt) < len(labels) else values.void,
+        unread=unread_in(folder / "images"),
     )
 
 
@@ -90,17 +96,21 @@ def read_labels(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: the file is missing, not JSON, or has no list of such labels.
     """
+    data = read_json(path)
     try:
-        labels = json.loads(path.read_text(encoding="utf-8"))["labels"]
+        labels = data["labels"]
         entries: list[dict[str, Any]] = [
             {"name": str(label["name"]), "readable": str(label.get("readable", label["name"])),
-             "evaluate": bool(label.get("evaluate", True))}
+             "evaluate": label.get("evaluate", True)}
             for label in labels
         ]  # fmt: skip
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: must hold a list 'labels' of objects with a 'name': {error}") from error
+    for number, label in enumerate(entries):
+        if not isinstance(label["evaluate"], bool):
+            raise InputError(
+                f"{path}: labels[{number}].evaluate: {label['evaluate']!r}: must be true or false"
+            )
     learnt = sum(1 for label in entries if label["evaluate"])
     if not 1 <= learnt <= VOID:
         raise InputError(f"{path}: has {learnt} labels to evaluate; must be 1 to {VOID}")

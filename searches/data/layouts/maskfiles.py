@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspace.support.errors import InputError
-from searches.data.dataset import VOID
-from searches.data.images import mask_array, open_image
+from searches.data.class_list import ClassList
+from searches.data.image_names import ImageNames
+from searches.data.labels import read_labels
 from searches.data.listing import Mask, OnFault, Picture, picture_file
+from searches.data.splits import VOID
 
 _REFUSED = -1
 
@@ -23,15 +25,23 @@ class Values(NamedTuple):
     Attributes:
         table: int16 (V,): class index, void (255) or -1 for a value that must not occur.
         rule: which values may occur, for messages.
+        colours: colour -> value, where masks are painted.
     """
 
     table: NDArray[np.int16]
     rule: str
+    colours: Mapping[tuple[int, int, int], int] = {}
 
     @property
     def key(self) -> list[int]:
         """For the cache."""
-        return [int(value) for value in self.table]
+        painted = [n for colour, value in self.colours.items() for n in (*colour, value)]
+        return [*(int(value) for value in self.table), *painted]
+
+    @property
+    def void(self) -> list[int]:
+        """The values that are void."""
+        return [int(value) for value in np.flatnonzero(self.table == VOID)]
 
 
 def values_of(meaning: Mapping[int, int], rule: str) -> Values:
@@ -49,6 +59,18 @@ def plain_values(classes: int, void: Sequence[int] = (VOID,)) -> Values:
     return values_of(meaning, rule)
 
 
+def listed_values(classes: ClassList, void: Sequence[int] = ()) -> Values:
+    """Values of a data set's own classes.
+
+    Args:
+        classes: as its file lists them.
+        void: the values that are void where the file names none.
+    """
+    own = void if classes.void is None else (classes.void,)
+    values = plain_values(len(classes.names), own)
+    return values._replace(rule=f"{values.rule} ({classes.source.name})", colours=classes.colours)
+
+
 def read_mask(path: Path, values: Values) -> Mask:
     """Returns class indices uint8 (H, W) of a mask file at its own size; void is 255.
 
@@ -57,7 +79,7 @@ def read_mask(path: Path, values: Values) -> Mask:
     Raises:
         InputError: no image with one index a pixel, or a value that has no meaning.
     """
-    indices = mask_array(open_image(path, str(path)), str(path))
+    indices = read_labels(path, values.colours)
     beyond = (indices < 0) | (indices >= len(values.table))
     meaning = values.table[np.where(beyond, 0, indices)]
     wrong = indices[beyond | (meaning == _REFUSED)]
@@ -70,11 +92,23 @@ def mask_pictures(
     root: Path, pairs: Sequence[tuple[Path, Path]], values: Values, on_fault: OnFault,
     names: Mapping[Path, str] | None = None,
 ) -> list[Picture]:  # fmt: skip
-    """Returns the pictures of (image, mask) files; one without its mask, or that shares it, is told as a fault."""
+    """Returns the pictures of (image, mask) files; one without its mask, or that shares it, is told as a fault.
+
+    A mask that is not there under its very name is looked for with another suffix, or another form of Unicode.
+    """
     pictures, owners = [], dict[Path, Path]()
-    for image, mask in pairs:
-        if not mask.is_file():
-            on_fault(InputError(f"{image}: has no mask {mask}"))
+    folders = dict[Path, ImageNames]()
+    for image, named in pairs:
+        mask: Path | None = named
+        if not named.is_file():
+            there = folders.setdefault(named.parent, ImageNames(named.parent))
+            try:
+                mask = there.one(named.stem)
+            except InputError as error:
+                on_fault(error)
+                continue
+        if mask is None:
+            on_fault(InputError(f"{image}: has no mask {named}"))
             continue
         if mask in owners:
             on_fault(InputError(f"{image}: shares its mask {mask.name} with {owners[mask].name}"))

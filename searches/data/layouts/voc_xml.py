@@ -7,6 +7,7 @@ a box from 1 to W covers the whole width, so its edges are ``xmin - 1`` and ``xm
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,16 @@ from xml.etree import ElementTree
 import numpy as np
 
 from archspace.support.errors import InputError
+from archspace.support.file_kinds import foreign_kind
 from searches.data.listing import Objects
+
+KNOWN = frozenset(
+    {"folder", "filename", "path", "source", "owner", "size", "segmented", "object", "imagesize"}
+)
+"""Elements of an annotation that VOC and the common tools write."""
+
+CORNERS = 4
+"""So many numbers make a box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +59,99 @@ def read_annotation(path: Path) -> Annotation:
     """Reads one file; a stated size of 0 counts as none.
 
     Raises:
-        InputError: the file is missing or no XML, or an object lacks its name or a corner.
+        InputError: the file is missing, no XML or no annotation; an object lacks its name or a corner; or it has
+            boxes where none are looked for.
     """
-    try:
-        tree = ElementTree.parse(path).getroot()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ElementTree.ParseError, ValueError) as error:
-        raise InputError(f"{path}: is not XML: {error}") from error
+    tree = _tree(path)
     height, width = (
         _number(tree.find(f"size/{side}"), path, f"size/{side}", 0) for side in ("height", "width")
     )
     objects = []
     for number, item in enumerate(tree.iterfind("object"), 1):
-        name = (item.findtext("name") or "").strip()
+        name = (_only(item, "name", path, number).text or "").strip()
         if not name:
             raise InputError(f"{path}: object {number} has no name")
+        box = _only(item, "bndbox", path, number)
         xmin, ymin, xmax, ymax = (
-            _number(item.find(f"bndbox/{side}"), path, f"object {number}: bndbox/{side}")
+            _number(_only(box, side, path, number), path, f"object {number}: bndbox/{side}")
             for side in ("xmin", "ymin", "xmax", "ymax")
         )
-        difficult = _number(item.find("difficult"), path, f"object {number}: difficult", 0) != 0
+        difficult = _flag(item.findtext("difficult"), f"{path}: object {number}: difficult")
         objects.append((name, xmin - 1, ymin - 1, xmax, ymax, difficult))
+    _check_all_read(tree, path)
     size = (int(height), int(width)) if height > 0 and width > 0 else None
     return Annotation(str(path), size, tuple(objects))
+
+
+def _tree(path: Path) -> ElementTree.Element:
+    """The root element, which is ``annotation``.
+
+    Raises:
+        InputError: the file is missing or no such XML.
+    """
+    try:
+        data = path.read_bytes()
+        if b"<!ENTITY" in data:
+            raise InputError(f"{path}: defines entities, which an annotation has no need of")
+        tree = ElementTree.fromstring(data)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ElementTree.ParseError, LookupError, RecursionError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        kind = foreign_kind(data) or ("an empty file" if not data.strip() else "")
+        raise InputError(f"{path}: {f'is {kind}, ' if kind else 'is '}not XML: {error}") from error
+    if tree.tag != "annotation":
+        kind = foreign_kind(data)
+        what = f"is {kind}, not an annotation" if kind else f"holds <{tree.tag}>, not <annotation>"
+        raise InputError(f"{path}: {what}")
+    return tree
+
+
+def _only(item: ElementTree.Element, tag: str, path: Path, number: int) -> ElementTree.Element:
+    """The one element of that name.
+
+    Raises:
+        InputError: there is none, or there are several.
+    """
+    elements = item.findall(tag)
+    if len(elements) == 1:
+        return elements[0]
+    where = f"{path}: object {number}" + ("" if item.tag == "object" else f": {item.tag}")
+    if elements:
+        raise InputError(f"{where}: has {len(elements)} elements {tag}; an object has one")
+    there = ", ".join(child.tag for child in item) or "nothing"
+    raise InputError(f"{where} has no {tag} (it has: {there})")
+
+
+def _check_all_read(tree: ElementTree.Element, path: Path) -> None:
+    """Refuses boxes and objects that stand where they are not read: they would be missing without a word."""
+    parts = sum(len(part.findall(".//bndbox")) for part in tree.iterfind("object/part"))
+    counts = {tag: sum(1 for _ in tree.iter(tag)) for tag in ("object", "bndbox")}
+    read = len(tree.findall("object"))
+    if counts["object"] != read or counts["bndbox"] - parts != read:
+        found = f"{counts['object']} objects and {counts['bndbox'] - parts} boxes"
+        raise InputError(f"{path}: holds {found}, but {read} of them as annotation/object/bndbox")
+    for child in tree:
+        numbers = sum(1 for leaf in child.iter() if not len(leaf) and _is_number(leaf.text))
+        if child.tag not in KNOWN and numbers >= CORNERS:
+            raise InputError(
+                f"{path}: <{child.tag}> holds {numbers} numbers; boxes are read from <object> alone"
+            )
+
+
+def _is_number(text: str | None) -> bool:
+    return bool(re.fullmatch(r"\s*[-+]?\d+(?:\.\d*)?\s*", text or ""))
+
+
+def _flag(text: str | None, where: str) -> bool:
+    """A value of 0 or 1; 0 where nothing is said."""
+    word = (text or "").strip().lower()
+    if word in ("", "0", "false"):
+        return False
+    if word in ("1", "true"):
+        return True
+    raise InputError(f"{where}: {text!r}: must be 0 or 1")
 
 
 def _number(
@@ -83,7 +162,7 @@ def _number(
     if not text and default is not None:
         return default
     try:
-        value = float(text)
+        value = math.nan if "_" in text else float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from searches.data.boxes import Boxes, boxes_of
-from searches.data.dataset import VOID, Split
+from searches.data.dataset import Split
+from searches.data.splits import VOID
 
 CLASSES = ("red", "green")
 

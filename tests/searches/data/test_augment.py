@@ -20,7 +20,7 @@ from searches.data.augment import (
     windows,
 )
 from searches.data.boxes import Boxes, boxes_of
-from searches.data.dataset import VOID
+from searches.data.splits import VOID
 
 SIDE = 96
 

@@ -20,7 +20,8 @@ from archspace.support.errors import FieldError, InputError
 from searches.data import images, listing
 from searches.data.dataset import LAYOUTS, Split, layouts, load_split
 from searches.data.dividing import stratified_order
-from searches.data.images import image_array, list_images, open_image
+from searches.data.image_names import list_images
+from searches.data.images import image_array, open_image
 from tests.commands import python
 
 pytestmark = pytest.mark.usefixtures("cache_folder")

@@ -13,7 +13,8 @@ from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Recipe, Stage
-from searches.data.dataset import VOID, Split
+from searches.data.dataset import Split
+from searches.data.splits import VOID
 from searches.tasks.multilabel import MultiLabel, positive_weights
 from searches.training.loop import fit
 from tests.searches.data.boxed import coloured

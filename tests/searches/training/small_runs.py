@@ -14,7 +14,8 @@ from archspace.build import build
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
-from searches.data.dataset import VOID, Split
+from searches.data.dataset import Split
+from searches.data.splits import VOID
 from searches.tasks.base import Task
 from searches.tasks.table import make_task
 from searches.training.loop import Callback, Step

@@ -12,8 +12,9 @@ import yaml
 from PIL import Image
 
 from archspace.preprocessing import Preprocessing
-from searches.data.dataset import VOID, load_split
+from searches.data.dataset import load_split
 from searches.data.images import image_array
+from searches.data.splits import VOID
 from searches.tasks.segmentation import Segmentation
 from searches.training.evaluate import evaluate
 from searches.training.run import train

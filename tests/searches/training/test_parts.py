@@ -14,7 +14,8 @@ from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from searches.config.recipe import Stage
 from searches.data.boxes import boxes_of
-from searches.data.dataset import VOID, Split, Targets
+from searches.data.dataset import Split, Targets
+from searches.data.splits import VOID
 from searches.tasks.base import Raw, Task
 from searches.tasks.table import image_tasks
 from searches.training.steps import Stepper

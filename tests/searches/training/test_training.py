@@ -16,7 +16,8 @@ from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from searches.config.recipe import Recipe, Stage
 from searches.data.augment import Augmentation, show, windows
-from searches.data.dataset import VOID, Split
+from searches.data.dataset import Split
+from searches.data.splits import VOID
 from searches.tasks.classification import Classification
 from searches.tasks.segmentation import Segmentation, class_weights
 from searches.training.loop import TrainingError, fit

@@ -1,0 +1,110 @@
+"""A data set's own classes: ``classes.txt`` or ``labelmap.txt`` in its folder, read in one place for all layouts.
+
+``classes.txt`` has a name a line in the order of the values, and the value of void in a line ``void = N``.
+``labelmap.txt`` is the same, or CVAT's: ``name:red,green,blue:parts:actions``; masks may then be painted in these
+colours. Lines that begin with ``#`` are remarks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from archspace.class_names import BACKGROUNDS
+from archspace.support.errors import InputError
+from archspace.support.text_files import listed_names
+from searches.data.splits import VOID
+
+FILES = ("classes.txt", "labelmap.txt")
+_CVAT = re.compile(r"([^:]+):\s*(?:(\d+)\s*,\s*(\d+)\s*,\s*(\d+))?\s*:[^:]*:[^:]*")
+_VOIDS = frozenset({"void", "ignore", "ignored"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassList:
+    """Classes as a file of the data set names them.
+
+    Attributes:
+        source: the file.
+        names: in the order of their values, from 0.
+        void: the value that loss and metric ignore; ``None`` where the file names none.
+        colours: colour -> value, where masks are painted.
+    """
+
+    source: Path
+    names: tuple[str, ...]
+    void: int | None = None
+    colours: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
+
+    @property
+    def things(self) -> tuple[str, ...]:
+        """The names without a background: detection counts none."""
+        return tuple(name for name in self.names if name.lower() not in BACKGROUNDS)
+
+
+def class_list(folders: Sequence[Path]) -> ClassList | None:
+    """Returns the classes that the first of the folders with such a file names; ``None`` where there is no file.
+
+    Raises:
+        InputError: no class, a name twice, more than 255 classes, or a void value that is also a class.
+    """
+    for folder in folders:
+        files = {path.name.lower(): path for path in sorted(folder.glob("*.txt"), reverse=True)}
+        for name in FILES:
+            if name in files:
+                return read_class_list(files[name])
+    return None
+
+
+def read_class_list(path: Path) -> ClassList:
+    """Returns the classes in a file.
+
+    Raises:
+        InputError: as :func:`class_list`; or the file cannot be read.
+    """
+    names: list[str] = []
+    colours: dict[tuple[int, int, int], int] = {}
+    void: int | None = None
+    for line in listed_names(path):
+        setting = re.fullmatch(r"void\s*=\s*(\d{1,5})", line, re.IGNORECASE)
+        label = _CVAT.fullmatch(line)
+        if setting:
+            void = int(setting[1])
+        elif line.lower().startswith("void") and "=" in line:
+            raise InputError(f"{path}: {line!r}: must be 'void = N' with a whole number N")
+        elif line.startswith("#"):
+            continue
+        elif label and path.name.lower() == FILES[1]:
+            value = VOID if label[1].strip().lower() in _VOIDS else len(names)
+            if label[2]:
+                _add_colour(path, colours, (int(label[2]), int(label[3]), int(label[4])), value)
+            void = VOID if value == VOID else void
+            names += [] if value == VOID else [label[1].strip()]
+        else:
+            names.append(line)
+    _check(path, names, void)
+    return ClassList(source=path, names=tuple(names), void=void, colours=colours)
+
+
+def _add_colour(
+    path: Path, colours: dict[tuple[int, int, int], int], colour: tuple[int, int, int], value: int
+) -> None:
+    if colour in colours or max(colour) > 255:
+        raise InputError(
+            f"{path}: colour {','.join(map(str, colour))}: must be 0 to 255 each, and of one class"
+        )
+    colours[colour] = value
+
+
+def _check(path: Path, names: Sequence[str], void: int | None) -> None:
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise InputError(f"{path}: class {twice!r} is named twice")
+    if not 1 <= len(names) <= VOID:
+        raise InputError(f"{path}: names {len(names)} classes; must be 1 to {VOID}, one a line")
+    if void is not None and void < len(names):
+        raise InputError(
+            f"{path}: void = {void} is the index of class {names[void]!r}; must be {len(names)} or more"
+        )
