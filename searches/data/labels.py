@@ -114,7 +114,8 @@ def _check_palette(image: Image.Image, name: str) -> None:
     Whether index or grey is the class is then open. Black and white, and greys for display, are no such case.
     """
     palette = np.array(image.getpalette() or [], np.int64).reshape(-1, 3)
-    greys = palette[:, 0]
+    greys = np.trim_zeros(palette[:, 0], "b")  # some formats pad a palette with black
+    palette = palette[: len(greys)]
     if not len(palette) or (palette != greys[:, None]).any():
         return
     inner = np.flatnonzero(greys != 255)

@@ -26,7 +26,7 @@ from searches.data.layouts.coco_json import Instances, categories, read_instance
 from searches.data.layouts.coco_masks import render
 from searches.data.listing import Listing, Objects, OnFault, Picture, picture_file
 from searches.data.reading import listed
-from searches.data.splits import VOID, named, split_of
+from searches.data.splits import VOID, split_of
 
 TASKS = ("detection", "segmentation", "multilabel")
 BACKGROUND = "background"
@@ -114,14 +114,19 @@ def image_folder(root: Path, path: Path, example: str) -> Path:
     label = path.stem.removeprefix("instances_")
     plain = "".join(letter for letter in label if not letter.isdigit()).rstrip("_")
     folders = [label, f"images/{label}", plain, f"images/{plain}", "images", "."]
-    split = split_of(plain)
-    for parent in (root, root / "images") if split else ():
-        other = named(parent, str(split))
-        folders += [other.relative_to(root).as_posix()] if other else []
+    for parent in (root, root / "images"):
+        others = sorted(parent.iterdir()) if parent.is_dir() else []
+        folders += [other.relative_to(root).as_posix() for other in others if _is_of(other, label, plain)]
     for folder in folders:
         if (root / folder / example).is_file():
             return root / folder
     raise InputError(f"{root}: {example} of {path.name} is in none of the folders {', '.join(folders)}")
+
+
+def _is_of(folder: Path, label: str, plain: str) -> bool:
+    """Whether a folder is called as the annotations are, in any case of letters, or by a name of their split."""
+    split = split_of(plain)
+    return folder.name.lower() == label.lower() or (split is not None and split_of(folder.name) == split)
 
 
 def _listing(

@@ -181,3 +181,79 @@ def test_real_data_have_no_faults(shared: Path, tmp_path: Path) -> None:
         "RBC": 968,
         "WBC": 87,
     }
+
+
+def test_classes_that_never_occur_and_much_void_are_said(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    described(root, classes=["background", "crack"])
+    for i in range(2):
+        photo(root / "images" / "training" / f"{i}.png", (4, 4))
+        mask(root / "labels" / "training" / f"{i}.png", np.repeat([[0], [255]], 2, 0) * np.ones((1, 4), int))
+    result = checked(root)
+    assert result["remarks"] == [
+        "class 'crack' occurs in no mask",
+        "void (value 255 in the masks) is 50.00 % of all pixels of train; is it a class? then say which value is"
+        " which class, and what is void",
+    ]
+    printed = archspace("data", "check", root, "--out", tmp_path / "out").stdout
+    assert "note: class 'crack' occurs in no mask" in printed
+    assert printed.splitlines()[-1] == "no problems; see the 2 notes above"
+    described(root, classes=["background", "crack"], labels={0: 0, 255: 1}, void=None)
+    assert checked(root)["remarks"] == []
+    assert (
+        archspace("data", "check", root, "--out", tmp_path / "out").stdout.splitlines()[-1] == "no problems"
+    )
+
+
+def test_guessed_classes_are_called_so(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for name in ("a", "b"):
+        photo(root / "JPEGImages" / f"{name}.jpg", (4, 4))
+        mask(root / "SegmentationClass" / f"{name}.png", np.full((4, 4), 2 if name == "a" else 0))
+    voc_list(root, "train", ["a"], "Segmentation")
+    voc_list(root, "val", ["b"], "Segmentation")
+    first, *others = checked(root)["remarks"]
+    assert first.startswith("classes 'aeroplane', 'bird', ") and first.endswith(
+        "and 13 more occur in no mask (they are taken to be PASCAL VOC's; own ones are listed in classes.txt)"
+    )
+    assert others == [
+        "class 'background' occurs in no mask of train",
+        "class 'bicycle' occurs in no mask of val",
+    ]
+    (root / "classes.txt").write_text("sky\nroad\npole\n")
+    assert checked(root)["remarks"][0] == "class 'road' occurs in no mask"
+
+
+def test_files_that_are_not_used_are_problems_and_a_val_from_train_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for i in range(10):
+        photo(root / "train" / "cat" / f"{i}.png")
+    photo(root / "train" / "cat" / "more" / "a.png")
+    photo(root / "train" / "stray.png")
+    photo(root / "vald" / "cat" / "a.png")
+    (root / "train" / "cat" / "a.heic").write_bytes(b"x")
+    result = checked(root, problems=True)
+    assert {entry["file"]: entry["problem"] for entry in result["unread"]} == {
+        "train/cat/a.heic": "is not read: '.heic' is no suffix of an image that is known",
+        "train/cat/more": "is a folder among the images: the image in it is not used",
+        "train/stray.png": "lies beside the class folders: not used",
+        "vald": "is no split: the image in it is not used",
+    }
+    assert result["problems"] == 4
+    assert result["remarks"] == ["there is no val: a fixed 10 % of each class of train stands in for it"]
+
+
+def test_the_reason_is_that_of_the_task_whose_annotations_are_there(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    photo(root / "JPEGImages" / "a.jpg")
+    (root / "SegmentationClass").mkdir()
+    refused(archspace("data", "check", root), "has no list ImageSets/Segmentation/train.txt")
+    refused(archspace("data", "check", root, "--task", "detection"), "has no list ImageSets/Main/train.txt")
+    voc_list(root, "train", ["a", "b"], "Segmentation")
+    voc_list(root, "val", ["c"], "Segmentation")
+    result = checked(root, problems=True)
+    assert result["tasks"] == {"segmentation": ["train", "val"]}
+    listed = [entry["problem"] for split in result["splits"].values() for entry in split["listed"]]
+    assert sorted(problem.partition(",")[0].partition(" /")[0] for problem in listed) == [
+        "has no mask", "no such image", "no such image",
+    ]  # fmt: skip

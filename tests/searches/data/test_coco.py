@@ -122,7 +122,9 @@ def test_run_lengths_in_both_forms_give_the_shape_back(shape: NDArray[np.bool_])
         ([[1, 2, 3, 4]], "three points or more"),
         ([[1, 2, 3, 4, 5, 6, 7]], "three points or more"),
         ([[1, 2, 3, 4, 5, float("nan")]], "three points or more"),
-        ([["a", "b", "c", "d", "e", "f"]], "cannot be decoded"),
+        ([["a", "b", "c", "d", "e", "f"]], "three points or more"),
+        ([[True, 2, 3, 4, 5, 6]], "three points or more"),
+        ([7, 8], "three points or more"),
         ({"size": [12, 8], "counts": [96]}, "run lengths of size [8, 12]"),
         ({"size": [8, 12], "counts": [95]}, "add up to 96"),
         ({"size": [8, 12], "counts": [100, -4]}, "add up to 96"),
@@ -138,6 +140,35 @@ def test_damaged_shapes_are_named(segmentation: Any, words: str) -> None:
     assert words in str(caught.value)
     assert str(caught.value).startswith("x.json: image 1.jpg: annotation 7: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("crowd", "ignored"), [(0, False), (1, True), (False, False), (True, True), (1.0, True)]
+)
+def test_a_crowd_is_one_whichever_way_it_is_written(tmp_path: Path, crowd: object, ignored: bool) -> None:
+    coco(tmp_path, [{"iscrowd": crowd, "segmentation": [[0, 0, 12, 0, 12, 8, 0, 8]]}])
+    targets = loaded("coco", tmp_path, task="detection").targets
+    assert isinstance(targets, Boxes) and targets.ignored.tolist() == [ignored]
+    masks = loaded("coco", tmp_path, task="segmentation").targets
+    assert (np.asarray(masks) == (255 if ignored else 1)).all()
+
+
+def test_a_key_twice_and_a_byte_order_mark_in_json(tmp_path: Path) -> None:
+    path = coco(tmp_path, [{}])
+    text = path.read_text()
+    path.write_text(text, encoding="utf-8-sig")
+    assert len(loaded("coco", tmp_path, task="detection")) == 1
+    path.write_text(text.replace('"iscrowd": 0', '"iscrowd": 0, "iscrowd": 1'))
+    refused("key 'iscrowd' occurs twice", "coco", tmp_path, task="detection")
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("Train2017", "train2017"), ("training", "Training"), ("train", "Train")]
+)
+def test_splits_by_other_names(tmp_path: Path, name: str, folder: str) -> None:
+    path = coco(tmp_path, [{}], folder=folder)
+    path.rename(path.with_name(f"instances_{name}.json"))
+    assert len(loaded("coco", tmp_path, task="detection")) == 1
 
 
 def test_restricted_to_vocs_classes(tmp_path: Path) -> None:
@@ -211,11 +242,20 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
         ({"annotations": [{**item, "bbox": [0, 0, 1]}]}, "bbox [0, 0, 1] must be four numbers"),
         ({"annotations": [{"image_id": 1, "category_id": 1}]}, "bbox None must be four numbers"),
         ({"annotations": [{"category_id": 1}]}, "annotations[0]: must have a whole 'image_id'"),
+        ({"annotations": [{**item, "bbox": ["0", "0", "1", "1"]}]}, "must be four numbers"),
+        ({"annotations": [{**item, "bbox": [True, 0, 1, 1]}]}, "must be four numbers"),
+        ({"annotations": [{**item, "bbox": [0, 0, float("nan"), 1]}]}, "must be four numbers"),
+        ({"annotations": [{**item, "bbox": [0, 0, 10**400, 1]}]}, "a whole number of 401 digits"),
+        *[
+            ({"annotations": [{**item, "iscrowd": crowd}]}, f"annotations[0]: iscrowd {crowd!r} must be 0 or 1")
+            for crowd in ("0", "1", "", 2, -1, None, [0], 0.5, float("nan"))
+        ],
+        ({"images": [{**image, "height": 10**18}]}, "must be whole numbers from 1 to"),
         ({"annotations": None}, "has no list 'annotations'"),
         ({"images": [image, image]}, "images[1]: its id occurs twice"),
         ({"images": [image, {**image, "id": 2}]}, "the name '1.jpg' occurs twice"),
         ({"images": [{**image, "file_name": "../x.jpg"}]}, "must lie below the folder of images"),
-        ({"images": [{**image, "height": 0}]}, "height and width of 1.jpg must be whole numbers above 0"),
+        ({"images": [{**image, "height": 0}]}, "height and width of 1.jpg must be whole numbers from 1 to"),
         ({"images": [{**image, "height": 9}]}, "image 1.jpg: is 9x12, its image 8x12"),
         ({"images": [image, {**image, "id": 2, "file_name": "2.jpg"}]}, "2.jpg: no such image, though"),
         ({"images": []}, "holds no image"),

@@ -211,6 +211,85 @@ def test_grey_transparent_and_16_bit_pictures(tmp_path: Path, mode: str) -> None
     assert split.images[0, 7, 11].tolist() == [30] * 3
 
 
+CORNERS = "<xmin>1</xmin><ymin>1</ymin><xmax>4</xmax><ymax>4</ymax>"
+BOX = f"<bndbox>{CORNERS}</bndbox>"
+OBJECT = f"<object><name>dog</name>{BOX}</object>"
+
+STRANGE = [
+    (f"<annotation><object><name>dog</name>{BOX}{BOX}</object></annotation>", "object 1: has 2 elements bndbox"),
+    (f"<annotation><object><name>a</name><name>b</name>{BOX}</object></annotation>", "object 1: has 2 elements name"),
+    (f"<annotation><object><name>dog</name><bndbox>{CORNERS}<xmin>2</xmin></bndbox></object></annotation>",
+     "object 1: bndbox: has 2 elements xmin"),
+    ("<annotation><object><bndbox/></object></annotation>", "object 1 has no name"),
+    (f"<annotation>{OBJECT}<objects>{OBJECT}</objects></annotation>", "holds 2 objects and 2 boxes, but 1 of them"),
+    (f"<annotation><object><name>dog</name>{BOX}{OBJECT}</object></annotation>", "holds 2 objects and 2 boxes, but 1"),
+    (f"<annotation>{OBJECT}{BOX}</annotation>", "holds 1 objects and 2 boxes, but 1"),
+    (f"<annotation><item><box>{CORNERS}</box></item></annotation>", "<item> holds 4 numbers"),
+    (f"<annotation><object><name>dog</name><robndbox>{CORNERS}</robndbox></object></annotation>",
+     "object 1 has no bndbox (it has: name, robndbox)"),
+    ("<html><body>404</body></html>", "is a web page (a download that went wrong), not an annotation"),
+    ("<!DOCTYPE html><html><br></html>", "is a web page (a download that went wrong), not XML"),
+    (f"<annotations><annotation>{OBJECT}</annotation></annotations>", "holds <annotations>, not <annotation>"),
+    ("", "is an empty file, not XML"),
+    ("version https://git-lfs.github.com/spec/v1", "is a Git LFS pointer"),
+    (f"<annotation>{OBJECT.replace('<name>', '<difficult>maybe</difficult><name>')}</annotation>",
+     "object 1: difficult: 'maybe': must be 0 or 1"),
+    (f"<annotation>{OBJECT.replace('<xmin>1<', '<xmin>1_0<')}</annotation>",
+     "object 1: bndbox/xmin: '1_0': must be a number"),
+    ('<!DOCTYPE x [<!ENTITY a "dog">]><annotation/>', "defines entities"),
+]  # fmt: skip
+"""Annotations in which a reader of objects would see fewer of them, or none, and what is said instead."""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_annotations_and_lists_of_windows(tmp_path: Path, encoding: str) -> None:
+    for name in ("cell (1)", "cell [2]", "größe #3", "50% ?"):
+        voc_picture(tmp_path, name, [("dog", 1, 1, 6, 4)])
+        xml = tmp_path / "Annotations" / f"{name}.xml"
+        xml.write_bytes(xml.read_text().encode(encoding))
+    path = tmp_path / "ImageSets" / "Main" / "Train.txt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes("cell (1)\r\ncell [2].jpg\r\n\r\nx 1\r\n".encode(encoding))
+    voc_picture(tmp_path, "x", [])
+    path.with_name("valid.txt").write_bytes("größe #3\r\n50% ?".encode(encoding))
+    assert loaded("voc", tmp_path, task="detection").names == ("cell (1)", "cell [2]", "x")
+    val = loaded("voc", tmp_path, "val", task="detection")
+    assert val.names == ("größe #3", "50% ?") and len(boxes(val).labels) == 2
+
+
+def test_names_in_another_form_of_unicode_and_two_pictures_of_one_name(tmp_path: Path) -> None:
+    voc_picture(tmp_path, "gro\u0308sse", [("dog", 1, 1, 6, 4)])
+    (tmp_path / "Annotations" / "gro\u0308sse.xml").rename(tmp_path / "Annotations" / "gr\u00f6sse.xml")
+    voc_list(tmp_path, "train", ["gr\u00f6sse"])
+    voc_list(tmp_path, "val", ["gr\u00f6sse"])
+    assert len(boxes(loaded("voc", tmp_path, task="detection")).labels) == 1
+    photo(tmp_path / "JPEGImages" / "gr\u00f6sse.png")
+    refused("have one name; which is meant is not said", "voc", tmp_path, task="detection")
+
+
+def test_own_classes_of_the_layout(tmp_path: Path) -> None:
+    for name, values in (("a", [0, 1, 2, 11]), ("b", [0, 1, 2, 2])):
+        photo(tmp_path / "JPEGImages" / f"{name}.jpg", (4, 4))
+        mask(tmp_path / "SegmentationClass" / f"{name}.png", np.repeat(np.array(values)[:, None], 4, 1))
+        voc_xml(tmp_path / "Annotations" / f"{name}.xml", [("pole", 1, 1, 2, 2)], size=(4, 4))
+    for kind in ("Segmentation", "Main"):
+        voc_list(tmp_path, "train", ["a"], kind)
+        voc_list(tmp_path, "val", ["b"], kind)
+    assert len(loaded("voc", tmp_path, task="segmentation").classes) == 21
+    listed = tmp_path / "Classes.txt"
+    listed.write_text("\ufeff# mine\nsky\nbuilding\npole\nvoid = 11\n")
+    split = loaded("voc", tmp_path, task="segmentation", input_size=(4, 4))
+    assert (split.classes, split.void) == (("sky", "building", "pole"), 255)
+    assert np.asarray(split.targets)[0, :, 0].tolist() == [0, 1, 2, 255]
+    assert loaded("voc", tmp_path, task="detection").classes == ("sky", "building", "pole")
+    listed.write_text("sky\nbuilding\npole\n")
+    words = "has value 11 in 4 pixels; must be a class 0..2, or void 255 (Classes.txt)"
+    refused(words, "voc", tmp_path, task="segmentation")
+    listed.unlink()
+    mask(tmp_path / "SegmentationClass" / "a.png", np.full((4, 4), 21))
+    refused("own classes are listed in classes.txt", "voc", tmp_path, task="segmentation")
+
+
 def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     refused("has no folder JPEGImages", "voc", tmp_path, task="detection")
     two(tmp_path)
@@ -219,9 +298,9 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
         ("<annotation>", "a.xml: is not XML"),
         (
             "<annotation><object><name>dog</name></object></annotation>",
-            "a.xml: object 1: bndbox/xmin: '': must be a number",
+            "a.xml: object 1 has no bndbox (it has: name)",
         ),
-        ("<a><object><bndbox/></object></a>", "a.xml: object 1 has no name"),
+        *((text, f"a.xml: {words}") for text, words in STRANGE),
     ):
         xml.write_text(text)
         refused(words, "voc", tmp_path, task="detection")
