@@ -37,6 +37,8 @@ def _takes_truth(annotation: object) -> bool:
     inner = get_args(annotation)
     if inner and get_origin(annotation) is not Literal:
         return any(_takes_truth(one) for one in inner)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True  # its own fields say
     return annotation in (bool, Any, object)
 
 

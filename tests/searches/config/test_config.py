@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 
 from archspace.support.errors import InputError
 from searches.config.study import parse_config, read_config, recipes
+from searches.config.training import read_train, train_recipes
 from searches.study.space import SearchSpace
 from tests.searches.studies import tiny, write_study
 
@@ -99,3 +101,57 @@ def test_changes_reach_nested_fields(tmp_path: Path) -> None:
     config = read_config(str(write_study(tmp_path)), {"trials": 9, "data.root": "/somewhere"})
     assert config.trials == 9
     assert config.data.root == Path("/somewhere")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("trials", "on", "trials: 'on': "), ("trials", "1:30", "trials: '1:30': "),
+        ("trials", "true", "trials: True: must not be"),
+        ("trials", "9" * 400, "a whole number of 400 digits"), ("seed", "yes", "seed: 'yes': "),
+        ("training", "{epochs: false}", "training.epochs: False: must not be true or false"),
+        ("training", "{lr: true}", "training.lr: True: must not be true or false"),
+        ("training", "{flip: 2}", "training.flip: 2: "),
+        ("data", "{layout: digits, input_size: [true, 16]}", "data.input_size: [True, 16]: must not be true or false"),
+        ("data", "{layout: digits, layout: scenes}", "line 2: key 'layout' occurs twice (first in line 2)"),
+        ("space", "{network: espnetv2, width: {low: 0.5, high: 1.0, log: no}}",
+         "width.log: 'no': must be true or false"),
+    ],
+)  # fmt: skip
+def test_words_and_truths_are_no_numbers(tmp_path: Path, field: str, value: str, words: str) -> None:
+    path = tmp_path / "study.yaml"
+    rest = yaml.safe_dump({name: one for name, one in tiny().items() if name != field})
+    path.write_text(f"# a study\n{field}: {value}\n{rest}")
+    with pytest.raises(InputError) as caught:
+        config = read_config(str(path))
+        fixed = {"task": "classification", "classes": 10, "input_size": [8, 8], "channels": 1}
+        SearchSpace(dict(config.space), fixed)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_studies_and_recipes_of_windows_are_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "study.yaml"
+    fields = {name: one for name, one in tiny(name="groesse").items() if name != "trials"}
+    text = "# Größe\n" + yaml.safe_dump(fields)
+    path.write_bytes(f"{text}trials: 010\n".replace("\n", "\r\n").encode(encoding))
+    config = read_config(str(path))
+    assert (config.name, config.trials) == ("groesse", 10)
+    path.write_bytes(train_recipes()["cifar10"].encode(encoding))
+    assert read_train(str(path)) == read_train("cifar10")
+
+
+@pytest.mark.parametrize("read", [read_config, read_train])
+def test_a_file_of_another_encoding_or_kind_is_one_line(
+    tmp_path: Path, read: Callable[[str], object]
+) -> None:
+    path = tmp_path / "study.yaml"
+    for content, words in (
+        ("name: größe".encode("latin-1"), "is not UTF-8 text (line 1); save it as UTF-8"),
+        ("name: x".encode("utf-16-le"), "UTF-16 without its mark"),
+        (b"a: 1\na: 2\n", "line 2: key 'a' occurs twice"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(InputError) as caught:
+            read(str(path))
+        assert words in str(caught.value) and str(path) in str(caught.value) and "\n" not in str(caught.value)
