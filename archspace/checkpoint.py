@@ -19,6 +19,7 @@ from archspace.support.errors import FieldError, InputError
 from archspace.support.file_kinds import kind_of_file
 from archspace.support.files import replacing
 from archspace.support.plugins import PluginError, loaded_plugins, made_with, plugins_of
+from archspace.support.text_files import parse_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -209,11 +210,11 @@ def _description(path: Path, metadata: Mapping[str, str] | None) -> Description:
             f"{FORMAT_VERSION}: update archspace"
         )
     try:
-        with made_with(plugins_of(json.loads(metadata.get("plugins", "[]")))):
+        with made_with(plugins_of(parse_json(metadata.get("plugins", "[]"), "plugins"))):
             spec = ArchSpec.from_json(metadata["spec"])
-        plain = json.loads(metadata.get("preprocessing", "null"))
+        plain = parse_json(metadata.get("preprocessing", "null"), "preprocessing")
         preprocessing = None if plain is None else Preprocessing.from_dict(plain)
-        notes = json.loads(metadata.get("notes", "{}"))
+        notes = parse_json(metadata.get("notes", "{}"), "notes")
         _check_channels(spec, preprocessing)
     except PluginError as error:
         raise PluginError(f"{path}: {error}") from error

@@ -40,6 +40,12 @@ def test_no_module_leaves_the_program_or_swallows_everything() -> None:
     assert not [line for name in MODULES for line in _rude(name)]
 
 
+def test_yaml_is_read_and_written_in_one_place() -> None:
+    """PyYAML alone takes a key twice, and ``on`` for true."""
+    home = "archspace.support.yaml_text"
+    assert [name for name, path in MODULES.items() if "yaml" in imports(path)] == [home]
+
+
 def test_a_package_is_rooms_and_few_loose_files() -> None:
     loose = {package: sorted(path.name for path in (ROOT / package).glob("*.py")) for package in PACKAGES}
     assert not {package: names for package, names in loose.items() if len(names) > LOOSE.get(package, 4)}

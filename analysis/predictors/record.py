@@ -14,6 +14,7 @@ from analysis.store.records import Measurement
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
+from archspace.support.text_files import parse_json
 
 FORMAT = 1
 NAME = "layerwise"
@@ -107,7 +108,7 @@ class Calibration:
             InputError: no such file, or no predictor in it.
         """
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = parse_json(path.read_text(encoding="utf-8"), path.name)
         except OSError as error:
             raise InputError(
                 f"{path}: {error.strerror or error}; make one with: archspace calibrate"

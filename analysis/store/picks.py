@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from archspace.spec.named import NamedNetwork, enter_form
 from archspace.spec.naming import read_spec
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.plugins import plugins_noted_in
+from archspace.support.text_files import parse_json
 from archspace.support.yaml_text import read_yaml
 
 PICKS = ("knee", "best")
@@ -159,7 +159,7 @@ def _trial(text: str) -> NamedNetwork | None:
 def _record(run: Path, label: str) -> dict[str, Any]:
     path = run / TRIALS_FOLDER / label / RECORD_FILE
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"), path.name)
     except (FileNotFoundError, NotADirectoryError):
         labels = [file.parent.name for file in run.glob(f"{TRIALS_FOLDER}/*/{RECORD_FILE}")]
         near = _near(label, labels) if labels else "none: the run has no trial yet"

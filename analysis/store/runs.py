@@ -13,6 +13,7 @@ from analysis.quantities import Quantity, described, objective
 from analysis.store.records import RUN_FORMAT, Measurement, StudyRecord, TrialRecord, TrialState
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
+from archspace.support.text_files import parse_json
 from archspace.support.yaml_text import read_yaml
 
 STUDY_FILE = "study.yaml"
@@ -62,7 +63,7 @@ def read_record(path: Path) -> TrialRecord:
         InputError: the file cannot be read, is not JSON, or is not a trial's record.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"), path.name)
         trial = TrialRecord.from_dict(data)
         _check_record(trial)
         trial = replace(trial, remeasured=read_remeasured(path.parent))
@@ -76,7 +77,7 @@ def read_remeasured(folder: Path) -> dict[str, Measurement]:
     path = folder / REMEASURED_FILE
     if not path.is_file():
         return {}
-    data = json.loads(path.read_text(encoding="utf-8"))
+    data = parse_json(path.read_text(encoding="utf-8"), path.name)
     return {name: Measurement.from_dict(entry) for name, entry in data.items()}
 
 
@@ -98,7 +99,7 @@ def read_quantities(folder: Path) -> dict[str, Quantity]:
     if not path.is_file():
         return {}
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"), path.name)
         return {one["name"]: Quantity.from_dict(one) for one in data}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: cannot be read: {_one_line(error)}") from error

@@ -29,6 +29,7 @@ from archspace.plan.design import NETWORKS
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import unwritable
+from archspace.support.text_files import parse_json
 
 __all__ = ["ExportError", "ExportReport", "export"]
 
@@ -200,7 +201,7 @@ def _check_replaceable(target: Path) -> None:
 
 def _is_export(folder: Path) -> bool:
     try:
-        card = json.loads((folder / CARD_JSON).read_text(encoding="utf-8"))
+        card = parse_json((folder / CARD_JSON).read_text(encoding="utf-8"), "JSON")
     except (OSError, ValueError):
         return False
     return isinstance(card, dict) and card.get("format") == CARD_FORMAT

@@ -17,6 +17,11 @@ WIDEST = 100.0
 """Largest width multiplier: far above any published network, small enough that a typo is refused."""
 WIDEST_INSIDE = 16.0
 """Largest inner width of a unit as a share of its output: no published unit has more than 6."""
+LONGEST_SIDE = 100_000
+"""Pixels of a side of the input."""
+MOST_CLASSES = 10_000_000
+"""Outputs; the largest vocabularies have a tenth of it."""
+MOST_CHANNELS = 10_000
 MOST_REPEATS = 1000
 """Most repeats of a unit at one level, for the same reason."""
 
@@ -66,7 +71,7 @@ def share(field: str, value: object) -> float:
 
 def limit(field: str, value: object) -> int:
     """Returns a receptive-field limit: the odd side of a kernel, at least 3."""
-    number = whole(field, value, 3)
+    number = whole(field, value, 3, LONGEST_SIDE)
     if number % 2 == 0:
         raise SpecError(field, value, "must be odd, the side of a kernel", number - 1)
     return number
@@ -91,7 +96,9 @@ def size(field: str, value: object, least: int = 8) -> tuple[int, int]:
         value = (value, value)
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise SpecError(field, value, "must be [height, width]", [224, 224])
-    return whole(f"{field}[0]", value[0], least), whole(f"{field}[1]", value[1], least)
+    return whole(f"{field}[0]", value[0], least, LONGEST_SIDE), whole(
+        f"{field}[1]", value[1], least, LONGEST_SIDE
+    )
 
 
 def per_level(

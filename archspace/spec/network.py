@@ -21,7 +21,9 @@ def what(r: Resolution) -> None:
     out["network"] = fields.choice("network", given.get("network"), list(NETWORKS))
     out["task"] = _task(r)
     out["width"] = fields.width("width", given.get("width", 1.0))
-    out["classes"] = fields.whole("classes", given.get("classes", CLASSES[out["task"]]), 2)
+    out["classes"] = fields.whole(
+        "classes", given.get("classes", CLASSES[out["task"]]), 2, fields.MOST_CLASSES
+    )
     out["channels"] = _channels(r)
     out["activation"] = fields.choice(
         "activation", given.get("activation", r.design.activation), fields.ACTIVATIONS
@@ -36,7 +38,7 @@ def what(r: Resolution) -> None:
 
 def _channels(r: Resolution) -> int:
     reads = r.design.reads
-    channels = fields.whole("channels", r.given.get("channels", reads.channels), 1)
+    channels = fields.whole("channels", r.given.get("channels", reads.channels), 1, fields.MOST_CHANNELS)
     if channels % reads.step:
         near = max(reads.step, round(channels / reads.step) * reads.step)
         raise SpecError("channels", channels, f"must be a multiple of {reads.step}", near)

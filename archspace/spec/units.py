@@ -58,7 +58,11 @@ def branches(r: Resolution) -> None:
     spread = True
     if value is not None:
         entries, spread = fields.per_level(
-            "branches", value, len(placed), lambda f, v: fields.whole(f, v, 1), r.design.first
+            "branches",
+            value,
+            len(placed),
+            lambda f, v: fields.whole(f, v, 1, fields.MOST_CHANNELS),
+            r.design.first,
         )
     counts: list[int | None] = []
     for i, (unit, k) in enumerate(zip(placed, entries, strict=True)):

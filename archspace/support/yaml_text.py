@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from archspace.support.errors import InputError
+from archspace.support.file_kinds import foreign_kind
 from archspace.support.text_files import integer, read_text
 
 MOST_NODES = 1_000_000
@@ -92,6 +93,9 @@ def parse_yaml(text: str, where: str) -> Any:
         RepeatedKeyError: a key occurs twice; the message has its line.
         InputError: it is not YAML, or too much of it.
     """
+    kind = foreign_kind(text[:2048].encode("utf-8", "replace"))
+    if kind:
+        raise InputError(f"{where}: is {kind}, not YAML")
     loader = _Loader(text)
     loader.where = where
     try:

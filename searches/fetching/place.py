@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from archspace.support.errors import InputError
 from archspace.support.files import unwritable, write_text
+from archspace.support.text_files import parse_json
 from searches.fetching.catalogue import DataSet, RemoteFile
 
 MARK = ".fetched.json"
@@ -67,7 +68,7 @@ class Place:
     def mark(self) -> dict[str, Any] | None:
         """Returns what an earlier run put here."""
         try:
-            mark = json.loads((self.folder / MARK).read_text(encoding="utf-8"))
+            mark = parse_json((self.folder / MARK).read_text(encoding="utf-8"), "JSON")
         except (OSError, ValueError):
             return None
         return mark if isinstance(mark, dict) and isinstance(mark.get("content"), dict) else None

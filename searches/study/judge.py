@@ -20,6 +20,7 @@ from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
+from archspace.support.text_files import parse_json
 from searches.config.parts import Bound
 from searches.config.recipe import Recipe
 from searches.config.study import StudyConfig
@@ -138,7 +139,7 @@ class Judge:
         """The network and its metric as an earlier process left them in ``folder``."""
         if not (folder / TRAINED_FILE).is_file():
             return None
-        data = json.loads((folder / TRAINED_FILE).read_text(encoding="utf-8"))
+        data = parse_json((folder / TRAINED_FILE).read_text(encoding="utf-8"), "JSON")
         try:
             network = load(folder / WEIGHTS_FILE)
         except InputError:

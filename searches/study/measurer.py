@@ -24,6 +24,7 @@ from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError
 from archspace.support.files import cache_root, write_text
 from archspace.support.locks import locked
+from archspace.support.text_files import parse_json
 from searches.config.study import StudyConfig
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class Measurer:
         """
         spec, path = network.spec, self._path(network.spec)
         if not fresh and path.is_file():
-            record = DeviceRecord.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            record = DeviceRecord.from_dict(parse_json(path.read_text(encoding="utf-8"), path.name))
             if self._missing(record) is None:
                 log.info("%s: measured before on %s", spec.arch_id, self.device.name)
                 return record.measurements(self.wanted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pandas as pd
 
 from analysis.devices.record import DeviceRecord
 from archspace.support.errors import InputError
+from archspace.support.text_files import parse_json
 
 NEEDED = (
     "label",
@@ -61,7 +61,7 @@ def read_files(paths: list[Path]) -> tuple[list[DeviceRecord], list[LayerFile]]:
 
 def _objects(path: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"), path.name)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:

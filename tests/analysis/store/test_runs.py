@@ -120,7 +120,7 @@ class TestErrors:
             (yaml.safe_dump({"name": "s"}), "format: None"),
             (yaml.safe_dump(config(objectives=[])), "at least one objective"),
             (yaml.safe_dump(config(objectives=["speed"])), "unknown objective"),
-            ("a: [1\nb: }", "cannot be read"),
+            ("a: [1\nb: }", "not YAML"),
             ("- 1", "holds no mapping"),
         ],
     )

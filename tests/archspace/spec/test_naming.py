@@ -187,7 +187,7 @@ def test_a_training_folder_has_a_spec_before_it_has_weights(tmp_path: Path) -> N
         ("runs/none:7", "runs/none:7: no such file or folder"),
         ("{folder}", r"is no network; takes a preset, a spec file .*, a training folder or a run's trial"),
         ("{folder}/picture.png", "is no network; takes a preset"),
-        ("{folder}/cut.pth", "not a checkpoint of weights, or truncated"),
+        ("{folder}/cut.pth", "is cut off: a zip archive without its end"),
         ("{folder}/cut.safetensors", "not a safetensors file, or cut off"),
         ("{folder}/list.yaml", "spec: .*must be a mapping"),
     ],

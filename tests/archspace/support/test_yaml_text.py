@@ -51,6 +51,7 @@ def test_a_merged_key_may_be_replaced() -> None:
     ("text", "words"),
     [
         ("a: [", "not YAML: while parsing"),
+        ("<!doctype html><html>a: b</html>", "is a web page (a download that went wrong), not YAML"),
         ("a: " + "9" * 400, "a whole number of 400 digits"),
         ("a: &a [*a]", "in itself"),
         ("[" * 5000, "nested too deeply"),
