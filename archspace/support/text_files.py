@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+import string
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -59,7 +60,7 @@ def decoded(data: bytes, where: str) -> str:
         raise InputError(
             f"{where}: holds zero bytes: no text, or UTF-16 without its mark; save it as UTF-8 text"
         )
-    return text
+    return text.removeprefix("\ufeff")
 
 
 def read_lines(path: Path) -> list[str]:
@@ -75,10 +76,13 @@ def read_lines(path: Path) -> list[str]:
 def listed_names(path: Path) -> list[str]:
     """Returns a list file's names: its lines without white space around them, empty ones left out.
 
+    The byte order mark of a file that was appended to another is white space too.
+
     Raises:
         InputError: as :func:`read_text`.
     """
-    return [line.strip() for line in read_lines(path) if line.strip()]
+    lines = (line.strip(f"{string.whitespace}\ufeff") for line in read_lines(path))
+    return [line for line in lines if line]
 
 
 def read_json(path: Path) -> Any:

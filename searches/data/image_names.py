@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -63,6 +63,12 @@ def images_below(folder: Path) -> Iterator[Path]:
         yield from (
             path for name in sorted(names) if is_image_name(name) and (path := place / name).is_file()
         )
+
+
+def unpaired(folder: Path, masks: Iterable[Path]) -> list[Unread]:
+    """Returns the images in a folder of masks that are no picture's mask."""
+    known = set(masks)
+    return [(path, "is no picture's mask: not used") for path in list_images(folder) if path not in known]
 
 
 def folder_unused(path: Path, rule: str) -> list[Unread]:

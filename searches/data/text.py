@@ -26,12 +26,11 @@ from numpy.typing import NDArray
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.text_files import read_lines
 from searches.data.cache import Item, cached, stamp
-from searches.data.splits import SPLITS
+from searches.data.splits import SPLITS, split_of
 
 UNKNOWN, END = "<unk>", "<eos>"
 VERSION = 1
-_NAMES = {"train": "train", "valid": "val", "validation": "val", "val": "val", "test": "test"}
-_FILE = re.compile(r"(?:[\w-]+\.)?(train|validation|valid|val|test)\.(?:txt|tokens)")
+_FILE = re.compile(r"(?:[\w-]+\.)?(\w+)\.(?:txt|tokens)", re.IGNORECASE)
 _PARTS = {"train": (0.0, 0.8), "val": (0.8, 0.9), "test": (0.9, 1.0)}
 _TEXT_SUFFIXES = (".txt", ".tokens")
 
@@ -67,16 +66,25 @@ class TextSplit:
 
 
 def text_files(root: Path) -> dict[str, Path]:
-    """Split -> the file that it is read from; empty where ``root`` is no text data set."""
+    """Split -> the file that it is read from; empty where ``root`` is no text data set.
+
+    Raises:
+        InputError: two files have a name of the same split.
+    """
     if root.is_file():
-        return dict.fromkeys(SPLITS, root) if root.suffix in _TEXT_SUFFIXES else {}
+        return dict.fromkeys(SPLITS, root) if root.suffix.lower() in _TEXT_SUFFIXES else {}
     if not root.is_dir():
         return {}
     files: dict[str, Path] = {}
     for path in sorted(root.iterdir()):
         match = _FILE.fullmatch(path.name)
-        if match and path.is_file():
-            files.setdefault(_NAMES[match[1]], path)
+        split = split_of(match[1]) if match else None
+        if split is None or not path.is_file():
+            continue
+        if split in files:
+            both = f"{files[split].name} and {path.name}"
+            raise InputError(f"{root}: {both} are both the text of split {split!r}; keep one of them")
+        files[split] = path
     return {split: files[split] for split in SPLITS if split in files}
 
 
@@ -160,7 +168,7 @@ def _mapped(root: Path, splits: Mapping[str, str]) -> dict[str, tuple[str, Path]
     files = text_files(root)
     mapped = {split: (split, path) for split, path in files.items()}
     for split, other in splits.items():
-        source = _NAMES.get(other)
+        source = split_of(other)
         if split not in SPLITS or source not in files:
             rule = f"maps one of {', '.join(SPLITS)} to a split that {root} has"
             raise FieldError("splits", {split: other}, rule, ", ".join(files) or "none")

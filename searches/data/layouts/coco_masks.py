@@ -48,6 +48,8 @@ def instance(item: Mapping[str, Any], size: tuple[int, int], source: str) -> NDA
     height, width = size
     segmentation, what = item.get("segmentation"), f"{source}: annotation {item.get('id', '?')}"
     if isinstance(segmentation, list) and not segmentation:
+        if min(item.get("bbox", (0, 0, 0, 0))[2:]) > 0:
+            raise InputError(f"{what}: has a box and no segmentation: it would be background")
         return np.zeros(size, np.bool_)
     try:
         if isinstance(segmentation, list):

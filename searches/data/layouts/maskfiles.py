@@ -88,6 +88,11 @@ def read_mask(path: Path, values: Values) -> Mask:
     return meaning.astype(np.uint8)
 
 
+def masks_of(pictures: Sequence[Picture]) -> list[Path]:
+    """Returns the files of the masks of :func:`mask_pictures`."""
+    return [picture.files[1] for picture in pictures]
+
+
 def mask_pictures(
     root: Path, pairs: Sequence[tuple[Path, Path]], values: Values, on_fault: OnFault,
     names: Mapping[Path, str] | None = None,

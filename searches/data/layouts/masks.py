@@ -25,8 +25,8 @@ from archspace.support.yaml_text import read_yaml
 from searches.config.errors import first_error
 from searches.config.parts import Part
 from searches.data.dataset import Request, Sign
-from searches.data.image_names import ImageNames, is_image_name, list_images, unread_in
-from searches.data.layouts.maskfiles import Values, mask_pictures, plain_values, values_of
+from searches.data.image_names import ImageNames, is_image_name, list_images, unpaired, unread_in
+from searches.data.layouts.maskfiles import Values, mask_pictures, masks_of, plain_values, values_of
 from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
 from searches.data.splits import SPLITS, VOID
@@ -67,7 +67,8 @@ def list_masks(request: Request, on_fault: OnFault) -> Listing:
     wanted = about.splits[request.split]
     folder = wanted if isinstance(wanted, str) and not wanted.endswith(".txt") else request.split
     images, masks = (_folder(root, text, folder) for text in (about.images, about.masks))
-    if isinstance(wanted, str) and not wanted.endswith(".txt"):
+    whole = isinstance(wanted, str) and not wanted.endswith(".txt")
+    if whole:
         files, unread = list_images(images), unread_in(images)
     else:
         lines = wanted if isinstance(wanted, list) else listed_names(_folder(root, wanted, ""))
@@ -78,8 +79,11 @@ def list_masks(request: Request, on_fault: OnFault) -> Listing:
         for image in files
     ]
     values = meaning_of(about)
+    pictures = mask_pictures(root, pairs, values, on_fault)
+    if whole and masks != images and masks.is_dir():
+        unread += unpaired(masks, masks_of(pictures))
     return Listing(
-        pictures=mask_pictures(root, pairs, values, on_fault),
+        pictures=pictures,
         classes=tuple(about.classes),
         void=VOID,
         categories=tuple(about.categories or ()),

@@ -12,8 +12,8 @@ from archspace.class_names import CAMVID
 from archspace.support.errors import InputError
 from searches.data.class_list import class_list
 from searches.data.dataset import Request, Sign
-from searches.data.image_names import Unread, folder_unused, list_images, unread_in
-from searches.data.layouts.maskfiles import listed_values, mask_pictures, plain_values
+from searches.data.image_names import Unread, folder_unused, list_images, unpaired, unread_in
+from searches.data.layouts.maskfiles import listed_values, mask_pictures, masks_of, plain_values
 from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
 from searches.data.splits import VOID, named, split_of, splits_in
@@ -43,13 +43,14 @@ def list_segnet(request: Request, on_fault: OnFault) -> Listing:
     if not images:
         raise InputError(f"{folder}: holds no image")
     pairs = [(image, masks / f"{image.stem}.png") for image in images]
+    pictures = mask_pictures(root, pairs, values, on_fault)
     return Listing(
-        pictures=mask_pictures(root, pairs, values, on_fault),
+        pictures=pictures,
         classes=names,
         void=VOID,
         key={"values": values.key},
         void_values=values.void,
-        unread=[*unread_in(folder), *_unused(root)],
+        unread=[*unread_in(folder), *unpaired(masks, masks_of(pictures)), *_unused(root)],
         assumed="they are taken to be CamVid's; classes.txt names others" if own is None else "",
     )
 

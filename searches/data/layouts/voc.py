@@ -17,25 +17,29 @@ test are the years' ``test`` (VOC 2007 has one).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from glob import escape
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from archspace.support.errors import InputError
-from archspace.support.text_files import listed_names
 from searches.data.class_list import class_list
 from searches.data.dataset import Request, Sign, some
 from searches.data.dividing import held_out_index
-from searches.data.image_names import ImageNames, is_image_name
+from searches.data.image_names import ImageNames
 from searches.data.layouts.maskfiles import Values, listed_values, mask_pictures, plain_values
+from searches.data.layouts.voc_lists import (
+    Member,
+    annotated,
+    list_files,
+    listed_members,
+    unannotated,
+    year_folders,
+)
 from searches.data.layouts.voc_xml import Annotation, read_annotation
 from searches.data.listing import Listing, NothingThereError, OnFault, passed, picture_file
 from searches.data.reading import listed
-from searches.data.splits import SPLITS, VOID, named
+from searches.data.splits import VOID
 
 CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
@@ -51,13 +55,6 @@ LISTS = {
 
 ASSUMED = "they are taken to be PASCAL VOC's; own ones are listed in classes.txt"
 HELD_OUT = "there is no list of val: a fixed 10 % of train stands in for it"
-
-
-class Member(NamedTuple):
-    """A picture's name and the year's folder that it is in."""
-
-    year: Path
-    stem: str
 
 
 SIGN = Sign(
@@ -76,16 +73,16 @@ def list_voc(request: Request, on_fault: OnFault) -> Listing:
     Raises:
         InputError: a folder or list is missing.
     """
-    years, kind = _years(request.folder), _kind(request.task)
+    years, kind = year_folders(request.folder), _kind(request.task)
     name = LISTS["voc"][request.split]
     remarks: Sequence[str] = ()
-    if _lists(years, kind, name) and (name != "train" or _lists(years, kind, "val")):
-        members = _listed(years, kind, name, on_fault)
+    if list_files(years, kind, name) and (name != "train" or list_files(years, kind, "val")):
+        members = listed_members(years, kind, name, on_fault)
     elif name == "test":
         raise _no_list(request, kind, name)
     else:
         members = _held_out(request, years, kind, on_fault)
-        remarks = () if _lists(years, kind, "val") else (HELD_OUT,)
+        remarks = () if list_files(years, kind, "val") else (HELD_OUT, *unannotated(years, kind))
     return _listing(request, members, years, on_fault, remarks)
 
 
@@ -96,11 +93,11 @@ def list_voc_trainval(request: Request, on_fault: OnFault) -> Listing:
     Raises:
         InputError: a folder or list is missing.
     """
-    years, kind = _years(request.folder), _kind(request.task)
+    years, kind = year_folders(request.folder), _kind(request.task)
     name = LISTS["voc-trainval"][request.split]
-    if not _lists(years, kind, name):
+    if not list_files(years, kind, name):
         raise _no_list(request, kind, name)
-    return _listing(request, _listed(years, kind, name, on_fault), years, on_fault)
+    return _listing(request, listed_members(years, kind, name, on_fault), years, on_fault)
 
 
 def _kind(task: str) -> str:
@@ -111,10 +108,10 @@ def _no_list(request: Request, kind: str, name: str) -> InputError:
     inner = f"ImageSets/{kind}"
     annotations = "SegmentationClass" if kind == "Segmentation" else "Annotations"
     there = any(
-        (year / folder).is_dir() for year in _years(request.folder) for folder in (inner, annotations)
+        (year / folder).is_dir() for year in year_folders(request.folder) for folder in (inner, annotations)
     )
     error = InputError if there else NothingThereError
-    files = (path for year in _years(request.folder) for path in (year / inner).glob("*.txt"))
+    files = (path for year in year_folders(request.folder) for path in (year / inner).glob("*.txt"))
     stems = sorted({path.stem for path in files if "_" not in path.stem})  # cat_train.txt lists one class
     return error(
         f"{request.root}: split {request.split!r} has no list {inner}/{name}.txt"
@@ -122,68 +119,15 @@ def _no_list(request: Request, kind: str, name: str) -> InputError:
     )  # fmt: skip
 
 
-def _years(root: Path) -> list[Path]:
-    """The folders that hold JPEGImages.
-
-    Raises:
-        InputError: there is none.
-    """
-    for folder in (root, root / "VOCdevkit"):
-        if (folder / "JPEGImages").is_dir():
-            return [folder]
-        years = sorted(path.parent for path in folder.glob("VOC*/JPEGImages"))
-        if years:
-            return years
-    raise InputError(f"{root}: has no folder JPEGImages, nor VOC2007, VOC2012, ... with one")
-
-
-def _lists(years: Sequence[Path], kind: str, name: str) -> list[tuple[Path, Path]]:
-    """The years' lists of that name that are there, ``valid.txt`` for val: (year, file)."""
-    lists = []
-    for year in years:
-        folder = year / "ImageSets" / kind
-        file: Path | None = folder / f"{name}.txt"
-        if name in SPLITS:
-            file = named(folder, name, ".txt", files=True)
-        if file is not None and file.is_file():
-            lists.append((year, file))
-    return lists
-
-
-def _listed(years: Sequence[Path], kind: str, name: str, on_fault: OnFault) -> list[Member]:
-    """The members of the years' lists; a name twice in a list is told as a fault."""
-    members: list[Member] = []
-    for year, file in _lists(years, kind, name):
-        seen: set[str] = set()
-        for stem in (_stem(year, line) for line in listed_names(file)):
-            if stem in seen:
-                on_fault(InputError(f"{file}: lists {stem!r} twice"))
-            else:
-                members.append(Member(year, stem))
-            seen.add(stem)
-    return members
-
-
-def _stem(year: Path, line: str) -> str:
-    """The picture that a list's line names: all of it, but for a suffix, or VOC's flag of a class list (1, 0, -1)."""
-    flagged = re.fullmatch(r"(.*\S)\s+(?:-1|0|1)", line)
-    if flagged and not any(_beside(year, line)):
-        line = flagged[1]
-    return Path(line).stem if is_image_name(line) and (year / "JPEGImages" / line).is_file() else line
-
-
-def _beside(year: Path, stem: str) -> Iterator[Path]:
-    """The files of a picture's name, whatever its suffix."""
-    yield from (year / "JPEGImages").glob(f"{escape(stem)}.*")
-
-
 def _held_out(request: Request, years: Sequence[Path], kind: str, on_fault: OnFault) -> list[Member]:
     """Train or val where the list of val is missing: parts of train, of trainval, or of all that is annotated."""
-    members = next((m for name in ("train", "trainval") if (m := _listed(years, kind, name, on_fault))), [])
+    members = next(
+        (m for name in ("train", "trainval") if (m := listed_members(years, kind, name, on_fault))), []
+    )
     if not members:
-        members = [Member(year, stem) for year in years for stem in _annotated(year, kind)]
-    if _lists(years, kind, "val"):  # train is missing, not val
-        val = set(_listed(years, kind, "val", on_fault))
+        members = [Member(year, stem) for year in years for stem in annotated(year, kind)]
+    if list_files(years, kind, "val"):  # train is missing, not val
+        val = set(listed_members(years, kind, "val", on_fault))
         return [member for member in members if member not in val]
     if len(members) < 2:
         raise _no_list(request, kind, request.split)
@@ -191,18 +135,12 @@ def _held_out(request: Request, years: Sequence[Path], kind: str, on_fault: OnFa
     return [members[i] for i in index]
 
 
-def _annotated(year: Path, kind: str) -> list[str]:
-    folder, suffix = ("SegmentationClass", ".png") if kind == "Segmentation" else ("Annotations", ".xml")
-    tested = {member.stem for member in _listed([year], kind, "test", passed)}
-    return [path.stem for path in sorted((year / folder).glob(f"*{suffix}")) if path.stem not in tested]
-
-
 class Annotations:
     """The XML files of all that the lists name, each parsed once; a fault is kept until its picture is listed."""
 
     def __init__(self, years: Sequence[Path]) -> None:
         lists = ("train", "val", "trainval", "test")
-        members = {member for name in lists for member in _listed(years, "Main", name, passed)}
+        members = {member for name in lists for member in listed_members(years, "Main", name, passed)}
         paths = [_xml(member) for member in members]
         if not paths:
             paths = [path for year in years for path in (year / "Annotations").glob("*.xml")]

@@ -19,6 +19,11 @@ def test_marks_encodings_and_line_ends_make_no_difference(tmp_path: Path, encodi
     assert listed_names(path) == ["cell (1)", "straße", "x\u2028y"]
 
 
+def test_marks_of_files_that_were_put_together_are_no_part_of_a_name(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes("\ufeffa\r\n\ufeffb\r\n".encode())
+    assert listed_names(tmp_path / "list.txt") == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -257,3 +257,21 @@ def test_the_reason_is_that_of_the_task_whose_annotations_are_there(tmp_path: Pa
     assert sorted(problem.partition(",")[0].partition(" /")[0] for problem in listed) == [
         "has no mask", "no such image", "no such image",
     ]  # fmt: skip
+
+
+def test_masks_without_images_and_images_without_annotation_are_said(tmp_path: Path) -> None:
+    root = tmp_path / "pairs"
+    described(root)
+    for name in ("a", "b"):
+        mask(root / "labels" / "training" / f"{name}.png", [[0, 1]] * 2)
+    photo(root / "images" / "training" / "a.png", (2, 2))
+    assert [(entry["file"], entry["problem"]) for entry in checked(root, problems=True)["unread"]] == [
+        ("labels/training/b.png", "is no picture's mask: not used")
+    ]
+    root = tmp_path / "voc"
+    for name in ("a", "b", "c"):
+        voc_picture(root, name, [("dog", 1, 1, 6, 4)])
+    (root / "Annotations" / "c.xml").unlink()
+    assert (
+        "there is no list of train, and 1 images without annotation are not used" in checked(root)["remarks"]
+    )

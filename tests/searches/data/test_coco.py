@@ -171,6 +171,12 @@ def test_splits_by_other_names(tmp_path: Path, name: str, folder: str) -> None:
     assert len(loaded("coco", tmp_path, task="detection")) == 1
 
 
+def test_a_box_without_a_shape_is_no_background(tmp_path: Path) -> None:
+    coco(tmp_path, [{"segmentation": []}])
+    assert len(loaded("coco", tmp_path, task="detection")) == 1
+    refused("has a box and no segmentation: it would be background", "coco", tmp_path, task="segmentation")
+
+
 def test_restricted_to_vocs_classes(tmp_path: Path) -> None:
     named = ((1, "person"), (3, "car"), (4, "motorcycle"), (9, "giraffe"), (70, "tv"))
     coco(tmp_path, [

@@ -9,7 +9,7 @@ import pytest
 
 from archspace.support.errors import InputError
 from searches.data import text
-from searches.data.text import TextSplit, load_text, text_files
+from searches.data.text import END, TextSplit, load_text, text_files
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 
@@ -96,6 +96,16 @@ def test_a_beginning_of_a_text(tmp_path: Path) -> None:
     assert text.head(2).vocabulary == text.vocabulary
     with pytest.raises(InputError, match="nearest valid: 2"):
         text.head(1)
+
+
+def test_splits_by_other_names_and_marks(tmp_path: Path) -> None:
+    (tmp_path / "Train.TXT").write_bytes("\ufeffa b\r\nc\r\n".encode("utf-16"))
+    (tmp_path / "validation.txt").write_text("\ufeffa c\n", encoding="utf-8")
+    assert words(load_text(tmp_path, "train")) == ["a", "b", END, "c", END]
+    assert words(load_text(tmp_path, "val")) == ["a", "c", END]
+    (tmp_path / "valid.txt").write_text("b\n")
+    with pytest.raises(InputError, match=r"valid\.txt and validation\.txt are both the text of split 'val'"):
+        load_text(tmp_path, "val")
 
 
 def test_what_is_wrong_is_named(tmp_path: Path) -> None:
