@@ -24,7 +24,8 @@ from searches.data.cache import Stamp
 from searches.data.dividing import stratified_order
 from searches.data.images import Images
 from searches.data.listing import Listing, OnFault
-from searches.data.splits import SPLITS
+from searches.data.splits import SPLITS as SPLITS  # where plug-ins look for it
+from searches.data.splits import VOID as VOID
 from searches.fetching.hint import fetch_hint
 
 Targets: TypeAlias = NDArray[Any] | Boxes

@@ -17,6 +17,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from archspace.support.errors import InputError
 from archspace.support.file_kinds import foreign_kind, kind_of_file
 from searches.config.parts import Crop
+from searches.data.image_names import is_image_name as is_image_name  # where plug-ins look for it
+from searches.data.image_names import list_images as list_images
 
 Images: TypeAlias = NDArray[np.uint8]
 
