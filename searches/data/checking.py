@@ -219,7 +219,10 @@ def remarks_on(checked: dict[str, Checked], task: str) -> list[str]:
         name: {label: counts["images"] for label, counts in check.classes.items()}
         for name, check in checked.items()
     }
-    if not any(check.sizes for check in checked.values()):
+    read = [
+        check.totals["pixels"] if task == "segmentation" else len(check.sizes) for check in checked.values()
+    ]
+    if not any(read):  # what is wrong with every file is said already
         return []
     classes = next(iter(checked.values())).classes
     never = {label for label in classes if not any(split.get(label) for split in occurring.values())}
