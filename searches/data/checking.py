@@ -21,7 +21,7 @@ from searches.data.listing import (
     upright_mask,
     without_repeats,
 )
-from searches.data.remarks import absent_classes, much_void
+from searches.data.remarks import absent_classes, alike_classes, much_void
 from searches.data.serving import listing_of, split_request
 from searches.data.sheet import Tile, chosen, drawn
 
@@ -228,6 +228,7 @@ def remarks_on(checked: dict[str, Checked], task: str) -> list[str]:
     never = {label for label in classes if not any(split.get(label) for split in occurring.values())}
     remarks = list(dict.fromkeys(remark for check in checked.values() for remark in check.listing.remarks))
     assumed = next(iter(checked.values())).listing.assumed
+    remarks += alike_classes(list(classes))
     remarks += absent_classes({label: int(label not in never) for label in classes}, noun, assumed)
     for name, check in checked.items():
         here = {label: count for label, count in occurring[name].items() if label not in never}

@@ -16,7 +16,7 @@ from searches.data.cache import Item, cached, stamp
 from searches.data.dataset import LAYOUTS, Layout, Lister, Request, Sign, Split, Targets
 from searches.data.images import Images, image_array, resize_mask
 from searches.data.listing import Listing, Mask, Picture, placed, refuse, upright_mask, without_repeats
-from searches.data.remarks import absent_classes, much_void
+from searches.data.remarks import absent_classes, alike_classes, much_void
 from searches.data.splits import VOID
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def _decoded(request: Request, picture: Picture) -> tuple[Images, NDArray[np.int
 def _say(request: Request, listing: Listing) -> None:
     """Logs what of the folder is not used, and how it was read."""
     where = f"{request.layout}/{request.split}"
-    for remark in listing.remarks:
+    for remark in (*listing.remarks, *alike_classes(listing.classes)):
         log.warning("%s: %s", where, remark)
     if listing.unread:
         (path, why), count = listing.unread[0], len(listing.unread)

@@ -30,6 +30,19 @@ def absent_classes(counts: Mapping[str, int], noun: str, assumed: str = "", wher
     return [f"{subject} in no {noun}{f' of {where}' if where else ''}{guess}"]
 
 
+def alike_classes(classes: Sequence[str]) -> list[str]:
+    """Returns a sentence on each class whose name differs from another's in case and white space alone."""
+    first: dict[str, str] = {}
+    remarks = []
+    for name in classes:
+        other = first.setdefault("".join(name.split()).lower(), name)
+        if other != name:
+            remarks.append(
+                f"classes {other!r} and {name!r} differ in the case of letters alone; are they one?"
+            )
+    return remarks
+
+
 def much_void(void: int, pixels: int, values: Sequence[int], where: str, *, absent: bool) -> list[str]:
     """Returns a sentence on void where it is much of the masks; none where it is not.
 

@@ -60,6 +60,17 @@ def _is_split(path: Path, split: str, suffix: str, files: bool) -> bool:
     return path.is_file() if files else path.is_dir()
 
 
+def in_any_case(folder: Path, *names: str) -> Path:
+    """Returns the path below ``folder`` with these names, as it is written on disk where only its case differs."""
+    for name in names:
+        exact = folder / name
+        if not exact.exists():
+            alike = [path for path in _entries(folder) if path.name.lower() == name.lower()]
+            exact = alike[0] if len(alike) == 1 else exact
+        folder = exact
+    return folder
+
+
 def splits_in(folder: Path, suffix: str = "") -> list[str]:
     """Returns the splits that have a folder in ``folder``."""
     return [

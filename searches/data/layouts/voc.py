@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -39,7 +40,7 @@ from searches.data.layouts.voc_lists import (
 from searches.data.layouts.voc_xml import Annotation, read_annotation
 from searches.data.listing import Listing, NothingThereError, OnFault, passed, picture_file
 from searches.data.reading import listed
-from searches.data.splits import VOID
+from searches.data.splits import VOID, in_any_case
 
 CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
@@ -107,8 +108,9 @@ def _kind(task: str) -> str:
 def _no_list(request: Request, kind: str, name: str) -> InputError:
     inner = f"ImageSets/{kind}"
     annotations = "SegmentationClass" if kind == "Segmentation" else "Annotations"
+    folders = (inner.split("/"), [annotations])
     there = any(
-        (year / folder).is_dir() for year in year_folders(request.folder) for folder in (inner, annotations)
+        in_any_case(year, *names).is_dir() for year in year_folders(request.folder) for names in folders
     )
     error = InputError if there else NothingThereError
     files = (path for year in year_folders(request.folder) for path in (year / inner).glob("*.txt"))
@@ -143,7 +145,7 @@ class Annotations:
         members = {member for name in lists for member in listed_members(years, "Main", name, passed)}
         paths = [_xml(member) for member in members]
         if not paths:
-            paths = [path for year in years for path in (year / "Annotations").glob("*.xml")]
+            paths = [path for year in years for path in in_any_case(year, "Annotations").glob("*.xml")]
         self._read = {path: _read(path) for path in paths}
 
     def of(self, member: Member) -> Annotation:
@@ -173,7 +175,12 @@ def _read(path: Path) -> Annotation | InputError:
 
 
 def _xml(member: Member) -> Path:
-    return member.year / "Annotations" / f"{member.stem}.xml"
+    path = member.year / "Annotations" / f"{member.stem}.xml"
+    if path.is_file():
+        return path
+    folder = in_any_case(member.year, "Annotations")
+    forms = (folder / normalize("NFC", path.name), folder / normalize("NFD", path.name))
+    return next((form for form in forms if form.is_file()), folder / path.name)
 
 
 def _listing(
@@ -189,7 +196,8 @@ def _listing(
     names = {image: f"{m.year.name}/{m.stem}" if several else m.stem for m, image in images}
     own = class_list(list(dict.fromkeys([request.folder, *years])))
     if request.task == "segmentation":
-        pairs = [(image, m.year / "SegmentationClass" / f"{m.stem}.png") for m, image in images]
+        masks = {year: in_any_case(year, "SegmentationClass") for year in years}
+        pairs = [(image, masks[m.year] / f"{m.stem}.png") for m, image in images]
         values = _vocs_values() if own is None else listed_values(own, (VOID,))
         return Listing(
             pictures=mask_pictures(request.folder, pairs, values, on_fault, names),

@@ -12,7 +12,7 @@ from archspace.support.errors import InputError
 from archspace.support.text_files import listed_names
 from searches.data.image_names import is_image_name, list_images
 from searches.data.listing import OnFault, passed
-from searches.data.splits import SPLITS, named
+from searches.data.splits import SPLITS, in_any_case, named
 
 
 class Member(NamedTuple):
@@ -41,8 +41,8 @@ def list_files(years: Sequence[Path], kind: str, name: str) -> list[tuple[Path, 
     """Returns the years' lists of that name that are there, ``valid.txt`` for val: (year, file)."""
     lists = []
     for year in years:
-        folder = year / "ImageSets" / kind
-        file: Path | None = folder / f"{name}.txt"
+        folder = in_any_case(year, "ImageSets", kind)
+        file: Path | None = in_any_case(folder, f"{name}.txt")
         if name in SPLITS:
             file = named(folder, name, ".txt", files=True)
         if file is not None and file.is_file():
@@ -94,4 +94,6 @@ def annotated(year: Path, kind: str) -> list[str]:
     """Returns the names of what is annotated and not listed as test."""
     folder, suffix = ("SegmentationClass", ".png") if kind == "Segmentation" else ("Annotations", ".xml")
     tested = {member.stem for member in listed_members([year], kind, "test", passed)}
-    return [path.stem for path in sorted((year / folder).glob(f"*{suffix}")) if path.stem not in tested]
+    return [
+        path.stem for path in sorted(in_any_case(year, folder).glob(f"*{suffix}")) if path.stem not in tested
+    ]

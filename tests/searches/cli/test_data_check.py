@@ -275,3 +275,12 @@ def test_masks_without_images_and_images_without_annotation_are_said(tmp_path: P
     assert (
         "there is no list of train, and 1 images without annotation are not used" in checked(root)["remarks"]
     )
+
+
+def test_classes_that_differ_in_case_alone_are_said(tmp_path: Path) -> None:
+    for name in ("Cat", "cat", "dog"):
+        photo(tmp_path / "data" / "train" / name / "a.png")
+        photo(tmp_path / "data" / "val" / name / "a.png")
+    assert checked(tmp_path / "data")["remarks"] == [
+        "classes 'Cat' and 'cat' differ in the case of letters alone; are they one?"
+    ]

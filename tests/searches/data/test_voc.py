@@ -259,7 +259,6 @@ def test_annotations_and_lists_of_windows(tmp_path: Path, encoding: str) -> None
 
 def test_names_in_another_form_of_unicode_and_two_pictures_of_one_name(tmp_path: Path) -> None:
     voc_picture(tmp_path, "gro\u0308sse", [("dog", 1, 1, 6, 4)])
-    (tmp_path / "Annotations" / "gro\u0308sse.xml").rename(tmp_path / "Annotations" / "gr\u00f6sse.xml")
     voc_list(tmp_path, "train", ["gr\u00f6sse"])
     voc_list(tmp_path, "val", ["gr\u00f6sse"])
     assert len(boxes(loaded("voc", tmp_path, task="detection")).labels) == 1
@@ -325,3 +324,19 @@ def test_bccd(shared: Path) -> None:
     assert splits["test"].classes == ("Platelets", "RBC", "WBC")
     assert not set(splits["train"].names) & set(splits["test"].names)
     assert (boxes(splits["val"]).sizes == [480, 640]).all()
+
+
+def test_folders_in_other_letters_are_the_layouts(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        voc_picture(tmp_path, name, [("dog", 1, 1, 6, 4)])
+        mask(tmp_path / "segmentationclass" / f"{name}.png", np.zeros((8, 12)))
+    for kind in ("Main", "Segmentation"):
+        voc_list(tmp_path, "train", ["a"], kind)
+        voc_list(tmp_path, "val", ["b"], kind)
+        (tmp_path / "ImageSets" / kind).rename(tmp_path / "ImageSets" / kind.lower())
+    (tmp_path / "Annotations").rename(tmp_path / "annotations")
+    for task in ("detection", "segmentation"):
+        assert [loaded("voc", tmp_path, split, task=task).names for split in ("train", "val")] == [
+            ("a",),
+            ("b",),
+        ]
