@@ -170,3 +170,30 @@ def test_two_images_of_one_mask_and_an_empty_split(tmp_path: Path) -> None:
     for path in (tmp_path / "images" / "training").iterdir():
         path.unlink()
     refused("split 'train' holds no image", "masks", tmp_path, **SEG)
+
+
+def test_a_key_twice_in_a_description_is_one_line(tmp_path: Path) -> None:
+    described(tmp_path)
+    file = tmp_path / "dataset.yaml"
+    file.write_text(file.read_text() + "labels: {0: 0, 1: 1, 1: 0}\n")
+    line = len(file.read_text().splitlines())
+    assert refused(f"line {line}: key '1' occurs twice", "masks", tmp_path, **SEG).startswith(str(file))
+
+
+def test_loading_says_what_never_occurs_and_how_much_is_void(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    described(tmp_path, classes=["background", "crack"])
+    photo(tmp_path / "images" / "training" / "a.png", (4, 4))
+    photo(tmp_path / "images" / "training" / "more" / "b.png", (4, 4))
+    mask(tmp_path / "labels" / "training" / "a.png", np.repeat([[0], [255]], 2, 0) * np.ones((1, 4), int))
+    for _ in range(2):  # the second time from the cache
+        caplog.clear()
+        loaded("masks", tmp_path, **SEG)
+        said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert said[0].endswith("more: is a folder among the images: the image in it is not used")
+        assert said[1] == "masks/train: class 'crack' occurs in no mask"
+        assert said[2].startswith(
+            "masks/train: void (value 255 in the masks) is 50.00 % of all pixels of train"
+        )
+        assert len(said) == 3
