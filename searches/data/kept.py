@@ -43,7 +43,7 @@ def refuse_other_data(where: str, held: DataFingerprint, new: DataFingerprint) -
     differing = held.compare(new)
     if differing:
         rule = "give the data as they were, or another --out"
-        raise InputError(f"data: {where} was made on other data: now {'; '.join(differing)}; {rule}")
+        raise InputError(f"data: are not those that {where} was made on: {'; '.join(differing)}; {rule}")
 
 
 def keep_fingerprint(folder: Path, fingerprint: DataFingerprint) -> None:

@@ -103,7 +103,7 @@ def open_study(
     if made_on is None:
         study.set_user_attr(DATA_ATTR, data.to_dict())
     else:
-        refuse_other_data(f"study {config.name} in the storage", DataFingerprint.from_dict(made_on), data)
+        refuse_other_data(f"the storage's study {config.name}", DataFingerprint.from_dict(made_on), data)
     return study
 
 

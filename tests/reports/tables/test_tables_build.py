@@ -138,7 +138,7 @@ class TestRuns:
     def test_a_layout_is_a_format_and_not_a_data_set(self, tmp_path: Path) -> None:
         data = {"layout": "segnet", "root": "data/other"}
         run = camvid_run(tmp_path / "r", trial("0", 0, {"macs": 1e9, "miou": 70.0}), data=data)
-        assert build_tables("segmentation", extra=[run])[-1].title.endswith(": segnet")
+        assert build_tables("segmentation", extra=[run])[-1].title.endswith(": other")
         (said,) = build_tables("segmentation", dataset="camvid", extra=[run])
         assert said.rows[-1].labels[0].endswith("(r:0)")
 
