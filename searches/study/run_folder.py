@@ -15,7 +15,7 @@ from analysis.store.runs import STUDY_FILE, write_quantities
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
 from searches.config.study import StudyConfig, parse_config, read_config
-from searches.data.kept import refuse_other_data
+from searches.data.kept import keep_fingerprint, refuse_other_data
 
 DATA_ATTR = "data"
 """What an Optuna study knows of its data: a :class:`DataFingerprint` as plain data."""
@@ -41,10 +41,11 @@ def check_run(config: StudyConfig, folder: Path) -> None:
         raise InputError(f"{folder}: not empty and not a run folder; give another --out")
 
 
-def open_run(config: StudyConfig, folder: Path) -> None:
-    """Makes the run folder of a study, or brings it up to date."""
+def open_run(config: StudyConfig, folder: Path, data: DataFingerprint) -> None:
+    """Makes the run folder of a study on these data, or brings it up to date."""
     write_text(folder / STUDY_FILE, config.to_yaml())
     write_quantities(folder, (*config.objectives, *config.constraints))
+    keep_fingerprint(folder, data)
 
 
 def first_difference(

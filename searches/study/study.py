@@ -19,7 +19,7 @@ from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
 from searches.config.parts import Given
 from searches.config.study import StudyConfig
-from searches.data.kept import keep_fingerprint, kept_fingerprint
+from searches.data.kept import kept_fingerprint
 from searches.study.data import fingerprinted, open_data, task_on
 from searches.study.given import check_weights, fitted, settled
 from searches.study.judge import Judge, broken, counted, now, violations
@@ -79,12 +79,17 @@ class Study:
         example = space.example(config.seed) if config.trials else fitted(config.reference[0], space.fixed)
         measurer = Measurer.of(config)
         measurer.check(example)
-        open_run(config, folder)
-        keep_fingerprint(folder, known)
+        own_storage = (
+            config.storage is None
+        )  # in the run folder; another one may hold another study or other data
+        if own_storage:
+            open_run(config, folder, known)
         storage = open_storage(config, folder)
         sampler = make_sampler(config.sampler, space.distributions(), config.seed, config.workers > 1)
         main = open_study(storage, config.name, config, known, sampler)
         given = open_study(storage, f"{config.name}/given", config, known, sampler)
+        if not own_storage:
+            open_run(config, folder, known)
         bound = ASKS_PER_TRIAL * config.trials + SPARE_ASKS
         sampled = Trials(main, folder, "", config.trials, bound)
         wanted = len(config.given)
