@@ -63,6 +63,36 @@ def merge_runs(folders: Sequence[Path]) -> Merged:
     return Merged(study=merged, folders=trial_folders, runs=runs, notes=tuple(_differences(names, studies)))
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Runs on the same data.
+
+    Attributes:
+        folders: of the runs.
+        apart: what is different from the data of the first group; empty for that itself.
+    """
+
+    folders: tuple[Path, ...]
+    apart: str = ""
+
+
+def by_data(folders: Sequence[Path]) -> list[Alike]:
+    """Returns the runs in groups of the same data, in the order given; one that keeps no fingerprint joins the first.
+
+    Raises:
+        InputError: a fingerprint cannot be read.
+    """
+    groups: list[Alike] = []
+    for folder in folders:
+        place = next((i for i, one in enumerate(groups) if other_data(one.folders[0], folder) is None), None)
+        if place is not None:
+            groups[place] = replace(groups[place], folders=(*groups[place].folders, folder))
+        else:
+            apart = other_data(groups[0].folders[0], folder) if groups else None
+            groups.append(Alike((folder,), apart or ""))
+    return groups
+
+
 def _names(folders: Sequence[Path], studies: Sequence[StudyRecord]) -> list[str]:
     """A name of its own for each run: the study's, else with the folder's, else with a number."""
     names = [study.name for study in studies]
