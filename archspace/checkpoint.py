@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archspace.class_names import ClassNames
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.record import FIELDS
@@ -43,12 +44,17 @@ class Description:
     Attributes:
         spec: the network.
         preprocessing: how its input is made, ``None`` if it was not saved.
-        notes: what was written beside (how it was trained, its metrics).
+        notes: what was written beside (how it was trained, its metrics; ``classes`` and ``colours``: of its data).
     """
 
     spec: ArchSpec
     preprocessing: Preprocessing | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def class_names(self) -> ClassNames | None:
+        """Names of the classes, where they were saved."""
+        return ClassNames.of_notes(self.notes)
 
 
 def save(
@@ -64,7 +70,7 @@ def save(
         network: from :func:`archspace.build`; a folded one (:func:`archspace.export.deploy.deployed`) is refused.
         path: the file; a folder gets ``weights.safetensors``.
         preprocessing: left out, the network's own (a loaded network has one).
-        notes: plain data to keep beside the weights.
+        notes: plain data to keep beside the weights; the network's own class names are added to them.
 
     Returns:
         The file written.
@@ -85,7 +91,8 @@ def save(
     if preprocessing is not None:
         metadata["preprocessing"] = json.dumps(preprocessing.to_dict())
     try:
-        metadata["notes"] = json.dumps(dict(notes or {}), allow_nan=False)
+        named = network.class_names.to_notes() if network.class_names is not None else {}
+        metadata["notes"] = json.dumps({**named, **(notes or {})}, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"notes: must be plain data that JSON can hold: {error}") from None
     with replacing(target) as temporary:
@@ -116,6 +123,7 @@ def load(path: str | os.PathLike[str]) -> Network:
         network = assembled(description.spec)
     network.load_state_dict(tensors, assign=True)
     vars(network)["preprocessing"] = description.preprocessing
+    vars(network)["class_names"] = description.class_names
     return network.float().eval()
 
 
@@ -139,7 +147,7 @@ def refitted(network: Network, spec: ArchSpec) -> Network:
     with torch.device("meta"):
         other = assembled(spec)
     other.load_state_dict(network.state_dict(), assign=True)
-    other.preprocessing = network.preprocessing
+    other.preprocessing, other.class_names = network.preprocessing, network.class_names
     return other.eval()
 
 

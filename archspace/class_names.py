@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from archspace.support.errors import FieldError, closest
-from archspace.support.palette import BLACK, Colour, palette
+from archspace.support.palette import BLACK, Colour, is_colour, palette
 from archspace.support.text_files import listed_names
 
 BACKGROUNDS = frozenset({"background", "void", "unlabelled", "unlabeled"})
@@ -68,6 +70,47 @@ def voc_colour(index: int) -> Colour:
     return channels[0], channels[1], channels[2]
 
 
+@dataclass(frozen=True, slots=True)
+class ClassNames:
+    """The names of a network's classes, in the order of its outputs, as they travel with its weights.
+
+    Attributes:
+        names: one a class of the data; a network may have one output more (a trained void, a detector's background).
+        colours: one a class, where the data set says them; else empty.
+    """
+
+    names: tuple[str, ...]
+    colours: tuple[Colour, ...] = ()
+
+    def to_notes(self) -> dict[str, Any]:
+        """Returns them as notes of a checkpoint: ``classes`` and, where there are some, ``colours``."""
+        colours = {"colours": [list(colour) for colour in self.colours]} if self.colours else {}
+        return {"classes": list(self.names), **colours}
+
+    @classmethod
+    def of_notes(cls, notes: Mapping[str, Any]) -> ClassNames | None:
+        """Returns inverse of :meth:`to_notes`; ``None`` where the notes say no names."""
+        names, colours = notes.get("classes"), notes.get("colours") or []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            return None
+        kept = len(colours) == len(names) and all(is_colour(colour) for colour in colours)
+        return cls(tuple(names), tuple((r, g, b) for r, g, b in colours) if kept else ())
+
+    def fitted(self, outputs: int, task: str) -> ClassNames | None:
+        """Returns the names, and the colours, of so many outputs; ``None`` where they are another number."""
+        names = fitting(self.names, outputs, task)
+        if names is None:
+            return None
+        own = dict(zip(self.names, self.colours, strict=True)) if self.colours else {}
+        colours = tuple(own.get(name, BLACK) for name in names) if own else ()
+        return ClassNames(names, colours)
+
+    @property
+    def shown(self) -> tuple[Colour, ...]:
+        """The data set's own colours, else those of :func:`colours_of`."""
+        return self.colours or colours_of(self.names)
+
+
 def colours_of(names: Sequence[str]) -> tuple[Colour, ...]:
     """Returns a colour a class: Cityscapes' and VOC's own where these are their classes, else the palette's."""
     known: dict[str, Colour] = dict(CITYSCAPES)
@@ -125,22 +168,26 @@ PUBLISHED: Mapping[tuple[str, int], str] = {
 
 
 def class_names(
-    outputs: int, task: str, *, noted: Sequence[str] | None = None, published: bool = False
-) -> tuple[tuple[str, ...], str]:
+    outputs: int, task: str, *, noted: ClassNames | None = None, published: bool = False
+) -> tuple[ClassNames, str]:
     """Returns names of a network's classes, and where they are from.
 
     Args:
         outputs: classes that the network has.
         task: of the network's spec.
-        noted: names that its checkpoint keeps.
+        noted: the names that it carries.
         published: the weights are an author's, whose data the number of classes tells.
     """
-    names = None if noted is None else fitting(noted, outputs, task)
-    if names is not None:
-        return names, "the checkpoint"
     data = PUBLISHED.get((task, outputs)) if published else None
-    if data is not None:
-        names = fitting(NAMED[data], outputs, task)
-        if names is not None:
-            return names, f"{data} (published weights of {outputs} classes)"
-    return tuple(f"class {i}" for i in range(outputs)), "their indices"
+    if data is not None and (known := published_names(outputs, task)) is not None:
+        return known, f"{data} (published weights of {outputs} classes)"
+    if noted is not None and (named := noted.fitted(outputs, task)) is not None:
+        return named, "the checkpoint"
+    return ClassNames(tuple(f"class {i}" for i in range(outputs))), "their indices"
+
+
+def published_names(outputs: int, task: str) -> ClassNames | None:
+    """Returns the names of the data that published weights of so many classes are for, or ``None``."""
+    data = PUBLISHED.get((task, outputs))
+    names = None if data is None else fitting(NAMED[data], outputs, task)
+    return None if names is None else ClassNames(names)

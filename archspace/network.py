@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from archspace.class_names import ClassNames
 from archspace.plan.decoders import features, multiple_of
 from archspace.plan.nodes import Block
 from archspace.preprocessing import Preprocessing
@@ -35,11 +36,13 @@ class Network(nn.Module):
         spec: what it was built from.
         feature_info: the encoder's levels.
         preprocessing: what turns an image into the network's input; a loaded network knows it.
+        class_names: of the data that it was trained on; a loaded network knows them where they were saved.
     """
 
     encoder: BlockModule
     head: BlockModule
     preprocessing: Preprocessing | None = None
+    class_names: ClassNames | None = None
 
     def __init__(self, spec: ArchSpec) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ def pick_trial(study: StudyRecord, pick: str, bounds: Mapping[str, float]) -> Tr
             candidates. What trials did not record but can be counted is counted here.
 
     Raises:
-        InputError: no such trial, or none within the bounds.
+        InputError: no such trial, none within the bounds, or trials on different data.
     """
     if pick not in PICKS:
         for trial in study.trials:
@@ -50,6 +50,7 @@ def pick_trial(study: StudyRecord, pick: str, bounds: Mapping[str, float]) -> Tr
     if not candidates:
         wanted = ", ".join(bound_text(name, limit) for name, limit in bounds.items()) or "complete"
         raise InputError(f"{study.name}: no finished trial with {wanted}{_nearest(trained, bounds)}")
+    _on_one_data_set(study, candidates)
     points = minimised(
         np.array([[t.values[o.name] for o in study.objectives] for t in candidates]),
         [o.direction for o in study.objectives],
@@ -58,6 +59,15 @@ def pick_trial(study: StudyRecord, pick: str, bounds: Mapping[str, float]) -> Tr
         return candidates[int(np.argmin(points[:, 0]))]
     front = np.flatnonzero(non_dominated(points))
     return candidates[int(front[knee(points[front])])]
+
+
+def _on_one_data_set(study: StudyRecord, candidates: list[TrialRecord]) -> None:
+    """Refuses to choose between trials that were judged on different data."""
+    on = {str(t.data["fingerprint"]): str(t.data["name"]) for t in candidates if t.data is not None}
+    if len(on) > 1:
+        sets = ", ".join(f"{name} ({fingerprint})" for fingerprint, name in on.items())
+        rule = "have no front in common; name a trial by its label"
+        raise InputError(f"{study.name}: trials on different data, {sets}, {rule}")
 
 
 def _near(label: str, labels: list[str]) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from analysis.quantities import Quantity
+from analysis.store.fingerprint import DataFingerprint
 
 Origin = Literal["measured", "counted", "predicted", "published"]
 TrialState = Literal["complete", "infeasible", "failed", "running"]
@@ -57,6 +59,9 @@ class TrialRecord:
         values: the objectives by name; empty unless complete.
         measurements: every number known of it, by name, with origin.
         params: what the sampler suggested.
+        data: the data that it was trained and judged on: ``name``, ``fingerprint``, and by split the number of images
+            and a fingerprint (:meth:`analysis.store.fingerprint.DataFingerprint.record`); ``None`` in records of an
+            earlier archspace.
         duplicate_of: label of the trial that answered for the same ``arch_id``, if any.
         reason: why it is infeasible or failed.
         remeasured: measured anew after the study ended, by name; kept in a file of its own, as the trial is over.
@@ -74,6 +79,7 @@ class TrialRecord:
     values: Mapping[str, float] = field(default_factory=dict)
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] | None = None
     duplicate_of: str | None = None
     reason: str | None = None
     remeasured: Mapping[str, Measurement] = field(default_factory=dict)
@@ -83,7 +89,7 @@ class TrialRecord:
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data for JSON; a value that is not finite becomes ``None``."""
         data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__ if name != "remeasured"}
-        for name in ("spec", "params"):
+        for name in ("spec", "params", "data"):
             data[name] = None if data[name] is None else dict(data[name])
         data["values"] = {k: v if math.isfinite(v) else None for k, v in self.values.items()}
         data["measurements"] = {k: m.to_dict() for k, m in self.measurements.items()}
@@ -111,7 +117,8 @@ class StudyRecord:
     """A study as reports read it: what was asked and every trial that is not running.
 
     ``config`` is the resolved study.yaml as plain data; ``objectives`` are in the order of the study; ``noted`` is what
-    the run folder says of its quantities, for those whose entry is not here.
+    the run folder says of its quantities, for those whose entry is not here; ``data`` is the fingerprint of what it was
+    made on, ``None`` for a run of an earlier archspace.
     """
 
     name: str
@@ -119,3 +126,12 @@ class StudyRecord:
     objectives: tuple[Quantity, ...]
     trials: tuple[TrialRecord, ...]
     noted: Mapping[str, Quantity] = field(default_factory=dict)
+    data: DataFingerprint | None = None
+
+    @property
+    def data_name(self) -> str:
+        """What the data are called: as the study says, else as their folder, or as the layout of built-in ones."""
+        if self.data is not None:
+            return self.data.name
+        data = self.config.get("data") or {}
+        return str(data.get("name") or Path(str(data.get("root") or "")).name or data.get("layout") or "")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from analysis.quantities import Quantity, described, objective
+from analysis.store.fingerprint import read_fingerprint
 from analysis.store.records import RUN_FORMAT, Measurement, StudyRecord, TrialRecord, TrialState
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
@@ -53,6 +54,7 @@ def read_run(folder: Path) -> StudyRecord:
         objectives=tuple(objective(name, noted) for name in config["objectives"]),
         trials=tuple(trials),
         noted=noted,
+        data=read_fingerprint(folder),
     )
 
 

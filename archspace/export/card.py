@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from archspace.class_names import ClassNames
 from archspace.plan import count_block
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
@@ -18,11 +19,14 @@ from archspace.support.version import VERSION
 CARD_FORMAT = "archspace-export"
 CARD_VERSION = 1
 CARD_JSON, CARD_MARKDOWN = "card.json", "card.md"
-SPEC_FILE, MODEL_FILE = "spec.yaml", "model.onnx"
+SPEC_FILE, MODEL_FILE, CLASSES_FILE = "spec.yaml", "model.onnx", "classes.txt"
+SHOWN_CLASSES = 100
+"""So many classes are listed in the card for people."""
 
 _ABOUT = {
     SPEC_FILE: "the architecture, readable by `archspace cost` and `archspace train`",
-    "weights.safetensors": "weights, with architecture and preprocessing inside",
+    "weights.safetensors": "weights, with architecture, preprocessing and names of the classes inside",
+    CLASSES_FILE: "names of the classes, a line each in the order of the scores",
 }
 _HOW = (
     "dataset",
@@ -45,6 +49,7 @@ def make_card(
     *,
     name: str,
     preprocessing: Preprocessing | None,
+    class_names: ClassNames | None,
     output: Sequence[int],
     verification: Mapping[str, Any],
     given: Mapping[str, Any],
@@ -57,6 +62,7 @@ def make_card(
         folder: where the files are now; every file there is listed with its size and hash.
         name: the folder's name once it is in place.
         preprocessing: how the input is made, if known.
+        class_names: one for each of the scores, if known.
         output: shape of the scores.
         verification: agreement by kind of input, as plain data.
         given: ``found``, ``numbers`` (perhaps with a ``title``) and notes from the caller.
@@ -78,6 +84,10 @@ def make_card(
         "input": {"name": "image", "dtype": "float32", "shape": [1, spec.channels, *spec.input_size]},
         "output": {"name": "scores", "dtype": "float32", "shape": list(output)},
         "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
+        "classes": None if class_names is None else list(class_names.names),
+        "colours": [list(colour) for colour in class_names.colours]
+        if class_names and class_names.colours
+        else None,
         "load": {
             "archspace": f'network = archspace.load("{name}")',
             "onnxruntime": (
@@ -136,6 +146,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         _head(card),
         _use(card),
         _preprocessing(card),
+        _classes(card),
         _search(card),
         _numbers(card),
         _checks(card),
@@ -185,6 +196,21 @@ def _preprocessing(card: Mapping[str, Any]) -> str:
         f"3. Subtract {_list(how['mean'])} and divide by {_list(how['std'])}, channel by channel.\n\n"
         "`network.preprocessing.apply(images)` does the channel order and steps 2 and 3 on RGB bytes."
     )
+
+
+def _classes(card: Mapping[str, Any]) -> str:
+    names, colours = card["classes"], card["colours"]
+    if names is None:
+        return "## Classes\n\nTheir names are not recorded with this network."
+    shown = [f"{index}: {_plain(name)}" for index, name in enumerate(names[:SHOWN_CLASSES])]
+    if colours:
+        shown = [
+            f"{text} ({', '.join(map(str, colour))})" for text, colour in zip(shown, colours, strict=False)
+        ]
+    left = len(names) - len(shown)
+    more = f"; and {left} more" if left > 0 else ""
+    kind = ", with the red, green and blue of the data set" if colours else ""
+    return f"## Classes\n\nScores are of these, in their order{kind} (`{CLASSES_FILE}`): {'; '.join(shown)}{more}."
 
 
 def _list(values: Sequence[float]) -> str:

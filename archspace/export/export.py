@@ -21,7 +21,15 @@ import torch
 from torch import Tensor
 
 from archspace.checkpoint import WEIGHTS_FILE, load, preprocessing_of, save
-from archspace.export.card import CARD_FORMAT, CARD_JSON, CARD_MARKDOWN, SPEC_FILE, make_card, markdown
+from archspace.export.card import (
+    CARD_FORMAT,
+    CARD_JSON,
+    CARD_MARKDOWN,
+    CLASSES_FILE,
+    SPEC_FILE,
+    make_card,
+    markdown,
+)
 from archspace.export.formats import FORMATS, Exported, Source
 from archspace.export.onnx_model import Agreement, ExportError
 from archspace.network import Network
@@ -98,19 +106,27 @@ def export(
     source = copy.deepcopy(network).cpu().float().eval()
     preprocessing = preprocessing or preprocessing_of(network)
     inputs = _inputs(source, real_inputs)
+    named = (
+        None
+        if source.class_names is None
+        else source.class_names.fitted(source.spec.classes, source.spec.task)
+    )
     with _appearing(target) as made:
         save(source, made / WEIGHTS_FILE, preprocessing=preprocessing, notes=_notes(card))
         (made / SPEC_FILE).write_text(source.spec.to_yaml(), encoding="utf-8")
+        if named is not None:
+            (made / CLASSES_FILE).write_text("".join(f"{name}\n" for name in named.names), encoding="utf-8")
         _same_weights(source, made)
         metadata = {
             "arch_id": source.spec.arch_id, "spec": source.spec.to_dict(),
             "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
+            **({} if named is None else named.to_notes()),
         }  # fmt: skip
         given = Source(network=source, inputs=inputs, metadata=metadata)
         written = {name: one.write(given, made) for name, one in chosen.items()}
         agreements = _by_format(written)
         content = make_card(
-            source.spec, made, name=target.absolute().name, preprocessing=preprocessing,
+            source.spec, made, name=target.absolute().name, preprocessing=preprocessing, class_names=named,
             output=next(iter(written.values())).output, given=card or {},
             verification={name: one.to_dict() for name, one in agreements.items()},
             about={file: words for one in chosen.values() for file, words in one.files.items()},

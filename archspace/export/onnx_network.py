@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from archspace.class_names import ClassNames
 from archspace.export.onnx_model import INPUT_NAME, OUTPUT_NAME, open_session
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
@@ -17,7 +18,7 @@ from archspace.support.errors import FieldError
 
 
 class OnnxNetwork(Network):
-    """A file that :func:`archspace.export` wrote, with its spec and preprocessing; it has no parameters.
+    """A file that :func:`archspace.export` wrote, with its spec, preprocessing and class names; it has no parameters.
 
     Shapes: (N, channels, H, W) of the file's fixed size -> as of the network that was exported. On the CPU.
     """
@@ -29,6 +30,10 @@ class OnnxNetwork(Network):
         metadata = self.session.get_modelmeta().custom_metadata_map
         how = json.loads(metadata.get("archspace.preprocessing", "null"))
         self.preprocessing = None if how is None else Preprocessing.from_dict(how)
+        notes = {
+            name: json.loads(metadata.get(f"archspace.{name}", "null")) for name in ("classes", "colours")
+        }
+        self.class_names = ClassNames.of_notes(notes)
         self.size = tuple(self.session.get_inputs()[0].shape[2:])
         self.eval()
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from archspace.build import assembled
+from archspace.class_names import published_names
 from archspace.finite import warn_of_lost_weights
 from archspace.network import Network
 from archspace.published.dicenet import DICENET
@@ -59,6 +60,7 @@ def load_published(path: str | Path) -> Network:
     counters = {name: torch.tensor(0) for name in network.state_dict() if name.endswith(COUNTER)}
     network.load_state_dict({**counters, **tensors}, assign=True)
     network.preprocessing = family.preprocessing(spec)
+    network.class_names = published_names(spec.classes, spec.task)
     return network.float().eval()
 
 

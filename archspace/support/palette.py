@@ -98,3 +98,12 @@ def palette(count: int) -> tuple[Colour, ...]:
         chosen.append((int(grid[best, 0]), int(grid[best, 1]), int(grid[best, 2])))
         nearest = np.minimum(nearest, np.linalg.norm(places - places[:, [best]], axis=-1).min(0))
     return tuple(chosen[i % len(chosen)] for i in range(count))
+
+
+def is_colour(value: object) -> bool:
+    """Returns whether a value is red, green and blue from 0 to 255."""
+    return (
+        isinstance(value, tuple | list)
+        and len(value) == 3
+        and all(isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= 255 for one in value)
+    )

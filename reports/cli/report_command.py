@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archspace.support.errors import FieldError, InputError
 from archspace.support.options import JsonOption
+
+if TYPE_CHECKING:
+    from reports.page.content import Content
 
 PAGE_FILE = "report.html"
 FORMATS = ("png", "svg", "pdf", "html")
@@ -51,8 +54,11 @@ def report(
 def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures: str | None = None) -> None:
     """Write the page of one or more runs, and tell what was written.
 
+    Runs on different data share no front: each group of the same data gets a page of its own, and the first page shows
+    their fronts side by side and says why.
+
     Args:
-        runs: run folders of the same objectives, task and data.
+        runs: run folders; those on the same data must have the same objectives and task.
         out: a file that ends in .html, or a folder; ``RUN/report`` of the first run if ``None``.
         as_json: one JSON object on standard output.
         figures: formats (png, svg, pdf, html) separated by commas, in which each figure is written beside the page.
@@ -63,37 +69,57 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
     from rich.console import Console
 
     from archspace.support.files import write_text
-    from reports.frames.merge import merge_runs
+    from reports.frames.merge import by_data, merge_runs
     from reports.page.content import content_of
+    from reports.page.data_sets import Side, page_name, sides_html
     from reports.page.html import page_html
-    from reports.page.words import findings
 
     formats = _formats(figures)
     path = _page_path(runs, out)
     console = Console(stderr=True)
+    pages: list[dict[str, Any]] = []
     with console.status("reading the trials") as status:
-        merged = merge_runs(runs)
-        status.update("computing the page")
-        content = content_of(merged)
-        write_text(path, page_html(content))
-        written = {"report": path}
-        notes: list[str] = []
-        if formats:
-            from reports.figures.writing import write_figures
-
-            status.update("drawing the figures")
-            drawn, notes = write_figures(content, path.parent / "figures", formats)
-            written |= drawn
-    for note in notes:
+        groups = by_data(runs)
+        contents = [content_of(merge_runs(group.folders)) for group in groups]
+        status.update("writing the page")
+        sides = [
+            Side(content, group.apart, path.name if len(groups) == 1 else page_name(path, contents, place))
+            for place, (group, content) in enumerate(zip(groups, contents, strict=True))
+        ]
+        for side in sides:
+            page = path.with_name(side.file)
+            write_text(page, page_html(side.content))
+            folder = page.parent / ("figures" if len(sides) == 1 else f"figures-{page.stem}")
+            pages.append(_written(side.content, page, folder, formats))
+        if len(sides) > 1:
+            write_text(path, sides_html(sides))
+    notes = [f"not one front: {side.why}" for side in sides if side.apart]
+    for note in (*notes, *(note for page in pages for note in page["notes"])):
         typer.echo(note, err=True)
-    if not as_json:
-        for one in written.values():
-            typer.echo(str(one))
+    if as_json:
+        several = {"pages": pages, "files": {"report": str(path)}, "notes": notes}
+        typer.echo(json.dumps(several if len(pages) > 1 else pages[0], allow_nan=False))
         return
+    shown = [file for page in pages for file in page["files"].values()]
+    for file in shown if len(pages) == 1 else [str(path), *shown]:
+        typer.echo(file)
+
+
+def _written(content: Content, page: Path, folder: Path, formats: Sequence[str]) -> dict[str, Any]:
+    """What is told of a page that was written: its study, its front and the files; its figures are drawn here."""
+    from reports.page.words import findings
+
+    written, notes = {"report": page}, list[str]()
+    if formats:
+        from reports.figures.writing import write_figures
+
+        drawn, notes = write_figures(content, folder, formats)
+        written |= drawn
     frame = content.frame
-    result = {
+    return {
         "study": content.study.name,
-        "runs": {name: str(folder) for name, folder in merged.runs.items()},
+        "data": content.study.data_name,
+        "runs": {name: str(run) for name, run in content.merged.runs.items()},
         "objectives": [
             {"name": o.name, "unit": o.unit, "direction": o.direction} for o in content.objectives
         ],
@@ -104,7 +130,6 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
         "files": {name: str(one) for name, one in written.items()},
         "notes": notes,
     }
-    typer.echo(json.dumps(result, allow_nan=False))
 
 
 def _page_path(runs: Sequence[Path], out: Path | None) -> Path:

@@ -1,4 +1,7 @@
-"""Several run folders as one study: the same objectives, task and data, or refused with the reason."""
+"""Several run folders as one study: the same objectives, task and data, or refused with the reason.
+
+Data are the same where their content is (:mod:`analysis.store.fingerprint`); studies of an earlier archspace keep none.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from analysis.store.fingerprint import read_fingerprint
 from analysis.store.records import StudyRecord, TrialRecord
 from analysis.store.runs import TRIALS_FOLDER, read_run
 from archspace.support.errors import InputError
@@ -59,6 +63,36 @@ def merge_runs(folders: Sequence[Path]) -> Merged:
     return Merged(study=merged, folders=trial_folders, runs=runs, notes=tuple(_differences(names, studies)))
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Runs on the same data.
+
+    Attributes:
+        folders: of the runs.
+        apart: what is different from the data of the first group; empty for that itself.
+    """
+
+    folders: tuple[Path, ...]
+    apart: str = ""
+
+
+def by_data(folders: Sequence[Path]) -> list[Alike]:
+    """Returns the runs in groups of the same data, in the order given; one that keeps no fingerprint joins the first.
+
+    Raises:
+        InputError: a fingerprint cannot be read.
+    """
+    groups: list[Alike] = []
+    for folder in folders:
+        place = next((i for i, one in enumerate(groups) if other_data(one.folders[0], folder) is None), None)
+        if place is not None:
+            groups[place] = replace(groups[place], folders=(*groups[place].folders, folder))
+        else:
+            apart = other_data(groups[0].folders[0], folder) if groups else None
+            groups.append(Alike((folder,), apart or ""))
+    return groups
+
+
 def _names(folders: Sequence[Path], studies: Sequence[StudyRecord]) -> list[str]:
     """A name of its own for each run: the study's, else with the folder's, else with a number."""
     names = [study.name for study in studies]
@@ -80,6 +114,20 @@ def _check_alike(first: Path, a: StudyRecord, second: Path, b: StudyRecord) -> N
     for key in sorted(data[0].keys() | data[1].keys()):
         if data[0].get(key) != data[1].get(key):
             _refuse(first, second, f"data.{key}", data[0].get(key), data[1].get(key))
+    if (differing := other_data(first, second)) is not None:
+        raise InputError(f"{second}: cannot share a front with {first}, it is of other data: {differing}")
+
+
+def other_data(first: Path, second: Path) -> str | None:
+    """Returns what is different in the data of the second run, or ``None``: nothing, or one keeps no fingerprint.
+
+    Raises:
+        InputError: a fingerprint cannot be read.
+    """
+    held, new = (read_fingerprint(folder, items=True) for folder in (first, second))
+    if held is None or new is None:
+        return None
+    return "; ".join(held.compare(new)) or None
 
 
 def _refuse(first: Path, second: Path, field: str, there: object, here: object) -> None:
@@ -87,13 +135,16 @@ def _refuse(first: Path, second: Path, field: str, there: object, here: object) 
 
 
 def _data(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The data of a study without where its files lay."""
-    return {key: value for key, value in (config.get("data") or {}).items() if key != "root"}
+    """How the data of a study are read; what they are called and where they lay is no part of it."""
+    return {key: value for key, value in (config.get("data") or {}).items() if key not in ("root", "name")}
 
 
 def _differences(names: Sequence[str], studies: Sequence[StudyRecord]) -> list[str]:
-    """Settings of training, measuring and limits that differ, a line each."""
+    """Settings of training, measuring and limits that differ, a line each; and whose data are not known."""
+    silent = [name for name, study in zip(names, studies, strict=True) if study.data is None]
     lines = []
+    if 0 < len(silent) < len(studies):
+        lines.append(f"{', '.join(silent)} kept no fingerprint of the data, which may be others")
     for part in ("training", "latency", "measure", "constraints", "device"):
         flat = [_flat(study.config.get(part), part) for study in studies]
         for key in dict.fromkeys(key for one in flat for key in one):

@@ -22,7 +22,7 @@ from archspace.support.numbers import amount
 log = logging.getLogger(__name__)
 
 _LEADING = ("label", "number", "state", "given", "arch_id", "unit", "on_front", "rank", "knee")
-_TRAILING = ("duplicate_of", "reason", "seed", "started", "finished")
+_TRAILING = ("duplicate_of", "reason", "seed", "dataset", "fingerprint", "started", "finished")
 _REFERENCE_COLUMNS = ("name", "network", "unit", "arch_id", "dataset", "published", "source")
 
 
@@ -32,7 +32,8 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Quantity] | None = None
     Columns: ``label, number, state, given, arch_id, unit`` (one name, or ``mixed`` when levels differ),
     ``on_front, rank, knee``; each objective and each further measurement as a raw value in its own unit with
     ``<name>_origin`` beside it, and ``<name>_again`` where the finished front was measured anew;
-    ``duplicate_of, reason, seed, started, finished``; the spec as ``spec.<field>`` (a list as JSON text).
+    ``duplicate_of, reason, seed``; ``dataset`` and ``fingerprint``: name and content of the data that the trial was
+    trained and judged on; ``started, finished``; the spec as ``spec.<field>`` (a list as JSON text).
 
     Front, ranks and knee are taken over the complete trials that have every chosen objective. A duplicate has
     the numbers of its original, so it shares its rank and ``on_front``; :func:`front_frame` lists it once.
@@ -112,17 +113,25 @@ def study_caption(study: StudyRecord, frame: pd.DataFrame) -> str:
     """Returns one line on a study: task, data, input size, and how many trials ended how."""
     data = study.config.get("data") or {}
     size = " × ".join(str(side) for side in data.get("input_size") or ())
+    on = data_words(study)
     # Ended trials of each kind; a duplicate is a trial that was answered without training.
     states = [f"{count} {state}" for state, count in frame["state"].value_counts().items()]
     copies = int(frame["duplicate_of"].notna().sum())
     parts = [
-        ", ".join(str(part) for part in (study.config.get("task"), data.get("layout")) if part),
+        ", ".join(str(part) for part in (study.config.get("task"), on) if part),
         f"input {size}" if size else "",
         f"{len(frame)} trials: "
         + ", ".join(states)
         + (f" ({copies} duplicate{'s' * (copies > 1)})" if copies else ""),
     ]
     return " · ".join(part for part in parts if part)
+
+
+def data_words(study: StudyRecord) -> str:
+    """Returns what the data of a study are called, with their layout where that is another word: ``discs (masks)``."""
+    layout = str((study.config.get("data") or {}).get("layout") or "")
+    name = study.data_name
+    return name if name.casefold() == layout.casefold() or not layout else f"{name} ({layout})"
 
 
 def unit_of(unit: object) -> str:
@@ -145,7 +154,9 @@ def _measured_names(study: StudyRecord, objectives: Sequence[Quantity]) -> list[
 
 
 def _row(trial: TrialRecord, names: Sequence[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(trial, name) for name in (*_LEADING[:5], *_TRAILING)}
+    row: dict[str, Any] = {name: getattr(trial, name, None) for name in (*_LEADING[:5], *_TRAILING)}
+    data = trial.data or {}
+    row |= {"dataset": data.get("name"), "fingerprint": data.get("fingerprint")}
     row["unit"] = unit_of((trial.spec or {}).get("unit"))
     for name in names:
         measurement = trial.measurements.get(name)

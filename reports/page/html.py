@@ -22,12 +22,12 @@ SCRIPTS = ("base.js", "marks.js", "scatter.js", "table.js", "charts.js", "start.
 
 def page_html(content: Content) -> str:
     """Returns the page; it needs no network, and its policy allows only its own script and style."""
-    style = _asset("style.css")
-    script = "\n".join(_asset(name) for name in SCRIPTS)
+    style = asset("style.css")
+    script = "\n".join(asset(name) for name in SCRIPTS)
     state = state_of(content)
     parts = {
-        "policy": f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'",
+        "policy": f"default-src 'none'; style-src {policy_hash(style)}; script-src {policy_hash(script)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'",
         "title": html.escape(content.study.name),
         "caption": html.escape(study_caption(content.study, content.frame)),
         "state": f'<p class="state">{html.escape(state)}</p>' if state else "",
@@ -43,15 +43,16 @@ def page_html(content: Content) -> str:
         "script": script,
         "data": embedded(page_data(content)),
     }
-    return Template(_asset("page.html")).substitute(parts)
+    return Template(asset("page.html")).substitute(parts)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Returns the text of a file beside the page's code."""
     return (files("reports") / "page" / "assets" / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
-    """The text's fingerprint as a content security policy has it."""
+def policy_hash(text: str) -> str:
+    """Returns the text's fingerprint as a content security policy has it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 

@@ -81,7 +81,7 @@ def _names(joined: str) -> str:
 
 def _own_cells(content: Content, chosen: Chosen, ours: dict[str, Number]) -> Cells:
     costs = [amount(ours[name].value) if name in ours else "" for name in ("macs", "params")]
-    data = str((content.study.config.get("data") or {}).get("layout") or "")
+    data = content.study.data_name
     return [
         (f"trial {html.escape(chosen.label)}", ""), (costs[0], NUMBER), (costs[1], NUMBER),
         (_own_result(content, ours), ""), (html.escape(data), ""), ("this study", ' class="how"'),

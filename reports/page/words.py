@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.quantities import Quantity, described
+from analysis.store.fingerprint import DataFingerprint
 from archspace.support.numbers import number
 from reports.figures.seeds import NO_SEEDS
-from reports.frames.trials import front_frame
+from reports.frames.trials import data_words, front_frame
 from reports.page.content import Content
 from reports.style.names import common_name
 
@@ -40,7 +41,8 @@ def asked(content: Content) -> list[tuple[str, str]]:
     sampler = config.get("sampler")
     facts = [
         ("Goal", "; ".join(goals)),
-        ("Task and data", ", ".join(str(v) for v in (config.get("task"), data.get("layout"), size) if v)),
+        ("Task and data", ", ".join(str(v) for v in (config.get("task"), data_words(content.study), size) if v)),
+        ("Fingerprint of the data", "" if content.study.data is None else _content(content.study.data)),
         ("Limits", "; ".join(filter(None, limits))),
         ("Free fields", "; ".join(free)),
         ("Given networks", ", ".join(_given(config.get("given")))),
@@ -209,6 +211,12 @@ def _reasons(frame: pd.DataFrame) -> list[str]:
     for reason, count in frame["reason"].dropna().astype(str).value_counts().head(5).items():
         lines.append(f"{_many(int(count), 'trial')}: {reason}")
     return lines
+
+
+def _content(data: DataFingerprint) -> str:
+    """``3a4ece168e45: train 24 images, val 8 images``."""
+    parts = [f"{name} {one.count:,} {one.counts}" for name, one in data.splits.items()]
+    return f"{data.short}: {', '.join(parts)}"
 
 
 def _way(one: Quantity) -> str:

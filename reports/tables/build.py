@@ -45,7 +45,7 @@ def build_tables(task: str, *, dataset: str | None = None, extra: Sequence[Path]
         else:
             results += _fitting(path, chosen)
     known = list(dict.fromkeys(frame[chosen.group]))
-    places = [_place(result, chosen, known, dataset) for result in results]
+    places = _told_apart([_place(result, chosen, known, dataset) for result in results], results, known)
     groups = list(dict.fromkeys([*known, *places]))
     if dataset is not None:
         named = [group for group in groups if dataset.casefold() in group.casefold()]
@@ -112,12 +112,28 @@ def _place(result: NetworkResult, task: TaskTables, known: Sequence[str], named:
     name = result.group.casefold()
     if task.task == EDGE:
         return next((group for group in known if group.casefold() in name), result.group)
-    if same := [group for group in known if group.casefold() == name]:
+    if same := [group for group in known if group.casefold() in (name, result.data.casefold())]:
         return same[0]
     dataset, clue = task.layouts.get(result.group, ("", ""))
     folder = Path(result.root).name.casefold()
     said = named is not None and named.casefold() in dataset.casefold()
-    return dataset if dataset and (clue in folder or said) else result.group or "data not named"
+    if dataset and (clue in folder or clue == result.data.casefold() or said):
+        return dataset
+    return result.data or result.group or "data not named"
+
+
+def _told_apart(places: Sequence[str], results: Sequence[NetworkResult], known: Sequence[str]) -> list[str]:
+    """The tables of the results; data of one name and other content are two, each with its fingerprint."""
+    prints: dict[str, set[str]] = {}
+    for place, result in zip(places, results, strict=True):
+        if result.fingerprint:
+            prints.setdefault(place, set()).add(result.fingerprint)
+    return [
+        f"{place} ({result.fingerprint})"
+        if place not in known and result.fingerprint and len(prints[place]) > 1
+        else place
+        for place, result in zip(places, results, strict=True)
+    ]
 
 
 def _fitting(path: Path, task: TaskTables) -> list[NetworkResult]:

@@ -38,6 +38,8 @@ class NetworkResult:
         values: cells by name of metric, measurement or count.
         source: which file or run it comes from, and how it was taken.
         root: the folder of the data.
+        data: what the data are called; empty where the file does not say.
+        fingerprint: of the split that was judged; empty where the file keeps none.
         notes: further footnotes.
     """
 
@@ -47,6 +49,8 @@ class NetworkResult:
     values: Mapping[str, Cell]
     source: str
     root: str = ""
+    data: str = ""
+    fingerprint: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -116,7 +120,8 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Netwo
     source = f"run {path.name}, seed {study.config.get('seed', 'not recorded')}{on}"
     yield NetworkResult(
         task=str(study.config.get("task", spec.get("task", ""))), group=str(data.get("layout") or ""), texts=texts,
-        values=values, source=source, root=str(data.get("root") or ""),
+        values=values, source=source, root=str(data.get("root") or ""), data=study.data_name,
+        fingerprint=_fingerprint(trial.data, "val"),
     )  # fmt: skip
     if isinstance(record, Mapping):
         yield _device(path, record, name=texts["network"])
@@ -163,6 +168,7 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> NetworkResult:
     values |= _counts(path, spec, data.get("counted"))
     held = config.get("data") or {}
     layout = data.get("layout") or held.get("layout") or Path(str(held.get("root") or "")).name
+    on = data["data"] if isinstance(data.get("data"), Mapping) else {}
     size = data.get("input_size") or (spec or {}).get("input_size") or ()
     texts = {
         "network": str(data["network"]), "split": str(data.get("split", "")), "input_size": "x".join(map(str, size)),
@@ -172,8 +178,16 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> NetworkResult:
     place = path.parent.name if path.name == METRICS_FILE else path.name
     return NetworkResult(
         task=str(task), group=str(layout), texts=texts, values=values, source=f"{place}{images}",
-        root=str(held.get("root") or ""),
+        root=str(held.get("root") or ""), data=str(on.get("name") or held.get("name") or ""),
+        fingerprint=_fingerprint(on, str(data.get("split", ""))),
     )  # fmt: skip
+
+
+def _fingerprint(record: Mapping[str, Any] | None, split: str) -> str:
+    """The fingerprint of a split, from what a record says of its data (all of them, or that split alone)."""
+    data = record or {}
+    one = data if data.get("split") == split else (data.get("splits") or {}).get(split) or {}
+    return str(one.get("fingerprint") or "")
 
 
 def _origin(word: object) -> Origin:

@@ -21,7 +21,7 @@ def print_evaluation(result: Mapping[str, Any], as_json: bool) -> None:
     counted = next(name for name in ("images", "tokens") if name in result)
     console = Console(highlight=False)
     console.print(
-        f"{result['network']} on {result[counted]} {counted} of {result['layout']} {result['split']}, measured"
+        f"{result['network']} on {result[counted]} {counted} of {result['data']['name']} {result['split']}, measured"
     )
     for one in metrics_of(result["task"]):
         if one.name in result:

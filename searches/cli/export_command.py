@@ -100,7 +100,9 @@ def _said(named: NamedNetwork, network: Network, picked: str) -> tuple[Tensor | 
     from searches.study.card import export_card, real_images
 
     if named.run is None or named.trial is None:
-        return None, {"found": f"{named.form} {named.text}"}
+        data = named.notes().get("data")
+        origin = {"network": f"{named.form} {named.text}", "data": data}
+        return None, {"found": origin if data else f"{named.form} {named.text}"}
     study = read_run(named.run)
     trial = next(one for one in study.trials if one.label == named.trial)
     return real_images(study, network.preprocessing), export_card(study, trial, picked)

@@ -37,7 +37,8 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
             }
             for r in front
         ]
-        print(json.dumps({"run": str(folder), "trials": states, "front": rows}))  # noqa: T201
+        data = next((r.data for r in records if r.data is not None), None)
+        print(json.dumps({"run": str(folder), "data": data, "trials": states, "front": rows}))  # noqa: T201
         return
     table = Table(
         "trial",

@@ -88,6 +88,7 @@ class DataConfig(Part):
     Attributes:
         layout: ``scenes`` and ``digits`` are built in; the others (``imagefolder``, ``segnet``, ...) read ``root``.
         root: the data set's folder; ``--data`` replaces it.
+        name: what tables, pages and records call the data; the folder's name, or the layout's if left out.
         input_size: (H, W) in pixels to which every image is resized.
         channels: 1 (grey) or 3 (RGB).
         train, val: use so many images of the split; all of them if left out.
@@ -98,6 +99,7 @@ class DataConfig(Part):
 
     layout: str
     root: Path | None = None
+    name: str | None = Field(None, min_length=1)
     input_size: tuple[int, int]
     channels: Literal[1, 3] = 3
     train: int | None = Field(None, ge=2)

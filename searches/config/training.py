@@ -26,6 +26,7 @@ class TrainData(Part):
     Attributes:
         layout: seen from the folder if left out.
         root: the data set's folder.
+        name: what tables, pages and records call the data; the folder's name, or the layout's if left out.
         input_size: (H, W) at which images are decoded once and kept; the spec's if left out.
         train, val: use so many images of the split, or so many tokens of a text; all of them if left out.
         crop: how pictures of another aspect are evaluated: ``squash`` resizes all of a picture; ``centre`` cuts out the
@@ -37,6 +38,7 @@ class TrainData(Part):
 
     layout: str | None = None
     root: Path | None = None
+    name: str | None = Field(None, min_length=1)
     input_size: tuple[int, int] | None = None
     train: int | None = Field(None, ge=2)
     val: int | None = Field(None, ge=1)

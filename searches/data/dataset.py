@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from archspace.plan.design import SCORES_OF_IMAGE
 from archspace.support.errors import FieldError, closest
+from archspace.support.palette import Colour
 from archspace.support.registry import Registry
 from searches.config.parts import Crop
 from searches.data.boxes import Boxes
@@ -43,6 +44,7 @@ class Split:
         classes: class names; a target is an index into them.
         void: label that loss and metric ignore; None where the targets have none.
         categories: the category of each class, where the data set groups them; else empty.
+        colours: a colour a class, where the data set says them; else empty.
         sizes: int32 (N, 2): (H, W) of the upright pictures that the images were made from; None where they are these.
         own_mask: reads the mask of an image at the picture's own size, uint8 (H, W); None where the targets are these.
     """
@@ -53,6 +55,7 @@ class Split:
     classes: tuple[str, ...]
     void: int | None = None
     categories: tuple[str, ...] = ()
+    colours: tuple[Colour, ...] = ()
     sizes: NDArray[np.int32] | None = None
     own_mask: Callable[[int], NDArray[np.uint8]] | None = None
 

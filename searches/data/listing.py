@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from archspace.support.errors import InputError
+from archspace.support.palette import Colour
 from searches.data.image_names import Unread
 from searches.data.images import open_oriented
 
@@ -67,6 +68,7 @@ class Picture:
         file: the file, for messages.
         open: decodes it: the upright image and its EXIF orientation.
         files: the files that its arrays are made from, annotations of objects excepted.
+        content: reads the bytes of a picture that is no file of its own (a member of a zip).
         label: class index, for classification.
         objects: for detection and multi-label classification.
         mask: reads the class indices (H, W), at the annotation's own size, for segmentation.
@@ -77,6 +79,7 @@ class Picture:
     file: str
     open: Callable[[], tuple[Image.Image, int]]
     files: tuple[Path, ...] = ()
+    content: Callable[[], bytes] | None = None
     label: int = -1
     objects: Objects | None = None
     mask: Callable[[], Mask] | None = None
@@ -92,6 +95,7 @@ class Listing:
         classes: class names.
         void: label that loss and metric ignore; None where there is none.
         categories: the category of each class; else empty.
+        colours: a colour a class, where the data set says them; else empty.
         files: files beside the pictures' own that the arrays are made from.
         key: what else the arrays depend on, as JSON values.
         void_values: the values in the masks' files that are void.
@@ -104,6 +108,7 @@ class Listing:
     classes: tuple[str, ...]
     void: int | None = None
     categories: tuple[str, ...] = ()
+    colours: tuple[Colour, ...] = ()
     files: tuple[Path, ...] = ()
     key: Mapping[str, object] = field(default_factory=dict)
     void_values: Sequence[int] = ()

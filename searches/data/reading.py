@@ -73,6 +73,7 @@ def assembled(request: Request, listing: Listing) -> Split:
         classes=listing.classes,
         void=VOID if request.task == "multilabel" else listing.void,
         categories=listing.categories,
+        colours=listing.colours,
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from archspace.class_names import class_names, colours_of, read_names
+from archspace.class_names import ClassNames, class_names, read_names
 from archspace.detection.boxes import THRESHOLD, detections
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
@@ -194,12 +194,13 @@ def open_predictor(
     if size is not None:
         size = spec.replace(input_size=size).input_size
     if labels is not None:
-        names, named_by = read_names(labels, spec.classes, spec.task), labels
+        classes, named_by = ClassNames(read_names(labels, spec.classes, spec.task)), labels
     else:
-        noted = named.notes().get("classes")
-        names, named_by = class_names(spec.classes, spec.task, noted=noted, published=named.published)
+        classes, named_by = class_names(
+            spec.classes, spec.task, noted=network.class_names, published=named.published
+        )
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Predictor(
-        network=network, preprocessing=network.preprocessing, names=names, colours=colours_of(names),
+        network=network, preprocessing=network.preprocessing, names=classes.names, colours=classes.shown,
         named_by=named_by, size=size or spec.input_size, device=device, threshold=threshold,
     )  # fmt: skip

@@ -41,7 +41,7 @@ def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str
         "picked as": picked,
         "objectives": ", ".join(o.name for o in study.objectives),
         "task": study.config["task"],
-        "data": dict(study.config["data"]),
+        "data": {**study.config["data"], "name": study.data_name, **_content(trial)},
         "training": dict(study.config["training"]),
         "seed": trial.seed,
     }
@@ -49,3 +49,8 @@ def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str
         {**m.to_dict(), "title": described(n, study.noted).title} for n, m in trial.measurements.items()
     ]
     return {"found": origin, "numbers": numbers}
+
+
+def _content(trial: TrialRecord) -> dict[str, Any]:
+    """The fingerprint of the data that a trial was trained on, where its record has one."""
+    return {} if trial.data is None else {"fingerprint": trial.data["fingerprint"]}

@@ -8,10 +8,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from analysis.quantities import QUANTITIES
+from analysis.store.fingerprint import DataFingerprint
 from analysis.store.records import Measurement
 from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, load, save
@@ -34,6 +36,9 @@ log = logging.getLogger(__name__)
 
 TRAINED_FILE = "trained.json"
 """The metric of a trial that was trained, beside its weights."""
+
+ON = ("split", "images", "dataset", "fingerprint")
+"""What a metric says of the data that it was taken on."""
 
 COUNTER = {"counter": "archspace plan", "counts": "convolution, transposed convolution and linear layers"}
 
@@ -84,11 +89,17 @@ def broken(amounts: Mapping[str, float], measured: Mapping[str, Measurement]) ->
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Trains and measures networks for one study."""
+    """Trains and measures networks for one study, on data of this fingerprint."""
 
     config: StudyConfig
     task: ImageTask
     measurer: Measurer
+    fingerprint: DataFingerprint
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the record of a trial says of its data."""
+        return self.fingerprint.record({"train": len(self.task.train), "val": len(self.task.val)})
 
     def judge(
         self,
@@ -131,7 +142,7 @@ class Judge:
             if value is None:
                 rule = "the evaluation of these data does not yield it"
                 raise FieldError("objectives", one.name, rule, self.task.metric)
-            how = {"split": metric.how.get("split")}
+            how = {name: metric.how[name] for name in ON if name in metric.how}
             measurements[one.name] = Measurement(one.name, float(value), one.unit, "measured", how)
         return measurements
 
@@ -158,8 +169,9 @@ class Judge:
         metric = self._metric(network, self.task, {"seed": seed, "epochs": epochs})
         network.cpu().eval()
         write_history(folder, history)
+        network.class_names = self.task.class_names
         save(network, folder / WEIGHTS_FILE, preprocessing=self.task.preprocessing,
-             notes={"classes": list(self.task.classes), "study": config.name, "seed": seed,
+             notes={"study": config.name, "seed": seed, "data": self.data,
                     **({} if config.data.crop == "squash" else {"crop": config.data.crop})})  # fmt: skip
         trained = {"arch_id": spec.arch_id, "metric": metric.to_dict()}
         write_text(folder / TRAINED_FILE, json.dumps(trained) + "\n")
@@ -188,6 +200,7 @@ class Judge:
         evaluation = task.evaluate(network, task.val, torch.device(config.device))
         taken = {
             "split": "val", "images": len(task.val), "layout": config.data.layout,
+            "dataset": self.fingerprint.name, "fingerprint": self.fingerprint.splits["val"].short,
             "input_size": list(config.input_size), "crop": config.data.crop, **how, "device": config.device,
             "threads": config.threads, **evaluation.to_dict(), "torch": torch.__version__,
         }  # fmt: skip

@@ -10,17 +10,22 @@ from typing import Any
 import optuna
 
 from analysis.quantities import objective
+from analysis.store.fingerprint import DataFingerprint
 from analysis.store.runs import STUDY_FILE, write_quantities
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
 from searches.config.study import StudyConfig, parse_config, read_config
+from searches.data.kept import keep_fingerprint, refuse_other_data
+
+DATA_ATTR = "data"
+"""What an Optuna study knows of its data: a :class:`DataFingerprint` as plain data."""
 
 FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage", "plugins"})
 """Fields that may differ when a study is resumed."""
 
 
-def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
-    """Makes the run folder, or checks that it holds this very study; returns the study to run.
+def check_run(config: StudyConfig, folder: Path) -> None:
+    """Checks that the run folder holds this very study, or nothing yet.
 
     Raises:
         InputError: the folder holds another study, or is of a newer version.
@@ -34,9 +39,13 @@ def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
             raise FieldError(name, new, rule, held)
     elif folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: not empty and not a run folder; give another --out")
-    write_text(path, config.to_yaml())
+
+
+def open_run(config: StudyConfig, folder: Path, data: DataFingerprint) -> None:
+    """Makes the run folder of a study on these data, or brings it up to date."""
+    write_text(folder / STUDY_FILE, config.to_yaml())
     write_quantities(folder, (*config.objectives, *config.constraints))
-    return config
+    keep_fingerprint(folder, data)
 
 
 def first_difference(
@@ -57,17 +66,24 @@ def first_difference(
 
 
 def _identity(config: StudyConfig) -> dict[str, Any]:
-    """The fields that make a study this study, as plain data; where its data lie is not one of them."""
-    return config.model_dump(mode="json", exclude={**dict.fromkeys(FREE_TO_CHANGE, True), "data": {"root"}})
+    """The fields that make a study this study, as plain data; what its data are called and where is none of them.
+
+    Whether they are the same is seen from their content (:mod:`searches.data.kept`).
+    """
+    return config.model_dump(
+        mode="json", exclude={**dict.fromkeys(FREE_TO_CHANGE, True), "data": {"root", "name"}}
+    )
 
 
 def open_study(
-    storage: optuna.storages.BaseStorage, name: str, config: StudyConfig, sampler: optuna.samplers.BaseSampler
-) -> optuna.Study:
-    """Returns the Optuna study called ``name``, created if the storage has none.
+    storage: optuna.storages.BaseStorage, name: str, config: StudyConfig, data: DataFingerprint,
+    sampler: optuna.samplers.BaseSampler,
+) -> optuna.Study:  # fmt: skip
+    """Returns the Optuna study called ``name``, created if the storage has none, with a fingerprint of its data.
 
     Raises:
         FieldError: the storage has another study of that name.
+        InputError: its trials were made on other data.
     """
     directions = [objective(metric).direction for metric in config.objectives]
     identity = _identity(config)
@@ -84,6 +100,11 @@ def open_study(
         raise FieldError(
             "name", config.name, "the storage holds another study of this name", f"{config.name}-2"
         )
+    made_on = study.user_attrs.get(DATA_ATTR)
+    if made_on is None:
+        study.set_user_attr(DATA_ATTR, data.to_dict())
+    else:
+        refuse_other_data(f"the storage's study {config.name}", DataFingerprint.from_dict(made_on), data)
     return study
 
 

@@ -8,28 +8,28 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 
 from analysis.devices.base import DeviceAway
 from analysis.store.records import Measurement, TrialRecord
+from analysis.store.runs import STUDY_FILE
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
-from searches.config.parts import Crop, Given
+from searches.config.parts import Given
 from searches.config.study import StudyConfig
-from searches.data.dataset import Split, load_split
-from searches.data.statistics import statistics
+from searches.data.kept import kept_fingerprint
+from searches.study.data import fingerprinted, open_data, task_on
 from searches.study.given import check_weights, fitted, settled
 from searches.study.judge import Judge, broken, counted, now, violations
 from searches.study.measurer import Measurer, waits
 from searches.study.progress import Progress
-from searches.study.run_folder import open_run, open_study
+from searches.study.run_folder import check_run, open_run, open_study
 from searches.study.samplers import derived_seed, make_sampler
 from searches.study.space import SearchSpace
 from searches.study.storage import open_storage
 from searches.study.trials import Claim, Trials
-from searches.tasks.base import ImageTask
-from searches.tasks.table import make_task
 from searches.training.device import check_device
 from searches.training.steps import TrainingError
 
@@ -40,25 +40,6 @@ ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 
 MOST_FAILURES = 5
 """A study stops after this many failed trials in a row."""
-
-
-def load_task(config: StudyConfig) -> ImageTask:
-    """Returns the study's data, loss and metric.
-
-    Raises:
-        InputError: the data are missing or cannot be used.
-    """
-    data = config.data
-
-    def split(name: str, count: int | None, size: tuple[int, int], crop: Crop) -> Split:
-        return load_split(
-            data.layout, name, root=data.root, input_size=size, channels=data.channels, task=config.task,
-            seed=data.seed, crop=crop,
-        ).head(count)  # fmt: skip
-
-    train = split("train", data.train, data.input_size, "squash")
-    val = split("val", data.val, config.input_size, data.crop)
-    return make_task(config.task, train, val, statistics(train))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +63,13 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         check_device(config.device)
         config = settled(config)
-        task = load_task(config)
+        check_run(config, folder)
+        sources = open_data(config)
+        known = kept_fingerprint(
+            folder, fingerprinted(config, sources), named=config.data.name is not None,
+            began=(folder / STUDY_FILE).is_file(),
+        )  # fmt: skip
+        task = task_on(config, sources)
         fixed = {
             "task": config.task, "classes": task.outputs(len(task.classes))[0],
             "input_size": list(config.input_size), "channels": config.data.channels,
@@ -92,18 +79,24 @@ class Study:
         example = space.example(config.seed) if config.trials else fitted(config.reference[0], space.fixed)
         measurer = Measurer.of(config)
         measurer.check(example)
-        config = open_run(config, folder)
+        own_storage = (
+            config.storage is None
+        )  # in the run folder; another one may hold another study or other data
+        if own_storage:
+            open_run(config, folder, known)
         storage = open_storage(config, folder)
         sampler = make_sampler(config.sampler, space.distributions(), config.seed, config.workers > 1)
-        main = open_study(storage, config.name, config, sampler)
-        given = open_study(storage, f"{config.name}/given", config, sampler)
+        main = open_study(storage, config.name, config, known, sampler)
+        given = open_study(storage, f"{config.name}/given", config, known, sampler)
+        if not own_storage:
+            open_run(config, folder, known)
         bound = ASKS_PER_TRIAL * config.trials + SPARE_ASKS
         sampled = Trials(main, folder, "", config.trials, bound)
         wanted = len(config.given)
         study = cls(
             config,
             folder,
-            Judge(config, task, measurer),
+            Judge(config, task, measurer, known),
             space,
             Trials(given, folder, "given-", wanted, wanted),
             sampled,
@@ -165,7 +158,7 @@ class Study:
         seed = derived_seed(self.config.seed, label) if given is None or given.seed is None else given.seed
         recipe = self.config.training if given is None else self.config.recipe_of(given)
         weights = None if given is None else given.weights
-        make = _recorder(label, number, seed, started, given)
+        make = _recorder(label, number, seed, started, given, self.judge.data)
         if given is not None:
             params: dict[str, object] = {}
             spec = fitted(given, self.space.fixed)
@@ -222,11 +215,11 @@ class Study:
 
 
 def _recorder(
-    label: str, number: int, seed: int, started: str, given: Given | None
+    label: str, number: int, seed: int, started: str, given: Given | None, data: Mapping[str, Any]
 ) -> Callable[..., TrialRecord]:
     def make(**fields: object) -> TrialRecord:
         return TrialRecord(
-            label=label, number=number, seed=seed, given=None if given is None else given.name,
+            label=label, number=number, seed=seed, given=None if given is None else given.name, data=data,
             started=started, finished=now(), **fields  # type: ignore[arg-type]
         )  # fmt: skip
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from archspace.class_names import ClassNames
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import FieldError
 from searches.config.recipe import Stage
@@ -119,6 +120,11 @@ class Task(ABC):
     def classes(self) -> tuple[str, ...]:
         """Names of the classes."""
 
+    @property
+    def class_names(self) -> ClassNames:
+        """Names of the classes, with their colours where the data set says them."""
+        return ClassNames(self.classes)
+
     @staticmethod
     def outputs(classes: int) -> tuple[int, ...]:
         """Returns numbers of classes of a network that fit data of ``classes`` classes, the usual one first.
@@ -209,6 +215,11 @@ class ImageTask(Task):
     def classes(self) -> tuple[str, ...]:
         """Names of the classes."""
         return self.train.classes
+
+    @property
+    def class_names(self) -> ClassNames:
+        """Names of the classes, with their colours where the data set says them."""
+        return ClassNames(self.train.classes, self.train.colours)
 
     def describe(self) -> str:
         """Returns how many images of which classes."""

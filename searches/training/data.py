@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 
+from analysis.store.fingerprint import DataFingerprint
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import read_spec
 from archspace.support.errors import FieldError
 from searches.config.parts import Crop
 from searches.config.recipe import Size
 from searches.config.training import TrainConfig, TrainData
-from searches.data.dataset import Split, load_split
+from searches.data.dataset import checked_request
+from searches.data.fingerprint import Source, fingerprint_of, fingerprint_of_text
 from searches.data.identify import TEXT, identify
 from searches.data.statistics import statistics
 from searches.data.text import load_text
@@ -27,16 +29,22 @@ def load_task(config: TrainConfig) -> tuple[Task, ArchSpec]:
     Raises:
         InputError: no spec, no data, data that cannot be used, or a recipe that asks for what the task does not have.
     """
+    task, spec, _ = load_known_task(config)
+    return task, spec
+
+
+def load_known_task(config: TrainConfig) -> tuple[Task, ArchSpec, DataFingerprint]:
+    """Returns what :func:`load_task` does, and the fingerprint of the data."""
     if config.spec is None:
         raise FieldError("spec", None, "a training run names its network", "espnetv2-0.5")
     spec = read_spec(config.spec) if isinstance(config.spec, str) else ArchSpec.from_dict(config.spec)
     layout = layout_for(spec.task, config.data)
     last = config.training.plan()[-1].last_size
     size = spec.input_size if layout == TEXT else last or config.data.input_size or spec.input_size
-    task = _language(config.data) if layout == TEXT else _images(config.data, spec, layout, size)
+    task, known = _language(config.data) if layout == TEXT else _images(config.data, spec, layout, size)
     for stage in config.training.plan():
         task.check(stage)
-    return task, _fitting(spec, task, size)
+    return task, _fitting(spec, task, size), known
 
 
 def layout_for(task: str, data: TrainData) -> str:
@@ -59,24 +67,29 @@ def layout_for(task: str, data: TrainData) -> str:
     return layout
 
 
-def _language(data: TrainData) -> Language:
+def _language(data: TrainData) -> tuple[Task, DataFingerprint]:
     if data.root is None:
         raise FieldError("--data", None, "needs the folder of the text, or one text file")
-    train, val = (load_text(data.root, name, splits=data.splits) for name in ("train", "val"))
-    return Language(train.head(data.train), val.head(data.val))
+    splits = {name: load_text(data.root, name, splits=data.splits) for name in ("train", "val")}
+    task = Language(splits["train"].head(data.train), splits["val"].head(data.val))
+    return task, fingerprint_of_text(splits, data.root, data.name)
 
 
-def _images(data: TrainData, spec: ArchSpec, layout: str, size: Size) -> Task:
+def _images(data: TrainData, spec: ArchSpec, layout: str, size: Size) -> tuple[Task, DataFingerprint]:
     """The task; its validation split is decoded at the ``size`` of the trained network, as ``evaluate`` reads it."""
 
-    def split(name: str, count: int | None, size: Size, crop: Crop) -> Split:
-        return load_split(
+    def source(name: str, size: Size, crop: Crop) -> Source:
+        return Source(checked_request(
             layout, name, root=data.root, input_size=size, channels=spec.channels, task=spec.task, seed=data.seed,
             crop=crop,
-        ).head(count)  # fmt: skip
+        ))  # fmt: skip
 
-    train = split("train", data.train, data.input_size or spec.input_size, "squash")
-    return make_task(spec.task, train, split("val", data.val, size, data.crop), statistics(train))
+    sources = {
+        "train": source("train", data.input_size or spec.input_size, "squash"),
+        "val": source("val", size, data.crop),
+    }
+    train, val = sources["train"].split.head(data.train), sources["val"].split.head(data.val)
+    return make_task(spec.task, train, val, statistics(train)), fingerprint_of(sources, data.name)
 
 
 def _fitting(spec: ArchSpec, task: Task, size: Size) -> ArchSpec:

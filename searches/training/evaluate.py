@@ -18,7 +18,8 @@ from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
 from searches.config.parts import Crop
 from searches.config.training import TrainData
-from searches.data.dataset import Split, load_split
+from searches.data.dataset import Split, checked_request
+from searches.data.fingerprint import Source, fingerprint_of, fingerprint_of_text
 from searches.data.identify import TEXT
 from searches.data.text import UNKNOWN, load_text
 from searches.tasks.base import ImageTask, Task
@@ -111,17 +112,14 @@ def _images(
     spec, preprocessing = network.spec, network.preprocessing
     if preprocessing is None:
         raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")
-    split = load_split(
-        layout,
-        split_name,
-        root=root,
-        input_size=spec.input_size,
-        channels=spec.channels,
-        task=spec.task,
+    source = Source(checked_request(
+        layout, split_name, root=root, input_size=spec.input_size, channels=spec.channels, task=spec.task, seed=0,
         crop=crop,
-    )
+    ))  # fmt: skip
+    split = source.split
     _check_classes(path, network, split)
-    about = {"input_size": list(spec.input_size), "crop": crop}
+    known = fingerprint_of({split_name: source}, None)
+    about = {"input_size": list(spec.input_size), "crop": crop, "data": known.record_of(split_name)}
     return make_task(spec.task, split, split, preprocessing), about
 
 
@@ -148,7 +146,8 @@ def _text(
             f"{split.name} is the text that {path} was trained on; its perplexity says little",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
-    return Language(split, split), {"file": split.name, "words": len(words)}
+    data = fingerprint_of_text({split_name: split}, root, None).record_of(split_name)
+    return Language(split, split), {"file": split.name, "words": len(words), "data": data}
 
 
 def _check_classes(path: str, network: Network, split: Split) -> None:

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from analysis.counts.complexity import count
 from analysis.store.environment import environment
+from analysis.store.fingerprint import DataFingerprint
 from analysis.store.runs import TRAIN_FILE
 from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, save
@@ -24,10 +25,11 @@ from archspace.spec.naming import find_network
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
 from searches.config.training import TrainConfig
+from searches.data.kept import keep_fingerprint, kept_fingerprint
 from searches.tasks.base import Evaluation, Task
 from searches.tasks.language import Language
 from searches.training.callbacks import Callbacks, Recorder, Shown
-from searches.training.data import load_task
+from searches.training.data import load_known_task
 from searches.training.device import check_device
 from searches.training.logs import logging_to
 from searches.training.loop import fit
@@ -94,7 +96,12 @@ def train(
     try:
         run = _prepared(network, recipe, changes or {}, input_size, tensorboard=tensorboard)
         folder = _folder_of(run.config, network, out)
+        known = kept_fingerprint(
+            folder, run.data, named=run.config.data.name is not None, began=(folder / TRAIN_FILE).is_file()
+        )
         open_folder(folder, run.config, run.network.spec)
+        keep_fingerprint(folder, known)
+        run = replace(run, data=known)
         with logging_to(folder, not (console.is_terminal or console.quiet), LOG_FILE):
             return _run(run, folder, console, tensorboard)
     finally:
@@ -122,6 +129,12 @@ class _Run:
     config: TrainConfig
     task: Task
     network: Network
+    data: DataFingerprint
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What weights and metrics say of the data."""
+        return self.data.record({"train": len(self.task.train), "val": len(self.task.val)})
 
 
 def _prepared(
@@ -138,12 +151,12 @@ def _prepared(
     if tensorboard:
         require_tensorboard()
     torch.set_num_threads(config.threads)
-    task, spec = load_task(config)
+    task, spec, data = load_known_task(config)
     torch.manual_seed(config.seed)
     built = build(spec)
     if config.init is not None:
         start_from(built, str(config.init), task)
-    return _Run(config, task, built)
+    return _Run(config, task, built, data)
 
 
 def _folder_of(
@@ -224,7 +237,8 @@ def start_from(network: Network, text: str, task: Task) -> None:
 def finish(folder: Path, run: _Run, evaluation: Evaluation) -> TrainResult:
     """Writes weights and metrics, and returns what came out."""
     config, task, network = run.config, run.task, run.network
-    notes: dict[str, Any] = {"classes": list(task.classes), "recipe": config.name, "seed": config.seed}
+    network.class_names = task.class_names
+    notes: dict[str, Any] = {"recipe": config.name, "seed": config.seed, "data": run.record}
     if config.data.crop != "squash":
         notes["crop"] = config.data.crop
     if isinstance(task, Language):
@@ -236,7 +250,7 @@ def finish(folder: Path, run: _Run, evaluation: Evaluation) -> TrainResult:
     result = {
         "run": str(folder), "network": network.spec.label, "arch_id": network.spec.arch_id,
         task.counts: len(task.val), "split": "val", "input_size": list(network.spec.input_size),
-        "crop": config.data.crop, "origin": "measured", **evaluation.to_dict(),
+        "crop": config.data.crop, "data": run.record, "origin": "measured", **evaluation.to_dict(),
         "counted": {"params": cost.params, "macs": cost.macs},
         "how": {"device": config.device, **gpu, "threads": config.threads, "seed": config.seed, **environment()},
     }  # fmt: skip

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 
 from analysis.drawing.overlays import text_size
-from archspace.class_names import class_names, colours_of
+from archspace.class_names import ClassNames, class_names
 from archspace.support.errors import InputError
 from archspace.support.palette import BLACK, PAPER
 from searches.data.augment import NONE
@@ -111,20 +111,20 @@ def pictures(
         return
     raw = gathered(task.val, np.arange(min(PICTURES, len(task.val))))
     side = (raw.inputs.shape[1], raw.inputs.shape[2])
-    names, _ = class_names(spec.classes, spec.task, noted=task.classes)
+    named, _ = class_names(spec.classes, spec.task, noted=task.class_names)
     network.eval()
     with torch.inference_mode():
         bare = Raw(raw.inputs, np.zeros(len(raw), np.int64), raw.names)
         outputs = network(task.prepare(bare, size or side, NONE, np.random.default_rng(0), device).inputs)
         for i, name in enumerate(raw.names):
             plain = Image.fromarray(np.broadcast_to(raw.inputs[i], (*side, 3)).copy())
-            target = target_of(raw.targets, i, len(names))
+            target = target_of(raw.targets, i, len(named.names))
             said = Outcome(
                 network=bare_network, outputs=outputs, index=i, image_size=side, input_size=size or side,
                 threshold=THRESHOLD,
             )  # fmt: skip
             prediction = PREDICTIONS[spec.task](said)
-            yield name, _strip(plain, target, prediction, names)
+            yield name, _strip(plain, target, prediction, named)
 
 
 def target_of(targets: NDArray[Any] | Boxes, i: int, classes: int) -> Prediction:
@@ -141,10 +141,11 @@ def target_of(targets: NDArray[Any] | Boxes, i: int, classes: int) -> Prediction
 
 
 def _strip(
-    plain: Image.Image, target: Prediction, prediction: Prediction, names: tuple[str, ...]
+    plain: Image.Image, target: Prediction, prediction: Prediction, classes: ClassNames
 ) -> Image.Image:
     """Input, target and prediction from left to right; classes are written, not drawn."""
-    named, colours = (*names, "void"), (*colours_of(names), BLACK)
+    names = classes.names
+    named, colours = (*names, "void"), (*classes.shown, BLACK)
     parts = [plain]
     for shown in (target, prediction):
         if isinstance(shown, Mask):

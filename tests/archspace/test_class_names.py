@@ -12,6 +12,7 @@ from archspace.class_names import (
     COCO,
     NAMED,
     VOC,
+    ClassNames,
     class_names,
     colours_of,
     fitting,
@@ -49,13 +50,13 @@ def test_names_fit_with_or_without_what_is_no_class() -> None:
 
 
 def test_where_names_are_from() -> None:
-    assert class_names(2, "segmentation", noted=["a", "b"])[0] == ("a", "b")
+    assert class_names(2, "segmentation", noted=ClassNames(("a", "b")))[0].names == ("a", "b")
     names, where = class_names(20, "segmentation", published=True)
-    assert names == NAMED["cityscapes"] and "cityscapes" in where
-    assert class_names(20, "segmentation")[0][:2] == ("class 0", "class 1"), (
+    assert names.names == NAMED["cityscapes"] and "cityscapes" in where
+    assert class_names(20, "segmentation")[0].names[:2] == ("class 0", "class 1"), (
         "our own weights may be of any data"
     )
-    assert class_names(1000, "classification", published=True)[0][999] == "class 999"
+    assert class_names(1000, "classification", published=True)[0].names[999] == "class 999"
 
 
 def test_names_of_a_user(tmp_path: Path) -> None:

@@ -93,8 +93,9 @@ def _zipped(archive: zipfile.ZipFile, path: Path, member: str, name: str, label:
         return open_oriented(_read_member(archive, member, file), file)
 
     return Picture(
-        name=f"{path.stem}/{name}/{PurePosixPath(member).name}", file=file, open=opened, label=label
-    )
+        name=f"{path.stem}/{name}/{PurePosixPath(member).name}", file=file, open=opened, label=label,
+        content=lambda: _read_member(archive, member, file),
+    )  # fmt: skip
 
 
 def _present(root: Path, split: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archspace.support.errors import FieldError, InputError
+from archspace.support.palette import Colour, is_colour
 from archspace.support.text_files import read_json
 from searches.data.dataset import Request, Sign, some
 from searches.data.image_names import list_images, unread_in
@@ -72,6 +73,7 @@ def _listing(request: Request, on_fault: OnFault, versions: tuple[str, ...]) -> 
         classes=_names(list(learnt.values())),
         void=VOID,
         categories=tuple(_category(label) for label in learnt.values()),
+        colours=_colours(list(learnt.values())),
         key={"values": values.key},
         void_values=[] if len(learnt) < len(labels) else values.void,
         unread=unread_in(folder / "images"),
@@ -91,7 +93,7 @@ def _version(root: Path, folder: Path, versions: tuple[str, ...]) -> tuple[Path,
 
 
 def read_labels(path: Path) -> list[dict[str, Any]]:
-    """Returns the configuration's labels: ``name``, ``readable`` and ``evaluate`` of each.
+    """Returns the configuration's labels: ``name``, ``readable``, ``evaluate`` and ``color`` of each.
 
     Raises:
         InputError: the file is missing, not JSON, or has no list of such labels.
@@ -101,7 +103,7 @@ def read_labels(path: Path) -> list[dict[str, Any]]:
         labels = data["labels"]
         entries: list[dict[str, Any]] = [
             {"name": str(label["name"]), "readable": str(label.get("readable", label["name"])),
-             "evaluate": label.get("evaluate", True)}
+             "evaluate": label.get("evaluate", True), "color": tuple(map(int, label.get("color", ())))}
             for label in labels
         ]  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
@@ -121,6 +123,12 @@ def _names(labels: list[dict[str, Any]]) -> tuple[str, ...]:
     """The readable names, or the full ones where those are not unique."""
     readable = tuple(label["readable"] for label in labels)
     return readable if len(set(readable)) == len(readable) else tuple(label["name"] for label in labels)
+
+
+def _colours(labels: list[dict[str, Any]]) -> tuple[Colour, ...]:
+    """The colours of the labels, where every one has red, green and blue."""
+    colours = [label["color"] for label in labels]
+    return tuple(colours) if all(is_colour(colour) for colour in colours) else ()
 
 
 def _category(label: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@
     void: 255                     # one value, a list of values, or null
     labels: {7: 0, 8: 1, 11: 2}   # optional: value in the mask -> class index; every other value must be void
     categories: [flat, sky, vehicle]            # optional: one a class
+    colours: [[128, 64, 128], [70, 130, 180], [0, 0, 142]]  # optional: red, green and blue, one a class
     splits: {train: train, val: lists/val.txt}  # a folder's name, a list file of names, or a list of names
 
 A mask has its image's name, ``mask_suffix`` and ``.png``. Names of a list may leave out the image's suffix.
@@ -20,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import ConfigDict, Field, ValidationError
 
 from archspace.support.errors import FieldError, InputError
+from archspace.support.palette import Colour, is_colour
 from archspace.support.text_files import listed_names
 from archspace.support.yaml_text import read_yaml
 from searches.config.errors import first_error
@@ -45,6 +47,7 @@ class Description(Part):
     void: int | list[int] | None = VOID
     labels: dict[int, int] | None = None
     categories: list[str] | None = None
+    colours: list[Colour] | None = None
     splits: dict[str, str | list[str]]
     mask_suffix: str = ""
 
@@ -87,6 +90,7 @@ def list_masks(request: Request, on_fault: OnFault) -> Listing:
         classes=tuple(about.classes),
         void=VOID,
         categories=tuple(about.categories or ()),
+        colours=tuple(about.colours or ()),
         key={"values": values.key},
         void_values=values.void,
         unread=unread,
@@ -109,6 +113,11 @@ def read_description(path: Path) -> Description:
         raise InputError(f"{path}: classes: a name occurs twice")
     if about.categories is not None and len(about.categories) != last + 1:
         raise InputError(f"{path}: categories: has {len(about.categories)} names for {last + 1} classes")
+    if about.colours is not None and len(about.colours) != last + 1:
+        raise InputError(f"{path}: colours: has {len(about.colours)} for {last + 1} classes")
+    wrong = next((colour for colour in about.colours or () if not is_colour(colour)), None)
+    if wrong is not None:
+        raise InputError(f"{path}: colours: {list(wrong)}: must be red, green and blue from 0 to 255")
     strange = next((name for name in about.splits if name not in SPLITS), None)
     if strange is not None:
         raise InputError(f"{path}: splits.{strange}: unknown split; must be one of {', '.join(SPLITS)}")

@@ -138,7 +138,7 @@ class TestRuns:
     def test_a_layout_is_a_format_and_not_a_data_set(self, tmp_path: Path) -> None:
         data = {"layout": "segnet", "root": "data/other"}
         run = camvid_run(tmp_path / "r", trial("0", 0, {"macs": 1e9, "miou": 70.0}), data=data)
-        assert build_tables("segmentation", extra=[run])[-1].title.endswith(": segnet")
+        assert build_tables("segmentation", extra=[run])[-1].title.endswith(": other")
         (said,) = build_tables("segmentation", dataset="camvid", extra=[run])
         assert said.rows[-1].labels[0].endswith("(r:0)")
 
@@ -307,13 +307,17 @@ class TestFiles:
 
 def test_tables_of_names_alike_have_files_of_their_own(tmp_path: Path) -> None:
     runs = [
-        camvid_run(tmp_path / str(i), trial("0", 0, {"macs": 1e9, "miou": 70.0}), layout=layout)
-        for i, layout in enumerate(("my data", "my-data", "CAMVID"))
+        camvid_run(
+            tmp_path / str(i),
+            trial("0", 0, {"macs": 1e9, "miou": 70.0}),
+            data={"layout": "masks", "name": name},
+        )
+        for i, name in enumerate(("my data", "my-data", "CAMVID"))
     ]
     names = [table.name for table in build_tables("segmentation", extra=runs)]
     assert names[-2:] == ["segmentation-my-data", "segmentation-my-data--2"]
     assert names.count("segmentation-camvid") == 1, (
-        "a layout of the name of a published data set is that data set"
+        "data of the name of a published data set are that data set"
     )
 
 
