@@ -133,9 +133,15 @@ def doctor(
     """What this machine or a board can do, what is missing, and how to get it."""
     from analysis.devices.opening import open_device
 
-    checks = open_device(device).doctor()
+    from analysis.devices.verdict import verdict
+    from archspace.support.terminal import working
+
+    opened = open_device(device)
+    with working(f"looking at what {device} can do"):
+        checks = opened.doctor()
     if as_json:
-        _print({"device": device, "checks": [check.to_dict() for check in checks]})
+        said = {"device": device, "verdict": verdict(device, checks)}
+        _print({**said, "checks": [check.to_dict() for check in checks]})
         return
     from analysis.cli.measure_tables import print_checks
 

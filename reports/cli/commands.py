@@ -16,10 +16,10 @@ from reports.cli.tables_command import tables
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
     from analysis.quantities import Quantity
     from analysis.store.records import StudyRecord, TrialRecord
+    from archspace.support.terminal import TerminalTable
 
 _OPTION = "--objectives"
 _TABLES_EXAMPLE = (
@@ -70,9 +70,7 @@ def pareto(
     if as_json:
         typer.echo(_json(study, frame, front, chosen, files, notes))
         return
-    from rich.console import Console
-
-    Console().print(front_table(front, chosen, title=f"Pareto front of {study.name}"))
+    front_table(front, chosen, title=f"Pareto front of {study.name}").print()
     for path in files.values():
         typer.echo(str(path))
 
@@ -123,32 +121,29 @@ def _known(trial: TrialRecord) -> set[str]:
     return {name for name, value in numbers.items() if math.isfinite(value)}
 
 
-def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: str) -> Table:
+def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: str) -> TerminalTable:
     """Returns the front as a table to read: rounded, with unit and origin in the header."""
-    from rich.markup import escape
-    from rich.table import Table
-
+    from archspace.support.terminal import Column, TerminalTable
     from reports.style.style import scaled_column
 
-    table = Table(title=escape(title), title_justify="left", header_style="bold")
-    for name in ("trial", "network", "unit", "width"):
-        table.add_column(name, justify="right" if name == "width" else "left")
+    columns = [Column("trial"), Column("network", "text"), Column("unit", "text", 2), Column("width", "number", 3)]
     texts = []
     for objective in objectives:
         header, column = scaled_column(objective, front[objective.name].tolist())
         origins = sorted(set(front[f"{objective.name}_origin"].dropna()))
-        table.add_column(f"{header}\n{', '.join(origins) or 'origin unknown'}", justify="right")
+        columns.append(Column(f"{header}\n{', '.join(origins) or 'origin unknown'}", "number"))
         texts.append(column)
         if f"{objective.name}_again" in front:
             header, column = scaled_column(objective, front[f"{objective.name}_again"].tolist())
-            table.add_column(f"{header}\nmeasured again", justify="right")
+            columns.append(Column(f"{header}\nmeasured again", "number", 1))
             texts.append(column)
+    table = TerminalTable(*columns, title=title)
     for index, row in enumerate(front.to_dict("records")):
         network = row["given"] if isinstance(row["given"], str) else row.get("spec.network", "")
         width = row.get("spec.width")
         cells = [f"{row['label']} (knee)" if row["knee"] else row["label"], network, row["unit"]]
         cells.append(f"{width:g}" if isinstance(width, int | float) else "")
-        table.add_row(*(escape(str(cell)) for cell in cells), *(column[index] for column in texts))
+        table.add(*map(str, cells), *(column[index] for column in texts))
     return table
 
 

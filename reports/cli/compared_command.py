@@ -35,7 +35,7 @@ def compared(
 
     from analysis.drawing.figure_files import write_html, write_pictures
     from analysis.store.runs import read_run
-    from reports.tables.markdown import markdown
+    from reports.tables.terminal import print_tables
     from reports.tables.values import plain
     from reports.tables.write import write_tables
 
@@ -60,7 +60,7 @@ def compared(
         shown: dict[str, Any] = {"study": study.name, "tables": [plain(table) for table in tables]}
         typer.echo(json.dumps({**shown, "files": {k: str(v) for k, v in files.items()}, "notes": notes}))
         return
-    typer.echo(markdown(tables).rstrip("\n"))
+    print_tables(tables)
     for path in files.values():
         typer.echo(str(path))
 

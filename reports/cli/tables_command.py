@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,12 +42,13 @@ def tables(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write files there instead of printing.")] = None,
     formats: Annotated[
         str | None,
-        typer.Option("--format", metavar="md,csv,tex,html", help="All of them with --out, else Markdown."),
+        typer.Option("--format", metavar="md,csv,tex,html", help="All with --out; else a terminal's, or Markdown."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Published, counted and measured networks of a task in one table, the origin of every number marked."""
     from reports.tables.build import build_tables
+    from reports.tables.terminal import print_tables
     from reports.tables.write import FORMATS, parse_formats, render, write_tables
 
     kinds = parse_formats(formats) if formats is not None else (FORMATS if out else ("md",))
@@ -59,6 +61,8 @@ def tables(
         typer.echo(_json({"task": task}, built, files))
     elif files:
         _list(files)
+    elif formats is None and sys.stdout.isatty():
+        print_tables(built)
     else:
         typer.echo(render(built, kinds[0], title=title).rstrip("\n"))
 

@@ -97,14 +97,13 @@ def show_training(result: TrainResult, as_json: bool) -> None:
     """Prints what a training run came to."""
     import json
 
-    from rich.console import Console
-
     from archspace.checkpoint import WEIGHTS_FILE
+    from archspace.support.terminal import output
 
     if as_json:
         typer.echo(json.dumps(dict(result.metrics)))
         return
-    console = Console(highlight=False)
+    console = output()
     console.print(f"{result.metrics['network']}: {result.headline}")
     console.print(f"weights: {result.folder / WEIGHTS_FILE}")
 
@@ -123,9 +122,7 @@ def recipes(
 
         typer.echo(json.dumps(training_schema(), indent=1))
         return
-    from rich.console import Console
-    from rich.table import Table
-
+    from archspace.support.terminal import Column, TerminalTable
     from searches.config.training import read_train, train_recipes
 
     rows = []
@@ -140,12 +137,15 @@ def recipes(
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table("recipe", "about", "epochs", "batch", "schedule", "lr", "source")
+    table = TerminalTable(
+        "recipe", Column("about", "text"), Column("epochs", "number"), Column("batch", "number", 2),
+        Column("schedule", "text", 1), Column("lr", "text", 3), Column("source", "text", 4),
+    )  # fmt: skip
     for row in rows:
         listed = (", ".join(map(str, row[key])) for key in ("batch", "lr"))  # type: ignore[call-overload]
         batch, rate = listed
-        table.add_row(
+        table.add(
             str(row["recipe"]), str(row["about"]), str(row["epochs"]), batch,
             f"{row['optimizer']}, {row['schedule']}", rate, str(row["source"]) or "ours",
         )  # fmt: skip
-    Console().print(table)
+    table.print()
