@@ -24,7 +24,16 @@ def print_fields(report: Mapping[str, Any]) -> None:
     images = ", ".join(report["images"]) or f"{report['noise_images']} of noise"
     console.print(escape(f"input {height}x{width}, weights: {weights}; images: {images}"))
     console.print(f"preprocessing: {report['preprocessing']}")
-    columns = ("stride", "theory px", "50 % px", "90 % px", "99 % px", "sigma px", "90 % area px", "90 % / theory")
+    columns = (
+        "stride",
+        "theory px",
+        "50 % px",
+        "90 % px",
+        "99 % px",
+        "sigma px",
+        "90 % area px",
+        "90 % / theory",
+    )
     table = TerminalTable("level", *(Column(title, "number") for title in columns))
     for name, row in report["levels"].items():
         theory, squares = row["theoretical_px"], row["effective_square_px"]

@@ -132,7 +132,6 @@ def doctor(
 ) -> None:
     """What this machine or a board can do, what is missing, and how to get it."""
     from analysis.devices.opening import open_device
-
     from analysis.devices.verdict import verdict
     from archspace.support.terminal import working
 

@@ -21,7 +21,8 @@ def print_cost(report: Mapping[str, Any]) -> None:
     )
     console.print(f"input {height}x{width}, architecture {report['arch_id']}")
     table = TerminalTable(
-        "level", Column("params", "number"), Column("MACs", "number"), Column("conv MACs", "number", 2), Column("activations MB", "number", 1),
+        "level", Column("params", "number"), Column("MACs", "number"), Column("conv MACs", "number", 2),
+        Column("activations MB", "number", 1),
         Column("size MB", "number", 3),
     )  # fmt: skip
     for name, level in report["levels"].items():
@@ -45,7 +46,11 @@ def _print_counters(console: Console, report: Mapping[str, Any]) -> None:
     macs = report["macs"]
     console.print("\nCounters side by side", style="bold")
     table = TerminalTable(
-        "counter", Column("MACs", "number"), Column("to ours", "number"), Column("adds", "text"), Column("leaves out", "text", 1)
+        "counter",
+        Column("MACs", "number"),
+        Column("to ours", "number"),
+        Column("adds", "text"),
+        Column("leaves out", "text", 1),
     )
     table.add("archspace (exact)", f"{macs:,}", "", "nothing", ", ".join(report["left_out"]["archspace"]))
     for name, value in (
@@ -64,7 +69,8 @@ def _print_counters(console: Console, report: Mapping[str, Any]) -> None:
 def print_presets(rows: Sequence[Mapping[str, Any]]) -> None:
     """The published networks."""
     table = TerminalTable(
-        "preset", "task", Column("input", rank=1), Column("params", "number"), Column("MACs", "number"), Column("published", "text", 2),
+        "preset", "task", Column("input", rank=1), Column("params", "number"), Column("MACs", "number"),
+        Column("published", "text", 2),
         Column("source", "text", 3),
     )  # fmt: skip
     for row in rows:
@@ -87,7 +93,9 @@ def _published(published: Mapping[str, Any]) -> str:
 def print_units(rows: Sequence[Mapping[str, Any]]) -> None:
     """The interchangeable units."""
     fields = ("dilated", "fusion", "residual", "pointwise_kernel", "inner")
-    table = TerminalTable("unit", Column("K", "number"), Column("fields", "text"), Column("what it is", "text"))
+    table = TerminalTable(
+        "unit", Column("K", "number"), Column("fields", "text"), Column("what it is", "text")
+    )
     for row in rows:
         table.add(
             row["name"],

@@ -11,8 +11,8 @@ GAP = 2
 """Columns between two columns."""
 MOST_LINES = 5
 """A row with texts of more lines loses columns instead."""
-SHORTEST_TEXT = 14
-"""Least width of a column of long texts: below it hardly two words stand on a line."""
+SHORTEST_TEXT, LONGEST_WORD = 14, 22
+"""Least width of a column of long texts, and of one with longer words in it; a longer one still (a path) is folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ class Room:
         """The least width."""
         words = max(map(cell_len, self.title.split()), default=0)
         longest = max((cell_len(word) for text in self.texts for word in text.split()), default=0)
-        return max(words, self.cells, min(self.natural, max(longest, SHORTEST_TEXT)) if self.texts else 0)
+        text = min(self.natural, max(min(longest, LONGEST_WORD), SHORTEST_TEXT)) if self.texts else 0
+        return max(words, self.cells, text)
 
     @property
     def natural(self) -> int:

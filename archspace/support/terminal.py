@@ -114,9 +114,9 @@ class TerminalTable:
             self._print_blocks(console)
             return
         console.print(self._drawn(list(fitting), list(fitting.values())))
-        lost = [column.title for index, column in enumerate(self.columns) if index not in fitting]
+        lost = [_flat(column) for index, column in enumerate(self.columns) if index not in fitting]
         if lost:
-            names = ", ".join(" ".join(title.split()) for title in lost)
+            names = ", ".join(lost)
             note = f"Not shown at {console.width} columns: {names}. A wider terminal, a pipe and --json have all."
             console.print(Text(note, style="dim"))
 
@@ -151,8 +151,11 @@ class TerminalTable:
         """Each row as a paragraph: its name, then what is known of it; for a terminal too narrow for any table."""
         first, *others = self.columns
         for (name, *cells), style, _ in self.rows:
-            console.print(Text(f"{' '.join(first.title.split())} {name}".strip(), style=style or "bold"), soft_wrap=True)
-            said = [
-                f"{' '.join(column.title.split())}: {cell}" for column, cell in zip(others, cells, strict=True) if cell
-            ]
+            console.print(Text(f"{_flat(first)} {name}".strip(), style=style or "bold"), soft_wrap=True)
+            said = [f"{_flat(column)}: {cell}" for column, cell in zip(others, cells, strict=True) if cell]
             console.print(Text("; ".join(said)))
+
+
+def _flat(column: Column) -> str:
+    """The title on one line."""
+    return " ".join(column.title.split())

@@ -126,7 +126,12 @@ def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: s
     from archspace.support.terminal import Column, TerminalTable
     from reports.style.style import scaled_column
 
-    columns = [Column("trial"), Column("network", "text"), Column("unit", "text", 2), Column("width", "number", 3)]
+    columns = [
+        Column("trial"),
+        Column("network", "text"),
+        Column("unit", "text", 2),
+        Column("width", "number", 3),
+    ]
     texts = []
     for objective in objectives:
         header, column = scaled_column(objective, front[objective.name].tolist())

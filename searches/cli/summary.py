@@ -62,7 +62,8 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
     counts = ", ".join(f"{count} {state}" for state, count in states.items() if count)
     console.print(
         f"{counts}; plot: archspace pareto {folder}; export: archspace export {folder}",
-        markup=False, soft_wrap=True,
+        markup=False,
+        soft_wrap=True,
     )
 
 
