@@ -11,6 +11,8 @@ import typer
 
 from archspace.support.options import MEASURE, ClassesOption, InputOption, JsonOption, SpecArgument
 
+KINDS = ("unit", "layer")
+
 
 def register(app: typer.Typer) -> None:
     """Add this command to ``app``."""
@@ -37,12 +39,19 @@ def layers(
     from rich.console import Console
     from rich.progress import Progress
 
-    from analysis.counts.layer_times import layer_times, layers_report
     from archspace.spec.naming import find_network, parse_size
+    from archspace.support.errors import FieldError
     from archspace.support.files import write_text
+    from archspace.support.terminal import working
 
+    if by not in KINDS:
+        raise FieldError("by", by, "must be unit or layer", KINDS[0])
     size = None if input_size is None else parse_size(input_size)
-    network = find_network(spec, classes=classes, input_size=size).build()
+    named = find_network(spec, classes=classes, input_size=size)
+    with working(f"building {spec}"):
+        from analysis.counts.layer_times import layer_times, layers_report
+
+        network = named.build()
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"timing every {by}", total=runs)
         times = layer_times(

@@ -93,11 +93,11 @@ def measure(
         runtime=runtime, precision=cast("Precision", precision), batch=batch, threads=threads, warmup=warmup,
         runs=runs, power=power, attempts=attempts,
     )  # fmt: skip
-    opened = open_device(device)
     if runtime is not None:
         from analysis.runtimes import RUNTIMES
 
         RUNTIMES[runtime]  # refuses an unknown name before anything is opened
+    opened = open_device(device)
     size = None if input_size is None else parse_size(input_size)
     networks = [open_target(text, task=task, classes=classes, input_size=size) for text in targets]
     if compare:

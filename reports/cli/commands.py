@@ -60,12 +60,16 @@ def pareto(
     Example: archspace pareto runs/camvid-units --objectives macs,miou
     """
     from analysis.store.runs import read_run
-    from reports.frames.trials import front_frame, trial_frame
+    from archspace.support.terminal import working
 
-    study = read_run(run)
-    chosen = choose_objectives(study, objectives)
-    frame = trial_frame(study, chosen)
-    front = front_frame(frame, chosen)
+    with working(f"reading {run}") as now:
+        study = read_run(run)
+        chosen = choose_objectives(study, objectives)
+        now("finding the front")
+        from reports.frames.trials import front_frame, trial_frame
+
+        frame = trial_frame(study, chosen)
+        front = front_frame(frame, chosen)
     files, notes = _write_report(study, frame, chosen, out or run / "report")
     if as_json:
         typer.echo(_json(study, frame, front, chosen, files, notes))
@@ -156,18 +160,19 @@ def _write_report(
     study: StudyRecord, frame: pd.DataFrame, objectives: Sequence[Quantity], folder: Path
 ) -> tuple[dict[str, Path], list[str]]:
     """Write tables and figures; the files by name, and a line on each that could not be written."""
-    from rich.console import Console
-
-    from reports.figures.pareto.figure import write_html, write_png
-    from reports.figures.pareto.run_figure import study_figure
+    from archspace.support.terminal import working
     from reports.frames.trials import write_tables
 
     try:
         files = write_tables(frame, objectives, folder)
-        with Console(stderr=True).status("drawing the Pareto front"):
+        with working("drawing the Pareto front") as now:
+            from reports.figures.pareto.figure import write_html, write_png
+            from reports.figures.pareto.run_figure import study_figure
+
             figure = study_figure(study, frame, objectives)
             files["pareto.html"] = folder / "pareto.html"
             write_html(figure, files["pareto.html"])
+            now("drawing it as a picture")
             problem = write_png(figure, folder / "pareto.png")
     except OSError as error:
         raise InputError(f"--out: {folder}: cannot be written: {error.strerror or error}") from error

@@ -60,20 +60,19 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
     Raises:
         InputError: a run cannot be read or merged, or the page cannot be written.
     """
-    from rich.console import Console
-
     from archspace.support.files import write_text
+    from archspace.support.terminal import working
     from reports.frames.merge import merge_runs
-    from reports.page.content import content_of
-    from reports.page.html import page_html
-    from reports.page.words import findings
 
     formats = _formats(figures)
     path = _page_path(runs, out)
-    console = Console(stderr=True)
-    with console.status("reading the trials") as status:
+    with working("reading the trials") as now:
         merged = merge_runs(runs)
-        status.update("computing the page")
+        now("computing the page")
+        from reports.page.content import content_of
+        from reports.page.html import page_html
+        from reports.page.words import findings
+
         content = content_of(merged)
         write_text(path, page_html(content))
         written = {"report": path}
@@ -81,7 +80,7 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
         if formats:
             from reports.figures.writing import write_figures
 
-            status.update("drawing the figures")
+            now("drawing the figures")
             drawn, notes = write_figures(content, path.parent / "figures", formats)
             written |= drawn
     for note in notes:

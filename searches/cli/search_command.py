@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archspace.support.options import JsonOption
 from searches.cli.completion import complete_study
+
+if TYPE_CHECKING:
+    from searches.config.study import StudyConfig
 
 
 def search(
@@ -28,8 +31,9 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Launch a search study, or resume the one in the run folder."""
-    from searches.cli.summary import show_study
-    from searches.study.run import read_study, run_study
+    from archspace.support.terminal import working
+    from searches.cli.early import check_study
+    from searches.config.source import read_study
 
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()),
@@ -37,4 +41,16 @@ def search(
         "storage": storage,
     }  # fmt: skip
     config, folder = read_study(study, {k: v for k, v in changes.items() if v is not None}, out)
+    check_study(config, folder)
+    with working(f"{folder}: opening {config.name}: {wanted(config)}"):
+        from searches.cli.summary import show_study
+        from searches.study.run import run_study
     show_study(config, folder, run_study(config, folder).records(), as_json)
+
+
+def wanted(config: StudyConfig) -> str:
+    """Returns what a study is to do, in a few words: ``24 trials and 1 given network on scenes, 2 workers``."""
+    parts = [(config.trials, "trial"), (len(config.given), "given network")]
+    said = " and ".join(f"{count} {word}{'s' * (count > 1)}" for count, word in parts if count)
+    workers = f"{config.workers} worker{'s' * (config.workers > 1)}"
+    return f"{said} on {config.data.root or config.data.layout}, {workers}"

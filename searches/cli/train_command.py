@@ -62,10 +62,9 @@ def train(
     """Train one network by a recipe; killed at any time, the same command goes on and comes to the same weights."""
     from archspace.spec.naming import parse_size
     from archspace.support.errors import InputError
-    from searches.training.range_test import RangeQuestion
-    from searches.training.run import find_rate
-    from searches.training.run import train as run
-    from searches.training.steps import TrainingError, out_of_memory
+    from archspace.support.terminal import working
+    from searches.cli.early import check_training
+    from searches.training.resolve import resolved
 
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()), "data.layout": layout,
@@ -74,6 +73,13 @@ def train(
     }  # fmt: skip
     given = {name: value for name, value in changes.items() if value is not None}
     size = None if input is None else parse_size(input)
+    meant = resolved(what, recipe, given, size)
+    check_training(meant)
+    with working(f"opening {meant.name}: {what}"):
+        from searches.training.range_test import RangeQuestion
+        from searches.training.run import find_rate
+        from searches.training.run import train as run
+        from searches.training.steps import TrainingError, out_of_memory
     try:
         if range_test:
             question = RangeQuestion(range_low, range_high, range_steps)

@@ -26,6 +26,7 @@ class TrainData(Part):
         layout: seen from the folder if left out.
         root: the data set's folder.
         input_size: (H, W) at which images are decoded once and kept; the spec's if left out.
+        channels: 1 (grey) or 3 (RGB), of the network's input too; the spec's if left out.
         train, val: use so many images of the split, or so many tokens of a text; all of them if left out.
         crop: how pictures of another aspect are evaluated: ``squash`` resizes all of a picture; ``centre`` cuts out the
             middle at 7/8 of its tighter side, as ImageNet's networks are judged (scores of whole images).
@@ -37,6 +38,7 @@ class TrainData(Part):
     layout: str | None = None
     root: Path | None = None
     input_size: tuple[int, int] | None = None
+    channels: Literal[1, 3] | None = None
     train: int | None = Field(None, ge=2)
     val: int | None = Field(None, ge=1)
     crop: Crop = "squash"

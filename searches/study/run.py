@@ -13,10 +13,9 @@ import torch
 from rich.console import Console
 
 from analysis.quantities import objective
-from analysis.store.runs import STUDY_FILE
-from archspace.support.errors import InputError
 from searches.config.changes import changed
-from searches.config.study import StudyConfig, parse_config, read_config
+from searches.config.source import read_study
+from searches.config.study import StudyConfig, parse_config
 from searches.study.disk import full_disk_as_one_line
 from searches.study.front import remeasure_front
 from searches.study.progress import Progress
@@ -26,25 +25,6 @@ from searches.study.workers import extra_workers
 from searches.training.logs import logging_to
 
 log = logging.getLogger(__name__)
-
-
-def read_study(source: str, changes: Mapping[str, Any], out: Path | None) -> tuple[StudyConfig, Path]:
-    """Returns the study that ``source`` names and its run folder.
-
-    Args:
-        source: a YAML file, a built-in study, or a run folder.
-        changes: values that replace the study's, by dotted field.
-        out: run folder; that of ``source``, else ``runs/NAME``, if left out.
-
-    Raises:
-        InputError: there is no such study, or a field is wrong.
-    """
-    if Path(source, STUDY_FILE).is_file():
-        out, source = out or Path(source), str(Path(source, STUDY_FILE))
-    elif Path(source).is_dir():
-        raise InputError(f"{source}: not a run folder: it has no {STUDY_FILE}")
-    config = read_config(source, changes)
-    return config, out or Path("runs") / config.name
 
 
 def search(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import optuna
+from typing import TYPE_CHECKING, Any
 
 from analysis.quantities import objective
 from analysis.store.runs import STUDY_FILE, write_quantities
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
 from searches.config.study import StudyConfig, parse_config, read_config
+
+if TYPE_CHECKING:
+    import optuna
 
 FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage", "plugins"})
 """Fields that may differ when a study is resumed."""
@@ -25,6 +26,18 @@ def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
     Raises:
         InputError: the folder holds another study, or is of a newer version.
     """
+    check_folder(config, folder)
+    write_text(folder / STUDY_FILE, config.to_yaml())
+    write_quantities(folder, (*config.objectives, *config.constraints))
+    return config
+
+
+def check_folder(config: StudyConfig, folder: Path) -> None:
+    """Refuses a folder that cannot be the run folder of a study; nothing is written.
+
+    Raises:
+        InputError: it holds another study or something else, or is of a newer version.
+    """
     path = folder / STUDY_FILE
     if path.is_file():
         differs = first_difference(_identity(read_config(str(path))), _identity(config))
@@ -32,11 +45,10 @@ def open_run(config: StudyConfig, folder: Path) -> StudyConfig:
             name, held, new = differs
             rule = f"{folder} holds another study ({name}: {held} -> {new}); give another --out, or resume it as it was"
             raise FieldError(name, new, rule, held)
+    elif folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give a folder")
     elif folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: not empty and not a run folder; give another --out")
-    write_text(path, config.to_yaml())
-    write_quantities(folder, (*config.objectives, *config.constraints))
-    return config
 
 
 def first_difference(
@@ -69,6 +81,8 @@ def open_study(
     Raises:
         FieldError: the storage has another study of that name.
     """
+    import optuna
+
     directions = [objective(metric).direction for metric in config.objectives]
     identity = _identity(config)
     try:

@@ -212,7 +212,7 @@ class Study:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 claim.trial.set_constraint(rule, amount)
-        return broken(amounts, known)
+        return broken(known, self.config.constraints)
 
     def _twin(self, spec: ArchSpec) -> TrialRecord | None:
         """A trial of the same network, trained as all are, whose numbers hold for this one too."""
