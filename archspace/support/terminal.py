@@ -37,11 +37,12 @@ def output() -> Console:
 
 
 @contextmanager
-def working(what: str) -> Iterator[Callable[[str], None]]:
+def working(what: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
     """Shows on standard error what is being done and for how long, on a terminal; silent elsewhere.
 
     Args:
         what: the first thing that is done (``"reading the trials"``).
+        quiet: show nothing.
 
     Yields:
         A function that says what is done next.
@@ -50,7 +51,9 @@ def working(what: str) -> Iterator[Callable[[str], None]]:
 
     console = Console(stderr=True, highlight=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=quiet or not console.is_terminal
+    ) as progress:
         line = progress.add_task(what, total=None)
         yield lambda now: progress.update(line, description=now)
 

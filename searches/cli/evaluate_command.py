@@ -14,7 +14,9 @@ def evaluate(
     network: Annotated[
         str, typer.Argument(metavar="NET", help=f"{WEIGHTS}; or an .onnx that archspace exported.")
     ],
-    data: Annotated[Path | None, typer.Option(help="Folder of the data set; that of the training or study if left out.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the data set; that of the training or study if left out.")
+    ] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
     layout: Annotated[
         str | None, typer.Option(help="Layout of the data; seen from the folder if left out.")

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from searches.config.study import StudyConfig
 
 
+def _workers(text: str) -> int | str:
+    if text == "auto":
+        return text
+    if not text.isdigit() or int(text) < 1:
+        raise typer.BadParameter(f"{text!r} is neither a whole number from 1 on nor auto")
+    return int(text)
+
+
 def search(
     study: Annotated[
         str,
@@ -25,7 +33,15 @@ def search(
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME if left out.")] = None,
     trials: Annotated[int | None, typer.Option(help="Sampled trials to finish.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the study.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that share the study.", min=1)] = None,
+    workers: Annotated[
+        Any,
+        typer.Option(
+            parser=_workers,
+            metavar="N|auto",
+            show_default="the study's",
+            help="Processes that share the study; auto: one for every core that its threads leave.",
+        ),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     storage: Annotated[str | None, typer.Option(help="Optuna storage URL.")] = None,
     as_json: JsonOption = False,

@@ -52,10 +52,13 @@ def _check_network(value: object, task: str) -> None:
     """Refuses a network that is none, or not one for the task."""
     if isinstance(value, Mapping):
         _check_free("network", value)
-    for network in value["choices"] if isinstance(value, Mapping) else [value]:
+    networks: list[Any] = value["choices"] if isinstance(value, Mapping) else [value]
+    for network in networks:
         if network in NETWORKS and task not in NETWORKS[network].alphas:
             known = [name for name, design in NETWORKS.items() if task in design.alphas]
-            raise FieldError("space.network", network, f"is not a network for {task}", closest(network, known))
+            raise FieldError(
+                "space.network", network, f"is not a network for {task}", closest(network, known)
+            )
         check_value("space.network", "network", network)
 
 

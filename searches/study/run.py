@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 
 from analysis.quantities import objective
+from archspace.support.terminal import working
 from searches.config.changes import changed
 from searches.config.source import read_study
 from searches.config.study import StudyConfig, parse_config
@@ -21,8 +22,11 @@ from searches.study.front import remeasure_front
 from searches.study.progress import Progress
 from searches.study.results import StudyResults
 from searches.study.study import Study
-from searches.study.workers import extra_workers
+from searches.study.workers import Workers
 from searches.training.logs import logging_to
+
+JOIN_SECONDS = 2.0
+"""Between two looks at what the other workers have finished."""
 
 log = logging.getLogger(__name__)
 
@@ -76,15 +80,28 @@ def run_study(config: StudyConfig, folder: Path, *, progress: bool = True) -> St
 
 
 def _run(config: StudyConfig, folder: Path, console: Console) -> Study:
-    study = Study.open(config, folder)
+    with working(f"{folder}: opening {config.name}: data, space and storage", quiet=console.quiet):
+        study = Study.open(config, folder)
     with logging_to(folder, console=not (console.is_terminal or console.quiet)):
         done = study.records()
         log.info("%s: %d of %d trials done", folder, len(done), config.trials + len(config.given))
         objectives = [objective(name) for name in config.objectives]
-        progress = Progress(objectives, config.trials + len(config.given), done, console)
+        shown = console.is_terminal and not console.quiet
+        workers = Workers(config, folder, shown=shown, quiet=console.quiet)
+        progress = Progress(
+            objectives,
+            config.trials + len(config.given),
+            done,
+            console,
+            workers=config.workers,
+            others=workers.doing,
+        )
         try:
-            with extra_workers(config, folder), progress:
+            with progress, workers.running():
                 study.run(progress)
+                progress.idle()
+                while not workers.join(JOIN_SECONDS):
+                    progress.ended(study.records())
             remeasure_front(study)
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace search {folder}", highlight=False)

@@ -7,6 +7,7 @@ come to the same network have the same ``arch_id`` and the second is answered fr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from analysis.quantities import QUANTITIES
 from archspace.plan.design import NETWORKS
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, SpecError
@@ -113,6 +115,21 @@ class SearchSpace:
                 first = first or error
         assert first is not None
         raise first
+
+    def by_macs(self, sampler: optuna.samplers.BaseSampler, count: int) -> tuple[int, ...]:
+        """Returns the numbers of the first ``count`` trials that ``sampler`` draws, those of the fewest MACs first.
+
+        Networks that cannot be built come last.
+        """
+        study = optuna.create_study(sampler=sampler)
+        costs = [self._macs(self.suggest(study.ask())) for _ in range(count)]
+        return tuple(sorted(range(count), key=costs.__getitem__))
+
+    def _macs(self, fields: Mapping[str, Any]) -> float:
+        try:
+            return QUANTITIES["macs"].value_of(self.spec(fields))
+        except SpecError:
+            return math.inf
 
     def spec(self, fields: Mapping[str, Any]) -> ArchSpec:
         """Returns the spec of suggested fields, inapplicable ones dropped.

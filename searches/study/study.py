@@ -94,7 +94,7 @@ class Study:
         measurer.check(example)
         config = open_run(config, folder)
         storage = open_storage(config, folder)
-        sampler = make_sampler(config.sampler, space.distributions(), config.seed, config.workers > 1)
+        sampler = make_sampler(config.sampler, space, config.seed, config.workers > 1)
         main = open_study(storage, config.name, config, sampler)
         given = open_study(storage, f"{config.name}/given", config, sampler)
         bound = ASKS_PER_TRIAL * config.trials + SPARE_ASKS

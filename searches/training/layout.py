@@ -37,9 +37,7 @@ def layout_for(task: str, data: TrainData) -> str:
     return layout
 
 
-def data_of(
-    named: NamedNetwork | None, root: str | os.PathLike[str] | None, layout: str | None
-) -> TrainData:
+def data_of(named: NamedNetwork | None, root: str | os.PathLike[str] | None, layout: str | None) -> TrainData:
     """Returns the data that a network is to be judged on: those that are named, else its own."""
     if root is None and layout is None:
         return own_data(named)

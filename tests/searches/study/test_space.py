@@ -49,9 +49,8 @@ def _asked(name: str, finished: int, trial_number: int) -> dict[str, object]:
     space = SearchSpace(SPACE, FIXED)
     config = SamplerConfig(name=name, startup=4, population=4)  # type: ignore[arg-type]
     study = optuna.create_study(directions=["maximize", "minimize"])
-    distributions = space.distributions()
     for number in range(finished):
-        study.sampler = make_sampler(config, distributions, 7)
+        study.sampler = make_sampler(config, space, 7)
         trial = study.ask()
         space.suggest(trial)
         study.tell(trial, [derived_seed(number) % 97, derived_seed(number, "b") % 89])
@@ -67,7 +66,7 @@ def test_suggestions_follow_from_seed_number_and_history_alone() -> None:
         config = SamplerConfig(name=name, startup=4, population=4)  # type: ignore[arg-type]
         space = SearchSpace(SPACE, FIXED)
         study = optuna.create_study(
-            directions=["maximize", "minimize"], sampler=make_sampler(config, space.distributions(), 7)
+            directions=["maximize", "minimize"], sampler=make_sampler(config, space, 7)
         )
         for number in range(9):
             trial = study.ask()
@@ -79,14 +78,14 @@ def test_suggestions_follow_from_seed_number_and_history_alone() -> None:
 
 def test_a_trial_killed_between_two_suggestions_gets_the_same_parameters() -> None:
     space = SearchSpace(SPACE, FIXED)
-    whole = optuna.create_study(sampler=make_sampler(SamplerConfig(startup=2), space.distributions(), 1))
-    broken = optuna.create_study(sampler=make_sampler(SamplerConfig(startup=2), space.distributions(), 1))
+    whole = optuna.create_study(sampler=make_sampler(SamplerConfig(startup=2), space, 1))
+    broken = optuna.create_study(sampler=make_sampler(SamplerConfig(startup=2), space, 1))
     for number in range(5):
         one, other = whole.ask(), broken.ask()
         space.suggest(one)
         for name, distribution in list(space.distributions().items())[:3]:
             other._suggest(name, distribution)
-        broken.sampler = make_sampler(SamplerConfig(startup=2), space.distributions(), 1)
+        broken.sampler = make_sampler(SamplerConfig(startup=2), space, 1)
         again = optuna.Trial(broken, other._trial_id)
         space.suggest(again)
         assert again.params == one.params
