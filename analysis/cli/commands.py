@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
         measure_commands,
         predict_commands,
         predict_tx2_commands,
+        runs_command,
     )
 
     for commands in (
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
         layers_command,
         predict_commands,
         predict_tx2_commands,
+        runs_command,
     ):
         commands.register(app)
 

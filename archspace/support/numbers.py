@@ -111,6 +111,20 @@ def _in_full(value: float, digits: int) -> str:
     return f"{value:.{digits}g}"
 
 
+def age(seconds: float | None) -> str:
+    """Returns how long ago something was, in one unit.
+
+    >>> age(42), age(600), age(7300), age(200_000), age(None)
+    ('42 s', '10 min', '2 h', '2 d', '-')
+    """
+    if seconds is None:
+        return NOTHING
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (unit == "min" and seconds >= size):
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def duration(seconds: float) -> str:
     """Returns hours, minutes and seconds, the leading zeros left out.
 

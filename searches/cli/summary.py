@@ -69,7 +69,7 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
 
 def _header(name: str) -> str:
     one = objective(name)
-    return f"{one.short} ({one.unit})" if one.unit else one.short
+    return one.short if one.unit in ("", one.short) else f"{one.short} ({one.unit})"
 
 
 def _label(record: TrialRecord) -> str:

@@ -25,7 +25,7 @@ def usable_cores() -> int:
 
 
 def usual_workers(device: str, threads: int) -> int:
-    """Returns the workers that ``auto`` stands for: one for every ``threads`` cores; one on a GPU, which they would share.
+    """Returns the workers that ``auto`` stands for: one for every ``threads`` cores; one on a GPU.
 
     Args:
         device: where networks are trained.

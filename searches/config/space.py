@@ -1,4 +1,4 @@
-"""What can be wrong with a study's space, whatever samples it: checked before anything is trained. No torch, no optuna."""
+"""What can be wrong with a study's space, whatever samples it: checked before any trial. No torch, no optuna."""
 
 from __future__ import annotations
 
