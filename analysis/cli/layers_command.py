@@ -79,7 +79,7 @@ def print_layers(report: Mapping[str, Any]) -> None:
     console.print(title, style="bold", markup=False)
     ranks = {"MACs": 1, "MB moved": 3, "ms": 0, "of the sum": 0, "GFLOP/s": 2}
     numbers = [Column(name, "number", rank) for name, rank in ranks.items()]
-    table = TerminalTable(Column(report["by"], "text"), Column("operation", "text", 4), *numbers)
+    table = TerminalTable(report["by"], Column("operation", "text", 4), *numbers)
     for layer in report["layers"]:
         rate = 2e-6 * layer["macs"] / layer["ms"] if layer["ms"] else 0.0
         table.add(

@@ -113,7 +113,7 @@ def _listed(folder: Path, locks: frozenset[int]) -> Listed:
     study = (folder / STUDY_FILE).is_file()
     try:
         return _study(folder, locks) if study else _training(folder, locks)
-    except (InputError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         file = folder / (STUDY_FILE if study else TRAIN_FILE)
         return Listed(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -67,7 +66,7 @@ def tables(
         typer.echo(_json({"task": task}, built, files))
     elif files:
         _list(files)
-    elif formats is None and sys.stdout.isatty():
+    elif formats is None:
         print_tables(built)
     else:
         typer.echo(render(built, kinds[0], title=title).rstrip("\n"))

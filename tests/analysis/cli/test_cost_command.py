@@ -16,6 +16,7 @@ from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import parse_changes, parse_size, read_spec
 from archspace.support.errors import InputError
+from tests.commands import python
 
 
 def run(*arguments: str) -> Result:

@@ -57,7 +57,9 @@ def test_what_is_chosen_fits_and_keeps_what_must_stay(
     shapes: list[tuple[int, int, list[int], int]], width: int
 ) -> None:
     rooms = [Room("n" * 4, (), shapes[0][0])]
-    rooms += [Room("t" * title, (" ".join("w" * word for word in words),)) for _, title, words, _ in shapes[1:]]
+    rooms += [
+        Room("t" * title, (" ".join("w" * word for word in words),)) for _, title, words, _ in shapes[1:]
+    ]
     ranks = [0, *(rank for *_, rank in shapes[1:])]
     widths = chosen(rooms, ranks, width)
     if widths is None:

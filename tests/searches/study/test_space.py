@@ -98,3 +98,21 @@ def test_a_network_for_another_task_is_refused_before_any_trial(network: object)
     data = {"task": "classification", "classes": 10, "input_size": (32, 32), "channels": 3}
     with pytest.raises(FieldError, match=r"space\.network: 'eru': is not a network for classification"):
         SearchSpace({"network": network, "alphas": {"low": 2, "high": 3, "per_level": True}}, data)
+
+
+@pytest.mark.parametrize("name", ["tpe", "nsga2", "random"])
+def test_cheap_networks_first_are_the_same_networks(name: str) -> None:
+    space = SearchSpace(SPACE, FIXED)
+
+    def first(**more: object) -> list[dict[str, object]]:
+        config = SamplerConfig(name=name, startup=6, population=6, **more)  # type: ignore[arg-type]
+        study = optuna.create_study(sampler=make_sampler(config, space, 7))
+        trials = [study.ask() for _ in range(6)]
+        for trial in trials:
+            space.suggest(trial)
+        return [dict(trial.params) for trial in trials]
+
+    drawn, ordered = first(), first(cheapest_first=True)
+    assert drawn != ordered and sorted(map(str, drawn)) == sorted(map(str, ordered))
+    costs = [space._macs(space.suggest(optuna.trial.FixedTrial(params))) for params in ordered]
+    assert costs == sorted(costs)
