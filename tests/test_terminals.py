@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from archspace.presets import PRESETS
 from searches.config.study import recipes
 from searches.config.training import train_recipes
 from searches.fetching.catalogue import read_catalogue
-from tests.commands import archspace
+from tests.commands import ROOT, archspace
 from tests.pseudo_terminal import in_terminal
 from tests.reports.runs import realistic_study, write_run
 
@@ -36,7 +37,7 @@ def check_rows(lines: list[str], names: list[str], columns: int) -> None:
     starts = [i for i, line in enumerate(lines) if i > rule and line and not line.startswith(" ")]
     found = [re.split(r"\s{2,}", lines[i])[0] for i in starts]
     assert found[: len(names)] == names
-    assert max(b - a for a, b in zip(starts, starts[1:], strict=False)) <= MOST_LINES
+    assert max(b - a for a, b in pairwise(starts)) <= MOST_LINES
 
 
 @pytest.mark.slow
@@ -75,3 +76,19 @@ def test_a_row_of_a_pipe_is_one_line() -> None:
     assert len(lines) == len(PRESETS) + 2
     espnet = next(line for line in lines if line.startswith("espnet "))
     assert "mIoU 60.336 %, Cityscapes test" in espnet and espnet.endswith(PRESETS["espnet"].source)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_comparison_fits_a_terminal(columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
+    run = ROOT / "docs" / "gallery" / "compared" / "modules"
+    lines = in_terminal(columns, "compared", run, "--out", tmp_path / "out")
+    files = next(i for i, line in enumerate(lines) if line.endswith("comparison.md"))
+    assert max(map(len, lines[:files])) <= columns
+    text = "\n".join(lines)
+    for name in ("ESP", "MobileNet", "ShuffleNet", "Inception", "ResNeXt", "ResNet", "ASP", "EESP"):
+        assert re.search(rf"^(◌ )?{name}  ", text, re.MULTILINE), name
+    assert "published" in text and "ShuffleNet    38.96" in text and "[1] unstable: spread" in text
+    piped = archspace("compared", run, "--out", tmp_path / "out", "--json").stdout
+    assert "Latency" in archspace("compared", run, "--out", tmp_path / "out").stdout and '"tables"' in piped

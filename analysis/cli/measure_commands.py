@@ -88,6 +88,7 @@ def measure(
     from analysis.devices.settings import Settings
     from analysis.devices.target import open_target
     from archspace.spec.naming import parse_size
+    from archspace.support.terminal import working
 
     settings = Settings(
         runtime=runtime, precision=cast("Precision", precision), batch=batch, threads=threads, warmup=warmup,
@@ -99,7 +100,11 @@ def measure(
         RUNTIMES[runtime]  # refuses an unknown name before anything is opened
     opened = open_device(device)
     size = None if input_size is None else parse_size(input_size)
-    networks = [open_target(text, task=task, classes=classes, input_size=size) for text in targets]
+    networks = []
+    with working("opening") as now:
+        for text in targets:
+            now(f"opening {text}")
+            networks.append(open_target(text, task=task, classes=classes, input_size=size))
     if compare:
         comparisons = [_compared(network, device, settings) for network in networks]
         report = {"comparisons": [_comparison(one) for one in comparisons]}

@@ -150,7 +150,7 @@ def _run(
     config = comparison_study(make, task, budget)
     folder = out or Path("runs") / config.name
     check_study(config, folder)
-    with working(f"{folder}: opening {config.name}: {wanted(config)}"):
+    with working(f"{folder}: {wanted(config)}: starting"):
         from searches.cli.summary import show_study
         from searches.study.run import run_study
     show_study(config, folder, run_study(config, folder).records(), as_json)

@@ -48,17 +48,19 @@ def search(
 ) -> None:
     """Launch a search study, or resume the one in the run folder."""
     from archspace.support.terminal import working
-    from searches.cli.early import check_study
-    from searches.config.source import read_study
 
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()),
         "trials": trials, "seed": seed, "device": device, "workers": workers,
         "storage": storage,
     }  # fmt: skip
-    config, folder = read_study(study, {k: v for k, v in changes.items() if v is not None}, out)
-    check_study(config, folder)
-    with working(f"{folder}: opening {config.name}: {wanted(config)}"):
+    with working(f"reading the study {study}") as now:
+        from searches.cli.early import check_study
+        from searches.config.source import read_study
+
+        config, folder = read_study(study, {k: v for k, v in changes.items() if v is not None}, out)
+        check_study(config, folder)
+        now(f"{folder}: {wanted(config)}: starting")
         from searches.cli.summary import show_study
         from searches.study.run import run_study
     show_study(config, folder, run_study(config, folder).records(), as_json)

@@ -80,7 +80,7 @@ def run_study(config: StudyConfig, folder: Path, *, progress: bool = True) -> St
 
 
 def _run(config: StudyConfig, folder: Path, console: Console) -> Study:
-    with working(f"{folder}: opening {config.name}: data, space and storage", quiet=console.quiet):
+    with working(f"{folder}: reading the data, opening the storage", quiet=console.quiet):
         study = Study.open(config, folder)
     with logging_to(folder, console=not (console.is_terminal or console.quiet)):
         done = study.records()
