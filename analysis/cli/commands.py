@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
         measure_commands,
         predict_commands,
         predict_tx2_commands,
+        runs_command,
     )
 
     for commands in (
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
         layers_command,
         predict_commands,
         predict_tx2_commands,
+        runs_command,
     ):
         commands.register(app)
 
@@ -56,15 +58,22 @@ def cost(
     input_size: InputOption = None,
     changes: SetOption = None,
     as_json: JsonOption = False,
-    counters: Annotated[
-        bool, typer.Option("--counters/--no-counters", help="Also run fvcore, thop and torch's counter.")
-    ] = True,
+    check: Annotated[
+        bool | None,
+        typer.Option(
+            "--check/--no-check",
+            help="Build the network and run fvcore, thop and torch's counter too; --json does unless --no-check.",
+            show_default=False,
+        ),
+    ] = None,
+    counters: Annotated[bool | None, typer.Option("--counters/--no-counters", hidden=True)] = None,
 ) -> None:
-    """What a network costs: parameters, MACs and memory by level, beside three independent counters."""
+    """What a network costs: parameters, MACs and memory by level; with --check beside three independent counters."""
     from analysis.counts.cost import cost_of
 
     arch = _read(spec, task, classes, input_size, changes)
-    report = cost_of(arch, _count_with_others(arch) if counters else None)
+    asked = counters if check is None else check
+    report = cost_of(arch, _count_with_others(arch) if (as_json if asked is None else asked) else None)
     if as_json:
         _print_json(report)
         return
@@ -129,9 +138,9 @@ def _read(
 
 def _count_with_others(spec: ArchSpec) -> dict[str, Any]:
     """The three counters on the built network, with a sign of life on standard error."""
-    from rich.console import Console
+    from archspace.support.terminal import working
 
-    with Console(stderr=True).status("building the network and running fvcore, thop and torch's counter"):
+    with working("building the network and running fvcore, thop and torch's counter"):
         from analysis.counts.counters import count_all
         from archspace.build import build
 
@@ -141,7 +150,7 @@ def _count_with_others(spec: ArchSpec) -> dict[str, Any]:
             size = "x".join(map(str, spec.input_size))
             reason = str(error).splitlines()[0]
             raise InputError(
-                f"counters: cannot run this network at {size} ({reason}); use --no-counters"
+                f"counters: cannot run this network at {size} ({reason}); use --no-check"
             ) from error
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from analysis.fields.effective import EffectiveField
     from analysis.fields.theoretical import ReceptiveField
     from archspace.network import Network
+    from archspace.spec.archspec import ArchSpec
     from archspace.spec.named import NamedNetwork
 
 OUT = Path("runs/receptive-field")
@@ -92,9 +93,8 @@ def receptive_field(
         raise InputError("SPEC: missing; name a preset, a file or a checkpoint, or use --gridding")
     if draws < 1:
         raise FieldError("draws", draws, "must be 1 or more", 1)
-    from rich.console import Console
-
     from archspace.spec.naming import find_network, parse_changes, parse_size
+    from archspace.support.terminal import working
 
     size = None if input_size is None else parse_size(input_size)
     network = find_network(
@@ -117,7 +117,11 @@ def receptive_field(
 
         print_token_fields(tokens)
         return
-    with Console(stderr=True).status("propagating gradients back to the image"):
+    _check_levels(network.spec, level or [])
+    for file in image or []:
+        if not file.is_file():
+            raise FieldError("image", str(file), "no such file")
+    with working("propagating gradients back to the image"):
         report = _fields(network, level, image or [], draws, seed, out)
     if as_json:
         _print_json(report)
@@ -125,6 +129,16 @@ def receptive_field(
     from analysis.cli.field_tables import print_fields
 
     print_fields(report)
+
+
+def _check_levels(spec: ArchSpec, levels: list[str]) -> None:
+    """Refuses a level that the network does not have."""
+    from analysis.fields.theoretical import receptive_fields
+
+    known = [field.name for field in receptive_fields(spec)] if levels else []
+    for level in levels:
+        if level not in known:
+            raise FieldError("level", level, "the network has no such level", ", ".join(known))
 
 
 def show(

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.markup import escape
 
-from analysis.cli.tables import console_of, table_of
 from archspace.support.numbers import amount
+from archspace.support.terminal import Column, TerminalTable, output
 
 
 def _side(value: int | None) -> str:
@@ -17,7 +17,7 @@ def _side(value: int | None) -> str:
 
 def print_fields(report: Mapping[str, Any]) -> None:
     """Theory beside measurement, by level."""
-    console = console_of()
+    console = output()
     console.print(escape(f"Receptive fields of {report['label']}"), style="bold")
     height, width = report["input_size"]
     weights = report["weights"] or "new (untrained)"
@@ -34,15 +34,15 @@ def print_fields(report: Mapping[str, Any]) -> None:
         "90 % area px",
         "90 % / theory",
     )
-    table = table_of(("level",), columns)
+    table = TerminalTable("level", *(Column(title, "number") for title in columns))
     for name, row in report["levels"].items():
         theory, squares = row["theoretical_px"], row["effective_square_px"]
         share = f"{100 * squares['0.9'] / theory:.0f} %" if theory else "-"
-        table.add_row(
+        table.add(
             name, str(row["stride"]), _side(theory), *(str(squares[s]) for s in ("0.5", "0.9", "0.99")),
             f"{row['sigma_px']:.1f}", f"{row['effective_area_px']['0.9']:,}", share,
         )  # fmt: skip
-    console.print(table)
+    table.print(console)
     console.print(
         "theory: side of the largest field; 50, 90, 99 %: side of the square around the centre that holds so much "
         f"of the mean absolute gradient (Luo et al. 2016), {report['draws']} random gradients an image."
@@ -53,14 +53,16 @@ def print_fields(report: Mapping[str, Any]) -> None:
 
 def print_token_fields(report: Mapping[str, Any]) -> None:
     """What the layers of a language model see, in theory."""
-    console = console_of()
+    console = output()
     console.print(escape(f"Receptive fields of {report['label']}"), style="bold")
-    table = table_of(("layer",), ("sees", "its convolutions see of their input"))
+    table = TerminalTable(
+        "layer", Column("sees", "number"), Column("its convolutions see of their input", "number")
+    )
     for name, row in report["levels"].items():
         side, window = row["theoretical_tokens"], row["window_tokens"]
         sees = "all earlier tokens" if side is None else _tokens(side)
-        table.add_row(name, sees, "-" if window is None else _tokens(window))
-    console.print(table)
+        table.add(name, sees, "-" if window is None else _tokens(window))
+    table.print(console)
     console.print(
         "A window ends at its own position: no output sees a later token. In theory only; nothing is measured."
     )
@@ -72,7 +74,7 @@ def _tokens(count: int) -> str:
 
 def _print_caveats(report: Mapping[str, Any]) -> None:
     """What the measurement could not see."""
-    console, smallest = console_of(), min(report["input_size"])
+    console, smallest = output(), min(report["input_size"])
     cut = [n for n, row in report["levels"].items() if (row["theoretical_px"] or 0) > smallest]
     if cut:
         console.print(
@@ -85,21 +87,22 @@ def _print_caveats(report: Mapping[str, Any]) -> None:
 
 def print_gridding(report: Mapping[str, Any]) -> None:
     """Share of holes by branch, without and with fusion."""
-    console = console_of()
+    console = output()
     title = f"Holes inside the field of each branch's channels: {report['unit'].upper()}, K = {report['branches']}"
     console.print(title, style="bold")
     dilations = next(iter(report["fusion"].values()))["dilations"]
-    table = table_of(("fusion",), (*(f"dilation {d}" for d in dilations), "mean"))
+    titles = (*(f"dilation {d}" for d in dilations), "mean")
+    table = TerminalTable("fusion", *(Column(title, "number") for title in titles))
     for name, row in report["fusion"].items():
         shares = (*row["holes"], row["mean_holes"])
-        table.add_row(name, *(f"{100 * share:.1f} %" for share in shares))
-    console.print(table)
+        table.add(name, *(f"{100 * share:.1f} %" for share in shares))
+    table.print(console)
     console.print(escape(f"picture: {report['picture']}"))
 
 
 def print_architecture(report: Mapping[str, Any]) -> None:
     """The network line by line, then its totals."""
-    console = console_of()
+    console = output()
     height, width = report["input_size"]
     words = f"{report['label']}, {report['task']}, {report['classes']} classes"
     console.print(escape(words), style="bold")
@@ -107,18 +110,17 @@ def print_architecture(report: Mapping[str, Any]) -> None:
     size = f"{height} tokens" if tokens else f"{height}x{width}x{report['channels']}"
     console.print(f"input {size}, architecture {report['arch_id']}")
     field = "field tokens" if tokens else "field px"
-    columns = ("output", "channels", "stride", "repeat", "K", "dilations", field, "params", "MACs")
-    table = table_of(("level", "layer"), columns)
+    ranks = {"output": 1, "channels": 0, "stride": 4, "repeat": 2, "K": 3, "dilations": 5, field: 2}
+    columns = [Column(title, "number", rank) for title, rank in (ranks | {"params": 0, "MACs": 0}).items()]
+    table = TerminalTable("level", Column("layer", "text"), *columns)
     previous = ""
     for row in report["rows"]:
-        if previous and row["level"] != previous:
-            table.add_section()
-        table.add_row(row["level"] if row["level"] != previous else "", *_cells(row))
+        new = row["level"] != previous
+        table.add(row["level"] if new else "", *_cells(row), section=bool(previous) and new)
         previous = row["level"]
-    table.add_section()
     totals = (f"{report['params']:,}", amount(report["macs"]))
-    table.add_row("total", *[""] * 8, *totals, style="bold")
-    console.print(table)
+    table.add("total", *[""] * 8, *totals, style="bold", section=True)
+    table.print(console)
     meaning = (
         "tokens that the line's output sees"
         if tokens
@@ -132,7 +134,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     stride = f"1/{1 / row['stride']:g}" if row["stride"] < 1 else f"{row['stride']:g}"
     dilations = ",".join(map(str, row["dilations"]))
     return (
-        escape(row["layer"]), "x".join(map(str, row["output_size"])), str(row["channels"]), stride,
+        row["layer"], "x".join(map(str, row["output_size"])), str(row["channels"]), stride,
         str(row["repeats"]), str(row["branches"] or ""), dilations, str(row["receptive_field"] or "-"),
         f"{row['params']:,}", amount(row["macs"]) if row["macs"] else "",
     )  # fmt: skip

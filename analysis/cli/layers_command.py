@@ -11,6 +11,8 @@ import typer
 
 from archspace.support.options import MEASURE, ClassesOption, InputOption, JsonOption, SpecArgument
 
+KINDS = ("unit", "layer")
+
 
 def register(app: typer.Typer) -> None:
     """Add this command to ``app``."""
@@ -37,12 +39,19 @@ def layers(
     from rich.console import Console
     from rich.progress import Progress
 
-    from analysis.counts.layer_times import layer_times, layers_report
     from archspace.spec.naming import find_network, parse_size
+    from archspace.support.errors import FieldError
     from archspace.support.files import write_text
+    from archspace.support.terminal import working
 
+    if by not in KINDS:
+        raise FieldError("by", by, "must be unit or layer", KINDS[0])
     size = None if input_size is None else parse_size(input_size)
-    network = find_network(spec, classes=classes, input_size=size).build()
+    named = find_network(spec, classes=classes, input_size=size)
+    with working(f"building {spec}"):
+        from analysis.counts.layer_times import layer_times, layers_report
+
+        network = named.build()
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(f"timing every {by}", total=runs)
         times = layer_times(
@@ -61,30 +70,24 @@ def layers(
 
 def print_layers(report: Mapping[str, Any]) -> None:
     """The table for people, rounded."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
     from archspace.support.numbers import amount, fixed
+    from archspace.support.terminal import Column, TerminalTable, output
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 160)
+    console = output()
     height, width = report["input_size"]
-    console.print(escape(f"{report['label']} at {height}x{width} on {report['device']}"), style="bold")
-    table = Table(header_style="bold")
-    for name in (report["by"], "operation"):
-        table.add_column(name)
-    for name in ("MACs", "MB moved", "ms", "of the sum", "GFLOP/s"):
-        table.add_column(name, justify="right")
+    title = f"{report['label']} at {height}x{width} on {report['device']}"
+    console.print(title, style="bold", markup=False)
+    ranks = {"MACs": 1, "MB moved": 3, "ms": 0, "of the sum": 0, "GFLOP/s": 2}
+    numbers = [Column(name, "number", rank) for name, rank in ranks.items()]
+    table = TerminalTable(report["by"], Column("operation", "text", 4), *numbers)
     for layer in report["layers"]:
         rate = 2e-6 * layer["macs"] / layer["ms"] if layer["ms"] else 0.0
-        table.add_row(
-            escape(layer["name"]), layer["operation"], amount(layer["macs"]) if layer["macs"] else "-",
+        table.add(
+            layer["name"], layer["operation"], amount(layer["macs"]) if layer["macs"] else "-",
             fixed(layer["bytes"] / 1e6), fixed(layer["ms"], 3), f"{100 * layer['ms'] / report['sum_ms']:.1f} %",
             f"{rate:.1f}" if layer["macs"] else "-",
         )  # fmt: skip
-    console.print(table)
+    table.print(console)
     console.print(
         f"Sum {report['sum_ms']:.2f} ms, whole {report['whole_ms']:.2f} ms: the sum is {report['gap_percent']:+.1f} % "
         f"off (what runs between the {report['by']}s is in none of them; the clocks take time too). "

@@ -88,18 +88,23 @@ def measure(
     from analysis.devices.settings import Settings
     from analysis.devices.target import open_target
     from archspace.spec.naming import parse_size
+    from archspace.support.terminal import working
 
     settings = Settings(
         runtime=runtime, precision=cast("Precision", precision), batch=batch, threads=threads, warmup=warmup,
         runs=runs, power=power, attempts=attempts,
     )  # fmt: skip
-    opened = open_device(device)
     if runtime is not None:
         from analysis.runtimes import RUNTIMES
 
         RUNTIMES[runtime]  # refuses an unknown name before anything is opened
+    opened = open_device(device)
     size = None if input_size is None else parse_size(input_size)
-    networks = [open_target(text, task=task, classes=classes, input_size=size) for text in targets]
+    networks = []
+    with working("opening") as now:
+        for text in targets:
+            now(f"opening {text}")
+            networks.append(open_target(text, task=task, classes=classes, input_size=size))
     if compare:
         comparisons = [_compared(network, device, settings) for network in networks]
         report = {"comparisons": [_comparison(one) for one in comparisons]}
@@ -132,10 +137,15 @@ def doctor(
 ) -> None:
     """What this machine or a board can do, what is missing, and how to get it."""
     from analysis.devices.opening import open_device
+    from analysis.devices.verdict import verdict
+    from archspace.support.terminal import working
 
-    checks = open_device(device).doctor()
+    opened = open_device(device)
+    with working(f"looking at what {device} can do"):
+        checks = opened.doctor()
     if as_json:
-        _print({"device": device, "checks": [check.to_dict() for check in checks]})
+        said = {"device": device, "verdict": verdict(device, checks)}
+        _print({**said, "checks": [check.to_dict() for check in checks]})
         return
     from analysis.cli.measure_tables import print_checks
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from analysis.cli.tables import console_of, table_of
 from analysis.devices.record import DeviceRecord
 from archspace.support.numbers import fixed, number
+from archspace.support.terminal import Column, TerminalTable, output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def print_record(record: DeviceRecord) -> None:
     """Latency, power, energy and conditions of one network."""
-    console = console_of()
+    console = output()
     how, latency = record.how, record.latency_ms
     console.print(escape(f"Measured {record.label} on {how['device_model']}"), style="bold")
     shape = " x ".join(map(str, (record.batch, how["channels"], *how["input_size"])))
@@ -50,11 +50,10 @@ def print_record(record: DeviceRecord) -> None:
     if record.energy_mj is not None:
         net = "" if record.energy_net_mj is None else f", net of idle {record.energy_net_mj:.2f} mJ"
         rows.append(("energy", f"{record.energy_mj:.2f} mJ an inference{net}"))
-    table = table_of(("",), (), ("",))
-    table.show_header = False
+    table = TerminalTable("", Column("", "text"))
     for name, value in rows:
-        table.add_row(name, escape(value))
-    console.print(table)
+        table.add(name, value)
+    table.print(console)
     for name in ("power_w", "energy_mj"):
         if name in record.missing and not (name == "energy_mj" and "power_w" in record.missing):
             word = "Power and energy" if name == "power_w" else "Energy"
@@ -64,43 +63,51 @@ def print_record(record: DeviceRecord) -> None:
 
 def print_records(records: Sequence[DeviceRecord]) -> None:
     """A row a network."""
-    console = console_of()
-    columns = ("ms", "5 % to 95 %", "1/s", "peak MB", "W", "mJ")
-    table = table_of(("network", "runtime"), columns, ("state",))
+    console = output()
+    table = TerminalTable(
+        Column("network", "text"), Column("runtime", "text", 3), Column("ms", "number"),
+        Column("5 % to 95 %", "number", 2), Column("1/s", "number", 4), Column("peak MB", "number", 1),
+        Column("W", "number", 1), Column("mJ", "number", 1), "state",
+    )  # fmt: skip
     for record in records:
-        table.add_row(escape(record.label), record.runtime, *_cells(record), _state(record))
-    console.print(table)
+        table.add(record.label, record.runtime, *_cells(record), _state(record))
+    table.print(console)
     _no_power(console, records)
     _flags(console, records)
 
 
 def print_comparison(comparison: Comparison) -> None:
     """A row a runtime, then those that are not there and why."""
-    console = console_of()
+    console = output()
     records = list(comparison.records.values())
     console.print(escape(f"{records[0].label} on {records[0].how['device_model']}, in turns"), style="bold")
-    table = table_of(("runtime",), ("ms", "5 % to 95 %", "times torch eager", "difference"), ("state",))
+    table = TerminalTable(
+        Column("runtime", "text"), Column("ms", "number"), Column("5 % to 95 %", "number"),
+        Column("times torch eager", "number"), Column("difference", "number", 1), "state",
+    )  # fmt: skip
     for name, record in comparison.records.items():
         latency, speedup = record.latency_ms, comparison.speedup(name)
         share = record.how["agreement"]["max_relative_difference"]
-        table.add_row(
+        table.add(
             record.runtime, fixed(latency.median), f"{fixed(latency.p5)} to {fixed(latency.p95)}", fixed(speedup),
             "-" if share is None else f"{share:.1e}", _state(record),
         )  # fmt: skip
-    console.print(table)
+    table.print(console)
     for name, reason in comparison.unavailable.items():
         console.print(escape(f"{name}: {reason}"))
     _flags(console, records)
 
 
 def print_checks(device: str, checks: Sequence[Check]) -> None:
-    """A line a check, with what to do about a lack."""
-    console = console_of()
-    console.print(escape(f"What {device} can do"), style="bold")
-    table = table_of(("", "state"), (), ("seen", "what to do"))
+    """The verdict, then a line a check, with what to do about a lack."""
+    from analysis.devices.verdict import verdict
+
+    console = output()
+    console.print(verdict(device, checks), style="bold", markup=False)
+    table = TerminalTable(device, "state", Column("seen", "text"), Column("what to do", "text"))
     for check in checks:
-        table.add_row(check.name, check.state, escape(check.detail), escape(check.fix or ""))
-    console.print(table)
+        table.add(check.name, check.state, check.detail, check.fix or "")
+    table.print(console)
 
 
 def _cells(record: DeviceRecord) -> tuple[str, ...]:

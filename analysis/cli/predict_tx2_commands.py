@@ -58,7 +58,6 @@ def predict_tx2(
     Raises:
         FieldError: a clock, precision or runtime that the predictor does not have.
     """
-    from analysis.predictors.kernels import network_kernels
     from analysis.predictors.tx2 import UNSEEN, kernel_times, load_fit, machine, model_of
     from analysis.predictors.tx2_fit import table
     from analysis.predictors.tx2_power import refusal
@@ -68,6 +67,8 @@ def predict_tx2(
     fit = load_fit()
     model = model_of(fit, runtime)
     device = machine(clock_mhz, emc_mhz, precision)  # type: ignore[arg-type]
+    from analysis.predictors.kernels import network_kernels  # it builds the network
+
     times = kernel_times(network_kernels(spec), model, clock_mhz, emc_mhz, precision)  # type: ignore[arg-type]
     whole = sum(each.seconds for each in times)
     bound = {

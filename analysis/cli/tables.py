@@ -6,51 +6,35 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from analysis.quantities import QUANTITIES
 from archspace.support.numbers import amount, fixed
-
-
-def console_of() -> Console:
-    """Returns a console on standard output, wide where it is no terminal."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 160)
-    return console
-
-
-def table_of(left: Sequence[str], right: Sequence[str], last: Sequence[str] = ()) -> Table:
-    """Returns a table with columns to the left, to the right, and at last those that may wrap."""
-    table = Table(header_style="bold")
-    for name in left:
-        table.add_column(name, no_wrap=True)
-    for name in right:
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in last:
-        table.add_column(name)
-    return table
+from archspace.support.terminal import Column, TerminalTable, output
 
 
 def print_cost(report: Mapping[str, Any]) -> None:
     """The table by level, then the counters side by side."""
-    console = console_of()
+    console = output()
     height, width = report["input_size"]
-    console.print(escape(f"{report['label']}, {report['task']}, {report['classes']} classes"), style="bold")
+    console.print(
+        f"{report['label']}, {report['task']}, {report['classes']} classes", style="bold", markup=False
+    )
     console.print(f"input {height}x{width}, architecture {report['arch_id']}")
-    columns = ("params", "MACs", "conv MACs", "activations MB", "size MB")
-    table = table_of(("level",), columns)
+    table = TerminalTable(
+        "level", Column("params", "number"), Column("MACs", "number"), Column("conv MACs", "number", 2),
+        Column("activations MB", "number", 1),
+        Column("size MB", "number", 3),
+    )  # fmt: skip
     for name, level in report["levels"].items():
-        table.add_row(name, *_cost_cells(level))
-    table.add_section()
-    table.add_row("total", *_cost_cells(report), style="bold")
-    console.print(table)
+        table.add(name, *_cost_cells(level))
+    table.add("total", *_cost_cells(report), style="bold", section=True)
+    table.print(console)
     if report["dead_params"]:
         console.print(f"{report['dead_params']:,} parameters are in the published layout but never run.")
     one = f"one sequence of {height} tokens" if report["task"] == "language" else "one image"
-    console.print(escape(report["convention"]) + f"; 1 MB = 10^6 bytes, float32, {one}.")
-    _print_counters(console, report)
+    console.print(f"{report['convention']}; 1 MB = 10^6 bytes, float32, {one}.", markup=False)
+    if report["macs_fvcore"] is not None:
+        _print_counters(console, report)
 
 
 def _cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -59,36 +43,43 @@ def _cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _print_counters(console: Console, report: Mapping[str, Any]) -> None:
-    if report["macs_fvcore"] is None:
-        console.print("The other counters were not run.")
-        return
     macs = report["macs"]
     console.print("\nCounters side by side", style="bold")
-    table = table_of(("counter",), ("MACs", "to ours"), ("adds", "leaves out"))
-    table.add_row("archspace (exact)", f"{macs:,}", "", "nothing", ", ".join(report["left_out"]["archspace"]))
-    for name, number in (
+    table = TerminalTable(
+        "counter",
+        Column("MACs", "number"),
+        Column("to ours", "number"),
+        Column("adds", "text"),
+        Column("leaves out", "text", 1),
+    )
+    table.add("archspace (exact)", f"{macs:,}", "", "nothing", ", ".join(report["left_out"]["archspace"]))
+    for name, value in (
         ("torch", report["flops_torch"] // 2),
         ("fvcore", report["macs_fvcore"]),
         ("thop", report["macs_thop"]),
     ):
         extra = report["counts_extra"][name]
         adds = ", ".join(f"{op} {amount(value)}" for op, value in extra.items()) or "nothing"
-        share = f"{100 * (number - macs) / macs:+.1f} %" if macs else ""
-        table.add_row(name, f"{number:,}", share, adds, ", ".join(report["left_out"][name]))
-    console.print(table)
+        share = f"{100 * (value - macs) / macs:+.1f} %" if macs else ""
+        table.add(name, f"{value:,}", share, adds, ", ".join(report["left_out"][name]))
+    table.print(console)
     console.print(f"torch's counter says {report['flops_torch']:,} FLOPs, 2 a MAC.")
 
 
 def print_presets(rows: Sequence[Mapping[str, Any]]) -> None:
     """The published networks."""
-    table = table_of(("preset", "task", "input"), ("params", "MACs"), ("published", "source"))
+    table = TerminalTable(
+        "preset", "task", Column("input", rank=1), Column("params", "number"), Column("MACs", "number"),
+        Column("published", "text", 2),
+        Column("source", "text", 3),
+    )  # fmt: skip
     for row in rows:
         size = "x".join(map(str, row["input_size"]))
-        table.add_row(
+        table.add(
             row["name"], row["task"], size, amount(row["params"]), amount(row["macs"]),
             _published(row["published"]), row["source"],
         )  # fmt: skip
-    console_of().print(table)
+    table.print()
 
 
 def _published(published: Mapping[str, Any]) -> str:
@@ -101,11 +92,17 @@ def _published(published: Mapping[str, Any]) -> str:
 
 def print_units(rows: Sequence[Mapping[str, Any]]) -> None:
     """The interchangeable units."""
-    switches = ("dilated", "fusion", "residual", "pointwise_kernel", "inner")
-    table = table_of(("unit",), ("K", *switches), ("what it is",))
+    fields = ("dilated", "fusion", "residual", "pointwise_kernel", "inner")
+    table = TerminalTable(
+        "unit", Column("K", "number"), Column("fields", "text"), Column("what it is", "text")
+    )
     for row in rows:
-        marks = ["yes" if row[name] else "-" for name in switches]
-        table.add_row(row["name"], str(row["branches"] or "-"), *marks, row["about"])
-    console = console_of()
-    console.print(table)
-    console.print("K is the default number of branches; yes: the field can be chosen for this unit.")
+        table.add(
+            row["name"],
+            str(row["branches"] or "-"),
+            ", ".join(name for name in fields if row[name]) or "-",
+            row["about"],
+        )
+    console = output()
+    table.print(console)
+    console.print("K is the default number of branches; the fields named can be chosen for the unit.")

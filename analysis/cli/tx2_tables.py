@@ -7,35 +7,20 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 160)
-    return console
-
-
-def _table(left: Sequence[str], right: Sequence[str]) -> Table:
-    table = Table(header_style="bold")
-    for name in left:
-        table.add_column(name)
-    for name in right:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
+from archspace.support.terminal import Column, TerminalTable, output
 
 
 def print_prediction(report: Mapping[str, Any]) -> None:
     """The predicted time, and the predictor's errors beside it."""
-    console = _console()
+    console = output()
     height, width = report["input_size"]
     console.print(escape(f"{report['label']} on a Jetson TX2: predicted, not measured"), style="bold")
     console.print(
         f"input {height}x{width}, batch 1, {report['precision']}, {report['runtime']}, "
         f"GPU {report['clock_mhz']:g} MHz, memory {report['emc_mhz']:g} MHz"
     )
-    table = _table(("predicted",), ("",))
+    table = TerminalTable("predicted", Column("", "text"))
     bound = report["bound_percent"]
     shares = ", ".join(f"{name} {share:.0f} %" for name, share in bound.items())
     for name, value in (
@@ -43,8 +28,8 @@ def print_prediction(report: Mapping[str, Any]) -> None:
         ("kernels", f"{report['launches']}"), ("time bound by", shares),
         ("time in kinds of kernels never fitted", f"{report['unseen_percent']:.0f} %"),
     ):  # fmt: skip
-        table.add_row(name, value)
-    console.print(table)
+        table.add(name, value)
+    table.print(console)
     console.print(f"Error on networks not fitted on: {_error(report['error']['network_left_out'])}.")
     print_check(console, report["error"]["frame_rate_rows"], report["error"]["frame_rates"])
     console.print(escape(f"Power and energy: not predicted: {report['power_reason']}."))
@@ -52,13 +37,14 @@ def print_prediction(report: Mapping[str, Any]) -> None:
 
 def print_check(console: Console, rows: Sequence[Mapping[str, Any]], error: Mapping[str, Any]) -> None:
     """Published and predicted frame rates, none of which was fitted on."""
-    table = _table(("checked on", "published"), ("MHz", "published fps", "predicted fps", "error"))
+    titles = ("MHz", "published fps", "predicted fps", "error")
+    table = TerminalTable("checked on", "published", *(Column(title, "number") for title in titles))
     for row in rows:
-        table.add_row(
+        table.add(
             row["network"], row["confidence"], f"{row['clock_mhz']:g}", f"{row['fps']:.2f}",
             f"{row['predicted_fps']:.2f}", f"{row['error_percent']:+.0f} %",
         )  # fmt: skip
-    console.print(table)
+    table.print(console)
     console.print(
         f"Error on the ESPNet paper's frame rates (PyTorch, runtime framework, float32): {_error(error)}."
     )
@@ -66,7 +52,7 @@ def print_check(console: Console, rows: Sequence[Mapping[str, Any]], error: Mapp
 
 def print_fit(report: Mapping[str, Any]) -> None:
     """Coefficients, errors, the check, and what was left out."""
-    console = _console()
+    console = output()
     for runtime, fit in report["runtimes"].items():
         model = fit["model"]
         shares = ", ".join(f"{kind} {share:.3g}" for kind, share in model["efficiency"].items())
@@ -82,10 +68,10 @@ def print_fit(report: Mapping[str, Any]) -> None:
         console.print(f"  on the rows it was fitted on: {_error(fit['fitted'])}")
         console.print(f"  on each network without its rows: {_error(fit['network_left_out'])}")
     print_check(console, report["check"], report["check_error"])
-    table = _table(("quoted rows not fitted on, because",), ("rows",))
+    table = TerminalTable(Column("quoted rows not fitted on, because", "text"), Column("rows", "number"))
     for reason, rows in report["rows_left_out"].items():
-        table.add_row(escape(reason), str(rows))
-    console.print(table)
+        table.add(reason, str(rows))
+    table.print(console)
     console.print(f"{report['rows_used']} quoted rows were fitted on.")
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from analysis.devices.base import Check
+
+PACKAGES = ("optuna", "pandas", "plotly", "onnx", "onnxscript", "safetensors", "torchmetrics")
 
 
 def examine(device: str = "cpu") -> list[Check]:
     """Returns every check of this machine; those of a GPU too where one is meant or there."""
     looks: tuple[Callable[[], list[Check]], ...] = (
-        _processor, _governor, lambda: _runtimes(device), lambda: _gpu(device), _sensors, _chromium, _ssh,
+        _processor, _packages, _governor, lambda: _runtimes(device), lambda: _gpu(device), _sensors, _chromium, _ssh,
     )  # fmt: skip
     return [check for look in looks for check in look()]
 
@@ -37,6 +40,15 @@ def _processor() -> list[Check]:
             fix="stop other programs before measuring" if busy else None,
         ),
     ]  # fmt: skip
+
+
+def _packages() -> list[Check]:
+    """What searching, training and exporting import, looked for without importing it."""
+    lacking = [name for name in PACKAGES if find_spec(name) is None]
+    if not lacking:
+        return [Check(name="packages", state="ok", detail=", ".join(PACKAGES))]
+    fix = f"pip install {' '.join(lacking)}"
+    return [Check(name="packages", state="missing", detail=f"not installed: {', '.join(lacking)}", fix=fix)]
 
 
 def _governor() -> list[Check]:

@@ -1,4 +1,4 @@
-"""torch: operator by operator, compiled, or as one captured CUDA graph."""
+"""torch: operator by operator, compiled, or as one captured CUDA graph. Torch is imported when one is asked for."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
-
 from analysis.runtimes.base import RUNTIMES, Opened, Runtime, one_line
-from archspace.export.deploy import deployed
 from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
+    from torch import Tensor, nn
 
     from analysis.devices.settings import Settings
     from analysis.devices.target import Target
@@ -32,6 +29,8 @@ def gpu_missing(device: str) -> str | None:
     """Returns why ``cuda:N`` is not there, or ``None``."""
     if device == "cpu":
         return None
+    import torch
+
     if not torch.cuda.is_available():
         built = torch.version.cuda
         return "torch finds no CUDA GPU" if built else f"torch {torch.__version__} was built without CUDA"
@@ -41,6 +40,8 @@ def gpu_missing(device: str) -> str | None:
 
 
 def _event() -> torch.cuda.Event:
+    import torch
+
     return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
 
 
@@ -73,10 +74,14 @@ class Forward(Opened):
     def finish(self) -> None:
         """Waits for the GPU."""
         if self._x.is_cuda:
+            import torch
+
             torch.cuda.synchronize(self._x.device)
 
     def answer(self) -> list[np.ndarray]:
         """Returns the outputs as float32."""
+        from torch.utils._pytree import tree_leaves
+
         outputs = [value.float().cpu().numpy() for value in tree_leaves(self.run())]
         self.finish()
         return outputs
@@ -95,11 +100,17 @@ class Eager(Runtime):
 
     def version(self) -> str:
         """As installed."""
+        import torch
+
         return f"{self.title} {torch.__version__}"
 
     @contextmanager
     def open(self, target: Target, device: str, settings: Settings, folder: Path) -> Iterator[Opened]:
         """Opens it; see the base class."""
+        import torch
+
+        from archspace.export.deploy import deployed
+
         assert target.network is not None
         dtype = getattr(torch, settings.precision)
         network = deployed(target.network).to(device=device, dtype=dtype)
@@ -139,6 +150,8 @@ class Compile(Eager):
 
     def prepared(self, network: nn.Module, x: Tensor) -> Callable[[Tensor], Any]:
         """Returns what is called with the input in each run."""
+        import torch
+
         call: Callable[[Tensor], Any] = torch.compile(network, fullgraph=False, dynamic=False)
         with warnings.catch_warnings():  # TensorFloat32 is left off on purpose: float32 means float32
             warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
@@ -160,6 +173,8 @@ class CudaGraph(Eager):
 
     def prepared(self, network: nn.Module, x: Tensor) -> Callable[[Tensor], Any]:
         """Returns what is called with the input in each run."""
+        import torch
+
         side = torch.cuda.Stream(x.device)  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream(x.device))
         with torch.cuda.stream(side):
@@ -180,6 +195,8 @@ class CudaGraph(Eager):
 @contextlib.contextmanager
 def torch_settings(threads: int, device: str) -> Iterator[None]:
     """``threads`` within an operator, and full float32 on GPUs; both come back at the end."""
+    import torch
+
     before = torch.get_num_threads()
     cudnn, matmul = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     try:

@@ -18,6 +18,7 @@ from archspace.spec.archspec import ArchSpec
 from archspace.spec.named import NamedNetwork, enter_form
 from archspace.spec.naming import read_spec
 from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.numbers import told_apart
 from archspace.support.plugins import plugins_noted_in
 from archspace.support.text_files import parse_json
 from archspace.support.yaml_text import read_yaml
@@ -103,9 +104,9 @@ def _nearest(trained: list[TrialRecord], bounds: Mapping[str, float]) -> str:
         if not values:
             return f"; no trial has a number for {name}"
         if described(name).direction == "minimize" and min(values) > limit:
-            return f"; the smallest {name} is {min(values):g}"
+            return f"; the smallest {name} is {told_apart(min(values), limit)[0]}"
         if described(name).direction == "maximize" and max(values) < limit:
-            return f"; the largest {name} is {max(values):g}"
+            return f"; the largest {name} is {told_apart(max(values), limit)[0]}"
     return ""
 
 

@@ -135,6 +135,15 @@ def write_record(folder: Path, record: TrialRecord) -> Path:
     return path
 
 
+def read_study_config(folder: Path) -> dict[str, Any]:
+    """Returns ``study.yaml`` of a run folder as plain data.
+
+    Raises:
+        InputError: it cannot be read, or is of a newer archspace.
+    """
+    return _read_config(folder / STUDY_FILE)
+
+
 def _read_config(path: Path) -> dict[str, Any]:
     """``study.yaml`` as plain data, with the keys that a reader needs checked."""
     config = read_yaml(path)

@@ -33,7 +33,7 @@ class SpecError(FieldError):
     """A field of an :class:`archspace.ArchSpec` breaks a rule."""
 
 
-LISTED = 24
+LISTED = 8
 """The longest list of known words that a message has in full."""
 NEAR = 4
 """Of a longer one, so many that are near."""

@@ -92,6 +92,39 @@ def tick_text(value: float) -> str:
     return f"{value / factor:g}{letter}"
 
 
+def told_apart(value: float, other: float) -> tuple[str, str]:
+    """Returns two numbers with as many digits as it takes to see which is larger; whole ones in full.
+
+    >>> told_apart(100_000_768, 1e8), told_apart(4.7000001, 4.7), told_apart(0.31, 0.3)
+    (('100000768', '100000000'), ('4.7000001', '4.7'), ('0.31', '0.3'))
+    """
+    for digits in range(6, 18):
+        texts = _in_full(value, digits), _in_full(other, digits)
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def _in_full(value: float, digits: int) -> str:
+    if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
+        return f"{int(value)}"
+    return f"{value:.{digits}g}"
+
+
+def age(seconds: float | None) -> str:
+    """Returns how long ago something was, in one unit.
+
+    >>> age(42), age(600), age(7300), age(200_000), age(None)
+    ('42 s', '10 min', '2 h', '2 d', '-')
+    """
+    if seconds is None:
+        return NOTHING
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or (unit == "min" and seconds >= size):
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def duration(seconds: float) -> str:
     """Returns hours, minutes and seconds, the leading zeros left out.
 

@@ -16,10 +16,10 @@ from reports.cli.tables_command import tables
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
     from analysis.quantities import Quantity
     from analysis.store.records import StudyRecord, TrialRecord
+    from archspace.support.terminal import TerminalTable
 
 _OPTION = "--objectives"
 _TABLES_EXAMPLE = (
@@ -60,19 +60,21 @@ def pareto(
     Example: archspace pareto runs/camvid-units --objectives macs,miou
     """
     from analysis.store.runs import read_run
-    from reports.frames.trials import front_frame, trial_frame
+    from archspace.support.terminal import working
 
-    study = read_run(run)
-    chosen = choose_objectives(study, objectives)
-    frame = trial_frame(study, chosen)
-    front = front_frame(frame, chosen)
+    with working(f"reading {run}") as now:
+        study = read_run(run)
+        chosen = choose_objectives(study, objectives)
+        now("finding the front")
+        from reports.frames.trials import front_frame, trial_frame
+
+        frame = trial_frame(study, chosen)
+        front = front_frame(frame, chosen)
     files, notes = _write_report(study, frame, chosen, out or run / "report")
     if as_json:
         typer.echo(_json(study, frame, front, chosen, files, notes))
         return
-    from rich.console import Console
-
-    Console().print(front_table(front, chosen, title=f"Pareto front of {study.name}"))
+    front_table(front, chosen, title=f"Pareto front of {study.name}").print()
     for path in files.values():
         typer.echo(str(path))
 
@@ -123,32 +125,34 @@ def _known(trial: TrialRecord) -> set[str]:
     return {name for name, value in numbers.items() if math.isfinite(value)}
 
 
-def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: str) -> Table:
+def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: str) -> TerminalTable:
     """Returns the front as a table to read: rounded, with unit and origin in the header."""
-    from rich.markup import escape
-    from rich.table import Table
-
+    from archspace.support.terminal import Column, TerminalTable
     from reports.style.style import scaled_column
 
-    table = Table(title=escape(title), title_justify="left", header_style="bold")
-    for name in ("trial", "network", "unit", "width"):
-        table.add_column(name, justify="right" if name == "width" else "left")
+    columns = [
+        Column("trial"),
+        Column("network", "text"),
+        Column("unit", "text", 2),
+        Column("width", "number", 3),
+    ]
     texts = []
     for objective in objectives:
         header, column = scaled_column(objective, front[objective.name].tolist())
         origins = sorted(set(front[f"{objective.name}_origin"].dropna()))
-        table.add_column(f"{header}\n{', '.join(origins) or 'origin unknown'}", justify="right")
+        columns.append(Column(f"{header}\n{', '.join(origins) or 'origin unknown'}", "number"))
         texts.append(column)
         if f"{objective.name}_again" in front:
             header, column = scaled_column(objective, front[f"{objective.name}_again"].tolist())
-            table.add_column(f"{header}\nmeasured again", justify="right")
+            columns.append(Column(f"{header}\nmeasured again", "number", 1))
             texts.append(column)
+    table = TerminalTable(*columns, title=title)
     for index, row in enumerate(front.to_dict("records")):
         network = row["given"] if isinstance(row["given"], str) else row.get("spec.network", "")
         width = row.get("spec.width")
         cells = [f"{row['label']} (knee)" if row["knee"] else row["label"], network, row["unit"]]
         cells.append(f"{width:g}" if isinstance(width, int | float) else "")
-        table.add_row(*(escape(str(cell)) for cell in cells), *(column[index] for column in texts))
+        table.add(*map(str, cells), *(column[index] for column in texts))
     return table
 
 
@@ -156,18 +160,19 @@ def _write_report(
     study: StudyRecord, frame: pd.DataFrame, objectives: Sequence[Quantity], folder: Path
 ) -> tuple[dict[str, Path], list[str]]:
     """Write tables and figures; the files by name, and a line on each that could not be written."""
-    from rich.console import Console
-
-    from reports.figures.pareto.figure import write_html, write_png
-    from reports.figures.pareto.run_figure import study_figure
+    from archspace.support.terminal import working
     from reports.frames.trials import write_tables
 
     try:
         files = write_tables(frame, objectives, folder)
-        with Console(stderr=True).status("drawing the Pareto front"):
+        with working("drawing the Pareto front") as now:
+            from reports.figures.pareto.figure import write_html, write_png
+            from reports.figures.pareto.run_figure import study_figure
+
             figure = study_figure(study, frame, objectives)
             files["pareto.html"] = folder / "pareto.html"
             write_html(figure, files["pareto.html"])
+            now("drawing it as a picture")
             problem = write_png(figure, folder / "pareto.png")
     except OSError as error:
         raise InputError(f"--out: {folder}: cannot be written: {error.strerror or error}") from error

@@ -31,21 +31,22 @@ def compared(
     """A comparison beside the published numbers: tables as md, csv, tex and html, figures as html and png."""
     import json
 
-    from rich.console import Console
-
-    from analysis.drawing.figure_files import write_html, write_pictures
     from analysis.store.runs import read_run
-    from reports.tables.markdown import markdown
-    from reports.tables.values import plain
-    from reports.tables.write import write_tables
+    from archspace.support.terminal import working
 
     study = read_run(run)
     folder = out or run / "report"
-    tables, figures = compared_views(study)
+    with working("computing the tables"):
+        from analysis.drawing.figure_files import write_html, write_pictures
+        from reports.tables.terminal import print_tables
+        from reports.tables.values import plain
+        from reports.tables.write import write_tables
+
+        tables, figures = compared_views(study)
     notes: list[str] = []
     try:
         files = write_tables(tables, folder, "comparison", title=study.name)
-        with Console(stderr=True).status("drawing"):
+        with working("drawing"):
             for name, figure in figures.items():
                 files[f"{name}.html"] = folder / f"{name}.html"
                 write_html(figure, files[f"{name}.html"])
@@ -60,7 +61,7 @@ def compared(
         shown: dict[str, Any] = {"study": study.name, "tables": [plain(table) for table in tables]}
         typer.echo(json.dumps({**shown, "files": {k: str(v) for k, v in files.items()}, "notes": notes}))
         return
-    typer.echo(markdown(tables).rstrip("\n"))
+    print_tables(tables)
     for path in files.values():
         typer.echo(str(path))
 

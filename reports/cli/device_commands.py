@@ -45,20 +45,23 @@ def plot_device(
     as_json: JsonOption = False,
 ) -> None:
     """Latency and power of records, roofline and times of layers, as HTML and PNG."""
-    from rich.console import Console
-
-    from analysis.drawing.figure_files import write_html, write_pictures
-    from reports.figures.devices.reading import read_files
+    from archspace.support.terminal import working
 
     if not files and not papers:
         raise InputError("plot-device: nothing to draw: give a record or a layer file, or --papers")
+    for file in files or []:
+        if not file.is_file():
+            raise InputError(f"{file}: no such file")
+    from analysis.drawing.figure_files import write_html, write_pictures
+    from reports.figures.devices.reading import read_files
+
     records, layers = read_files(files or [])
     written: list[Path] = []
     stills: dict[Path, go.Figure] = {}
     notes: list[str] = []
-    with Console(stderr=True).status("drawing") as status:
+    with working("drawing") as now:
         for name, draw in _figures(records, layers, papers):
-            status.update(f"drawing {name}")
+            now(f"drawing {name}")
             try:
                 figure = draw()
             except InputError as error:
@@ -67,7 +70,7 @@ def plot_device(
             write_html(figure, out / f"{name}.html")
             written.append(out / f"{name}.html")
             stills[out / f"{name}.png"] = figure
-        status.update("drawing pictures")
+        now("drawing pictures")
         drawn, problem = write_pictures(stills)
         written += drawn
         notes += [] if problem is None else [problem]

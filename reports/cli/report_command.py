@@ -66,22 +66,22 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
     Raises:
         InputError: a run cannot be read or merged, or the page cannot be written.
     """
-    from rich.console import Console
-
     from archspace.support.files import write_text
+    from archspace.support.terminal import working
     from reports.frames.merge import by_data, merge_runs
-    from reports.page.content import content_of
-    from reports.page.data_sets import Side, page_name, sides_html
-    from reports.page.html import page_html
 
     formats = _formats(figures)
     path = _page_path(runs, out)
-    console = Console(stderr=True)
     pages: list[dict[str, Any]] = []
-    with console.status("reading the trials") as status:
+    with working("reading the trials") as now:
         groups = by_data(runs)
-        contents = [content_of(merge_runs(group.folders)) for group in groups]
-        status.update("writing the page")
+        merged = [merge_runs(group.folders) for group in groups]
+        now("computing the page")
+        from reports.page.content import content_of
+        from reports.page.data_sets import Side, page_name, sides_html
+        from reports.page.html import page_html
+
+        contents = [content_of(one) for one in merged]
         sides = [
             Side(content, group.apart, path.name if len(groups) == 1 else page_name(path, contents, place))
             for place, (group, content) in enumerate(zip(groups, contents, strict=True))
@@ -90,6 +90,8 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
             page = path.with_name(side.file)
             write_text(page, page_html(side.content))
             folder = page.parent / ("figures" if len(sides) == 1 else f"figures-{page.stem}")
+            if formats:
+                now("drawing the figures")
             pages.append(_written(side.content, page, folder, formats))
         if len(sides) > 1:
             write_text(path, sides_html(sides))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspace.support.errors import FieldError
+from archspace.support.errors import FieldError, InputError
 from archspace.support.options import JsonOption
 
 if TYPE_CHECKING:
@@ -41,17 +41,24 @@ def tables(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write files there instead of printing.")] = None,
     formats: Annotated[
         str | None,
-        typer.Option("--format", metavar="md,csv,tex,html", help="All of them with --out, else Markdown."),
+        typer.Option("--format", metavar="md,csv,tex,html", help="All with --out; else a terminal's, or Markdown."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Published, counted and measured networks of a task in one table, the origin of every number marked."""
-    from reports.tables.build import build_tables
+    from reports.tables.tasks import task_tables
     from reports.tables.write import FORMATS, parse_formats, render, write_tables
 
+    task_tables(task)
+    for path in extra or ():
+        if not path.exists() and ":" not in path.name:
+            raise InputError(f"{path}: no such file or folder")
     kinds = parse_formats(formats) if formats is not None else (FORMATS if out else ("md",))
     if out is None and len(kinds) > 1:
         raise FieldError("--format", formats, "several formats are files and need --out DIR", kinds[0])
+    from reports.tables.build import build_tables
+    from reports.tables.terminal import print_tables
+
     built = build_tables(task, dataset=dataset, extra=extra or ())
     title = TITLE.format(task=task)
     files = write_tables(built, out, task, kinds, title=title) if out else {}
@@ -59,6 +66,8 @@ def tables(
         typer.echo(_json({"task": task}, built, files))
     elif files:
         _list(files)
+    elif formats is None:
+        print_tables(built)
     else:
         typer.echo(render(built, kinds[0], title=title).rstrip("\n"))
 
@@ -70,12 +79,12 @@ def paper_report(out: Path, *, as_json: bool) -> None:
         out: the folder.
         as_json: print one JSON object instead of the list.
     """
-    from rich.console import Console
+    from archspace.support.terminal import working
 
-    from reports.tables.paper import paper_tables
-    from reports.tables.write import write_tables
+    with working("counting the published networks"):
+        from reports.tables.paper import paper_tables
+        from reports.tables.write import write_tables
 
-    with Console(stderr=True).status("counting the published networks"):
         built = paper_tables()
         files = write_tables(built, out, "paper", title=PAPER_TITLE)
     if as_json:

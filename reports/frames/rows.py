@@ -8,12 +8,14 @@ import math
 from collections.abc import Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from analysis.quantities import QUANTITIES, Quantity
 from archspace.support.errors import InputError
 from archspace.support.text_files import read_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ORIGINS = ("quoted-text", "read-off-figure", "from-memory")
 """How a published number was read."""
@@ -65,6 +67,8 @@ def read_rows(path: Traversable | Path, needed: Sequence[str] = ()) -> pd.DataFr
             rows.append(cells)
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num}: {error}") from None
+    import pandas as pd
+
     return pd.DataFrame(rows, columns=columns, dtype=str)
 
 

@@ -142,12 +142,17 @@ def _run(
     make: Callable[[Training], Compared], task: str, budget: Budget, out: Path | None, as_json: bool
 ) -> None:
     """Runs or resumes a comparison as a study and prints its table."""
-    from searches.cli.summary import show_study
+    from archspace.support.terminal import working
+    from searches.cli.early import check_study
+    from searches.cli.search_command import wanted
     from searches.compare.study_of import comparison_study
-    from searches.study.run import run_study
 
     config = comparison_study(make, task, budget)
     folder = out or Path("runs") / config.name
+    check_study(config, folder)
+    with working(f"{folder}: {wanted(config)}: starting"):
+        from searches.cli.summary import show_study
+        from searches.study.run import run_study
     show_study(config, folder, run_study(config, folder).records(), as_json)
 
 

@@ -38,11 +38,23 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a trained network sees: classes tinted over the image, the likeliest ones, or boxes, with a legend."""
-    from archspace.spec.naming import parse_size
-    from searches.demo.running import demo as run
+    from archspace.spec.naming import find_network, parse_size
+    from archspace.support.errors import InputError
+    from archspace.support.terminal import working
+    from searches.cli.early import check_device_name
+    from searches.demo.inputs import find_inputs
 
+    size = None if input is None else parse_size(input)
+    check_device_name(device)
+    find_network(network, accept="answers", field="NET")
+    if (source is None) == (webcam is None):
+        raise InputError("IMAGE: name an image, a folder or a video, or give --webcam N (one of both)")
+    if source is not None:
+        find_inputs(source)
+    with working(f"opening {network}"):
+        from searches.demo.running import demo as run
     run(
-        network, source, webcam=webcam, out=out, size=None if input is None else parse_size(input),
+        network, source, webcam=webcam, out=out, size=size,
         labels=labels, device=device, threshold=threshold, frames=frames, side_by_side=side_by_side,
         as_json=as_json,
     )  # fmt: skip

@@ -6,11 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from analysis.quantities import QUANTITIES, metrics_of
 from archspace.support.numbers import fixed
+from archspace.support.terminal import Column, TerminalTable, output
 
 
 def print_evaluation(result: Mapping[str, Any], as_json: bool) -> None:
@@ -19,7 +17,7 @@ def print_evaluation(result: Mapping[str, Any], as_json: bool) -> None:
         print(json.dumps(result))  # noqa: T201
         return
     counted = next(name for name in ("images", "tokens") if name in result)
-    console = Console(highlight=False)
+    console = output()
     console.print(
         f"{result['network']} on {result[counted]} {counted} of {result['data']['name']} {result['split']}, measured"
     )
@@ -34,7 +32,7 @@ def print_evaluation(result: Mapping[str, Any], as_json: bool) -> None:
         if name.startswith("class_") and isinstance(result.get(name), dict)
     }
     if by_class:
-        table = Table("class", *by_class.values())
+        table = TerminalTable("class", *(Column(title, "number") for title in by_class.values()))
         for row in result[next(iter(by_class))]:
-            table.add_row(row, *(fixed(result[name].get(row)) for name in by_class))
-        console.print(table)
+            table.add(row, *(fixed(result[name].get(row)) for name in by_class))
+        table.print(console)

@@ -49,19 +49,26 @@ def export_network(
     Raises:
         InputError: no such network or trial, or ONNX Runtime does not agree with torch.
     """
-    from rich.console import Console
+    from archspace.export.formats import FORMATS
+    from archspace.support.terminal import output, working
 
-    from archspace.export.export import export as write
-
+    for name in formats:
+        FORMATS[name]  # refuses an unknown name before anything heavy is imported
     named, picked = _chosen(text, pick, bounds)
-    network = named.load()
-    real, card = _said(named, network, picked)
-    folder = out or _folder(named, pick or KNEE if named.text != text else "")
-    report = write(network, folder, real_inputs=real, card=card, formats=formats)
+    with working(f"reading {named.text}") as now:
+        from archspace.export.export import export as write
+
+        network = named.load()
+        now("reading real images of the study's data" if named.trial is not None else "preparing")
+        real, card = _said(named, network, picked)
+        folder = out or _folder(named, pick or KNEE if named.text != text else "")
+        now(f"writing {', '.join(formats)} to {folder}, and comparing the answers with torch")
+        report = write(network, folder, real_inputs=real, card=card, formats=formats)
     if as_json:
         print(json.dumps(report.to_dict()))  # noqa: T201
     else:
-        console = Console(highlight=False, soft_wrap=True)
+        console = output()
+        console.soft_wrap = True
         console.print(f"wrote {folder}: {network.spec.label} ({report.arch_id})")
         for name, agreement in report.agreements.items():
             images = f"{agreement.images} {name} image{'s' if agreement.images > 1 else ''}"

@@ -130,18 +130,15 @@ def _end(result: dict[str, Any], as_json: bool) -> None:
 def _list(sets: Mapping[str, DataSet], as_json: bool) -> None:
     import json
 
-    from rich.console import Console
-    from rich.table import Table
-
     from archspace.support.numbers import number
+    from archspace.support.terminal import Column, TerminalTable
     from searches.fetching.catalogue import host_of
 
     if as_json:
         typer.echo(json.dumps({name: data.model_dump(mode="json") for name, data in sets.items()}))
         return
-    table = Table("name", "what", "size", "layout", "host")
-    for column in (0, 2, 3):
-        table.columns[column].no_wrap = True
+    what, layout, host = Column("what", "text"), Column("layout", "text"), Column("host", "text", 1)
+    table = TerminalTable("name", what, Column("size", "number"), layout, host)
     for name, data in sets.items():
         size = (
             "by hand"
@@ -150,7 +147,7 @@ def _list(sets: Mapping[str, DataSet], as_json: bool) -> None:
             if data.known_bytes
             else "not known"
         )
-        host = host_of(data.files[0].urls[0] if data.files else data.page)
+        site = host_of(data.files[0].urls[0] if data.files else data.page)
         account = " (account needed)" if data.login or data.manual else ""
-        table.add_row(name, data.about, size, ", ".join(data.layouts), host + account)
-    Console().print(table)
+        table.add(name, data.about, size, ", ".join(data.layouts), site + account)
+    table.print()

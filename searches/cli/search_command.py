@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archspace.support.options import JsonOption
 from searches.cli.completion import complete_study
+
+if TYPE_CHECKING:
+    from searches.config.study import StudyConfig
+
+
+def _workers(text: str) -> int | str:
+    if text == "auto":
+        return text
+    if not text.isdigit() or int(text) < 1:
+        raise typer.BadParameter(f"{text!r} is neither a whole number from 1 on nor auto")
+    return int(text)
 
 
 def search(
@@ -22,19 +33,42 @@ def search(
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME if left out.")] = None,
     trials: Annotated[int | None, typer.Option(help="Sampled trials to finish.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the study.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that share the study.", min=1)] = None,
+    workers: Annotated[
+        Any,
+        typer.Option(
+            parser=_workers,
+            metavar="N|auto",
+            show_default="the study's",
+            help="Processes that share the study; auto: one for every core that its threads leave.",
+        ),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     storage: Annotated[str | None, typer.Option(help="Optuna storage URL.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Launch a search study, or resume the one in the run folder."""
-    from searches.cli.summary import show_study
-    from searches.study.run import read_study, run_study
+    from archspace.support.terminal import working
 
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()),
         "trials": trials, "seed": seed, "device": device, "workers": workers,
         "storage": storage,
     }  # fmt: skip
-    config, folder = read_study(study, {k: v for k, v in changes.items() if v is not None}, out)
+    with working(f"reading the study {study}") as now:
+        from searches.cli.early import check_study
+        from searches.config.source import read_study
+
+        config, folder = read_study(study, {k: v for k, v in changes.items() if v is not None}, out)
+        check_study(config, folder)
+        now(f"{folder}: {wanted(config)}: starting")
+        from searches.cli.summary import show_study
+        from searches.study.run import run_study
     show_study(config, folder, run_study(config, folder).records(), as_json)
+
+
+def wanted(config: StudyConfig) -> str:
+    """Returns what a study is to do, in a few words: ``24 trials and 1 given network on scenes, 2 workers``."""
+    parts = [(config.trials, "trial"), (len(config.given), "given network")]
+    said = " and ".join(f"{count} {word}{'s' * (count > 1)}" for count, word in parts if count)
+    workers = f"{config.workers} worker{'s' * (config.workers > 1)}"
+    return f"{said} on {config.data.root or config.data.layout}, {workers}"

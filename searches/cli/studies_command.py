@@ -64,9 +64,7 @@ def studies(
     if schema:
         typer.echo(_schema_text(), nl=False)
         return
-    from rich.console import Console
-    from rich.table import Table
-
+    from archspace.support.terminal import Column, TerminalTable
     from archspace.support.yaml_text import parse_yaml
     from searches.config.study import parse_config, recipes
 
@@ -81,16 +79,12 @@ def studies(
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table("recipe", "task", "data", "H x W", "objectives", "trials", "free fields")
+    objectives, free = Column("objectives", "text", 1), Column("free fields", "text", 2)
+    size, trials = Column("H x W", "number", 3), Column("trials", "number")
+    table = TerminalTable("study", "task", "data", size, objectives, trials, free)
     for name, row in rows.items():
-        size = " x ".join(map(str, row["input_size"]))
-        table.add_row(
-            name,
-            row["task"],
-            row["data"],
-            size,
-            ", ".join(row["objectives"]),
-            str(row["trials"]),
-            ", ".join(row["free"]),
-        )
-    Console().print(table)
+        table.add(
+            name, row["task"], row["data"], " x ".join(map(str, row["input_size"])), ", ".join(row["objectives"]),
+            str(row["trials"]), ", ".join(row["free"]),
+        )  # fmt: skip
+    table.print()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from analysis.quantities import names_of, objective
 from analysis.store.records import TrialRecord
 from analysis.store.runs import TRIALS_FOLDER, read_remeasured
 from archspace.spec.archspec import ArchSpec
 from archspace.support.numbers import amount
+from archspace.support.terminal import Column, TerminalTable, output
 from searches.compare.summary import show_comparison
 from searches.config.study import StudyConfig
 from searches.study.front import front_of
@@ -40,11 +38,11 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
         data = next((r.data for r in records if r.data is not None), None)
         print(json.dumps({"run": str(folder), "data": data, "trials": states, "front": rows}))  # noqa: T201
         return
-    table = Table(
+    table = TerminalTable(
         "trial",
-        "network",
-        *(objective(n).label for n in config.objectives),
-        *(f"{objective(n).label}, again" for n in names),
+        Column("network", "text"),
+        *(Column(_header(n), "number") for n in config.objectives),
+        *(Column(f"{_header(n)}, again", "number", 1) for n in names),
         title=f"front of {config.name}",
     )
     for record in front:
@@ -54,18 +52,25 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
             else ""
             for n in names
         ]
-        table.add_row(
+        table.add(
             record.label,
             _label(record),
             *(amount(record.values[n], objective(n).unit) for n in config.objectives),
             *anew,
         )
-    console = Console()
-    console.print(table)
+    console = output()
+    table.print(console)
     counts = ", ".join(f"{count} {state}" for state, count in states.items() if count)
     console.print(
-        f"{counts}; plot: archspace pareto {folder}; export: archspace export {folder}", highlight=False
+        f"{counts}; plot: archspace pareto {folder}; export: archspace export {folder}",
+        markup=False,
+        soft_wrap=True,
     )
+
+
+def _header(name: str) -> str:
+    one = objective(name)
+    return one.short if one.unit in ("", one.short) else f"{one.short} ({one.unit})"
 
 
 def _label(record: TrialRecord) -> str:

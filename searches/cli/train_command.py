@@ -62,10 +62,9 @@ def train(
     """Train one network by a recipe; killed at any time, the same command goes on and comes to the same weights."""
     from archspace.spec.naming import parse_size
     from archspace.support.errors import InputError
-    from searches.training.range_test import RangeQuestion
-    from searches.training.run import find_rate
-    from searches.training.run import train as run
-    from searches.training.steps import TrainingError, out_of_memory
+    from archspace.support.terminal import working
+    from searches.cli.early import check_training
+    from searches.training.resolve import resolved
 
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()), "data.layout": layout,
@@ -74,6 +73,13 @@ def train(
     }  # fmt: skip
     given = {name: value for name, value in changes.items() if value is not None}
     size = None if input is None else parse_size(input)
+    meant = resolved(what, recipe, given, size)
+    check_training(meant)
+    with working(f"opening {meant.name}: {what}"):
+        from searches.training.range_test import RangeQuestion
+        from searches.training.run import find_rate
+        from searches.training.run import train as run
+        from searches.training.steps import TrainingError, out_of_memory
     try:
         if range_test:
             question = RangeQuestion(range_low, range_high, range_steps)
@@ -97,14 +103,13 @@ def show_training(result: TrainResult, as_json: bool) -> None:
     """Prints what a training run came to."""
     import json
 
-    from rich.console import Console
-
     from archspace.checkpoint import WEIGHTS_FILE
+    from archspace.support.terminal import output
 
     if as_json:
         typer.echo(json.dumps(dict(result.metrics)))
         return
-    console = Console(highlight=False)
+    console = output()
     console.print(f"{result.metrics['network']}: {result.headline}")
     console.print(f"weights: {result.folder / WEIGHTS_FILE}")
 
@@ -123,9 +128,7 @@ def recipes(
 
         typer.echo(json.dumps(training_schema(), indent=1))
         return
-    from rich.console import Console
-    from rich.table import Table
-
+    from archspace.support.terminal import Column, TerminalTable
     from searches.config.training import read_train, train_recipes
 
     rows = []
@@ -140,12 +143,15 @@ def recipes(
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table("recipe", "about", "epochs", "batch", "schedule", "lr", "source")
+    table = TerminalTable(
+        "recipe", Column("about", "text"), Column("epochs", "number"), Column("batch", "number", 2),
+        Column("schedule", "text", 1), Column("lr", "text", 3), Column("source", "text", 4),
+    )  # fmt: skip
     for row in rows:
         listed = (", ".join(map(str, row[key])) for key in ("batch", "lr"))  # type: ignore[call-overload]
         batch, rate = listed
-        table.add_row(
+        table.add(
             str(row["recipe"]), str(row["about"]), str(row["epochs"]), batch,
             f"{row['optimizer']}, {row['schedule']}", rate, str(row["source"]) or "ours",
         )  # fmt: skip
-    Console().print(table)
+    table.print()

@@ -8,13 +8,11 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from analysis.devices.record import DeviceRecord
 from analysis.quantities import COMPARED, QUANTITIES, main_metric
 from analysis.store.records import TrialRecord
 from archspace.support.numbers import amount
+from archspace.support.terminal import Column, TerminalTable, output
 from searches.config.study import StudyConfig
 
 
@@ -67,14 +65,15 @@ def show_comparison(config: StudyConfig, folder: Path, records: Sequence[TrialRe
         for name in (main_metric(config.task).name, *COMPARED)
         if any(row[name] is not None for row in rows)
     ]
-    table = Table(
-        "network", *(f"{name}\n({QUANTITIES[name].unit})" for name in names), "seeds", title=config.name
-    )
+    numbers = [
+        Column(f"{name}\n({QUANTITIES[name].unit})", "number", rank) for rank, name in enumerate(names)
+    ]
+    table = TerminalTable("network", *numbers, Column("seeds", rank=len(names)), title=config.name)
     for row in rows:
         cells = [amount(row[name], QUANTITIES[name].unit) for name in names]
-        table.add_row(row["network"], *cells, f"{row['seeds']} of {row['wanted']}")
-    console = Console(highlight=False)
-    console.print(table)
+        table.add(row["network"], *cells, f"{row['seeds']} of {row['wanted']}")
+    console = output()
+    table.print(console)
     for row in rows:
         if row["reason"]:
             console.print(f"{row['network']}: {row['reason']}", markup=False)

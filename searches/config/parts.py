@@ -161,11 +161,14 @@ class SamplerConfig(Part):
         name: of :data:`SAMPLERS`: `tpe` (tree-structured Parzen estimator), `nsga2`, `nsga3`, `gp` (Gaussian process),
             `random`, or a plug-in's.
         startup: random trials that come first; of `tpe` and `gp`.
+        cheapest_first: these come in the order of their networks' MACs, so that first results are there soon and what
+            is dear is tried when something is known; which networks they are stays the same.
         population: of `nsga2` and `nsga3`.
     """
 
     name: str = "tpe"
     startup: int = Field(8, ge=1)
+    cheapest_first: bool = False
     population: int = Field(12, ge=2)
 
     @field_validator("name", mode="before")

@@ -21,6 +21,7 @@ from archspace.support.errors import FieldError, closest
 from archspace.support.text_files import read_text
 from archspace.support.yaml_text import dump_yaml, parse_yaml
 from searches.config.changes import changed
+from searches.config.cores import Workers
 from searches.config.errors import first_error
 from searches.config.parts import (
     Bound,
@@ -60,7 +61,8 @@ class StudyConfig(Part):
         device: where networks are trained.
         measure: what they are measured on, and how (``latency`` in studies of an earlier archspace).
         threads: CPU threads of each worker; a study repeats on the same machine with the same number.
-        workers: processes that share the study; with more than one, which trial knows of which depends on timing.
+        workers: processes that share the study, or ``auto``: one for every ``threads`` cores of this machine, one on a
+            GPU. With more than one, which trial knows of which depends on timing.
         comparison: what the given networks are compared for, where the study is a comparison.
         storage: an Optuna storage URL (``postgresql+psycopg://...``, ``mysql://...``), or ``journal:///FILE`` for a
             journal file; a SQLite file in the run folder if left out.
@@ -82,7 +84,7 @@ class StudyConfig(Part):
     training: Recipe = Recipe()
     device: str = "cpu"
     threads: int = Field(1, ge=1)
-    workers: int = Field(1, ge=1)
+    workers: Workers = 1
     measure: MeasureConfig = Field(MeasureConfig(), validation_alias=AliasChoices("measure", "latency"))
     comparison: Comparison | None = None
     storage: str | None = None

@@ -28,6 +28,7 @@ class TrainData(Part):
         root: the data set's folder.
         name: what tables, pages and records call the data; the folder's name, or the layout's if left out.
         input_size: (H, W) at which images are decoded once and kept; the spec's if left out.
+        channels: 1 (grey) or 3 (RGB), of the network's input too; the spec's if left out.
         train, val: use so many images of the split, or so many tokens of a text; all of them if left out.
         crop: how pictures of another aspect are evaluated: ``squash`` resizes all of a picture; ``centre`` cuts out the
             middle at 7/8 of its tighter side, as ImageNet's networks are judged (scores of whole images).
@@ -40,6 +41,7 @@ class TrainData(Part):
     root: Path | None = None
     name: str | None = Field(None, min_length=1)
     input_size: tuple[int, int] | None = None
+    channels: Literal[1, 3] | None = None
     train: int | None = Field(None, ge=2)
     val: int | None = Field(None, ge=1)
     crop: Crop = "squash"

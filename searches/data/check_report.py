@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.files import write_text
-from searches.data.checking import Checked, check_split, in_two, remarks_on, unread_files
-from searches.data.dataset import layouts
+from archspace.support.terminal import Column, TerminalTable, output
+from searches.data.checking import (
+    Checked,
+    check_split,
+    in_two,
+    remarks_on,
+    unread_files,
+)
+from searches.data.dataset import SPLITS, layouts
 from searches.data.identify import TEXT, identify
 from searches.data.serving import checked_task, served
 from searches.data.sheet import write_sheet
-from searches.data.splits import SPLITS
 from searches.data.text import UNKNOWN, load_text, text_files
 from searches.fetching.hint import fetch_hint
 
@@ -125,7 +129,7 @@ def check_text(root: Path, split: str | None) -> dict[str, Any]:
 
 
 def _print(result: dict[str, Any]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = output()
     console.print(f"{result['root']}: layout {result['layout']}", markup=False)
     for task, splits in result["tasks"].items():
         console.print(f"  serves {task} ({', '.join(splits)})", markup=False)
@@ -178,7 +182,7 @@ def _print_pictures(console: Console, result: dict[str, Any]) -> None:
                 f"  {summary['boxes']} boxes, {summary['ignored_boxes']} to be ignored,"
                 f" {summary['clipped_boxes']} cut at the picture's edge"
             )
-    console.print(_classes(result))
+    _classes(result).print(console)
     for name, summary in result["splits"].items():
         if summary["problems"]:
             console.print(f"{name}: {summary['problems']} problems")
@@ -188,15 +192,15 @@ def _print_pictures(console: Console, result: dict[str, Any]) -> None:
             console.print(f"  ... and {summary['problems'] - len(summary['listed'])} more (--most)")
 
 
-def _classes(result: dict[str, Any]) -> Table:
+def _classes(result: dict[str, Any]) -> TerminalTable:
     """Class by class: images, and the share of pixels or the number of boxes."""
     splits = result["splits"]
-    table = Table()
-    table.add_column("class", no_wrap=True, min_width=max(map(len, next(iter(splits.values()))["classes"])))
+    columns = []
     for name, summary in splits.items():
-        table.add_column(f"{name} images", justify="right")
+        columns.append(Column(f"{name} images", "number"))
         if "pixels" in summary or "boxes" in summary:
-            table.add_column(f"{name} {'pixels %' if 'pixels' in summary else 'boxes'}", justify="right")
+            columns.append(Column(f"{name} {'pixels %' if 'pixels' in summary else 'boxes'}", "number"))
+    table = TerminalTable("class", *columns)
     for label in next(iter(splits.values()))["classes"]:
         row = []
         for summary in splits.values():
@@ -207,5 +211,5 @@ def _classes(result: dict[str, Any]) -> Table:
                 row.append(f"{100 * counts.get('pixels', 0) / known:.2f}")
             elif "boxes" in summary:
                 row.append(str(counts.get("boxes", 0)))
-        table.add_row(escape(label), *row)
+        table.add(label, *row)
     return table

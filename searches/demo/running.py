@@ -37,6 +37,7 @@ def demo(
     Raises:
         InputError: anything the user gave cannot be used.
     """
+    named = find_network(text, accept="answers", field="NET")
     if (source is None) == (webcam is None):
         raise InputError("IMAGE: name an image, a folder or a video, or give --webcam N (one of both)")
     check_device(device)
@@ -45,7 +46,6 @@ def demo(
         pyav()
     elif frames is not None:
         raise FieldError("--frames", frames, "ends a video or a webcam; this is none", "leave it out")
-    named = find_network(text, accept="answers", field="NET")
     predictor = open_predictor(
         named, size=size, labels=labels, device=torch.device(device), threshold=threshold
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
+from archspace.support.numbers import told_apart
 from archspace.support.text_files import parse_json
 from searches.config.parts import Bound
 from searches.config.recipe import Recipe
@@ -79,11 +81,15 @@ def violations(measured: Mapping[str, Measurement], constraints: Mapping[str, Bo
     return amounts
 
 
-def broken(amounts: Mapping[str, float], measured: Mapping[str, Measurement]) -> str | None:
-    """Returns the broken constraints in words, or ``None``."""
-    words = [
-        f"{rule} but is {measured[rule.split()[0]].value:g}" for rule, amount in amounts.items() if amount > 0
-    ]
+def broken(measured: Mapping[str, Measurement], constraints: Mapping[str, Bound]) -> str | None:
+    """Returns the broken constraints in words, with the digits by which they are broken, or ``None``."""
+    words = []
+    for name, bound in constraints.items():
+        value = measured[name].value if name in measured else math.nan
+        for sign, limit in (("<=", bound.max), (">=", bound.min)):
+            if limit is not None and (value > limit if sign == "<=" else value < limit):
+                said, rule = told_apart(value, limit)
+                words.append(f"{name} {sign} {rule} but is {said}")
     return "constraint " + "; ".join(words) if words else None
 
 

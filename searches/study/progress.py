@@ -1,11 +1,13 @@
-"""What a person sees while a study runs: trial, best so far, time left. Everything also goes to the log."""
+"""What a person sees while a study runs: every worker's trial, the best so far, time left. The log has it too."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
+from typing import TypeAlias
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -21,6 +23,67 @@ from searches.training.loop import Callback, Epoch, Step
 
 log = logging.getLogger("searches")
 
+REPORT_SECONDS = 0.25
+"""Between two words of a worker on what it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What a worker does at the moment.
+
+    Attributes:
+        worker: its number, the first process is 0.
+        trial: label of its trial.
+        epochs: how many it trains in all.
+        done: epochs so far, with the share of the current one.
+        note: the network.
+    """
+
+    worker: int
+    trial: str
+    epochs: int
+    done: float
+    note: str
+
+
+Report: TypeAlias = Callable[[Doing], None]
+
+
+class Reporter(Callback):
+    """Follows one worker's trials, and says at most some four times a second what it does.
+
+    Args:
+        worker: its number.
+        report: who is told.
+    """
+
+    def __init__(self, worker: int, report: Report) -> None:
+        self._worker, self._report = worker, report
+        self._doing: Doing | None = None
+        self._said = 0.0
+
+    def started(self, label: str, epochs: int, note: str) -> None:
+        """A trial begins to train."""
+        self._say(Doing(self._worker, label, epochs, 0.0, note), always=True)
+
+    def step(self, step: Step) -> None:
+        """A step of the current trial was done."""
+        self._moved(step.epoch - 1 + step.step / step.steps)
+
+    def epoch(self, epoch: Epoch) -> None:
+        """An epoch of the current trial ended."""
+        self._moved(float(epoch.number), always=True)
+
+    def _moved(self, done: float, always: bool = False) -> None:
+        if self._doing is not None:
+            self._say(replace(self._doing, done=done), always)
+
+    def _say(self, doing: Doing, always: bool) -> None:
+        self._doing, now = doing, time.monotonic()
+        if always or now - self._said > REPORT_SECONDS:
+            self._said = now
+            self._report(doing)
+
 
 class Progress(Callback):
     """A live view on a terminal; plain log lines elsewhere.
@@ -30,23 +93,25 @@ class Progress(Callback):
         wanted: how many trials are to finish, given ones included.
         done: records of trials that ended before.
         console: where to draw.
+        workers: processes that share the study.
+        others: gives what the other workers have said since it was last asked.
     """
 
     def __init__(
-        self, objectives: Sequence[Quantity], wanted: int, done: Sequence[TrialRecord], console: Console
-    ) -> None:
+        self, objectives: Sequence[Quantity], wanted: int, done: Sequence[TrialRecord], console: Console, *,
+        workers: int = 1, others: Callable[[], Iterable[Doing]] = tuple,
+    ) -> None:  # fmt: skip
         self._objectives, self._wanted = objectives, wanted
         self._records = list(done)
         self._began, self._before = time.monotonic(), self._complete()
         self._bars = Bars(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
+            TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+        )  # fmt: skip
         self._all = self._bars.add_task("trials", total=wanted, completed=self._before, note="")
-        self._one = self._bars.add_task("epochs", total=None, note="", visible=False)
-        self._live = Live(Group(self._bars, Text()), console=console, transient=True, refresh_per_second=4)
+        self._lines = [self._bars.add_task("", total=None, note="", visible=False) for _ in range(workers)]
+        self._others, self._reporter = others, Reporter(0, self.show)
+        self._live = Live(get_renderable=self._seen, console=console, transient=True, refresh_per_second=4)
         self._shown = console.is_terminal and not console.quiet
 
     def __enter__(self) -> Progress:
@@ -60,6 +125,28 @@ class Progress(Callback):
         if self._shown:
             self._live.stop()
 
+    def _seen(self) -> Group:
+        """What is drawn now: called by the thread that refreshes the view."""
+        for doing in self._others():
+            self.show(doing)
+        return Group(self._bars, Text(f"best so far: {self._best()}", style="bold"))
+
+    def show(self, doing: Doing) -> None:
+        """Shows what a worker does."""
+        who = f"worker {doing.worker + 1}, " if len(self._lines) > 1 else ""
+        self._bars.update(
+            self._lines[doing.worker], description=f"{who}trial {doing.trial}", total=doing.epochs,
+            completed=doing.done, visible=True, note=doing.note,
+        )  # fmt: skip
+
+    def follow(self, reporter: Reporter) -> None:
+        """Lets another one say what this process does."""
+        self._reporter = reporter
+
+    def idle(self) -> None:
+        """This process has no trial any more; the others go on."""
+        self._bars.update(self._lines[0], visible=False)
+
     def _complete(self) -> int:
         return sum(bool(record.values) for record in self._records)
 
@@ -67,23 +154,19 @@ class Progress(Callback):
         """A trial begins to train."""
         costs = ", ".join(number(known[name].value, known[name].unit) for name in ("macs", "params"))
         log.info("trial %s: %s (%s), %s", label, spec.label, spec.arch_id, costs)
-        self._bars.update(
-            self._one, description=f"trial {label}", total=epochs, completed=0, visible=True, note=spec.label
-        )
+        self._reporter.started(label, epochs, spec.label)
 
     def step(self, step: Step) -> None:
         """A step of the current trial was done."""
-        self._bars.update(self._one, completed=step.epoch - 1 + step.step / step.steps)
+        self._reporter.step(step)
 
     def epoch(self, epoch: Epoch) -> None:
         """An epoch of the current trial ended."""
         log.debug("epoch %d: loss %.4f", epoch.number, epoch.loss)
-        self._bars.update(self._one, completed=epoch.number)
-        self._draw()
+        self._reporter.epoch(epoch)
 
     def finished(self, record: TrialRecord, records: Sequence[TrialRecord]) -> None:
         """A trial ended; ``records`` are all that ended, those of other workers too."""
-        self._records = list(records)
         values = ", ".join(
             f"{o.name} {number(record.values[o.name], o.unit)}" for o in self._objectives if record.values
         )
@@ -91,7 +174,7 @@ class Progress(Callback):
             f"same network as trial {record.duplicate_of}" if record.duplicate_of else ""
         )
         log.info("trial %s: %s %s%s", record.label, record.state, values, f" ({detail})" if detail else "")
-        self._bars.update(self._all, completed=self._complete(), note=self._time_left())
+        self.ended(records)
         log.info(
             "%d of %d trials; best so far: %s; %s",
             self._complete(),
@@ -99,7 +182,11 @@ class Progress(Callback):
             self._best(),
             self._time_left(),
         )
-        self._draw()
+
+    def ended(self, records: Sequence[TrialRecord]) -> None:
+        """Takes over the records of all trials that ended."""
+        self._records = list(records)
+        self._bars.update(self._all, completed=self._complete(), note=self._time_left())
 
     def _time_left(self) -> str:
         new = self._complete() - self._before
@@ -118,7 +205,3 @@ class Progress(Callback):
             record = pick(feasible, key=lambda r: r.values[o.name])
             best.append(f"{o.name} {number(record.values[o.name], o.unit)} (trial {record.label})")
         return ", ".join(best)
-
-    def _draw(self) -> None:
-        if self._shown:
-            self._live.update(Group(self._bars, Text(f"best so far: {self._best()}", style="bold")))

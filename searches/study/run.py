@@ -13,38 +13,22 @@ import torch
 from rich.console import Console
 
 from analysis.quantities import objective
-from analysis.store.runs import STUDY_FILE
-from archspace.support.errors import InputError
+from archspace.support.terminal import working
 from searches.config.changes import changed
-from searches.config.study import StudyConfig, parse_config, read_config
+from searches.config.source import read_study
+from searches.config.study import StudyConfig, parse_config
 from searches.study.disk import full_disk_as_one_line
 from searches.study.front import remeasure_front
 from searches.study.progress import Progress
 from searches.study.results import StudyResults
 from searches.study.study import Study
-from searches.study.workers import extra_workers
+from searches.study.workers import Workers
 from searches.training.logs import logging_to
 
+JOIN_SECONDS = 2.0
+"""Between two looks at what the other workers have finished."""
+
 log = logging.getLogger(__name__)
-
-
-def read_study(source: str, changes: Mapping[str, Any], out: Path | None) -> tuple[StudyConfig, Path]:
-    """Returns the study that ``source`` names and its run folder.
-
-    Args:
-        source: a YAML file, a built-in study, or a run folder.
-        changes: values that replace the study's, by dotted field.
-        out: run folder; that of ``source``, else ``runs/NAME``, if left out.
-
-    Raises:
-        InputError: there is no such study, or a field is wrong.
-    """
-    if Path(source, STUDY_FILE).is_file():
-        out, source = out or Path(source), str(Path(source, STUDY_FILE))
-    elif Path(source).is_dir():
-        raise InputError(f"{source}: not a run folder: it has no {STUDY_FILE}")
-    config = read_config(source, changes)
-    return config, out or Path("runs") / config.name
 
 
 def search(
@@ -96,15 +80,28 @@ def run_study(config: StudyConfig, folder: Path, *, progress: bool = True) -> St
 
 
 def _run(config: StudyConfig, folder: Path, console: Console) -> Study:
-    study = Study.open(config, folder)
+    with working(f"{folder}: reading the data, opening the storage", quiet=console.quiet):
+        study = Study.open(config, folder)
     with logging_to(folder, console=not (console.is_terminal or console.quiet)):
         done = study.records()
         log.info("%s: %d of %d trials done", folder, len(done), config.trials + len(config.given))
         objectives = [objective(name) for name in config.objectives]
-        progress = Progress(objectives, config.trials + len(config.given), done, console)
+        shown = console.is_terminal and not console.quiet
+        workers = Workers(config, folder, shown=shown, quiet=console.quiet)
+        progress = Progress(
+            objectives,
+            config.trials + len(config.given),
+            done,
+            console,
+            workers=config.workers,
+            others=workers.doing,
+        )
         try:
-            with extra_workers(config, folder), progress:
+            with progress, workers.running():
                 study.run(progress)
+                progress.idle()
+                while not workers.join(JOIN_SECONDS):
+                    progress.ended(study.records())
             remeasure_front(study)
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace search {folder}", highlight=False)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import optuna
+from typing import TYPE_CHECKING, Any
 
 from analysis.quantities import objective
 from analysis.store.fingerprint import DataFingerprint
@@ -20,15 +18,18 @@ from searches.data.kept import keep_fingerprint, refuse_other_data
 DATA_ATTR = "data"
 """What an Optuna study knows of its data: a :class:`DataFingerprint` as plain data."""
 
+if TYPE_CHECKING:
+    import optuna
+
 FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage", "plugins"})
 """Fields that may differ when a study is resumed."""
 
 
-def check_run(config: StudyConfig, folder: Path) -> None:
-    """Checks that the run folder holds this very study, or nothing yet.
+def check_folder(config: StudyConfig, folder: Path) -> None:
+    """Refuses a folder that cannot be the run folder of a study; nothing is written.
 
     Raises:
-        InputError: the folder holds another study, or is of a newer version.
+        InputError: it holds another study or something else, or is of a newer version.
     """
     path = folder / STUDY_FILE
     if path.is_file():
@@ -37,6 +38,8 @@ def check_run(config: StudyConfig, folder: Path) -> None:
             name, held, new = differs
             rule = f"{folder} holds another study ({name}: {held} -> {new}); give another --out, or resume it as it was"
             raise FieldError(name, new, rule, held)
+    elif folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give a folder")
     elif folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: not empty and not a run folder; give another --out")
 
@@ -85,6 +88,8 @@ def open_study(
         FieldError: the storage has another study of that name.
         InputError: its trials were made on other data.
     """
+    import optuna
+
     directions = [objective(metric).direction for metric in config.objectives]
     identity = _identity(config)
     try:

@@ -17,6 +17,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from searches.config.parts import SAMPLERS, SamplerConfig
+from searches.study.space import SearchSpace
 
 
 def derived_seed(*parts: object) -> int:
@@ -36,12 +37,17 @@ class RepeatableSampler(BaseSampler):
         make: from a seed to a sampler.
         space: every parameter that will be suggested.
         seed: the study's seed.
+        order: of the first trials, the number whose independent values each gets; its own if left out.
     """
 
     def __init__(
-        self, make: Callable[[int], BaseSampler], space: dict[str, BaseDistribution], seed: int
+        self,
+        make: Callable[[int], BaseSampler],
+        space: dict[str, BaseDistribution],
+        seed: int,
+        order: Sequence[int] = (),
     ) -> None:
-        self._make, self._seed = make, seed
+        self._make, self._seed, self._order = make, seed, order
         self._space = {name: d for name, d in space.items() if not d.single()}
 
     def _fresh(self, trial: FrozenTrial, use: str) -> BaseSampler:
@@ -67,7 +73,8 @@ class RepeatableSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Returns one parameter alone."""
-        random = optuna.samplers.RandomSampler(seed=derived_seed(self._seed, trial.number, param_name))
+        number = self._order[trial.number] if trial.number < len(self._order) else trial.number
+        random = optuna.samplers.RandomSampler(seed=derived_seed(self._seed, number, param_name))
         return random.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
@@ -115,11 +122,16 @@ def _random(config: SamplerConfig, several_workers: bool) -> Maker:
 
 
 def make_sampler(
-    config: SamplerConfig, space: dict[str, BaseDistribution], seed: int, several_workers: bool = False
+    config: SamplerConfig, space: SearchSpace, seed: int, several_workers: bool = False
 ) -> RepeatableSampler:
     """Returns the study's sampler.
 
     Args:
         several_workers: TPE then counts running trials as poor ones, so that workers spread out.
     """
-    return RepeatableSampler(SAMPLERS[config.name](config, several_workers), space, seed)
+    make, distributions = SAMPLERS[config.name](config, several_workers), space.distributions()
+    order: tuple[int, ...] = ()
+    if config.cheapest_first:
+        first = config.population if config.name.startswith("nsga") else config.startup
+        order = space.by_macs(RepeatableSampler(_random(config, several_workers), distributions, seed), first)
+    return RepeatableSampler(make, distributions, seed, order)

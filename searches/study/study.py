@@ -25,7 +25,7 @@ from searches.study.given import check_weights, fitted, settled
 from searches.study.judge import Judge, broken, counted, now, violations
 from searches.study.measurer import Measurer, waits
 from searches.study.progress import Progress
-from searches.study.run_folder import check_run, open_run, open_study
+from searches.study.run_folder import check_folder, open_run, open_study
 from searches.study.samplers import derived_seed, make_sampler
 from searches.study.space import SearchSpace
 from searches.study.storage import open_storage
@@ -63,7 +63,7 @@ class Study:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         check_device(config.device)
         config = settled(config)
-        check_run(config, folder)
+        check_folder(config, folder)
         sources = open_data(config)
         known = kept_fingerprint(
             folder, fingerprinted(config, sources), named=config.data.name is not None,
@@ -79,13 +79,11 @@ class Study:
         example = space.example(config.seed) if config.trials else fitted(config.reference[0], space.fixed)
         measurer = Measurer.of(config)
         measurer.check(example)
-        own_storage = (
-            config.storage is None
-        )  # in the run folder; another one may hold another study or other data
+        own_storage = config.storage is None  # another one may hold another study or other data
         if own_storage:
             open_run(config, folder, known)
         storage = open_storage(config, folder)
-        sampler = make_sampler(config.sampler, space.distributions(), config.seed, config.workers > 1)
+        sampler = make_sampler(config.sampler, space, config.seed, config.workers > 1)
         main = open_study(storage, config.name, config, known, sampler)
         given = open_study(storage, f"{config.name}/given", config, known, sampler)
         if not own_storage:
@@ -205,7 +203,7 @@ class Study:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 claim.trial.set_constraint(rule, amount)
-        return broken(amounts, known)
+        return broken(known, self.config.constraints)
 
     def _twin(self, spec: ArchSpec) -> TrialRecord | None:
         """A trial of the same network, trained as all are, whose numbers hold for this one too."""

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 from rich.console import Console
@@ -14,12 +15,12 @@ from rich.console import Console
 from analysis.quantities import objective
 from searches.config.study import StudyConfig
 from searches.study.disk import full_disk_as_one_line
-from searches.study.progress import Progress
+from searches.study.progress import Doing, Progress, Reporter
 from searches.training.loop import Epoch
 
 
 class OrphanProgress(Progress):
-    """Progress that ends the process when its parent is gone."""
+    """Progress that ends the process when its parent is gone, and tells the parent what is done."""
 
     parent = 0
 
@@ -30,13 +31,20 @@ class OrphanProgress(Progress):
         super().epoch(epoch)
 
 
-def _work(config: StudyConfig, folder: Path, parent: int) -> None:
+def _work(
+    config: StudyConfig,
+    folder: Path,
+    parent: int,
+    worker: int,
+    channel: SimpleQueue[Doing] | None,
+    said: bool,
+) -> None:
     """A worker process; what goes wrong here is told by the first process, which meets it too, and by the log."""
     from archspace.support.errors import InputError
     from archspace.support.plugins import load_plugins
     from searches.training.logs import log_to
 
-    log_to(folder)
+    log_to(folder, console=said)
     log = logging.getLogger("searches")
     try:
         load_plugins(one.module for one in config.plugins)
@@ -48,27 +56,54 @@ def _work(config: StudyConfig, folder: Path, parent: int) -> None:
             wanted = config.trials + len(config.given)
             progress = OrphanProgress(objectives, wanted, study.records(), Console(quiet=True))
             progress.parent = parent
+            if channel is not None:
+                progress.follow(Reporter(worker, channel.put))
             study.run(progress)
     except KeyboardInterrupt:
         log.info("worker stopped")
     except InputError as error:
+        log_to(folder)  # to the file alone: the first process says it to the user
         log.error("worker ended: %s", error)
 
 
-@contextmanager
-def extra_workers(config: StudyConfig, folder: Path) -> Iterator[None]:
-    """The study's other worker processes, each with as many threads as the study says; joined at the end."""
-    context = multiprocessing.get_context("spawn")
-    crew = [
-        context.Process(target=_work, args=(config, folder, os.getpid())) for _ in range(config.workers - 1)
-    ]
-    try:
-        for process in crew:
-            process.start()
-        yield
-        for process in crew:
-            process.join()
-    finally:
-        for process in crew:
-            if process.is_alive():
-                process.terminate()
+class Workers:
+    """The study's worker processes beside this one, each with as many threads as the study says.
+
+    Args:
+        config: the study.
+        folder: its run folder.
+        shown: whether a live view shows what they do; else their log lines go to standard error, unless ``quiet``.
+        quiet: whether nothing is to be seen of them.
+    """
+
+    def __init__(self, config: StudyConfig, folder: Path, *, shown: bool, quiet: bool) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._channel: SimpleQueue[Doing] | None = context.SimpleQueue() if shown else None
+        said = not (shown or quiet)
+        self._crew = [
+            context.Process(target=_work, args=(config, folder, os.getpid(), worker, self._channel, said))
+            for worker in range(1, config.workers)
+        ]
+
+    def doing(self) -> Iterator[Doing]:
+        """What they have said since they were last asked."""
+        while self._channel is not None and not self._channel.empty():
+            yield self._channel.get()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Runs them while the block runs; what is left of them is terminated at its end."""
+        try:
+            for process in self._crew:
+                process.start()
+            yield
+        finally:
+            for process in self._crew:
+                if process.is_alive():
+                    process.terminate()
+
+    def join(self, seconds: float) -> bool:
+        """Waits so long at most; returns whether all have ended."""
+        for process in self._crew:
+            process.join(seconds)
+        return not any(process.is_alive() for process in self._crew)

@@ -13,12 +13,13 @@ from searches.config.recipe import Size
 from searches.config.training import TrainConfig, TrainData
 from searches.data.dataset import checked_request
 from searches.data.fingerprint import Source, fingerprint_of, fingerprint_of_text
-from searches.data.identify import TEXT, identify
+from searches.data.identify import TEXT
 from searches.data.statistics import statistics
 from searches.data.text import load_text
 from searches.tasks.base import Task
 from searches.tasks.language import Language
 from searches.tasks.table import TASKS, make_task
+from searches.training.layout import layout_for
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ def load_known_task(config: TrainConfig) -> tuple[Task, ArchSpec, DataFingerprin
     if config.spec is None:
         raise FieldError("spec", None, "a training run names its network", "espnetv2-0.5")
     spec = read_spec(config.spec) if isinstance(config.spec, str) else ArchSpec.from_dict(config.spec)
+    if config.data.channels not in (None, spec.channels):
+        spec = spec.replace(channels=config.data.channels)
     layout = layout_for(spec.task, config.data)
     last = config.training.plan()[-1].last_size
     size = spec.input_size if layout == TEXT else last or config.data.input_size or spec.input_size
@@ -45,26 +48,6 @@ def load_known_task(config: TrainConfig) -> tuple[Task, ArchSpec, DataFingerprin
     for stage in config.training.plan():
         task.check(stage)
     return task, _fitting(spec, task, size), known
-
-
-def layout_for(task: str, data: TrainData) -> str:
-    """Returns the layout of the data, which must be text for a language model and pictures for any other task.
-
-    Raises:
-        InputError: there are no data, or they are of the other kind.
-    """
-    layout = data.layout or (identify(data.root) if data.root is not None else None)
-    if layout is None:
-        near = "--data FOLDER" if task == "language" else "--layout scenes"
-        raise FieldError("--data", None, "needs a folder, or --layout of built-in data", near)
-    if (layout == TEXT) != (task == "language"):
-        rule = f"the data are {'text' if layout == TEXT else 'pictures'}, the network's task is {task}"
-        raise FieldError("data.layout", layout, rule, "a network of eru" if layout == TEXT else TEXT)
-    if data.splits and layout != TEXT:
-        raise FieldError(
-            "data.splits", data.splits, "is of texts; pictures are read as they lie", "leave it out"
-        )
-    return layout
 
 
 def _language(data: TrainData) -> tuple[Task, DataFingerprint]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,8 @@ from searches.data.text import UNKNOWN, load_text
 from searches.tasks.base import ImageTask, Task
 from searches.tasks.language import Language, described
 from searches.tasks.table import TASKS, make_task
-from searches.training.data import layout_for
 from searches.training.device import check_device
+from searches.training.layout import data_of, layout_for
 
 MOST_UNKNOWN = 0.5
 """Share of unknown words at which a text is not one for a language model."""
@@ -47,7 +46,8 @@ def evaluate(
     Args:
         network: a loaded network, which is left as it is; or what names one with weights (a checkpoint, ``RUN:N``, a
             training or export folder, a published ``.pth``). A language model comes from a file, which keeps its words.
-        data: the data set's folder; left out where ``layout`` is built in (``digits``, ``scenes``).
+        data: the data set's folder; if that and ``layout`` are left out, the data that the network's training folder
+            or study names, as many images of them too.
         split: ``train``, ``val`` or ``test``.
         layout: of the data; seen from the folder if left out.
         device: ``cpu`` or ``cuda``.
@@ -63,15 +63,15 @@ def evaluate(
     """
     check_device(device)
     console = Console(stderr=True, quiet=not progress)
-    root = None if data is None else Path(data)
     named, loaded = _loaded(network)
     name = loaded.spec.label if named is None else named.text
     spec = loaded.spec
-    layout = layout_for(spec.task, TrainData(layout=layout, root=root))
+    asked = data_of(named, data, layout)
+    layout = layout_for(spec.task, asked)
     made: tuple[Task, dict[str, Any]] = (
-        _text(named, loaded, root, split, console)
+        _text(named, loaded, asked, split, console)
         if layout == TEXT
-        else _images(name, loaded, layout, root, split, crop or _usual_crop(named, loaded))
+        else _images(name, loaded, layout, asked, split, crop or _usual_crop(named, loaded))
     )
     task, about = made
     target = torch.device(device)
@@ -106,17 +106,17 @@ def _usual_crop(named: NamedNetwork | None, network: Network) -> Crop:
 
 
 def _images(
-    path: str, network: Network, layout: str, root: Path | None, split_name: str, crop: Crop
+    path: str, network: Network, layout: str, data: TrainData, split_name: str, crop: Crop
 ) -> tuple[ImageTask, dict[str, Any]]:
     """The split at the size of the checkpoint's network, and what is to be said of it."""
     spec, preprocessing = network.spec, network.preprocessing
     if preprocessing is None:
         raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")
     source = Source(checked_request(
-        layout, split_name, root=root, input_size=spec.input_size, channels=spec.channels, task=spec.task, seed=0,
-        crop=crop,
+        layout, split_name, root=data.root, input_size=spec.input_size, channels=spec.channels, task=spec.task,
+        seed=data.seed, crop=crop,
     ))  # fmt: skip
-    split = source.split
+    split = source.split.head({"train": data.train, "val": data.val}.get(split_name))
     _check_classes(path, network, split)
     known = fingerprint_of({split_name: source}, None)
     about = {"input_size": list(spec.input_size), "crop": crop, "data": known.record_of(split_name)}
@@ -124,10 +124,11 @@ def _images(
 
 
 def _text(
-    named: NamedNetwork | None, network: Network, root: Path | None, split_name: str, console: Console
+    named: NamedNetwork | None, network: Network, data: TrainData, split_name: str, console: Console
 ) -> tuple[Language, dict[str, Any]]:
     """The split in the words of the checkpoint, and what is to be said of it."""
     assert named is not None
+    root = data.root
     if root is None:
         raise FieldError("--data", None, "needs the folder of the text, or one text file")
     notes, path = named.notes(), named.text
@@ -136,7 +137,8 @@ def _text(
         known = len(words) if isinstance(words, list) else "no"
         rule = f"keeps {known} words, its network scores {network.spec.classes}"
         raise InputError(f"{path}: {rule}; save it with its vocabulary as notes['classes']")
-    split = load_text(root, split_name, vocabulary=words)
+    split = load_text(root, split_name, vocabulary=words, splits=data.splits or None)
+    split = split.head({"train": data.train, "val": data.val}.get(split_name))
     unknown = np.count_nonzero(split.tokens == words.index(UNKNOWN)) / len(split)
     if unknown > MOST_UNKNOWN:
         rule = f"{100 * unknown:.0f} % of its words are not among the {len(words)} of {path}"
@@ -146,8 +148,8 @@ def _text(
             f"{split.name} is the text that {path} was trained on; its perplexity says little",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
-    data = fingerprint_of_text({split_name: split}, root, None).record_of(split_name)
-    return Language(split, split), {"file": split.name, "words": len(words), "data": data}
+    known = fingerprint_of_text({split_name: split}, root, None).record_of(split_name)
+    return Language(split, split), {"file": split.name, "words": len(words), "data": known}
 
 
 def _check_classes(path: str, network: Network, split: Split) -> None:

@@ -15,6 +15,12 @@ from archspace.support.text_files import read_text
 from searches.config.changes import changed
 from searches.config.training import TrainConfig, parse_train, read_train, train_recipes
 
+USUAL = {
+    "classification": "cifar10", "multilabel": "scenes-multilabel", "segmentation": "scenes", "detection": "bccd",
+    "language": "wikitext2-small",
+}  # fmt: skip
+"""By task, a recipe to name to somebody who names none."""
+
 
 def resolved(
     network: ArchSpec | str | os.PathLike[str],
@@ -42,17 +48,17 @@ def resolved(
             return _changed(read_train(what), changes)
         if what in train_recipes() and not path.exists():
             return _changed(read_train(what), changes)
-    return _by_recipe(None if recipe is None else read_spec(what), recipe, changes, size)
+    return _by_recipe(read_spec(what), recipe, changes, size)
 
 
 def _by_recipe(
-    spec: ArchSpec | None,
+    spec: ArchSpec,
     recipe: str | os.PathLike[str] | Mapping[str, Any] | None,
     changes: Mapping[str, Any],
     size: tuple[int, int] | None,
 ) -> TrainConfig:
-    if recipe is None or spec is None:
-        raise FieldError("--recipe", None, "says how the network is trained", "scenes")
+    if recipe is None:
+        raise FieldError("--recipe", None, "says how the network is trained", USUAL.get(spec.task))
     config = parse_train(recipe, "recipe") if isinstance(recipe, Mapping) else read_train(os.fspath(recipe))
     if size is not None and spec.task == "language":
         rule = "is of images; a text is read in windows of training.window tokens"

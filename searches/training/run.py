@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
+from archspace.support.locks import try_lock
+from archspace.support.terminal import working
 from searches.config.training import TrainConfig
 from searches.data.kept import keep_fingerprint, kept_fingerprint
 from searches.tasks.base import Evaluation, Task
@@ -36,12 +39,14 @@ from searches.training.loop import fit
 from searches.training.range_test import FILES as RANGE_FILES
 from searches.training.range_test import RangeQuestion, answer
 from searches.training.resolve import resolved
+from searches.training.steps import TrainingError
 from searches.training.tensorboard_log import Board, require_tensorboard
 
 log = logging.getLogger(__name__)
 
 METRICS_FILE = "metrics.json"
 LOG_FILE = "train.log"
+LOCK_FILE = "lock"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +99,8 @@ def train(
     console = Console(stderr=True, quiet=not progress)
     before = torch.get_num_threads()
     try:
-        run = _prepared(network, recipe, changes or {}, input_size, tensorboard=tensorboard)
+        with working("reading the data and building the network", quiet=not progress):
+            run = _prepared(network, recipe, changes or {}, input_size, tensorboard=tensorboard)
         folder = _folder_of(run.config, network, out)
         known = kept_fingerprint(
             folder, run.data, named=run.config.data.name is not None, began=(folder / TRAIN_FILE).is_file()
@@ -102,10 +108,33 @@ def train(
         open_folder(folder, run.config, run.network.spec)
         keep_fingerprint(folder, known)
         run = replace(run, data=known)
-        with logging_to(folder, not (console.is_terminal or console.quiet), LOG_FILE):
-            return _run(run, folder, console, tensorboard)
+        with (
+            logging_to(folder, not (console.is_terminal or console.quiet), LOG_FILE),
+            _alone(folder),
+        ):
+            try:
+                return _run(run, folder, console, tensorboard)
+            except TrainingError as error:
+                log.debug("failed: %s", error)  # 'archspace runs' reads it; the user is told by the caller
+                raise
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keeps every other process from training in the folder.
+
+    Raises:
+        InputError: one does.
+    """
+    held = try_lock(folder / LOCK_FILE)
+    if held is None:
+        raise InputError(f"{folder}: another process is training here")
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def find_rate(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from archspace.export.onnx_model import Agreement
-from archspace.network import Network
 from archspace.support.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from archspace.export.onnx_model import Agreement
+    from archspace.network import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

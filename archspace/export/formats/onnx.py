@@ -8,9 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archspace.export.card import MODEL_FILE
-from archspace.export.deploy import deployed
 from archspace.export.formats.base import FORMATS, Exported, Format, Source
-from archspace.export.onnx_model import ExportError, agreement, open_session, write_onnx
 
 
 def _write(source: Source, folder: Path) -> Exported:
@@ -19,6 +17,9 @@ def _write(source: Source, folder: Path) -> Exported:
     Raises:
         ExportError: the network cannot be written as ONNX, or an answer is beyond the tolerance.
     """
+    from archspace.export.deploy import deployed
+    from archspace.export.onnx_model import ExportError, agreement, open_session, write_onnx
+
     write_onnx(deployed(source.network), source.inputs["random"][:1], folder / MODEL_FILE, source.metadata)
     session = open_session(folder / MODEL_FILE)
     agreements = {}

@@ -16,6 +16,7 @@ from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import parse_changes, parse_size, read_spec
 from archspace.support.errors import InputError
+from tests.commands import python
 
 
 def run(*arguments: str) -> Result:
@@ -57,8 +58,18 @@ def test_cost_runs_the_counters_on_the_changed_network() -> None:
     assert all(report["left_out"].values())
 
 
+def test_cost_answers_without_building_the_network() -> None:
+    code = (
+        "import sys; from archspace.__main__ import main; sys.argv = ['archspace', 'cost', 'espnet']\n"
+        "try: main()\nfinally: print([m for m in ('torch', 'fvcore', 'thop') if m in sys.modules])"
+    )
+    lines = python(code).stdout.splitlines()
+    assert lines[-1] == "[]" and any(line.startswith("total ") for line in lines)
+    assert json.loads(run("cost", "espnet", "--json", "--no-check").stdout)["macs_thop"] is None
+
+
 def test_cost_table_has_every_level_the_total_and_the_convention() -> None:
-    result = run("cost", "espnet-c", "--input", "64x64")
+    result = run("cost", "espnet-c", "--input", "64x64", "--check")
     assert result.exit_code == 0
     for word in (
         "level1",

@@ -21,8 +21,9 @@ from archspace.build import build
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
 from reports.frames.trials import trial_frame
+from searches.config.source import read_study
 from searches.study.measurer import Measurer, waits
-from searches.study.run import read_study, run_study
+from searches.study.run import run_study
 from tests.analysis.devices.sshd import SSHD, Board
 from tests.searches.studies import write_study
 

@@ -49,9 +49,8 @@ def _asked(name: str, finished: int, trial_number: int) -> dict[str, object]:
     space = SearchSpace(SPACE, FIXED)
     config = SamplerConfig(name=name, startup=4, population=4)  # type: ignore[arg-type]
     study = optuna.create_study(directions=["maximize", "minimize"])
-    distributions = space.distributions()
     for number in range(finished):
-        study.sampler = make_sampler(config, distributions, 7)
+        study.sampler = make_sampler(config, space, 7)
         trial = study.ask()
         space.suggest(trial)
         study.tell(trial, [derived_seed(number) % 97, derived_seed(number, "b") % 89])
@@ -67,7 +66,7 @@ def test_suggestions_follow_from_seed_number_and_history_alone() -> None:
         config = SamplerConfig(name=name, startup=4, population=4)  # type: ignore[arg-type]
         space = SearchSpace(SPACE, FIXED)
         study = optuna.create_study(
-            directions=["maximize", "minimize"], sampler=make_sampler(config, space.distributions(), 7)
+            directions=["maximize", "minimize"], sampler=make_sampler(config, space, 7)
         )
         for number in range(9):
             trial = study.ask()
@@ -79,14 +78,14 @@ def test_suggestions_follow_from_seed_number_and_history_alone() -> None:
 
 def test_a_trial_killed_between_two_suggestions_gets_the_same_parameters() -> None:
     space = SearchSpace(SPACE, FIXED)
-    whole = optuna.create_study(sampler=make_sampler(SamplerConfig(startup=2), space.distributions(), 1))
-    broken = optuna.create_study(sampler=make_sampler(SamplerConfig(startup=2), space.distributions(), 1))
+    whole = optuna.create_study(sampler=make_sampler(SamplerConfig(startup=2), space, 1))
+    broken = optuna.create_study(sampler=make_sampler(SamplerConfig(startup=2), space, 1))
     for number in range(5):
         one, other = whole.ask(), broken.ask()
         space.suggest(one)
         for name, distribution in list(space.distributions().items())[:3]:
             other._suggest(name, distribution)
-        broken.sampler = make_sampler(SamplerConfig(startup=2), space.distributions(), 1)
+        broken.sampler = make_sampler(SamplerConfig(startup=2), space, 1)
         again = optuna.Trial(broken, other._trial_id)
         space.suggest(again)
         assert again.params == one.params
@@ -99,3 +98,21 @@ def test_a_network_for_another_task_is_refused_before_any_trial(network: object)
     data = {"task": "classification", "classes": 10, "input_size": (32, 32), "channels": 3}
     with pytest.raises(FieldError, match=r"space\.network: 'eru': is not a network for classification"):
         SearchSpace({"network": network, "alphas": {"low": 2, "high": 3, "per_level": True}}, data)
+
+
+@pytest.mark.parametrize("name", ["tpe", "nsga2", "random"])
+def test_cheap_networks_first_are_the_same_networks(name: str) -> None:
+    space = SearchSpace(SPACE, FIXED)
+
+    def first(**more: object) -> list[dict[str, object]]:
+        config = SamplerConfig(name=name, startup=6, population=6, **more)  # type: ignore[arg-type]
+        study = optuna.create_study(sampler=make_sampler(config, space, 7))
+        trials = [study.ask() for _ in range(6)]
+        for trial in trials:
+            space.suggest(trial)
+        return [dict(trial.params) for trial in trials]
+
+    drawn, ordered = first(), first(cheapest_first=True)
+    assert drawn != ordered and sorted(map(str, drawn)) == sorted(map(str, ordered))
+    costs = [space._macs(space.suggest(optuna.trial.FixedTrial(params))) for params in ordered]
+    assert costs == sorted(costs)

@@ -12,12 +12,14 @@ import yaml
 from PIL import Image
 
 from archspace.preprocessing import Preprocessing
+from archspace.spec.archspec import ArchSpec
 from searches.data.dataset import load_split
 from searches.data.images import image_array
 from searches.data.splits import VOID
 from searches.tasks.segmentation import Segmentation
 from searches.training.evaluate import evaluate
 from searches.training.run import train
+from tests.searches.studies import RECIPE
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 
@@ -160,3 +162,17 @@ def test_random_areas_have_their_aspect_in_the_pixels_of_the_picture() -> None:
     wide, high = (window.half * [400, 100]).T
     assert (wide / high).min() > 3 / 4 - 1e-9 and (wide / high).max() < 4 / 3 + 1e-9
     assert (wide * high / (400 * 100)).min() > 0.1 - 1e-9 and (wide * high / (400 * 100)).max() < 0.2 + 1e-9
+
+
+def test_a_training_folder_is_judged_on_its_own_data(tmp_path: Path) -> None:
+    """Without --data: the layout, the folder and as many images as its training had; what it printed comes out."""
+    spec = ArchSpec.from_dict({**RECIPE["spec"], "task": "classification", "channels": 3})
+    recipe = {
+        "name": "few", "data": {**RECIPE["data"], "channels": 1}, "training": RECIPE["training"],
+    }  # fmt: skip
+    result = train(spec, recipe, out=tmp_path / "run")
+    assert result.network.spec.channels == 1, "data.channels are the network's"
+    judged = evaluate(tmp_path / "run")
+    assert judged["layout"] == "digits" and judged["images"] == 60
+    assert judged["accuracy"] == result.metrics["accuracy"]
+    assert evaluate(tmp_path / "run", layout="digits")["images"] > 60, "data that are named are all taken"

@@ -1,0 +1,98 @@
+"""What can be wrong with what the user gave, answered within a second: before torch or optuna is imported.
+
+Whatever is refused here is refused in the same words later, for those who call from Python.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archspace.support.errors import FieldError, InputError
+
+if TYPE_CHECKING:
+    from searches.config.study import StudyConfig
+    from searches.config.training import TrainConfig
+
+
+def check_device_name(name: str) -> None:
+    """Refuses what is no name of a device to train on; whether the device is there is seen later.
+
+    Raises:
+        FieldError: with the names that there are.
+    """
+    if not re.fullmatch(r"cpu(:0)?|cuda(:\d+)?", name):
+        raise FieldError("device", name, "unknown device", "cpu or cuda")
+
+
+def check_study(study: StudyConfig, folder: Path) -> None:
+    """Refuses a study that could not be opened.
+
+    Raises:
+        InputError: the first thing that is wrong with its device, data, networks, space or run folder.
+    """
+    from analysis.devices.opening import open_device
+    from searches.config.space import check_space
+    from searches.data.dataset import checked_request
+    from searches.study.given import settled
+    from searches.study.run_folder import check_folder
+
+    check_device_name(study.device)
+    given = settled(study)
+    data = study.data
+    for split, crop, size in (("train", "squash", data.input_size), ("val", data.crop, study.input_size)):
+        checked_request(
+            data.layout, split, root=data.root, input_size=size, channels=data.channels, task=study.task,
+            seed=data.seed, crop=crop,  # type: ignore[arg-type]
+        )  # fmt: skip
+    check_space(study.space, study.task)
+    open_device(study.measure.device)
+    check_storage(study.storage)
+    check_folder(given, folder)
+
+
+def check_training(run: TrainConfig) -> None:
+    """Refuses a training run that could not begin.
+
+    Raises:
+        InputError: the first thing that is wrong with its network, data, device or first weights.
+    """
+    from archspace.spec.archspec import ArchSpec
+    from archspace.spec.naming import find_network, read_spec
+    from searches.data.dataset import checked_request
+    from searches.data.identify import TEXT
+    from searches.training.layout import layout_for
+
+    check_device_name(run.device)
+    if run.spec is None:
+        return
+    spec = read_spec(run.spec) if isinstance(run.spec, str) else ArchSpec.from_dict(run.spec)
+    layout, data = layout_for(spec.task, run.data), run.data
+    if layout != TEXT:
+        checked_request(
+            layout, "train", root=data.root, input_size=data.input_size or spec.input_size,
+            channels=spec.channels, task=spec.task, seed=data.seed,
+        )  # fmt: skip
+    elif data.root is not None and not data.root.exists():
+        raise InputError(f"{data.root}: no such file or folder")
+    if run.init is not None:
+        find_network(str(run.init), accept="weights", field="--init")
+
+
+def check_storage(url: str | None) -> None:
+    """Refuses a storage of a kind of database that there is not.
+
+    Raises:
+        FieldError: with the reason.
+    """
+    if url is None or url.startswith("journal://"):
+        return
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    try:
+        make_url(url).get_dialect()
+    except (ArgumentError, NoSuchModuleError) as error:
+        reason = str(error).splitlines()[0]
+        raise FieldError("storage", url, f"cannot be opened: {reason}", "sqlite:///study.db") from None

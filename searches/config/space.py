@@ -1,0 +1,128 @@
+"""What can be wrong with a study's space, whatever samples it: checked before any trial. No torch, no optuna."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from archspace.plan.decoders import DECODERS
+from archspace.plan.design import NETWORKS
+from archspace.plan.request import UNITS
+from archspace.spec import fields
+from archspace.spec.record import FIELDS
+from archspace.support.errors import FieldError, closest
+from searches.config.parts import FIXED_BY_DATA, Free
+
+PER_LEVEL = ("unit", "branches", "alphas", "receptive_field", "inner")
+FREE_KEYS = tuple(Free.model_fields)
+
+
+def check_space(space: Mapping[str, Any], task: str) -> None:
+    """Refuses a space with a field, a network or a value that can never be right.
+
+    Args:
+        space: the study's ``space``; an empty one is that of a study that samples nothing.
+        task: of the study.
+
+    Raises:
+        FieldError: the first thing that is wrong.
+    """
+    for name, value in space.items():
+        if name in FIXED_BY_DATA:
+            rule = "follows from the study's task and data"
+            raise FieldError(f"space.{name}", value, rule, "leave it out")
+        if name not in FIELDS:
+            known = [field for field in FIELDS if field not in FIXED_BY_DATA]
+            raise FieldError(f"space.{name}", value, "unknown field", closest(name, known))
+    if not space:
+        return
+    if "network" not in space:
+        raise FieldError("space.network", None, "a space names its network", "espnetv2")
+    _check_network(space["network"], task)
+    for name, value in space.items():
+        if isinstance(value, Mapping):
+            _check_free(name, value)
+        else:
+            for item in value if isinstance(value, list) and name in PER_LEVEL else [value]:
+                if item is not None:
+                    check_value(f"space.{name}", name, item)
+
+
+def _check_network(value: object, task: str) -> None:
+    """Refuses a network that is none, or not one for the task."""
+    if isinstance(value, Mapping):
+        _check_free("network", value)
+    networks: list[Any] = value["choices"] if isinstance(value, Mapping) else [value]
+    for network in networks:
+        if network in NETWORKS and task not in NETWORKS[network].alphas:
+            known = [name for name, design in NETWORKS.items() if task in design.alphas]
+            raise FieldError(
+                "space.network", network, f"is not a network for {task}", closest(network, known)
+            )
+        check_value("space.network", "network", network)
+
+
+def _check_free(name: str, value: Mapping[str, Any]) -> None:
+    where = f"space.{name}"
+    for key in value:
+        if key not in FREE_KEYS:
+            raise FieldError(f"{where}.{key}", value[key], "unknown key", closest(str(key), list(FREE_KEYS)))
+    if value.get("per_level", False) and name not in PER_LEVEL:
+        raise FieldError(f"{where}.per_level", True, "this field has one value", "leave it out")
+    if "choices" in value:
+        _check_choices(name, value["choices"])
+        return
+    for bound in ("low", "high"):
+        number = value.get(bound)
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            rule = "a free field needs choices, or low and high as numbers"
+            raise FieldError(f"{where}.{bound}", number, rule)
+        check_value(f"{where}.{bound}", name, number)
+    log = value.get("log", False)
+    if not isinstance(log, bool):
+        raise FieldError(f"{where}.log", log, "must be true or false", False)
+    if value["low"] > value["high"]:
+        rule = f"must not be above high, {value['high']}"
+        raise FieldError(f"{where}.low", value["low"], rule, value["high"])
+
+
+def _check_choices(name: str, choices: object) -> None:
+    where = f"space.{name}.choices"
+    if not isinstance(choices, list) or not choices:
+        raise FieldError(where, choices, "must be a list with at least one value", "[...]")
+    for choice in choices:
+        if not isinstance(choice, list):
+            check_value(where, name, choice)
+    if any(isinstance(choice, list) for choice in choices):
+        raise FieldError(where, choices, "choices are single values; use per_level for lists")
+
+
+_READERS: Mapping[str, Callable[[str, object], object]] = {
+    "network": lambda f, v: fields.choice(f, v, list(NETWORKS), "network"),
+    "unit": lambda f, v: fields.choice(f, v, list(UNITS), "unit"),
+    "branches": lambda f, v: fields.whole(f, v, 1),
+    "width": fields.width,
+    "alphas": fields.repeats,
+    "receptive_field": fields.limit,
+    "dilated": fields.flag,
+    "fusion": lambda f, v: fields.choice(f, v, fields.FUSIONS, "fusion"),
+    "residual": fields.flag,
+    "activation": lambda f, v: fields.choice(f, v, fields.ACTIVATIONS, "activation"),
+    "pointwise_kernel": fields.pointwise_kernel,
+    "inner": fields.share,
+    "downsampling": lambda f, v: fields.choice(f, v, fields.DOWNSAMPLINGS, "downsampling"),
+    "reinforcement": fields.flag,
+    "decoder": lambda f, v: fields.choice(f, v, sorted(DECODERS), "decoder"),
+}
+
+
+def check_value(where: str, field: str, value: object) -> None:
+    """Refuses a single value that can never be right for ``field``, whatever the other fields are.
+
+    Args:
+        where: how the user calls the place, for the message (``space.unit.choices``).
+
+    Raises:
+        SpecError: it cannot be right.
+    """
+    _READERS[field](where, value)
