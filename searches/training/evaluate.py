@@ -148,8 +148,8 @@ def _text(
             f"{split.name} is the text that {path} was trained on; its perplexity says little",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
-    known = fingerprint_of_text({split_name: split}, root, None).record_of(split_name)
-    return Language(split, split), {"file": split.name, "words": len(words), "data": known}
+    record = fingerprint_of_text({split_name: split}, root, None).record_of(split_name)
+    return Language(split, split), {"file": split.name, "words": len(words), "data": record}
 
 
 def _check_classes(path: str, network: Network, split: Split) -> None:
