@@ -60,7 +60,7 @@ def pareto(
     Example: archspace pareto runs/camvid-units --objectives macs,miou
     """
     from analysis.store.runs import read_run
-    from reports.frames.trials import front_frame, trial_frame
+    from reports.frames.trials import doubt_lines, front_frame, trial_frame
 
     study = read_run(run)
     chosen = choose_objectives(study, objectives)
@@ -73,6 +73,8 @@ def pareto(
     from rich.console import Console
 
     Console().print(front_table(front, chosen, title=f"Pareto front of {study.name}"))
+    for line in doubt_lines(front, [one.name for one in chosen]):
+        typer.echo(line)
     for path in files.values():
         typer.echo(str(path))
 
@@ -119,8 +121,7 @@ def _known(trial: TrialRecord) -> set[str]:
     """What a trial has a finite number for."""
     import math
 
-    numbers = {name: one.value for name, one in trial.measurements.items()} | dict(trial.values)
-    return {name for name, value in numbers.items() if math.isfinite(value)}
+    return {name for name in trial.known if math.isfinite(trial.value(name))}
 
 
 def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: str) -> Table:
@@ -128,6 +129,8 @@ def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: s
     from rich.markup import escape
     from rich.table import Table
 
+    from archspace.support.numbers import marked
+    from reports.frames.trials import doubts, origins
     from reports.style.style import scaled_column
 
     table = Table(title=escape(title), title_justify="left", header_style="bold")
@@ -136,13 +139,9 @@ def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: s
     texts = []
     for objective in objectives:
         header, column = scaled_column(objective, front[objective.name].tolist())
-        origins = sorted(set(front[f"{objective.name}_origin"].dropna()))
-        table.add_column(f"{header}\n{', '.join(origins) or 'origin unknown'}", justify="right")
-        texts.append(column)
-        if f"{objective.name}_again" in front:
-            header, column = scaled_column(objective, front[f"{objective.name}_again"].tolist())
-            table.add_column(f"{header}\nmeasured again", justify="right")
-            texts.append(column)
+        origin = "; ".join(origins(front, objective.name)) or "origin unknown"
+        table.add_column(f"{header}\n{origin}", justify="right")
+        texts.append([marked(*pair) for pair in zip(column, doubts(front, objective.name), strict=True)])
     for index, row in enumerate(front.to_dict("records")):
         network = row["given"] if isinstance(row["given"], str) else row.get("spec.network", "")
         width = row.get("spec.width")

@@ -25,6 +25,10 @@ def search(
     workers: Annotated[int | None, typer.Option(help="Processes that share the study.", min=1)] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     storage: Annotated[str | None, typer.Option(help="Optuna storage URL.")] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Measure even what the cache has; of a study that is done, the front."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Launch a search study, or resume the one in the run folder."""
@@ -37,4 +41,4 @@ def search(
         "storage": storage,
     }  # fmt: skip
     config, folder = read_study(study, {k: v for k, v in changes.items() if v is not None}, out)
-    show_study(config, folder, run_study(config, folder).records(), as_json)
+    show_study(config, folder, run_study(config, folder, fresh=fresh).records(), as_json)

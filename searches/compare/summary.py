@@ -44,7 +44,8 @@ def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[st
 def _missing(trials: Sequence[TrialRecord]) -> Mapping[str, str]:
     """By quantity, why the device could not say it."""
     for trial in trials:
-        record = trial.measurements["latency_ms"].how.get("record")
+        taken = trial.measurements.get("latency_ms")
+        record = None if taken is None else taken.how.get("record")
         if record is not None:
             return DeviceRecord.from_dict(record).missing
     return {}

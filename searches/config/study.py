@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from analysis.quantities import goals, main_metric, objective
-from analysis.store.records import RUN_FORMAT
+from analysis.store.records import POWER, RUN_FORMAT
 from archspace.support.errors import FieldError, InputError, closest
 from searches.config.changes import changed
 from searches.config.errors import first_error
@@ -127,6 +127,22 @@ class StudyConfig(Part):
             if name not in known:
                 raise FieldError("constraints", name, "unknown quantity", closest(name, list(known)))
         return self
+
+    @property
+    def asked_of_device(self) -> tuple[str, ...]:
+        """The objectives and constraints that a device must say."""
+        asked = dict.fromkeys((*self.objectives, *self.constraints))
+        return tuple(name for name in asked if goals()[name].source == "device")
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """All quantities that the study asks for: an unstable one of these bears a mark."""
+        return frozenset((*self.objectives, *self.constraints, *(POWER if self.measure.power else ())))
+
+    @property
+    def measures(self) -> bool:
+        """Whether trials are measured on a device at all."""
+        return bool(self.asked_of_device) or self.measure.power
 
     @property
     def input_size(self) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from analysis.devices.settings import OnProgress, no_progress
 from analysis.quantities import QUANTITIES
 from analysis.store.records import Measurement
 from archspace.build import build
@@ -20,12 +21,13 @@ from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
-from searches.config.parts import Bound
 from searches.config.recipe import Recipe
 from searches.config.study import StudyConfig
+from searches.study.gate import Gate
 from searches.study.measurer import Measurer
 from searches.tasks.base import ImageTask
 from searches.tasks.table import make_task
+from searches.training.callbacks import Callbacks
 from searches.training.history import write_history
 from searches.training.loop import Callback, fit
 
@@ -59,35 +61,14 @@ def counted(spec: ArchSpec, wanted: Collection[str] = ()) -> dict[str, Measureme
     }
 
 
-def violations(measured: Mapping[str, Measurement], constraints: Mapping[str, Bound]) -> dict[str, float]:
-    """By constraint, the relative amount by which it is broken (above 0) or kept (0 or below)."""
-    amounts: dict[str, float] = {}
-    for name, bound in constraints.items():
-        if name not in measured:
-            continue
-        value = measured[name].value
-        if bound.max is not None:
-            amounts[f"{name} <= {bound.max:g}"] = (value - bound.max) / max(abs(bound.max), 1e-12)
-        if bound.min is not None:
-            amounts[f"{name} >= {bound.min:g}"] = (bound.min - value) / max(abs(bound.min), 1e-12)
-    return amounts
-
-
-def broken(amounts: Mapping[str, float], measured: Mapping[str, Measurement]) -> str | None:
-    """Returns the broken constraints in words, or ``None``."""
-    words = [
-        f"{rule} but is {measured[rule.split()[0]].value:g}" for rule, amount in amounts.items() if amount > 0
-    ]
-    return "constraint " + "; ".join(words) if words else None
-
-
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Trains and measures networks for one study."""
 
     config: StudyConfig
     task: ImageTask
-    measurer: Measurer
+    measurer: Measurer | None
+    gate: Gate
 
     def judge(
         self,
@@ -98,22 +79,31 @@ class Judge:
         callback: Callback,
         *,
         weights: Path | None = None,
+        on_progress: OnProgress = no_progress,
     ) -> dict[str, Measurement]:
         """Trains ``spec`` from scratch and measures it; weights, history and metric go to ``folder``.
 
         A network with ``weights`` is evaluated instead of trained.
         A trial that was trained before, but not measured because the device was away, is not trained again.
+        A study that asks for nothing of a device measures nothing.
 
         Raises:
             TrainingError: the loss is not finite.
             DeviceAway: the device cannot be reached now.
             InputError: the weights are not of this network.
         """
-        if weights is not None:
-            network, metric = self._evaluated(spec, weights)
-        else:
-            network, metric = self._trained(spec, folder) or self._train(spec, recipe, seed, folder, callback)
-        return {self.task.metric: metric, **self._further(metric), **self.measurer.measured(network)}
+        with self.gate.working():
+            if weights is not None:
+                network, metric = self._evaluated(spec, weights)
+            else:
+                network, metric = self._trained(spec, folder) or self._train(
+                    spec, recipe, seed, folder, callback
+                )
+        known = {self.task.metric: metric, **self._further(metric)}
+        if self.measurer is not None:
+            label = f"trial {folder.name}"
+            known |= self.measurer.measured(network, label=label, on_progress=on_progress)
+        return known
 
     def _further(self, metric: Measurement) -> dict[str, Measurement]:
         """What the study asks for of the evaluation, beside its headline.
@@ -152,7 +142,9 @@ class Judge:
         torch.set_num_threads(config.threads)
         torch.manual_seed(seed)
         network = build(spec)
-        history = fit(network, self.task, recipe, seed=seed, device=device, callback=callback)
+        history = fit(
+            network, self.task, recipe, seed=seed, device=device, callback=Callbacks(callback, self.gate)
+        )
         epochs = sum(stage.epochs for stage in recipe.plan())
         metric = self._metric(network, self.task, {"seed": seed, "epochs": epochs})
         network.cpu().eval()
@@ -184,10 +176,14 @@ class Judge:
     def _metric(self, network: Network, task: ImageTask, how: Mapping[str, object]) -> Measurement:
         """The metric on the validation split, and how it was taken."""
         config = self.config
-        evaluation = task.evaluate(network, task.val, torch.device(config.device))
+        device = torch.device(config.device)
+        evaluation = task.evaluate(network, task.val, device, on_batch=self._pause)
         taken = {
             "split": "val", "images": len(task.val), "layout": config.data.layout,
             "input_size": list(config.input_size), "crop": config.data.crop, **how, "device": config.device,
             "threads": config.threads, **evaluation.to_dict(), "torch": torch.__version__,
         }  # fmt: skip
         return Measurement(task.metric, evaluation.value, QUANTITIES[task.metric].unit, "measured", taken)
+
+    def _pause(self, items: int) -> None:
+        self.gate.pause()

@@ -48,6 +48,7 @@ class Progress(Callback):
         self._one = self._bars.add_task("epochs", total=None, note="", visible=False)
         self._live = Live(Group(self._bars, Text()), console=console, transient=True, refresh_per_second=4)
         self._shown = console.is_terminal and not console.quiet
+        self._doing = ""
 
     def __enter__(self) -> Progress:
         if self._shown:
@@ -80,6 +81,23 @@ class Progress(Callback):
         log.debug("epoch %d: loss %.4f", epoch.number, epoch.loss)
         self._bars.update(self._one, completed=epoch.number)
         self._draw()
+
+    def note(self, doing: str, share: float) -> None:
+        """What is done for the current trial beside training."""
+        if doing != self._doing:
+            log.debug("%s", doing)
+        self._doing = doing
+        self._bars.update(self._one, note=doing, visible=True)
+
+    def paused(self, reason: str | None) -> None:
+        """This worker stands still, for a reason, or goes on."""
+        self.note(reason or "", 0.0)
+
+    def warn(self, text: str) -> None:
+        """Says a line that stays on the terminal."""
+        log.warning("%s", text)
+        if self._shown:
+            self._live.console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def finished(self, record: TrialRecord, records: Sequence[TrialRecord]) -> None:
         """A trial ended; ``records`` are all that ended, those of other workers too."""
