@@ -13,9 +13,11 @@ from rich.table import Table
 
 from analysis.devices.record import DeviceRecord
 from analysis.quantities import COMPARED, QUANTITIES, main_metric
-from analysis.store.records import TrialRecord
-from archspace.support.numbers import amount
+from analysis.store.records import TrialRecord, unstable
+from archspace.support.numbers import UNSTABLE_MARK, amount, marked
 from searches.config.study import StudyConfig
+
+LATENCY = "latency_ms"
 
 
 def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
@@ -36,6 +38,11 @@ def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[st
             values = [t.measurements[name].value for t in complete or trials if name in t.measurements]
             row[name] = mean(values) if values else None
         row["missing"] = _missing(complete)
+        doubts = [unstable(t.measurements, config.asked) for t in complete]
+        row["unstable"] = {name: list(reasons) for one in doubts for name, reasons in one.items()}
+        row["taken_in"] = next(
+            (t.measurements[LATENCY].taken_in for t in complete if LATENCY in t.measurements), ""
+        )
         row["reason"] = next((trial.reason for trial in trials if trial.reason), None)
         rows.append(row)
     return rows
@@ -44,7 +51,7 @@ def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[st
 def _missing(trials: Sequence[TrialRecord]) -> Mapping[str, str]:
     """By quantity, why the device could not say it."""
     for trial in trials:
-        taken = trial.measurements.get("latency_ms")
+        taken = trial.measurements.get(LATENCY)
         record = None if taken is None else taken.how.get("record")
         if record is not None:
             return DeviceRecord.from_dict(record).missing
@@ -72,13 +79,18 @@ def show_comparison(config: StudyConfig, folder: Path, records: Sequence[TrialRe
         "network", *(f"{name}\n({QUANTITIES[name].unit})" for name in names), "seeds", title=config.name
     )
     for row in rows:
-        cells = [amount(row[name], QUANTITIES[name].unit) for name in names]
+        cells = [marked(amount(row[name], QUANTITIES[name].unit), name in row["unstable"]) for name in names]
         table.add_row(row["network"], *cells, f"{row['seeds']} of {row['wanted']}")
     console = Console(highlight=False)
     console.print(table)
     for row in rows:
         if row["reason"]:
             console.print(f"{row['network']}: {row['reason']}", markup=False)
+        for name, reasons in row["unstable"].items():
+            line = f"unstable ({UNSTABLE_MARK}): {row['network']}, {name}: {'; '.join(reasons)}"
+            console.print(line, markup=False, soft_wrap=True)
+    for form in dict.fromkeys(row["taken_in"] for row in rows if row["taken_in"]):
+        console.print(f"latency is of the {form}", markup=False, soft_wrap=True)
     asked = config.measure.power
     missing = {
         name: why for row in rows for name, why in row["missing"].items() if name in COMPARED and asked
