@@ -124,8 +124,9 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Netwo
 
 
 def _measured(taken: Measurement, asked: bool) -> Cell:
-    """A trial's number; one that its study asked for bears the mark of an unstable one, with the reasons."""
-    notes = tuple(f"unstable: {reason}" for reason in taken.unstable) if asked else ()
+    """A trial's number; one that its study asked for bears the mark of an unstable one, and what was not steady."""
+    kinds = dict.fromkeys(reason.partition(":")[0] for reason in taken.unstable) if asked else {}
+    notes = (f"unstable: {', '.join(kinds)}",) if kinds else ()
     return Cell(taken.value, _origin(taken.origin), notes=notes, unstable=bool(notes))
 
 

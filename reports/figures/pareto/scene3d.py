@@ -26,7 +26,7 @@ from reports.style.legend import (
 from reports.style.style import GRID, INK, MUTED, dark_edge, unit_style
 
 _GIVEN = {"symbol": "diamond-open", "size": 9, "color": INK, "line": {"width": 2}}
-_DOUBTFUL = {**UNSTABLE, "size": 12}
+_DOUBTFUL = {**UNSTABLE, "size": 9, "color": MUTED, "line": {"width": 1}}
 _REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
 _UNTRAINED = {"symbol": "x", "size": 3, "color": MUTED}
 
