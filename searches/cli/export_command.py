@@ -52,6 +52,7 @@ def export_network(
     from rich.console import Console
 
     from archspace.export.export import export as write
+    from archspace.support.numbers import UNSTABLE_MARK
 
     named, picked = _chosen(text, pick, bounds)
     network = named.load()
@@ -68,6 +69,12 @@ def export_network(
             console.print(
                 f"ONNX Runtime equals torch on {images}: within {agreement.relative:.1e} of the largest output"
             )
+        for one in report.card["numbers"]:
+            if one.get("unstable"):
+                reasons = "; ".join(one["unstable"])
+                console.print(
+                    f"unstable ({UNSTABLE_MARK}): {named.text}, {one['name']}: {reasons}", markup=False
+                )
         console.print(f"to load it: archspace.load({str(folder)!r})")
 
 

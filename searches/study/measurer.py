@@ -80,7 +80,8 @@ class Measurer:
             return
         quick = replace(self.settings, runs=5, warmup=1, attempts=1, idle_s=0.5, busy_s=1.0)
         try:
-            record = self.device.measure(Target.of(build(spec)), quick)
+            with _place(self.device.name, no_progress):
+                record = self.device.measure(Target.of(build(spec)), quick)
         except DeviceAway as away:
             log.warning("%s: not reached now (%s); trials will wait for it", self.device.name, away)
             return
