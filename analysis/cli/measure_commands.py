@@ -16,6 +16,7 @@ from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.options import MEASURE, NETWORK, ClassesOption, InputOption, JsonOption, TaskOption
 
 if TYPE_CHECKING:
+    from analysis.devices.base import Device
     from analysis.devices.compare import Comparison
     from analysis.devices.record import DeviceRecord
     from analysis.devices.settings import OnProgress, Precision, Settings
@@ -52,7 +53,9 @@ def measure(
     runtime: Annotated[
         str | None,
         typer.Option(
-            "--runtime", metavar="R", help="torch, compile, cudagraph, onnxruntime, openvino, tensorrt."
+            "--runtime",
+            metavar="R",
+            help="torch (if left out, but on boards), compile, cudagraph, onnxruntime, openvino, tensorrt.",
         ),
     ] = None,
     compare: Annotated[
@@ -71,6 +74,12 @@ def measure(
     power: Annotated[
         bool, typer.Option("--power/--no-power", help="Sample power, where there is a sensor.")
     ] = True,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh/--cached", help="Measure anew, or answer from the cache what it has, with its date."
+        ),
+    ] = True,
     task: TaskOption = None,
     classes: ClassesOption = None,
     input_size: InputOption = None,
@@ -82,6 +91,8 @@ def measure(
     """How long a run of a network takes and what power it draws: median, spread, energy, and how it was taken."""
     if precision not in PRECISIONS:
         raise FieldError("precision", precision, "unknown precision", closest(precision, list(PRECISIONS)))
+    if compare and not fresh:
+        raise FieldError("--cached", True, "--compare takes turns, which no cache knows", "leave it out")
     if compare and runtime is not None:
         raise FieldError("runtime", runtime, "--compare measures every runtime", "leave one of the two out")
     from analysis.devices.opening import open_device
@@ -120,13 +131,30 @@ def measure(
     records = []
     for network in networks:
         with _progress() as on_progress, _reached():
-            records.append(opened.measure(network, settings, on_progress))
+            records.append(_measured(opened, network, settings, fresh, on_progress))
     reports = [_with_reason(record) for record in records]
     _finish(reports[0] if len(reports) == 1 else {"records": reports}, out, as_json)
     if not as_json:
         from analysis.cli.measure_tables import print_record, print_records
 
         print_record(records[0]) if len(records) == 1 else print_records(records)
+
+
+def _measured(
+    device: Device, network: Target, settings: Settings, fresh: bool, on_progress: OnProgress
+) -> DeviceRecord:
+    """The record of a network, from the cache where that may answer; what is measured goes there."""
+    from analysis.devices.cache import MeasurementCache
+
+    if network.network is None or network.arch_id is None:
+        return device.measure(network, settings, on_progress)  # a foreign file: its name says nothing of it
+    cache = MeasurementCache(device, settings)
+    known = None if fresh else cache.get(network.arch_id)
+    if known is not None:
+        return known
+    record = device.measure(network, settings, on_progress)
+    cache.put(record)
+    return record
 
 
 def doctor(

@@ -35,6 +35,11 @@ def print_record(record: DeviceRecord) -> None:
         ("runs", f"{latency.n} after {how['warmup']} to warm up, attempt {record.attempts}"),
         ("input", f"{shape}, {how['precision']}"),
         ("runtime", f"{record.runtime}, {how['threads']} thread{'s' if how['threads'] > 1 else ''}"),
+        ("form", str(how.get("form", "not recorded"))),
+        (
+            "measured",
+            f"{how.get('measured_at', 'unknown')}{', from the cache' if how.get('from_cache') else ''}",
+        ),
         ("peak memory", _memory(record)),
     ]
     if agreement["max_relative_difference"] is not None:

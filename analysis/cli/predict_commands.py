@@ -44,13 +44,6 @@ def register(app: typer.Typer) -> None:
     )(predict_command)
 
 
-def default_file(device: str) -> Path:
-    """Returns where the predictor of a device is kept when no file is named."""
-    from archspace.support.files import cache_root
-
-    return cache_root() / "predictors" / f"{device}.json"
-
-
 def calibrate_command(
     device: Annotated[str, typer.Option("--device", help="What to calibrate: cpu.")] = DEVICE,
     out: Annotated[
@@ -91,6 +84,7 @@ def calibrate_command(
     )
     check_space(fields)
     from analysis.predictors.calibration import calibrate
+    from analysis.predictors.kept import default_file
     from analysis.predictors.timing import CpuTimer
 
     with _progress() as on_progress:
@@ -125,6 +119,8 @@ def predict_command(
 
     size = None if input_size is None else parse_size(input_size)
     arch = read_spec(spec, task=task, classes=classes, input_size=size, changes=parse_changes(changes or []))
+    from analysis.predictors.kept import default_file
+
     path = default_file(DEVICE) if by == DEVICE else Path(by)
     made = Calibration.read(path)
     differences = _differences(made, path, other_device)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.devices.record import TOTAL, DeviceRecord, Latency, RailPower
+from analysis.devices.record import POWER_FLAG, TOTAL, DeviceRecord, Latency, RailPower
 from analysis.devices.settings import Settings
 from analysis.devices.target import Target
 
@@ -66,6 +67,7 @@ def assemble(
         "limits": {"spread": settings.spread, "drift": settings.drift}, "spread": latency.spread,
         "before": before, "after": after, "clock_drift": clocks, "reference": reference,
         "power": None if trace is None else _sampled(trace, windows or {}, settings),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     return DeviceRecord(
         label=target.label, arch_id=target.arch_id, device=device, runtime=runtime, batch=settings.batch,
@@ -158,7 +160,7 @@ def _power(
         return None, None, None, []
     from analysis.board.energy import measured_power
 
-    flags = [f"power: {trace.error}"] if trace.error else []
+    flags = [f"{POWER_FLAG}{trace.error}"] if trace.error else []
     idle, busy = (tuple(windows[name]) if windows.get(name) else None for name in ("idle", "busy"))
     assert busy is not None
     try:

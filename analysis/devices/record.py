@@ -14,6 +14,9 @@ from archspace.support.errors import InputError
 
 RECORD_FORMAT = 1
 
+POWER_FLAG = "power: "
+"""How a flag begins that is of the power sensor alone."""
+
 TOTAL = "total"
 """The key under which ``power_w`` has the sum of the rails that make up the whole device."""
 
@@ -119,7 +122,8 @@ class DeviceRecord:
     def measurements(self, also: Collection[str] = ()) -> dict[str, Measurement]:
         """Returns latency, total power and energy as single numbers, those that were taken, and what else is asked for.
 
-        The whole record rides with the latency; the others name it.
+        The whole record rides with the latency; the others name it. Each says whether it is stable, by the flags that
+        concern it, in which form the network ran, when, and whether the cache answered.
 
         Args:
             also: names of further quantities that are read in a device's record.
@@ -129,15 +133,25 @@ class DeviceRecord:
             for name, one in QUANTITIES.items()
             if one.read is not None and (one.always or name in also)
         }
-        how = {"device": self.device, "runtime": self.runtime, "stable": self.stable}
-        whole = {**how, "record": self.to_dict()}
-        return {
-            name: Measurement(
-                name, float(value), QUANTITIES[name].unit, self.origin, whole if name == "latency_ms" else how
-            )
-            for name, value in values.items()
-            if value is not None
-        }
+        noted = {name: self.how[name] for name in ("form", "measured_at", "from_cache") if name in self.how}
+        how = {"device": self.device, "runtime": self.runtime, **noted}
+        taken = {}
+        for name, value in values.items():
+            if value is None:
+                continue
+            flags = self.flags_of(name)
+            doubt = {"stable": not flags, **({"flags": list(flags)} if flags else {})}
+            whole = {"record": self.to_dict()} if name == "latency_ms" else {}
+            unit = QUANTITIES[name].unit
+            taken[name] = Measurement(name, float(value), unit, self.origin, {**how, **doubt, **whole})
+        return taken
+
+    def flags_of(self, name: str) -> tuple[str, ...]:
+        """Returns the flags that concern a quantity: none concerns memory, and the sensor's only power and energy."""
+        one = QUANTITIES[name]
+        if one.unit == "bytes":
+            return ()
+        return tuple(flag for flag in self.flags if one.needs_power or not flag.startswith(POWER_FLAG))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data for JSON; derived numbers (throughput, net watts, stable) are there to be read."""

@@ -160,7 +160,8 @@ class SshDevice(Device):
         missing = {**answer["missing"], **({"reference": NO_REFERENCE} if settings.reference else {})}
         how = {
             "device": _model(board, before), "l4t": before.get("l4t"), "power_mode": before.get("power_mode"),
-            "versions": answer["versions"], "board": board, "memory_counts": MEMORY_COUNTS, **answer["how"],
+            "versions": answer["versions"], "board": board, "memory_counts": MEMORY_COUNTS,
+            "form": f"ONNX operator set {OPSET}, batch norms folded", **answer["how"],
         }  # fmt: skip
         return assemble(
             target, self.name, f"{name} {answer['versions']['version']}", settings,

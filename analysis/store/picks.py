@@ -89,11 +89,9 @@ def _within(trial: TrialRecord, name: str, limit: float) -> bool:
 
 def _value(trial: TrialRecord, name: str) -> float:
     """What is known of a trial under ``name``; NaN where nothing is."""
-    if name in trial.measurements:
-        return trial.measurements[name].value
-    one = described(name)
-    if one.count is None or trial.spec is None:
-        return trial.values.get(name, math.nan)
+    one, value = described(name), trial.value(name)
+    if name in trial.measurements or one.count is None or trial.spec is None:
+        return value
     return one.value_of(ArchSpec.from_dict(trial.spec))
 
 

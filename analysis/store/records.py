@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,10 @@ from analysis.store.fingerprint import DataFingerprint
 
 Origin = Literal["measured", "counted", "predicted", "published"]
 TrialState = Literal["complete", "infeasible", "failed", "running"]
+
+EXPORTED_FORM = "ONNX file"
+POWER = ("power_w", "energy_mj")
+"""What a study asks for that samples power whatever its objectives are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,27 @@ class Measurement:
         value = math.nan if data["value"] is None else float(data["value"])
         return cls(data["name"], value, data["unit"], data["origin"], dict(data.get("how", {})))
 
+    @property
+    def unstable(self) -> tuple[str, ...]:
+        """Why the value is not to be trusted, as its device found; empty for one that is."""
+        if self.how.get("stable", True):
+            return ()
+        flags = self.how.get("flags") or _inner(self.how, "record").get("flags") or ("of an unstable record",)
+        return tuple(map(str, flags))
+
+    @property
+    def taken_in(self) -> str:
+        """In which form and by which runtime a device ran the network; empty for what no device ran.
+
+        ``"ONNX file in onnxruntime 1.31.1"``
+        """
+        record = _inner(self.how, "record")
+        runtime = self.how.get("runtime") or record.get("runtime")
+        if not runtime:
+            return ""
+        form = str(self.how.get("form") or _inner(record, "how").get("form") or "")
+        return f"{EXPORTED_FORM} in {runtime}" if "ONNX" in form else str(runtime)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
@@ -64,7 +89,7 @@ class TrialRecord:
             earlier archspace.
         duplicate_of: label of the trial that answered for the same ``arch_id``, if any.
         reason: why it is infeasible or failed.
-        remeasured: measured anew after the study ended, by name; kept in a file of its own, as the trial is over.
+        first: what was measured first of those numbers that were taken again, by name; the new ones replaced them.
         started, finished: ISO 8601 times in UTC.
     """
 
@@ -82,17 +107,28 @@ class TrialRecord:
     data: Mapping[str, Any] | None = None
     duplicate_of: str | None = None
     reason: str | None = None
-    remeasured: Mapping[str, Measurement] = field(default_factory=dict)
+    first: Mapping[str, Measurement] = field(default_factory=dict)
     started: str | None = None
     finished: str | None = None
 
+    def value(self, name: str) -> float:
+        """Returns THE value of a quantity: that of its last measurement, else the objective's; NaN where none is."""
+        taken = self.measurements.get(name)
+        return self.values.get(name, math.nan) if taken is None else taken.value
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Names of all numbers that are known of it, the objectives first."""
+        return tuple(dict.fromkeys((*self.values, *self.measurements)))
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data for JSON; a value that is not finite becomes ``None``."""
-        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__ if name != "remeasured"}
+        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__ if name != "first"}
         for name in ("spec", "params", "data"):
             data[name] = None if data[name] is None else dict(data[name])
         data["values"] = {k: v if math.isfinite(v) else None for k, v in self.values.items()}
-        data["measurements"] = {k: m.to_dict() for k, m in self.measurements.items()}
+        for name in ("measurements", *(("first",) if self.first else ())):
+            data[name] = {k: m.to_dict() for k, m in getattr(self, name).items()}
         return data
 
     @classmethod
@@ -102,10 +138,19 @@ class TrialRecord:
         fields["values"] = {
             k: math.nan if v is None else float(v) for k, v in (data.get("values") or {}).items()
         }
-        fields["measurements"] = {
-            k: Measurement.from_dict(m) for k, m in (data.get("measurements") or {}).items()
-        }
+        for name in ("measurements", "first"):
+            fields[name] = {k: Measurement.from_dict(m) for k, m in (data.get(name) or {}).items()}
         return cls(**fields)
+
+
+def _inner(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    held = data.get(name)
+    return held if isinstance(held, Mapping) else {}
+
+
+def unstable(measurements: Mapping[str, Measurement], asked: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Returns why numbers that a study asked for are not to be trusted, by name; those that are have no entry."""
+    return {name: one.unstable for name, one in measurements.items() if name in asked and one.unstable}
 
 
 RUN_FORMAT = 1
@@ -135,3 +180,12 @@ class StudyRecord:
             return self.data.name
         data = self.config.get("data") or {}
         return str(data.get("name") or Path(str(data.get("root") or "")).name or data.get("layout") or "")
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Names of the quantities that the study asks for: its objectives, constraints, and power where it says so."""
+        measure = self.config.get("measure") or self.config.get("latency") or {}
+        power = POWER if measure.get("power") else ()
+        return frozenset(
+            (*(one.name for one in self.objectives), *(self.config.get("constraints") or {}), *power)
+        )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 from analysis.quantities import Quantity, described, objective
+from analysis.store.constraints import Limits, limits_of, shared, with_remeasured
 from analysis.store.fingerprint import read_fingerprint
 from analysis.store.records import RUN_FORMAT, Measurement, StudyRecord, TrialRecord, TrialState
 from archspace.support.errors import InputError
@@ -43,7 +43,9 @@ def read_run(folder: Path) -> StudyRecord:
         raise InputError(f"{folder}: not a run folder: it has no {STUDY_FILE}")
     config = _read_config(folder / STUDY_FILE)
     files = sorted((folder / TRIALS_FOLDER).glob(f"*/{RECORD_FILE}"))
-    trials = [trial for trial in map(read_record, files) if trial.state != "running"]
+    limits = limits_of(config)
+    ended = (trial for trial in (read_record(file, limits) for file in files) if trial.state != "running")
+    trials = shared(ended, limits)
     if not trials:
         raise InputError(f"{folder}: no finished trial yet")
     noted = read_quantities(folder)
@@ -58,8 +60,14 @@ def read_run(folder: Path) -> StudyRecord:
     )
 
 
-def read_record(path: Path) -> TrialRecord:
+def read_record(path: Path, constraints: Mapping[str, Limits] | None = None) -> TrialRecord:
     """Read one ``record.json``.
+
+    An earlier archspace kept numbers that were taken again in a file of their own; they replace the first here.
+
+    Args:
+        path: the file.
+        constraints: of its study.
 
     Raises:
         InputError: the file cannot be read, is not JSON, or is not a trial's record.
@@ -68,27 +76,20 @@ def read_record(path: Path) -> TrialRecord:
         data = parse_json(path.read_text(encoding="utf-8"), path.name)
         trial = TrialRecord.from_dict(data)
         _check_record(trial)
-        trial = replace(trial, remeasured=read_remeasured(path.parent))
+        if not trial.first and trial.values and (remeasured := read_remeasured(path.parent)):
+            trial = with_remeasured(trial, remeasured, constraints or {})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path}: broken trial record: {_one_line(error)}") from error
     return trial
 
 
 def read_remeasured(folder: Path) -> dict[str, Measurement]:
-    """Returns what was measured anew of the trial in ``folder``, by name; empty if nothing was."""
+    """Returns what an earlier archspace kept of a trial's second measuring in ``folder``, by name; empty for none."""
     path = folder / REMEASURED_FILE
     if not path.is_file():
         return {}
     data = parse_json(path.read_text(encoding="utf-8"), path.name)
     return {name: Measurement.from_dict(entry) for name, entry in data.items()}
-
-
-def write_remeasured(folder: Path, label: str, remeasured: Mapping[str, Measurement]) -> None:
-    """Keeps what was measured anew of a trial of the run in ``folder``."""
-    data = {name: _plain(one.to_dict()) for name, one in remeasured.items()}
-    write_text(
-        folder / TRIALS_FOLDER / label / REMEASURED_FILE, json.dumps(data, indent=1, allow_nan=False) + "\n"
-    )
 
 
 def read_quantities(folder: Path) -> dict[str, Quantity]:

@@ -13,7 +13,7 @@ from archspace.class_names import ClassNames
 from archspace.plan import count_block
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
-from archspace.support.numbers import number
+from archspace.support.numbers import marked, number
 from archspace.support.version import VERSION
 
 CARD_FORMAT = "archspace-export"
@@ -33,6 +33,7 @@ _HOW = (
     "split",
     "device",
     "runtime",
+    "form",
     "precision",
     "threads",
     "batch",
@@ -40,6 +41,7 @@ _HOW = (
     "n",
     "counter",
     "source",
+    "measured_at",
 )
 
 
@@ -253,12 +255,16 @@ def _numbers(card: Mapping[str, Any]) -> str:
 
 
 def _value(given: Mapping[str, Any]) -> str:
-    return number(given.get("value"), str(given.get("unit", "")))
+    unit = str(given.get("unit", ""))
+    text = marked(number(given.get("value"), unit), bool(given.get("unstable")))
+    return text if given.get("first") is None else f"{text} (first {number(given['first'], unit)})"
 
 
 def _origin(given: Mapping[str, Any]) -> str:
     how = given.get("how") or {}
     details = [f"{_words(key)} {_plain(how[key])}" for key in _HOW if how.get(key) is not None]
+    details += ["from the cache"] if how.get("from_cache") else []
+    details += [f"unstable: {_plain(given['unstable'])}"] if given.get("unstable") else []
     origin = str(given.get("origin", "unknown"))
     return f"{origin}: {', '.join(details)}" if details else origin
 

@@ -8,6 +8,8 @@ _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3
 _COUNTS = ("MACs", "parameters", "bytes")
 """Units whose numbers get an SI letter from a thousand; those of other units get one from 100,000."""
 _WRITTEN_OUT = 1e5
+UNSTABLE_MARK = "~"
+"""What stands before a measured number that is not to be trusted."""
 NOTHING = "-"
 """What stands where nothing is known."""
 
@@ -49,6 +51,15 @@ def amount(value: float | None, unit: str = "MACs") -> str:
         return f"{value:.2f}"
     digits, letter = _scaled(value, unit)
     return f"{digits} {letter}".strip()
+
+
+def marked(text: str, doubtful: bool) -> str:
+    """Returns a number's text with the mark of an unstable one, where it is one.
+
+    >>> marked("4.70", True), marked("4.70", False)
+    ('~4.70', '4.70')
+    """
+    return f"{UNSTABLE_MARK}{text}" if doubtful and text != NOTHING else text
 
 
 def _scaled(value: float, unit: str) -> tuple[str, str]:

@@ -66,7 +66,7 @@ def pareto(
         study = read_run(run)
         chosen = choose_objectives(study, objectives)
         now("finding the front")
-        from reports.frames.trials import front_frame, trial_frame
+        from reports.frames.trials import doubt_lines, front_frame, trial_frame
 
         frame = trial_frame(study, chosen)
         front = front_frame(frame, chosen)
@@ -75,6 +75,8 @@ def pareto(
         typer.echo(_json(study, frame, front, chosen, files, notes))
         return
     front_table(front, chosen, title=f"Pareto front of {study.name}").print()
+    for line in doubt_lines(front, [one.name for one in chosen]):
+        typer.echo(line)
     for path in files.values():
         typer.echo(str(path))
 
@@ -121,13 +123,14 @@ def _known(trial: TrialRecord) -> set[str]:
     """What a trial has a finite number for."""
     import math
 
-    numbers = {name: one.value for name, one in trial.measurements.items()} | dict(trial.values)
-    return {name for name, value in numbers.items() if math.isfinite(value)}
+    return {name for name in trial.known if math.isfinite(trial.value(name))}
 
 
 def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: str) -> TerminalTable:
     """Returns the front as a table to read: rounded, with unit and origin in the header."""
+    from archspace.support.numbers import marked
     from archspace.support.terminal import Column, TerminalTable
+    from reports.frames.trials import doubts, origins
     from reports.style.style import scaled_column
 
     columns = [
@@ -139,13 +142,9 @@ def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: s
     texts = []
     for objective in objectives:
         header, column = scaled_column(objective, front[objective.name].tolist())
-        origins = sorted(set(front[f"{objective.name}_origin"].dropna()))
-        columns.append(Column(f"{header}\n{', '.join(origins) or 'origin unknown'}", "number"))
-        texts.append(column)
-        if f"{objective.name}_again" in front:
-            header, column = scaled_column(objective, front[f"{objective.name}_again"].tolist())
-            columns.append(Column(f"{header}\nmeasured again", "number", 1))
-            texts.append(column)
+        origin = "; ".join(origins(front, objective.name)) or "origin unknown"
+        columns.append(Column(f"{header}\n{origin}", "number"))
+        texts.append([marked(*pair) for pair in zip(column, doubts(front, objective.name), strict=True)])
     table = TerminalTable(*columns, title=title)
     for index, row in enumerate(front.to_dict("records")):
         network = row["given"] if isinstance(row["given"], str) else row.get("spec.network", "")

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from archspace.support.numbers import number
+from archspace.support.numbers import marked, number
 from reports.style.axes import LOG_RATIO
 from reports.style.point_labels import Mark, shifts
 from reports.style.style import GRID, INK, MUTED, dark_edge, log_ticks, unit_style
@@ -64,7 +64,8 @@ class Panel:
 def module_panels(frame: pd.DataFrame, metric: str, ours: str, theirs: str) -> list[list[Panel]]:
     """Returns two columns (size in MB, images a second) and a row each for ours and, where there is any, the published.
 
-    Bubbles are drawn to one scale in all panels; names stand where they do not collide.
+    The name of a network whose speed is unstable bears the mark of that. Bubbles are drawn to one scale in all panels;
+    names stand where they do not collide.
 
     Args:
         frame: a :func:`reports.frames.comparison.with_published_modules`, or one without its columns.
@@ -79,7 +80,9 @@ def module_panels(frame: pd.DataFrame, metric: str, ours: str, theirs: str) -> l
             continue
         word = "published" if prefix else "measured"
         size = f"Size of the weights in float32 (MB, {'published' if prefix else 'counted'})"
-        speed, y = f"Images a second, batch 1 ({word})", f"{metric}, {word}"
+        forms = frame.get(f"{prefix}fps_taken_in", pd.Series(dtype=object)).dropna()
+        speed = f"Images a second, batch 1 ({', '.join([word, *dict.fromkeys(forms)])})"
+        y = f"{metric}, {word}"
         rows.append(
             [
                 _panel(frame, prefix, ("size", 1e6), (f"{title}: against size", size, y), most),
@@ -106,13 +109,15 @@ def _panel(
     x_range, y_range = _padded(along, 0.13), _padded(np.concatenate([low, high]), 0.2)
     scale = PANEL_PX[1] / (y_range[1] - y_range[0])
     px = (along - x_range[0]) / (x_range[1] - x_range[0]) * PANEL_PX[0]
+    doubtful = known.get(f"{prefix}{key}_unstable", pd.Series(None, index=known.index)).notna()
+    names = [marked(str(name), doubt) for name, doubt in zip(known["name"], doubtful, strict=True)]
     marks = [
         Mark(
-            str(name), float(px[i]), float((ys[i] - y_range[0]) * scale), float(diameters[i] / 2),
+            name, float(px[i]), float((ys[i] - y_range[0]) * scale), float(diameters[i] / 2),
             above=float(max(diameters[i] / 2, (high[i] - ys[i]) * scale)),
             below=float(max(diameters[i] / 2, (ys[i] - low[i]) * scale)),
         )
-        for i, name in enumerate(known["name"])
+        for i, name in enumerate(names)
     ]  # fmt: skip
     bubbles = tuple(
         Bubble(

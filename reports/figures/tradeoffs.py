@@ -13,8 +13,19 @@ from plotly.subplots import make_subplots
 
 from analysis.fronts.pareto import minimised, non_dominated
 from analysis.quantities import Quantity, described
+from reports.frames.trials import origins
 from reports.style.axes import Axis, make_axis, reachable
-from reports.style.legend import DIAMOND, FRONT_LINE, HOLLOW, by_unit, legend_traces, predicted
+from reports.style.legend import (
+    DIAMOND,
+    FRONT_LINE,
+    HOLLOW,
+    UNSTABLE,
+    UNSTABLE_NAME,
+    by_unit,
+    legend_traces,
+    predicted,
+    unstable,
+)
 from reports.style.style import INK, dark_edge, unit_style
 from reports.style.theme import remark, themed
 
@@ -65,7 +76,7 @@ def pairs(
         near = reachable(references, frame, cost)
         costs = [*values[:, 0], *near.get(cost.name, [])]
         axes = [
-            make_axis(one, numbers, frame[f"{one.name}_origin"], margins=(0.06, 0.08))
+            make_axis(one, numbers, origins(frame, one.name), margins=(0.06, 0.08))
             for one, numbers in ((cost, costs), (quality, values[:, 1]))
         ]
         panels.append(Pair(cost=cost, quality=quality, front=tuple(front.tolist()), x=axes[0], y=axes[1]))
@@ -114,6 +125,15 @@ def tradeoffs_figure(
                 ),
                 **place,
             )  # fmt: skip
+        doubtful = frame[complete & unstable(frame, [pair.cost, pair.quality])]
+        if len(doubtful):
+            figure.add_trace(
+                go.Scatter(
+                    x=doubtful[pair.cost.name], y=doubtful[pair.quality.name], mode="markers", marker=UNSTABLE,
+                    hoverinfo="skip", showlegend=False, legendgroup=UNSTABLE_NAME,
+                ),
+                **place,
+            )  # fmt: skip
         near = reachable(references, frame, pair.cost)
         if len(near):
             figure.add_trace(
@@ -131,6 +151,8 @@ def tradeoffs_figure(
     marks = {"Pareto front of the pair": {"line": FRONT_LINE}}
     if any(predicted(frame[complete], [pair.cost, pair.quality]).any() for pair in panels):
         marks["predicted (hollow)"] = {"marker": HOLLOW}
+    if any(unstable(frame[complete], [pair.cost, pair.quality]).any() for pair in panels):
+        marks[UNSTABLE_NAME] = {"marker": UNSTABLE}
     if len(references):
         marks[PRESETS] = {"marker": {**DIAMOND, "symbol": "line-ns-open", "color": INK}}
     figure.add_traces(legend_traces(go.Scatter, frame[complete], marks))

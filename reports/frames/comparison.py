@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.fields.theoretical import receptive_fields
 from analysis.fronts.correlation import RankCorrelation, mean_interval, rank_correlation
 from analysis.quantities import COMPARED, main_metric
-from analysis.store.records import StudyRecord, TrialRecord
+from analysis.store.records import Measurement, StudyRecord, TrialRecord
 from archspace.plan.counts import FLOAT32_BYTES
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
@@ -45,8 +45,8 @@ def network_frame(study: StudyRecord) -> pd.DataFrame:
     ``reason`` (why one did not); ``metric`` (mean over seeds), ``metric_low`` and ``metric_high`` (95 % interval of
     the mean; missing for one seed); ``params``, ``macs``, ``memory`` and ``size`` (bytes), ``field`` (side of the
     encoder's receptive field in pixels; infinite for the whole image), ``latency_ms``, ``fps`` and ``energy_mj``,
-    each with its ``<name>_origin``; ``energy_missing``: why there is no energy;
-    ``unstable``: why a latency is not to be trusted.
+    each with its ``<name>_origin``, where a device measured it ``<name>_taken_in`` (form and runtime), and, where one
+    of its measurements is not to be trusted, ``<name>_unstable`` (why); ``energy_missing``: why there is no energy.
 
     Raises:
         InputError: no network has finished.
@@ -62,14 +62,16 @@ def network_frame(study: StudyRecord) -> pd.DataFrame:
             continue
         names = [one["name"], *(other["name"] for other in given if other.get("repeat_of") == one["name"])]
         trials = [by_name[name] for name in names if name in by_name]
-        rows.append(_row(one["name"], len(names), trials, metric))
+        rows.append(_row(one["name"], len(names), trials, metric, study.asked))
     frame = pd.DataFrame(rows)
     if not frame["seeds"].any():
         raise InputError(f"{study.name}: no network of the comparison has finished yet")
     return frame
 
 
-def _row(name: str, wanted: int, trials: Sequence[TrialRecord], metric: str) -> dict[str, Any]:
+def _row(
+    name: str, wanted: int, trials: Sequence[TrialRecord], metric: str, asked: Collection[str]
+) -> dict[str, Any]:
     complete = [trial for trial in trials if trial.state == "complete"]
     row: dict[str, Any] = {
         "name": name,
@@ -86,6 +88,7 @@ def _row(name: str, wanted: int, trials: Sequence[TrialRecord], metric: str) -> 
         row |= {
             key: spread and spread.value,
             f"{key}_origin": measurements[0].origin if measurements else None,
+            **_how(key, measurements, quantity in asked),
         }
         if key == "metric":
             row |= {"metric_low": spread and spread.low, "metric_high": spread and spread.high}
@@ -95,7 +98,22 @@ def _row(name: str, wanted: int, trials: Sequence[TrialRecord], metric: str) -> 
     row["size"] = row["params"] and FLOAT32_BYTES * row["params"]
     row["fps"] = row["latency_ms"] and 1e3 / row["latency_ms"]
     row |= {"size_origin": row["params_origin"], "fps_origin": row["latency_ms_origin"]}
-    return row | _device_remarks(complete)
+    row |= {
+        f"fps{part}": row[f"latency_ms{part}"]
+        for part in ("_taken_in", "_unstable")
+        if f"latency_ms{part}" in row
+    }
+    return row | {"energy_missing": _energy_missing(complete)}
+
+
+def _how(key: str, measurements: Sequence[Measurement], asked: bool) -> dict[str, str]:
+    """In which form a device measured it, and why that is not to be trusted, as columns."""
+    forms = dict.fromkeys(one.taken_in for one in measurements if one.taken_in)
+    reasons = dict.fromkeys(reason for one in measurements for reason in one.unstable) if asked else {}
+    return {
+        **({f"{key}_taken_in": "; ".join(forms)} if forms else {}),
+        **({f"{key}_unstable": "; ".join(reasons)} if reasons else {}),
+    }
 
 
 def _counted(trial: TrialRecord) -> dict[str, Any]:
@@ -113,19 +131,13 @@ def _counted(trial: TrialRecord) -> dict[str, Any]:
     }
 
 
-def _device_remarks(trials: Sequence[TrialRecord]) -> dict[str, Any]:
-    """Why there is no energy, and why a latency is unstable, as the device's records say."""
+def _energy_missing(trials: Sequence[TrialRecord]) -> str | None:
+    """Why there is no energy, as the device's records say."""
     records = [
         t.measurements["latency_ms"].how.get("record") or {} for t in trials if "latency_ms" in t.measurements
     ]
-    missing = [
-        record["missing"]["energy_mj"] for record in records if record.get("missing", {}).get("energy_mj")
-    ]
-    flags = [flag for record in records for flag in record.get("flags", ())]
-    return {
-        "energy_missing": missing[0] if missing else None,
-        "unstable": "; ".join(dict.fromkeys(flags)) or None,
-    }
+    reasons = (record.get("missing", {}).get("energy_mj") for record in records)
+    return next((str(reason) for reason in reasons if reason), None)
 
 
 def with_published_modules(frame: pd.DataFrame) -> pd.DataFrame:

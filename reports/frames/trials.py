@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from analysis.store.records import StudyRecord, TrialRecord
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
 from archspace.support.files import write_text
-from archspace.support.numbers import amount
+from archspace.support.numbers import UNSTABLE_MARK, amount
 
 log = logging.getLogger(__name__)
 
 _LEADING = ("label", "number", "state", "given", "arch_id", "unit", "on_front", "rank", "knee")
 _TRAILING = ("duplicate_of", "reason", "seed", "dataset", "fingerprint", "started", "finished")
+_BESIDE = ("_taken_in", "_first", "_unstable")
 _REFERENCE_COLUMNS = ("name", "network", "unit", "arch_id", "dataset", "published", "source")
 
 
@@ -31,7 +32,9 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Quantity] | None = None
 
     Columns: ``label, number, state, given, arch_id, unit`` (one name, or ``mixed`` when levels differ),
     ``on_front, rank, knee``; each objective and each further measurement as a raw value in its own unit with
-    ``<name>_origin`` beside it, and ``<name>_again`` where the finished front was measured anew;
+    ``<name>_origin`` beside it; where a device measured it, ``<name>_taken_in`` (form and runtime), ``<name>_first``
+    (what was measured before it was taken again) and, for what the study asks for, ``<name>_unstable`` (why it is not
+    to be trusted);
     ``duplicate_of, reason, seed``; ``dataset`` and ``fingerprint``: name and content of the data that the trial was
     trained and judged on; ``started, finished``; the spec as ``spec.<field>`` (a list as JSON text).
 
@@ -45,12 +48,12 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Quantity] | None = None
     """
     chosen = tuple(objectives or study.objectives)
     names = _measured_names(study, chosen)
-    frame = pd.DataFrame([_row(trial, names) for trial in study.trials])
+    frame = pd.DataFrame([_row(trial, names, study.asked) for trial in study.trials])
     for name in (*names, "number"):
         frame[name] = pd.to_numeric(frame[name])
     _mark_front(frame, chosen)
     specs = [column for column in frame.columns if column.startswith("spec.")]
-    numbers = [column for name in names for column in (name, f"{name}_origin", f"{name}_again")]
+    numbers = [f"{name}{part}" for name in names for part in ("", "_origin", *_BESIDE)]
     numbers = [column for column in numbers if column in frame]
     return frame[[*_LEADING, *numbers, *_TRAILING, *specs]]
 
@@ -65,6 +68,32 @@ def front_frame(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.DataF
     first = next((o for o in objectives if o.direction == "minimize"), objectives[0])
     ascending = first.direction == "minimize"
     return front.sort_values(first.name, ascending=ascending, kind="stable").reset_index(drop=True)
+
+
+def origins(frame: pd.DataFrame, name: str) -> list[str]:
+    """Returns how the numbers of a column came about, each once: origin, and in which form and by which runtime.
+
+    ``["measured, ONNX file in onnxruntime 1.31.1"]``
+    """
+    taken_in = frame.get(f"{name}_taken_in", pd.Series(index=frame.index, dtype=object))
+    pairs = zip(frame[f"{name}_origin"], taken_in, strict=True)
+    texts = (", ".join(part for part in pair if isinstance(part, str)) for pair in pairs)
+    return sorted({text for text in texts if text})
+
+
+def doubts(frame: pd.DataFrame, name: str) -> pd.Series[bool]:
+    """Returns a mask of the rows whose number in that column is unstable."""
+    column = frame.get(f"{name}_unstable")
+    return pd.Series(False, index=frame.index) if column is None else column.notna()
+
+
+def doubt_lines(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Returns a line for each unstable number: trial, quantity and why."""
+    return [
+        f"{UNSTABLE_MARK} unstable: trial {row['label']}, {name}: {row[f'{name}_unstable']}"
+        for name in names
+        for row in frame[doubts(frame, name)].to_dict("records")
+    ]
 
 
 def write_tables(frame: pd.DataFrame, objectives: Sequence[Quantity], folder: Path) -> dict[str, Path]:
@@ -149,24 +178,25 @@ def _measured_names(study: StudyRecord, objectives: Sequence[Quantity]) -> list[
     """The chosen objectives, then every other number that some trial has, in order of appearance."""
     names = dict.fromkeys(o.name for o in (*objectives, *study.objectives))
     for trial in study.trials:
-        names.update(dict.fromkeys((*trial.values, *trial.measurements)))
+        names.update(dict.fromkeys(trial.known))
     return list(names)
 
 
-def _row(trial: TrialRecord, names: Sequence[str]) -> dict[str, Any]:
+def _row(trial: TrialRecord, names: Sequence[str], asked: Collection[str]) -> dict[str, Any]:
     row: dict[str, Any] = {name: getattr(trial, name, None) for name in (*_LEADING[:5], *_TRAILING)}
     data = trial.data or {}
     row |= {"dataset": data.get("name"), "fingerprint": data.get("fingerprint")}
     row["unit"] = unit_of((trial.spec or {}).get("unit"))
     for name in names:
         measurement = trial.measurements.get(name)
-        value = trial.values.get(name)
-        if value is None and measurement is not None:
-            value = measurement.value
-        row[name] = np.nan if value is None else value
+        row[name] = trial.value(name)
         row[f"{name}_origin"] = measurement.origin if measurement is not None else None
-        if name in trial.remeasured:
-            row[f"{name}_again"] = trial.remeasured[name].value
+        if measurement is not None and measurement.taken_in:
+            row[f"{name}_taken_in"] = measurement.taken_in
+            if name in asked:
+                row[f"{name}_unstable"] = "; ".join(measurement.unstable) or None
+        if name in trial.first:
+            row[f"{name}_first"] = trial.first[name].value
     return row | _flat(trial.spec or {}, "spec.")
 
 

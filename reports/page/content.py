@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +28,10 @@ from reports.page.origins import how_taken, versions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """A number of the chosen network: raw, with origin, how it was taken, and what a second measurement said."""
+    """A number of the chosen network: raw, with origin, how it was taken, and what was measured first.
+
+    ``unstable`` says why it is not to be trusted, where the study asks for it.
+    """
 
     name: str
     title: str
@@ -38,7 +40,8 @@ class Number:
     unit: str
     origin: str
     how: str
-    remeasured: float | None = None
+    first: float | None = None
+    unstable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +159,7 @@ def _chosen(merged: Merged, frame: pd.DataFrame) -> Chosen | None:
         label=trial.label, word="knee" if len(merged.study.objectives) > 1 else "best",
         name=trial.network or (spec.label if spec else str((trial.spec or {}).get("network", "unknown network"))),
         given=trial.given, arch_id=trial.arch_id,
-        numbers=tuple(_number(trial, name, merged.study.noted) for name in _all_names(trial)),
+        numbers=tuple(_number(trial, name, merged.study) for name in trial.known),
         layers=layers, input_size=spec.input_size if spec else (), unseen=unseen,
     )  # fmt: skip
 
@@ -172,20 +175,15 @@ def _drawn(trial: TrialRecord) -> tuple[ArchSpec | None, tuple[Row, ...], str | 
         return None, (), f"this archspace cannot plan its spec: {error}"
 
 
-def _all_names(trial: TrialRecord) -> list[str]:
-    return list(dict.fromkeys([*trial.values, *trial.measurements]))
-
-
-def _number(trial: TrialRecord, name: str, noted: Mapping[str, Quantity]) -> Number:
-    taken = trial.measurements.get(name)
-    known = described(name, noted)
-    remeasured = trial.remeasured.get(name)
-    value = trial.values.get(name, taken.value if taken else float("nan"))
+def _number(trial: TrialRecord, name: str, study: StudyRecord) -> Number:
+    taken, first = trial.measurements.get(name), trial.first.get(name)
+    known = described(name, study.noted)
     return Number(
-        name=name, title=known.title, short=known.short, value=float(value),
+        name=name, title=known.title, short=known.short, value=float(trial.value(name)),
         unit=known.unit or (taken.unit if taken else ""),
         origin=taken.origin if taken else "origin unknown", how=how_taken(taken) if taken else "",
-        remeasured=None if remeasured is None else remeasured.value,
+        first=None if first is None else first.value,
+        unstable=taken.unstable if taken and name in study.asked else (),
     )  # fmt: skip
 
 

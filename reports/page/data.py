@@ -14,6 +14,7 @@ from analysis.fronts.importance import Importance
 from analysis.quantities import Quantity
 from reports.figures.seeds import Spread
 from reports.figures.tradeoffs import Pair
+from reports.frames.trials import doubts
 from reports.page.content import Content
 from reports.style.axes import LOG_RATIO
 from reports.style.names import unit_name
@@ -118,8 +119,14 @@ def _number_column(frame: pd.DataFrame, one: Quantity, content: Content) -> dict
         "log": one.counted and low > 0 and high > LOG_RATIO * low,
         "values": _numbers(values), "origins": _coded("", "", frame[f"{one.name}_origin"].tolist()),
     }  # fmt: skip
-    if f"{one.name}_again" in frame:
-        column["again"] = _numbers(frame[f"{one.name}_again"])
+    if f"{one.name}_first" in frame:
+        column["first"] = _numbers(frame[f"{one.name}_first"])
+    doubtful = doubts(frame, one.name)
+    if doubtful.any():
+        column["unstable"] = np.flatnonzero(doubtful).tolist()
+    taken_in = frame.get(f"{one.name}_taken_in")
+    if taken_in is not None:
+        column["taken_in"] = sorted(taken_in.dropna().unique())
     return column
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from string import Template
 
-from archspace.support.numbers import number
+from archspace.support.numbers import marked, number
 from reports.frames.trials import study_caption
 from reports.page.content import Chosen, Content, Number
 from reports.page.data import embedded, page_data
@@ -66,7 +66,10 @@ def _tiles(content: Content) -> str:
     if content.chosen is not None:
         goals = {o.name for o in content.objectives}
         tiles += [
-            (f"{one.short} of the {content.chosen.word}", number(one.value, one.unit))
+            (
+                f"{one.short} of the {content.chosen.word}",
+                marked(number(one.value, one.unit), bool(one.unstable)),
+            )
             for one in content.chosen.numbers
             if one.name in goals
         ][:3]
@@ -108,8 +111,8 @@ def _chosen(chosen: Chosen | None) -> str:
 def _number_table(numbers: Sequence[Number]) -> str:
     rows = []
     for one in numbers:
-        remeasured = f", again {number(one.remeasured, one.unit)}" if one.remeasured is not None else ""
-        value = html.escape(number(one.value, one.unit) + remeasured)
+        first = f" (first {number(one.first, one.unit)})" if one.first is not None else ""
+        value = html.escape(marked(number(one.value, one.unit), bool(one.unstable)) + first)
         rows.append(
             f'<tr><td>{html.escape(one.title)}</td><td class="n">{value}</td>'
             f'<td>{badge(one.origin)}</td><td class="how">{html.escape(one.how)}</td></tr>'

@@ -8,8 +8,8 @@ from typing import Any
 from analysis.store.records import Measurement, StudyRecord
 
 _SHOWN = (
-    "device", "runtime", "version", "precision", "threads", "batch", "n", "p95", "split", "layout", "images", "epochs",
-    "counter", "counts", "predictor", "error",
+    "device", "runtime", "form", "version", "precision", "threads", "batch", "n", "p95", "split", "layout", "images",
+    "epochs", "counter", "counts", "predictor", "error",
 )  # fmt: skip
 _WORDS = {"n": "runs"}
 _VERSIONS = ("archspace", "python", "torch", "commit", "cpu", "device", "runtime", "system")
@@ -21,17 +21,24 @@ def how_taken(taken: Measurement) -> str:
     Empty if nothing was recorded.
     """
     how = _details(taken.how)
-    parts = []
+    parts = [text for text in (_when(taken.how),) if text]
     for key in _SHOWN:
         value = how.get(key)
         if value is None or isinstance(value, Mapping | list | tuple):
             continue
         text = f"{value:.4g}" if isinstance(value, float) else str(value)
         parts.append(f"{_WORDS.get(key, key)} {text}")
-    if how.get("stable") is False or how.get("flags"):
-        flags = how.get("flags") or ()
-        parts.append("unstable" + (f": {'; '.join(map(str, flags))}" if flags else ""))
+    if taken.unstable:
+        parts.append(f"unstable: {'; '.join(taken.unstable)}")
     return ", ".join(parts)
+
+
+def _when(how: Mapping[str, Any]) -> str:
+    """When a device measured it; for what the cache answered, that it did."""
+    if not how.get("measured_at"):
+        return ""
+    cached = "from the cache, " if how.get("from_cache") else ""
+    return f"{cached}measured at {how['measured_at']}"
 
 
 def _details(how: Mapping[str, Any]) -> dict[str, Any]:

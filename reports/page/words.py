@@ -10,14 +10,16 @@ import pandas as pd
 
 from analysis.quantities import Quantity, described
 from analysis.store.fingerprint import DataFingerprint
-from archspace.support.numbers import number
+from archspace.support.numbers import UNSTABLE_MARK, marked, number
 from reports.figures.seeds import NO_SEEDS
-from reports.frames.trials import data_words, front_frame
+from reports.frames.trials import data_words, doubts, front_frame
 from reports.page.content import Content
 from reports.style.names import common_name
 
 LATE = 0.2
 """The front still grew if it gained in this last share of the trials."""
+MOST_NAMED = 12
+"""Trials that a sentence names."""
 
 
 def asked(content: Content) -> list[tuple[str, str]]:
@@ -64,6 +66,7 @@ def findings(content: Content) -> list[str]:
     sentences += _against_given(content)
     sentences += _growth(content)
     sentences += _doubt(content)
+    sentences += _unstable(content)
     return [*sentences, *(f"Mind that {note}." for note in content.merged.notes)]
 
 
@@ -77,14 +80,11 @@ def state_of(content: Content) -> str | None:
 
 
 def values_text(row: Mapping[Any, Any], objectives: tuple[Quantity, ...]) -> str:
-    """Returns every objective of a trial: ``61.24 %, 12.3 M MACs``, with what a second measurement said."""
+    """Returns every objective of a trial: ``61.24 %, 12.3 M MACs``, marked where it is unstable."""
     texts = []
     for one in objectives:
-        text = number(float(row[one.name]), one.unit)
-        remeasured = row.get(f"{one.name}_again")
-        if remeasured is not None and np.isfinite(remeasured):
-            text += f" (again {number(float(remeasured), one.unit)})"
-        texts.append(text)
+        doubtful = isinstance(row.get(f"{one.name}_unstable"), str)
+        texts.append(marked(number(float(row[one.name]), one.unit), doubtful))
     return ", ".join(texts)
 
 
@@ -203,6 +203,20 @@ def _doubt(content: Content) -> list[str]:
         f"How sure: {_many(len(content.spreads), 'network')} trained with several seeds vary by a standard deviation "
         f"of up to {_points(widest, quality)}; smaller differences may be chance."
     ]
+
+
+def _unstable(content: Content) -> list[str]:
+    """Which measured numbers are not to be trusted."""
+    sentences = []
+    for one in content.numbers:
+        doubtful = content.frame[doubts(content.frame, one.name)]
+        if len(doubtful):
+            labels = [str(label) for label in doubtful["label"]]
+            named = ", ".join(labels[:MOST_NAMED]) + (" and others" if len(labels) > MOST_NAMED else "")
+            sentences.append(
+                f"The {one.short} of {_many(len(labels), 'trial')} is unstable and marked {UNSTABLE_MARK}: {named}."
+            )
+    return sentences
 
 
 def _reasons(frame: pd.DataFrame) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -199,6 +200,9 @@ def _numbers(row: Row, objectives: Sequence[Quantity]) -> list[str]:
         origin = row.get(f"{objective.name}_origin")
         suffix = f" ({origin})" if _known(origin) else " (origin not recorded)" if np.isfinite(value) else ""
         lines.append(f"{objective.title}: <b>{number(value, objective.unit)}</b>{suffix}")
+        reason = row.get(f"{objective.name}_unstable")
+        if _known(reason):
+            lines += [html.escape(part) for part in textwrap.wrap(f"unstable: {reason}", 64)]
     return lines
 
 

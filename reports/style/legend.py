@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis.quantities import Quantity
+from reports.frames.trials import doubts
 from reports.style.names import unit_name
 from reports.style.style import GRID, INK, MUTED, PAPER, UNIT_STYLES, dark_edge, unit_style
 
@@ -17,6 +18,8 @@ STAR = {"symbol": "star", "size": 14, "color": GRID, "line": {"color": INK, "wid
 KNEE = {"symbol": "circle-open", "size": 25, "color": INK, "line": {"width": 1.6}}
 DIAMOND = {"symbol": "diamond", "size": 9, "color": PAPER, "line": {"color": INK, "width": 1.5}}
 HOLLOW = {"symbol": "circle-open", "size": 9, "color": MUTED}
+UNSTABLE = {"symbol": "square-open", "size": 19, "color": INK, "line": {"width": 1.3}}
+UNSTABLE_NAME = "unstable measurement"
 
 
 def by_unit(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -34,6 +37,14 @@ def predicted(trials: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.Series
     """Returns mask of the trials of which an objective is predicted."""
     origins = trials[[f"{o.name}_origin" for o in objectives]]
     return (origins == "predicted").any(axis=1)
+
+
+def unstable(trials: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.Series[bool]:
+    """Returns mask of the trials of which an objective is unstable."""
+    mask = pd.Series(False, index=trials.index)
+    for one in objectives:
+        mask |= doubts(trials, one.name)
+    return mask
 
 
 def legend_traces(

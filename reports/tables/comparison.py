@@ -53,7 +53,7 @@ def network_table(
         Table(
             name="networks", title=title, labels=("Network", "Architecture"), columns=(*columns, *theirs),
             rows=tuple(rows), pareto=("metric", "params"),
-            notes=(*correlation_notes(correlations or {}), *_no_energy(frame)),
+            notes=(*correlation_notes(correlations or {}), *_no_energy(frame), *_taken_in(frame)),
         )
     )  # fmt: skip
 
@@ -112,11 +112,19 @@ def _no_energy(frame: pd.DataFrame) -> tuple[str, ...]:
     return (f"Energy was not measured: {reasons[0]}.",) if reasons and frame["energy_mj"].isna().all() else ()
 
 
+def _taken_in(frame: pd.DataFrame) -> tuple[str, ...]:
+    """In which form and by which runtime the networks ran."""
+    forms = sorted(set(frame.get("latency_ms_taken_in", pd.Series(dtype=object)).dropna()))
+    return (f"Latency and what follows from it: {'; '.join(forms)}.",) if forms else ()
+
+
 def _cell(row: Mapping[Any, Any], key: str) -> Cell:
     if pd.isna(row[key]):
         return Cell()
-    unstable = row["unstable"] if key == "latency_ms" and pd.notna(row["unstable"]) else None
-    return Cell(float(row[key]), row[f"{key}_origin"], notes=(f"unstable: {unstable}",) if unstable else ())
+    reason = row.get(f"{key}_unstable")
+    doubtful = isinstance(reason, str)
+    notes = (f"unstable: {reason}",) if doubtful else ()
+    return Cell(float(row[key]), row[f"{key}_origin"], notes=notes, unstable=doubtful)
 
 
 def _published(row: Mapping[Any, Any], column: Column) -> Cell:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from archspace.support.numbers import UNSTABLE_MARK, marked
 from reports.tables.table import Cell, Column, Table, best, dominated, shown
 
 MARKS: Mapping[str, str] = {
@@ -92,7 +93,7 @@ def lay_out(table: Table) -> Layout:
         notes = numbered(row.notes)
         cells = tuple(
             Shown(
-                shown(cell, column), "" if shared[i] else marks[i][index],
+                marked(shown(cell, column), cell.unstable), "" if shared[i] else marks[i][index],
                 cell.origin if cell.value is not None else "", numbered(cell.notes), index in winners[i], cell.value,
             )
             for i, (cell, column) in enumerate(zip(row.cells, table.columns, strict=True))
@@ -117,6 +118,8 @@ def _legend(table: Table, used: set[str], bold: bool, grey: bool, heads: bool) -
     lines = [f"Origin of each number{where}: {known}."] if used else []
     if bold:
         lines.append("Bold: best of the column (↑ higher is better, ↓ lower).")
+    if any(cell.unstable for row in table.rows for cell in row.cells):
+        lines.append(f"{UNSTABLE_MARK}: the measurement is unstable; its footnote says why.")
     if table.pareto:
         over = " and ".join(table.column(key)[0].title for key in table.pareto)
         lines.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -12,7 +12,7 @@ from analysis.counts.complexity import count
 from analysis.devices.record import DeviceRecord
 from analysis.quantities import QUANTITIES, task_of_metrics
 from analysis.store.picks import pick_trial
-from analysis.store.records import StudyRecord, TrialRecord
+from analysis.store.records import Measurement, StudyRecord, TrialRecord
 from analysis.store.runs import STUDY_FILE, TRAIN_FILE, read_run
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
@@ -112,7 +112,7 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Netwo
         "width": f"{width:g}" if isinstance(width, int | float) else "",
     }  # fmt: skip
     values = {n: Cell(v, "unknown") for n, v in trial.values.items()}
-    values |= {n: Cell(m.value, _origin(m.origin)) for n, m in trial.measurements.items()}
+    values |= {n: _measured(m, n in study.asked) for n, m in trial.measurements.items()}
     how = trial.measurements["latency_ms"].how if "latency_ms" in trial.measurements else {}
     record = how.get("record")
     device = record.get("device") if isinstance(record, Mapping) else how.get("device")
@@ -124,14 +124,24 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Netwo
         fingerprint=_fingerprint(trial.data, "val"),
     )  # fmt: skip
     if isinstance(record, Mapping):
-        yield _device(path, record, name=texts["network"])
+        yield _device(path, record, name=texts["network"], asked=study.asked)
 
 
-def _device(path: Path, data: Mapping[str, Any], name: str | None = None) -> NetworkResult:
+def _measured(taken: Measurement, asked: bool) -> Cell:
+    """A trial's number; one that its study asked for bears the mark of an unstable one, and what was not steady."""
+    kinds = dict.fromkeys(reason.partition(":")[0] for reason in taken.unstable) if asked else {}
+    notes = (f"unstable: {', '.join(kinds)}",) if kinds else ()
+    return Cell(taken.value, _origin(taken.origin), notes=notes, unstable=bool(notes))
+
+
+def _device(
+    path: Path, data: Mapping[str, Any], name: str | None = None, asked: Collection[str] | None = None
+) -> NetworkResult:
     try:
         record = DeviceRecord.from_dict(data)
         also = [one.name for one in QUANTITIES.values() if one.source == "device"]
-        measured = {one.name: one.value for one in record.measurements(also).values()}
+        taken = record.measurements(also)
+        values = {n: _measured(one, asked is None or n in asked) for n, one in taken.items()}
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
         if isinstance(error, InputError):
             raise InputError(f"{path}: {error}") from None
@@ -142,9 +152,7 @@ def _device(path: Path, data: Mapping[str, Any], name: str | None = None) -> Net
         "network": name or record.label, "input_size": "x".join(map(str, size)), "batch": str(record.batch),
         "precision": str(how.get("precision") or ""), "runtime": record.runtime, "clock": str(clocks),
     }  # fmt: skip
-    notes = tuple(f"unstable: {flag}" for flag in record.flags)
-    notes += tuple(f"{quantity}: {why}" for quantity, why in record.missing.items())
-    values = {n: Cell(v, _origin(record.origin)) for n, v in measured.items()}
+    notes = tuple(f"{quantity}: {why}" for quantity, why in record.missing.items())
     device = str(how.get("model") or record.device)
     return NetworkResult(
         task=EDGE, group=device, texts=texts, values=values, source=f"{path.name}", notes=notes

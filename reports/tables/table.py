@@ -69,6 +69,7 @@ class Cell:
         counted: our own count of a published cost, raw.
         agrees: whether that count gives the printed digits.
         notes: footnotes on this number.
+        unstable: whether its measurement is not to be trusted; a note says why.
     """
 
     value: float | None = None
@@ -77,6 +78,7 @@ class Cell:
     counted: float | None = None
     agrees: bool = False
     notes: tuple[str, ...] = ()
+    unstable: bool = False
 
     @property
     def known(self) -> bool:

@@ -17,22 +17,25 @@ BASE_UNITS = {"M": "", "k": "", "G": "", "MB": "B"}
 def csv_text(table: Table) -> str:
     """Returns one line a row: labels, then for each column its raw value, its origin.
 
-    And our own count where there is one.
+    And our own count where there is one, and whether it is unstable in a column that has such a number.
 
     Nothing known is an empty cell; what is not finite is written as ``nan``, ``inf`` or ``-inf``.
     """
     layout, text = lay_out(table), io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     counted = [any(row.cells[i].counted is not None for row in table.rows) for i in range(len(table.columns))]
+    doubtful = [any(row.cells[i].unstable for row in table.rows) for i in range(len(table.columns))]
     header = [title.lower().replace(" ", "_") for title in table.labels]
-    for column, has_count in zip(table.columns, counted, strict=True):
+    for column, has_count, has_doubt in zip(table.columns, counted, doubtful, strict=True):
         header += [column.key, f"{column.key}_origin", *([f"{column.key}_counted"] if has_count else [])]
+        header += [f"{column.key}_unstable"] if has_doubt else []
     writer.writerow([*header, "dominated", "notes"])
     for row, line in zip(table.rows, layout.lines, strict=True):
         cells: list[str] = list(row.labels)
-        for cell, has_count in zip(row.cells, counted, strict=True):
+        for cell, has_count, has_doubt in zip(row.cells, counted, doubtful, strict=True):
             cells += [_number(cell.value), cell.origin if cell.value is not None else ""]
             cells += [_number(cell.counted)] if has_count else []
+            cells += ["true" if cell.unstable else ""] if has_doubt else []
         notes = [note for notes in (row.notes, *(cell.notes for cell in row.cells)) for note in notes if note]
         writer.writerow([*cells, str(line.dominated).lower(), "; ".join(notes)])
     return text.getvalue()
@@ -53,6 +56,7 @@ def plain(table: Table) -> dict[str, Any]:
         cells = {
             column.key: {
                 "value": _finite(cell.value), "text": look.text, "origin": cell.origin, "best": look.best,
+                **({"unstable": True} if cell.unstable else {}),
                 **({} if cell.counted is None else {"counted": cell.counted, "agrees": cell.agrees}),
                 "notes": list(look.notes),
             }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from archspace.support.options import MEASURE, REPORT, SEARCH
-from searches.cli import compare_command, data_commands
+from searches.cli import cache_command, compare_command, data_commands
 from searches.cli.bounds import with_bounds
 from searches.cli.demo_command import demo
 from searches.cli.evaluate_command import evaluate
@@ -38,3 +38,4 @@ def register(app: typer.Typer) -> None:
         epilog="Example: archspace demo espnet_p2_q8_cityscapes.pth street.png --beside",
     )(demo)
     data_commands.register(app)
+    cache_command.register(app)

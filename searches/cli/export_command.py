@@ -50,6 +50,7 @@ def export_network(
         InputError: no such network or trial, or ONNX Runtime does not agree with torch.
     """
     from archspace.export.formats import FORMATS
+    from archspace.support.numbers import UNSTABLE_MARK
     from archspace.support.terminal import output, working
 
     for name in formats:
@@ -75,6 +76,12 @@ def export_network(
             console.print(
                 f"ONNX Runtime equals torch on {images}: within {agreement.relative:.1e} of the largest output"
             )
+        for one in report.card["numbers"]:
+            if one.get("unstable"):
+                reasons = "; ".join(one["unstable"])
+                console.print(
+                    f"unstable ({UNSTABLE_MARK}): {named.text}, {one['name']}: {reasons}", markup=False
+                )
         console.print(f"to load it: archspace.load({str(folder)!r})")
 
 

@@ -44,6 +44,10 @@ def search(
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     storage: Annotated[str | None, typer.Option(help="Optuna storage URL.")] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Measure even what the cache has; of a study that is done, the front."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Launch a search study, or resume the one in the run folder."""
@@ -63,7 +67,7 @@ def search(
         now(f"{folder}: {wanted(config)}: starting")
         from searches.cli.summary import show_study
         from searches.study.run import run_study
-    show_study(config, folder, run_study(config, folder).records(), as_json)
+    show_study(config, folder, run_study(config, folder, fresh=fresh).records(), as_json)
 
 
 def wanted(config: StudyConfig) -> str:

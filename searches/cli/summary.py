@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from analysis.quantities import names_of, objective
-from analysis.store.records import TrialRecord
-from analysis.store.runs import TRIALS_FOLDER, read_remeasured
+from analysis.quantities import objective
+from analysis.store.records import TrialRecord, unstable
 from archspace.spec.archspec import ArchSpec
-from archspace.support.numbers import amount
+from archspace.support.numbers import UNSTABLE_MARK, amount, marked
 from archspace.support.terminal import Column, TerminalTable, output
 from searches.compare.summary import show_comparison
 from searches.config.study import StudyConfig
 from searches.study.front import front_of
+
+MOST_LINES = 12
+"""Lines about unstable numbers that are printed; the files have all."""
 
 
 def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as_json: bool) -> None:
@@ -22,44 +26,16 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
         show_comparison(config, folder, records, as_json)
         return
     front = front_of(config, records)
-    remeasured = {r.label: read_remeasured(folder / TRIALS_FOLDER / r.label) for r in front}
-    names = [n for n in names_of("device") if any(n in values for values in remeasured.values())]
     states = {state: sum(r.state == state for r in records) for state in ("complete", "infeasible", "failed")}
     if as_json:
-        rows = [
-            {
-                "trial": r.label,
-                "arch_id": r.arch_id,
-                **r.values,
-                "again": {n: one.value for n, one in remeasured[r.label].items()},
-            }
-            for r in front
-        ]
+        rows = [_plain(config, record) for record in front]
         data = next((r.data for r in records if r.data is not None), None)
         print(json.dumps({"run": str(folder), "data": data, "trials": states, "front": rows}))  # noqa: T201
         return
-    table = TerminalTable(
-        "trial",
-        Column("network", "text"),
-        *(Column(_header(n), "number") for n in config.objectives),
-        *(Column(f"{_header(n)}, again", "number", 1) for n in names),
-        title=f"front of {config.name}",
-    )
-    for record in front:
-        anew = [
-            amount(remeasured[record.label][n].value, remeasured[record.label][n].unit)
-            if n in remeasured[record.label]
-            else ""
-            for n in names
-        ]
-        table.add(
-            record.label,
-            _label(record),
-            *(amount(record.values[n], objective(n).unit) for n in config.objectives),
-            *anew,
-        )
     console = output()
-    table.print(console)
+    _table(config, front).print(console)
+    for line in unstable_lines(config, records):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{count} {state}" for state, count in states.items() if count)
     console.print(
         f"{counts}; plot: archspace pareto {folder}; export: archspace export {folder}",
@@ -68,9 +44,56 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
     )
 
 
-def _header(name: str) -> str:
-    one = objective(name)
-    return one.short if one.unit in ("", one.short) else f"{one.short} ({one.unit})"
+def _plain(config: StudyConfig, record: TrialRecord) -> dict[str, Any]:
+    """A network of the front for machines; ``again`` has the values that were taken again, ``first`` what they were."""
+    doubts = unstable(record.measurements, config.asked)
+    return {
+        "trial": record.label,
+        "arch_id": record.arch_id,
+        **record.values,
+        "again": {name: record.value(name) for name in record.first},
+        "first": {name: one.value for name, one in record.first.items()},
+        "unstable": {name: list(reasons) for name, reasons in doubts.items()},
+    }
+
+
+def _table(config: StudyConfig, front: Sequence[TrialRecord]) -> TerminalTable:
+    headers = [
+        "\n".join(
+            [objective(name).label, *dict.fromkeys(_taken_in(record, name) for record in front)]
+        ).strip()
+        for name in config.objectives
+    ]
+    numbers = [Column(header, "number") for header in headers]
+    table = TerminalTable("trial", Column("network", "text"), *numbers, title=f"front of {config.name}")
+    for record in front:
+        doubts = unstable(record.measurements, config.asked)
+        cells = [
+            marked(amount(record.value(name), objective(name).unit), name in doubts)
+            for name in config.objectives
+        ]
+        table.add(record.label, _label(record), *cells)
+    return table
+
+
+def _taken_in(record: TrialRecord, name: str) -> str:
+    return record.measurements[name].taken_in if name in record.measurements else ""
+
+
+def unstable_lines(config: StudyConfig, records: Sequence[TrialRecord]) -> list[str]:
+    """Returns a line for each number that the study asked for and that is not to be trusted: trial, quantity, why."""
+    lines = [
+        f"unstable ({UNSTABLE_MARK}): trial {record.label}, {name}: {'; '.join(reasons)}"
+        for record in records
+        if record.values and record.duplicate_of is None
+        for name, reasons in unstable(record.measurements, config.asked).items()
+    ]
+    more = len(lines) - MOST_LINES
+    return (
+        [*lines[:MOST_LINES], f"... and {more} more, in the columns NAME_unstable of trials.csv"]
+        if more > 0
+        else lines
+    )
 
 
 def _label(record: TrialRecord) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 
 from analysis.devices.record import DeviceRecord
 from analysis.quantities import COMPARED, QUANTITIES, main_metric
-from analysis.store.records import TrialRecord
-from archspace.support.numbers import amount
+from analysis.store.records import TrialRecord, unstable
+from archspace.support.numbers import UNSTABLE_MARK, amount, marked
 from archspace.support.terminal import Column, TerminalTable, output
 from searches.config.study import StudyConfig
+
+LATENCY = "latency_ms"
 
 
 def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[str, Any]]:
@@ -34,6 +36,11 @@ def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[st
             values = [t.measurements[name].value for t in complete or trials if name in t.measurements]
             row[name] = mean(values) if values else None
         row["missing"] = _missing(complete)
+        doubts = [unstable(t.measurements, config.asked) for t in complete]
+        row["unstable"] = {name: list(reasons) for one in doubts for name, reasons in one.items()}
+        row["taken_in"] = next(
+            (t.measurements[LATENCY].taken_in for t in complete if LATENCY in t.measurements), ""
+        )
         row["reason"] = next((trial.reason for trial in trials if trial.reason), None)
         rows.append(row)
     return rows
@@ -42,7 +49,8 @@ def rows_of(config: StudyConfig, records: Sequence[TrialRecord]) -> list[dict[st
 def _missing(trials: Sequence[TrialRecord]) -> Mapping[str, str]:
     """By quantity, why the device could not say it."""
     for trial in trials:
-        record = trial.measurements["latency_ms"].how.get("record")
+        taken = trial.measurements.get(LATENCY)
+        record = None if taken is None else taken.how.get("record")
         if record is not None:
             return DeviceRecord.from_dict(record).missing
     return {}
@@ -70,13 +78,18 @@ def show_comparison(config: StudyConfig, folder: Path, records: Sequence[TrialRe
     ]
     table = TerminalTable("network", *numbers, Column("seeds", rank=len(names)), title=config.name)
     for row in rows:
-        cells = [amount(row[name], QUANTITIES[name].unit) for name in names]
+        cells = [marked(amount(row[name], QUANTITIES[name].unit), name in row["unstable"]) for name in names]
         table.add(row["network"], *cells, f"{row['seeds']} of {row['wanted']}")
     console = output()
     table.print(console)
     for row in rows:
         if row["reason"]:
             console.print(f"{row['network']}: {row['reason']}", markup=False)
+        for name, reasons in row["unstable"].items():
+            line = f"unstable ({UNSTABLE_MARK}): {row['network']}, {name}: {'; '.join(reasons)}"
+            console.print(line, markup=False, soft_wrap=True)
+    for form in dict.fromkeys(row["taken_in"] for row in rows if row["taken_in"]):
+        console.print(f"latency is of the {form}", markup=False, soft_wrap=True)
     asked = config.measure.power
     missing = {
         name: why for row in rows for name, why in row["missing"].items() if name in COMPARED and asked

@@ -191,11 +191,12 @@ class SamplerConfig(Part):
 
 
 class MeasureConfig(Part):
-    """What trained networks are measured on, and how; batch 1.
+    """What trained networks are measured on, and how; batch 1. Nothing is where the study asks for nothing of a device.
 
     Attributes:
         device: as of ``archspace measure --device``: ``cpu``, ``cuda``, ``ssh://user@host``.
-        runtime: as of ``archspace measure --runtime``; the device's usual one if left out.
+        runtime: as of ``archspace measure --runtime``; if left out, what runs the exported file there: ONNX Runtime on
+            a CPU, TensorRT (else ONNX Runtime) on a GPU and on a board.
         precision: of weights and activations.
         threads: CPU threads within an operator.
         warmup: untimed runs that come first.
@@ -205,7 +206,7 @@ class MeasureConfig(Part):
         spread: largest interquartile range, as a share of the median, that counts as stable.
         drift: largest change of clocks, or of a reference network's latency, that counts as stable.
         attempts: most times that an unstable measurement is taken.
-        again: measure the final front once more, fresh, when the study is done.
+        again: measure the final front once more, fresh, when the study is done; the new numbers replace the first.
         power: sample power even where no objective asks for it; where the device cannot, its record says why.
         wait_s: how long the study's end waits for a device that went away.
     """

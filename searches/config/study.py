@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from analysis.quantities import goals, main_metric, objective
-from analysis.store.records import RUN_FORMAT
+from analysis.store.records import POWER, RUN_FORMAT
 from archspace.support.errors import FieldError, closest
 from archspace.support.text_files import read_text
 from archspace.support.yaml_text import dump_yaml, parse_yaml
@@ -130,6 +130,22 @@ class StudyConfig(Part):
             if name not in known:
                 raise FieldError("constraints", name, "unknown quantity", closest(name, list(known)))
         return self
+
+    @property
+    def asked_of_device(self) -> tuple[str, ...]:
+        """The objectives and constraints that a device must say."""
+        asked = dict.fromkeys((*self.objectives, *self.constraints))
+        return tuple(name for name in asked if goals()[name].source == "device")
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """All quantities that the study asks for: an unstable one of these bears a mark."""
+        return frozenset((*self.objectives, *self.constraints, *(POWER if self.measure.power else ())))
+
+    @property
+    def measures(self) -> bool:
+        """Whether trials are measured on a device at all."""
+        return bool(self.asked_of_device) or self.measure.power
 
     @property
     def input_size(self) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from archspace.support.caches import CACHES, CacheKind
 from archspace.support.errors import InputError
 from archspace.support.files import CACHE_VARIABLE, cache_root
 from archspace.support.numbers import number
@@ -31,6 +32,7 @@ FORMAT_VERSION = 1
 STALE_SECONDS = 24 * 3600.0
 _WINDOW = 256
 _PREFIX = ".writing-"
+_NAME_LENGTH = 64
 
 log = logging.getLogger(__name__)
 
@@ -188,3 +190,21 @@ def _explain(error: OSError, count: int, arrays: Mapping[str, Item]) -> str:
 
 def _bytes(count: int, items: Iterable[Item]) -> int:
     return count * sum(int(np.prod(item.shape)) * np.dtype(item.dtype).itemsize for item in items)
+
+
+def _kept(root: Path) -> Iterable[Path]:
+    """The folders of arrays in the cache; those that writers are at are theirs."""
+    return [path.parent for path in root.glob("*/key.json") if len(path.parent.name) == _NAME_LENGTH]
+
+
+def _label(path: Path) -> str:
+    key = json.loads((path / "key.json").read_text(encoding="utf-8"))
+    size = key.get("input_size")
+    parts = (f"{key.get('layout', 'data')}, {key.get('split', 'all')}: {key['count']:,} items",
+             "" if size is None else f"at {size[0]}x{size[1]}")  # fmt: skip
+    return " ".join(filter(None, parts))
+
+
+CACHES.register("data")(
+    CacheKind(about="decoded images and texts, as arrays that training maps", paths=_kept, label=_label)
+)

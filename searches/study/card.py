@@ -46,7 +46,8 @@ def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str
         "seed": trial.seed,
     }
     numbers = [
-        {**m.to_dict(), "title": described(n, study.noted).title} for n, m in trial.measurements.items()
+        {**m.to_dict(), "title": described(n, study.noted).title, **_doubt(study, trial, n)}
+        for n, m in trial.measurements.items()
     ]
     return {"found": origin, "numbers": numbers}
 
@@ -54,3 +55,12 @@ def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str
 def _content(trial: TrialRecord) -> dict[str, Any]:
     """The fingerprint of the data that a trial was trained on, where its record has one."""
     return {} if trial.data is None else {"fingerprint": trial.data["fingerprint"]}
+
+
+def _doubt(study: StudyRecord, trial: TrialRecord, name: str) -> dict[str, Any]:
+    """Why a number that the study asked for is unstable, and what was measured before it was taken again."""
+    reasons = trial.measurements[name].unstable if name in study.asked else ()
+    return {
+        **({"unstable": list(reasons)} if reasons else {}),
+        **({"first": trial.first[name].value} if name in trial.first else {}),
+    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 
 import torch
 
+from analysis.devices.settings import OnProgress, no_progress
 from analysis.quantities import QUANTITIES
 from analysis.store.fingerprint import DataFingerprint
 from analysis.store.records import Measurement
@@ -23,14 +23,14 @@ from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
-from archspace.support.numbers import told_apart
 from archspace.support.text_files import parse_json
-from searches.config.parts import Bound
 from searches.config.recipe import Recipe
 from searches.config.study import StudyConfig
+from searches.study.gate import Gate
 from searches.study.measurer import Measurer
 from searches.tasks.base import ImageTask
 from searches.tasks.table import make_task
+from searches.training.callbacks import Callbacks
 from searches.training.history import write_history
 from searches.training.loop import Callback, fit
 
@@ -67,39 +67,14 @@ def counted(spec: ArchSpec, wanted: Collection[str] = ()) -> dict[str, Measureme
     }
 
 
-def violations(measured: Mapping[str, Measurement], constraints: Mapping[str, Bound]) -> dict[str, float]:
-    """By constraint, the relative amount by which it is broken (above 0) or kept (0 or below)."""
-    amounts: dict[str, float] = {}
-    for name, bound in constraints.items():
-        if name not in measured:
-            continue
-        value = measured[name].value
-        if bound.max is not None:
-            amounts[f"{name} <= {bound.max:g}"] = (value - bound.max) / max(abs(bound.max), 1e-12)
-        if bound.min is not None:
-            amounts[f"{name} >= {bound.min:g}"] = (bound.min - value) / max(abs(bound.min), 1e-12)
-    return amounts
-
-
-def broken(measured: Mapping[str, Measurement], constraints: Mapping[str, Bound]) -> str | None:
-    """Returns the broken constraints in words, with the digits by which they are broken, or ``None``."""
-    words = []
-    for name, bound in constraints.items():
-        value = measured[name].value if name in measured else math.nan
-        for sign, limit in (("<=", bound.max), (">=", bound.min)):
-            if limit is not None and (value > limit if sign == "<=" else value < limit):
-                said, rule = told_apart(value, limit)
-                words.append(f"{name} {sign} {rule} but is {said}")
-    return "constraint " + "; ".join(words) if words else None
-
-
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Trains and measures networks for one study, on data of this fingerprint."""
 
     config: StudyConfig
     task: ImageTask
-    measurer: Measurer
+    measurer: Measurer | None
+    gate: Gate
     fingerprint: DataFingerprint
 
     @property
@@ -116,22 +91,31 @@ class Judge:
         callback: Callback,
         *,
         weights: Path | None = None,
+        on_progress: OnProgress = no_progress,
     ) -> dict[str, Measurement]:
         """Trains ``spec`` from scratch and measures it; weights, history and metric go to ``folder``.
 
         A network with ``weights`` is evaluated instead of trained.
         A trial that was trained before, but not measured because the device was away, is not trained again.
+        A study that asks for nothing of a device measures nothing.
 
         Raises:
             TrainingError: the loss is not finite.
             DeviceAway: the device cannot be reached now.
             InputError: the weights are not of this network.
         """
-        if weights is not None:
-            network, metric = self._evaluated(spec, weights)
-        else:
-            network, metric = self._trained(spec, folder) or self._train(spec, recipe, seed, folder, callback)
-        return {self.task.metric: metric, **self._further(metric), **self.measurer.measured(network)}
+        with self.gate.working():
+            if weights is not None:
+                network, metric = self._evaluated(spec, weights)
+            else:
+                network, metric = self._trained(spec, folder) or self._train(
+                    spec, recipe, seed, folder, callback
+                )
+        known = {self.task.metric: metric, **self._further(metric)}
+        if self.measurer is not None:
+            label = f"trial {folder.name}"
+            known |= self.measurer.measured(network, label=label, on_progress=on_progress)
+        return known
 
     def _further(self, metric: Measurement) -> dict[str, Measurement]:
         """What the study asks for of the evaluation, beside its headline.
@@ -170,7 +154,9 @@ class Judge:
         torch.set_num_threads(config.threads)
         torch.manual_seed(seed)
         network = build(spec)
-        history = fit(network, self.task, recipe, seed=seed, device=device, callback=callback)
+        history = fit(
+            network, self.task, recipe, seed=seed, device=device, callback=Callbacks(callback, self.gate)
+        )
         epochs = sum(stage.epochs for stage in recipe.plan())
         metric = self._metric(network, self.task, {"seed": seed, "epochs": epochs})
         network.cpu().eval()
@@ -203,7 +189,8 @@ class Judge:
     def _metric(self, network: Network, task: ImageTask, how: Mapping[str, object]) -> Measurement:
         """The metric on the validation split, and how it was taken."""
         config = self.config
-        evaluation = task.evaluate(network, task.val, torch.device(config.device))
+        device = torch.device(config.device)
+        evaluation = task.evaluate(network, task.val, device, on_batch=self._pause)
         taken = {
             "split": "val", "images": len(task.val), "layout": config.data.layout,
             "dataset": self.fingerprint.name, "fingerprint": self.fingerprint.splits["val"].short,
@@ -211,3 +198,6 @@ class Judge:
             "threads": config.threads, **evaluation.to_dict(), "torch": torch.__version__,
         }  # fmt: skip
         return Measurement(task.metric, evaluation.value, QUANTITIES[task.metric].unit, "measured", taken)
+
+    def _pause(self, items: int) -> None:
+        self.gate.pause()

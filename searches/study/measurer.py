@@ -1,20 +1,18 @@
-"""What a study's networks are measured on: once for each network and device, kept in the cache."""
+"""What a study's networks are measured on: the deployed form, once for each network and device, kept in the cache."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import cached_property
-from pathlib import Path
 
 from analysis.devices.base import Device, DeviceAway
+from analysis.devices.cache import MeasurementCache, device_lock
 from analysis.devices.opening import open_device
 from analysis.devices.record import DeviceRecord
-from analysis.devices.settings import Settings
+from analysis.devices.settings import OnProgress, Settings, no_progress
 from analysis.devices.target import Target
 from analysis.quantities import QUANTITIES
 from analysis.store.records import Measurement
@@ -22,14 +20,12 @@ from archspace.build import build
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError
-from archspace.support.files import cache_root, write_text
-from archspace.support.locks import locked
-from archspace.support.text_files import parse_json
+from archspace.support.locks import try_lock
 from searches.config.study import StudyConfig
+from searches.study.gate import POLL_S, Gate
 
 log = logging.getLogger(__name__)
 
-FOLDER = "measurements"
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 60.0
 
 
@@ -39,33 +35,40 @@ def needs_power(wanted: Collection[str]) -> bool:
 
 
 class Measurer:
-    """Measures networks on a device.
+    """Measures networks on a device, one at a time on this machine.
 
     Args:
         device: what they run on.
         settings: how each measurement is taken.
         wanted: quantities of a device (:data:`analysis.quantities.QUANTITIES`) that must come out.
+        fresh: measure even what the cache has.
+        gate: holds the other workers of the study while a device of this machine measures.
     """
 
-    def __init__(self, device: Device, settings: Settings, wanted: frozenset[str]) -> None:
-        self.device, self.settings, self.wanted = device, settings, wanted
+    def __init__(
+        self, device: Device, settings: Settings, wanted: frozenset[str], *, fresh: bool = False,
+        gate: Gate | None = None,
+    ) -> None:  # fmt: skip
+        self.device, self.settings, self.wanted, self.fresh, self.gate = device, settings, wanted, fresh, gate
+        self.cache = MeasurementCache(device, settings)
 
     @classmethod
-    def of(cls, config: StudyConfig) -> Measurer:
-        """Returns the measurer of a study.
+    def of(cls, config: StudyConfig, *, fresh: bool = False, gate: Gate | None = None) -> Measurer | None:
+        """Returns the measurer of a study; ``None`` for one that asks for nothing of a device.
 
         Raises:
             InputError: no such device, or a setting that it cannot honour.
         """
+        if not config.measures:
+            return None
         measure = config.measure
-        asked = (QUANTITIES[name] for name in (*config.objectives, *config.constraints))
-        wanted = frozenset(one.name for one in asked if one.source == "device")
+        wanted = frozenset(config.asked_of_device)
         settings = Settings(
             runtime=measure.runtime, precision=measure.precision, threads=measure.threads, warmup=measure.warmup,
             runs=measure.runs, power=measure.power or needs_power(wanted), idle_s=measure.idle_s,
             busy_s=measure.busy_s, spread=measure.spread, drift=measure.drift, attempts=measure.attempts,
         )  # fmt: skip
-        return cls(open_device(measure.device), settings, wanted)
+        return cls(open_device(measure.device), settings, wanted, fresh=fresh, gate=gate)
 
     def check(self, spec: ArchSpec) -> None:
         """Measures a network briefly where the study asks for power: a device without a sensor is refused at once.
@@ -77,53 +80,54 @@ class Measurer:
             return
         quick = replace(self.settings, runs=5, warmup=1, attempts=1, idle_s=0.5, busy_s=1.0)
         try:
-            record = self.device.measure(Target.of(build(spec)), quick)
+            with _place(self.device.name, no_progress):
+                record = self.device.measure(Target.of(build(spec)), quick)
         except DeviceAway as away:
             log.warning("%s: not reached now (%s); trials will wait for it", self.device.name, away)
             return
         self._all_there(record)
 
-    def measured(self, network: Network, *, fresh: bool = False) -> dict[str, Measurement]:
+    def measured(
+        self,
+        network: Network,
+        *,
+        fresh: bool = False,
+        label: str = "a network",
+        on_progress: OnProgress = no_progress,
+    ) -> dict[str, Measurement]:
         """Returns latency, and power and energy where the study asks for them; the second time from the cache.
 
         Args:
             network: any weights: what is measured does not depend on them.
             fresh: measure even what the cache has.
+            label: of what is measured, for those who wait.
+            on_progress: called now and then with what is being done.
 
         Raises:
             DeviceAway: the device cannot be reached now.
             InputError: the device cannot run the network, or cannot say what the study asks for.
         """
-        spec, path = network.spec, self._path(network.spec)
-        if not fresh and path.is_file():
-            record = DeviceRecord.from_dict(parse_json(path.read_text(encoding="utf-8"), path.name))
-            if self._missing(record) is None:
-                log.info("%s: measured before on %s", spec.arch_id, self.device.name)
-                return record.measurements(self.wanted)
-        with locked(
-            cache_root() / FOLDER / f"{_digest(self.device.name)}.lock"
-        ):  # one at a time on this machine
-            record = self.device.measure(Target.of(network), self.settings)
+        arch_id = network.spec.arch_id
+        known = None if fresh or self.fresh else self.cache.get(arch_id)
+        if known is not None and self._missing(known) is None:
+            since = known.how.get("measured_at", "a date that was not kept")
+            log.info("%s: %s on %s from the cache, measured %s", label, arch_id, self.device.name, since)
+            return known.measurements(self.wanted)
+        record = self._anew(Target.of(network), label, on_progress)
         self._all_there(record)
-        record = replace(
-            record, how={**record.how, "measured_at": datetime.now(UTC).isoformat(timespec="seconds")}
-        )
-        for flag in record.flags:
-            log.warning("%s on %s: unstable: %s", spec.arch_id, self.device.name, flag)
-        if record.stable:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, json.dumps(record.to_dict()) + "\n")
+        self.cache.put(record)
         return record.measurements(self.wanted)
 
-    def _path(self, spec: ArchSpec) -> Path:
-        """Where the cache keeps a network's record."""
-        quantities = "power" if self.settings.power else "latency"
-        name = f"{spec.arch_id}-{self.settings.runs}-{quantities}.json"
-        return cache_root() / FOLDER / self._key / name
+    def _anew(self, target: Target, label: str, on_progress: OnProgress) -> DeviceRecord:
+        """Waits for the device's one place on this machine, then measures while nothing else of the study runs."""
+        with _place(self.device.name, on_progress), self._quiet(label) as moving:
+            record = self.device.measure(target, self.settings, on_progress)
+        return replace(record, flags=(*record.flags, *moving))
 
-    @cached_property
-    def _key(self) -> str:
-        return _digest(self.device.key(self.settings))
+    def _quiet(self, label: str) -> AbstractContextManager[tuple[str, ...]]:
+        """A board elsewhere is not disturbed by what runs here."""
+        here = not self.device.name.startswith("ssh://")
+        return self.gate.closed(label) if self.gate is not None and here else nullcontext(())
 
     def _missing(self, record: DeviceRecord) -> str | None:
         """The first wanted quantity that a record lacks."""
@@ -138,6 +142,23 @@ class Measurer:
             raise FieldError(name, None, rule, "latency_ms")
 
 
+@contextmanager
+def _place(device: str, on_progress: OnProgress) -> Iterator[None]:
+    """Holds a device's one place among all processes of this user and machine, waiting for it."""
+    begin = time.monotonic()
+    held = try_lock(device_lock(device))
+    while held is None:
+        on_progress(f"waiting for {device}: another process measures", 0.0)
+        time.sleep(POLL_S)
+        held = try_lock(device_lock(device))
+    if time.monotonic() - begin > 1.0:
+        log.info("waited %.1f s for %s", time.monotonic() - begin, device)
+    try:
+        yield
+    finally:
+        held.release()
+
+
 def waits(limit_s: float) -> list[float]:
     """Returns seconds to wait before each new try of a device that is away, doubling, ``limit_s`` in all.
 
@@ -150,7 +171,3 @@ def waits(limit_s: float) -> list[float]:
         pauses.append(min(following, limit_s - sum(pauses)))
         following = min(2 * following, LONGEST_WAIT_S)
     return pauses
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

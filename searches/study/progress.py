@@ -33,10 +33,10 @@ class Doing:
 
     Attributes:
         worker: its number, the first process is 0.
-        trial: label of its trial.
+        trial: label of its trial; empty between trials.
         epochs: how many it trains in all.
         done: epochs so far, with the share of the current one.
-        note: the network.
+        note: the network, or what is done for it beside training.
     """
 
     worker: int
@@ -60,11 +60,21 @@ class Reporter(Callback):
     def __init__(self, worker: int, report: Report) -> None:
         self._worker, self._report = worker, report
         self._doing: Doing | None = None
-        self._said = 0.0
+        self._network, self._said = "", 0.0
 
     def started(self, label: str, epochs: int, note: str) -> None:
         """A trial begins to train."""
+        self._network = note
         self._say(Doing(self._worker, label, epochs, 0.0, note), always=True)
+
+    def noted(self, what: str) -> None:
+        """Something else than training is done; an empty text: training goes on."""
+        doing = self._doing or Doing(self._worker, "", 1, 0.0, "")
+        self._say(replace(doing, note=what or self._network), always=True)
+
+    def idle(self) -> None:
+        """The worker has no trial any more."""
+        self._doing, self._network = None, ""
 
     def step(self, step: Step) -> None:
         """A step of the current trial was done."""
@@ -113,6 +123,7 @@ class Progress(Callback):
         self._others, self._reporter = others, Reporter(0, self.show)
         self._live = Live(get_renderable=self._seen, console=console, transient=True, refresh_per_second=4)
         self._shown = console.is_terminal and not console.quiet
+        self._doing = ""
 
     def __enter__(self) -> Progress:
         if self._shown:
@@ -134,8 +145,9 @@ class Progress(Callback):
     def show(self, doing: Doing) -> None:
         """Shows what a worker does."""
         who = f"worker {doing.worker + 1}, " if len(self._lines) > 1 else ""
+        trial = f"trial {doing.trial}" if doing.trial else "now"
         self._bars.update(
-            self._lines[doing.worker], description=f"{who}trial {doing.trial}", total=doing.epochs,
+            self._lines[doing.worker], description=f"{who}{trial}", total=doing.epochs,
             completed=doing.done, visible=True, note=doing.note,
         )  # fmt: skip
 
@@ -145,6 +157,7 @@ class Progress(Callback):
 
     def idle(self) -> None:
         """This process has no trial any more; the others go on."""
+        self._reporter.idle()
         self._bars.update(self._lines[0], visible=False)
 
     def _complete(self) -> int:
@@ -164,6 +177,23 @@ class Progress(Callback):
         """An epoch of the current trial ended."""
         log.debug("epoch %d: loss %.4f", epoch.number, epoch.loss)
         self._reporter.epoch(epoch)
+
+    def note(self, doing: str, share: float) -> None:
+        """What is done for the current trial beside training."""
+        if doing != self._doing:
+            log.debug("%s", doing)
+        self._doing = doing
+        self._reporter.noted(doing)
+
+    def paused(self, reason: str | None) -> None:
+        """This worker stands still, for a reason, or goes on."""
+        self.note(reason or "", 0.0)
+
+    def warn(self, text: str) -> None:
+        """Says a line that stays on the terminal."""
+        log.warning("%s", text)
+        if self._shown:
+            self._live.console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def finished(self, record: TrialRecord, records: Sequence[TrialRecord]) -> None:
         """A trial ended; ``records`` are all that ended, those of other workers too."""

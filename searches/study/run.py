@@ -37,6 +37,7 @@ def search(
     *,
     changes: Mapping[str, Any] | None = None,
     progress: bool = False,
+    fresh: bool = False,
 ) -> StudyResults:
     """Runs a study to its end, or goes on with the one in its run folder, and returns its results.
 
@@ -49,6 +50,7 @@ def search(
         out: the run folder; that of ``study``, else ``runs/NAME``, if left out.
         changes: values that replace the study's, by dotted field (``{"trials": 4, "data.root": "~/camvid"}``).
         progress: a live view on a terminal, elsewhere a line a trial on standard error; silent if left out.
+        fresh: measure even what the cache of measurements has, and the front once more.
 
     Raises:
         InputError: no such study, a field is wrong, the data cannot be used, or the folder holds another study.
@@ -60,34 +62,35 @@ def search(
     else:
         config, folder = read_study(os.fspath(study), given, folder)
     with _threads_kept():
-        run_study(config, folder, progress=progress)
+        run_study(config, folder, progress=progress, fresh=fresh)
     return StudyResults(folder)
 
 
-def run_study(config: StudyConfig, folder: Path, *, progress: bool = True) -> Study:
+def run_study(config: StudyConfig, folder: Path, *, progress: bool = True, fresh: bool = False) -> Study:
     """Runs or resumes a study, its front measured again in the end.
 
     Args:
         config: the study.
         folder: its run folder.
         progress: whether standard error shows how far it is.
+        fresh: measure even what the cache has, and the front once more.
 
     Raises:
         InputError: anything the user gave cannot be used, or the disk is full.
     """
     with full_disk_as_one_line(folder):
-        return _run(config, folder, Console(stderr=True, quiet=not progress))
+        return _run(config, folder, Console(stderr=True, quiet=not progress), fresh)
 
 
-def _run(config: StudyConfig, folder: Path, console: Console) -> Study:
+def _run(config: StudyConfig, folder: Path, console: Console, fresh: bool) -> Study:
     with working(f"{folder}: reading the data, opening the storage", quiet=console.quiet):
-        study = Study.open(config, folder)
+        study = Study.open(config, folder, fresh=fresh)
     with logging_to(folder, console=not (console.is_terminal or console.quiet)):
         done = study.records()
         log.info("%s: %d of %d trials done", folder, len(done), config.trials + len(config.given))
         objectives = [objective(name) for name in config.objectives]
         shown = console.is_terminal and not console.quiet
-        workers = Workers(config, folder, shown=shown, quiet=console.quiet)
+        workers = Workers(config, folder, shown=shown, quiet=console.quiet, fresh=fresh)
         progress = Progress(
             objectives,
             config.trials + len(config.given),
@@ -97,12 +100,13 @@ def _run(config: StudyConfig, folder: Path, console: Console) -> Study:
             others=workers.doing,
         )
         try:
-            with progress, workers.running():
-                study.run(progress)
-                progress.idle()
-                while not workers.join(JOIN_SECONDS):
-                    progress.ended(study.records())
-            remeasure_front(study)
+            with progress:
+                with workers.running():
+                    study.run(progress)
+                    progress.idle()
+                    while not workers.join(JOIN_SECONDS):
+                        progress.ended(study.records())
+                remeasure_front(study, progress)
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace search {folder}", highlight=False)
             raise

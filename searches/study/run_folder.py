@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.devices.deployed import deployed_runtime, usual_before
 from analysis.quantities import objective
 from analysis.store.fingerprint import DataFingerprint
 from analysis.store.runs import STUDY_FILE, write_quantities
@@ -33,7 +34,8 @@ def check_folder(config: StudyConfig, folder: Path) -> None:
     """
     path = folder / STUDY_FILE
     if path.is_file():
-        differs = first_difference(_identity(read_config(str(path))), _identity(config))
+        held_config = with_runtime(read_config(str(path)), folder)
+        differs = first_difference(_identity(held_config), _identity(config))
         if differs is not None:
             name, held, new = differs
             rule = f"{folder} holds another study ({name}: {held} -> {new}); give another --out, or resume it as it was"
@@ -49,6 +51,29 @@ def open_run(config: StudyConfig, folder: Path, data: DataFingerprint) -> None:
     write_text(folder / STUDY_FILE, config.to_yaml())
     write_quantities(folder, (*config.objectives, *config.constraints))
     keep_fingerprint(folder, data)
+
+
+def with_runtime(config: StudyConfig, folder: Path) -> StudyConfig:
+    """Returns the study with the runtime that measures its networks named, so that all its trials have one.
+
+    Left out, it is what runs the exported file on the study's device. A run folder that names none was begun by an
+    earlier archspace, which measured with torch: it goes on so.
+    """
+    if config.measure.runtime is not None or not config.measures:
+        return config
+    path = folder / STUDY_FILE
+    if path.is_file():
+        return _with_runtime_before(config, read_config(str(path)).measure.runtime)
+    runtime = deployed_runtime(config.measure.device)
+    return config.model_copy(update={"measure": config.measure.model_copy(update={"runtime": runtime})})
+
+
+def _with_runtime_before(config: StudyConfig, runtime: str | None = None) -> StudyConfig:
+    """The study with the runtime that it was begun with, in an earlier archspace's words none."""
+    if config.measure.runtime is not None or not config.measures:
+        return config
+    runtime = runtime or usual_before(config.measure.device)
+    return config.model_copy(update={"measure": config.measure.model_copy(update={"runtime": runtime})})
 
 
 def first_difference(
@@ -117,6 +142,6 @@ def _held_identity(text: str, config: StudyConfig) -> dict[str, Any] | None:
     """What a storage keeps of its study, with the fields that an earlier archspace did not have at their defaults."""
     free = config.model_dump(mode="json", include=set(FREE_TO_CHANGE))  # a comparison is no study with trials
     try:
-        return _identity(parse_config({**free, **json.loads(text)}))
+        return _identity(_with_runtime_before(parse_config({**free, **json.loads(text)})))
     except (ValueError, InputError):
         return None

@@ -13,7 +13,8 @@ from typing import Any
 import optuna
 
 from analysis.devices.base import DeviceAway
-from analysis.store.records import Measurement, TrialRecord
+from analysis.store.constraints import broken, violations
+from analysis.store.records import Measurement, TrialRecord, unstable
 from analysis.store.runs import STUDY_FILE
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
@@ -21,11 +22,12 @@ from searches.config.parts import Given
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
 from searches.study.data import fingerprinted, open_data, task_on
+from searches.study.gate import Gate
 from searches.study.given import check_weights, fitted, settled
-from searches.study.judge import Judge, broken, counted, now, violations
+from searches.study.judge import Judge, counted, now
 from searches.study.measurer import Measurer, waits
 from searches.study.progress import Progress
-from searches.study.run_folder import check_folder, open_run, open_study
+from searches.study.run_folder import check_folder, open_run, open_study, with_runtime
 from searches.study.samplers import derived_seed, make_sampler
 from searches.study.space import SearchSpace
 from searches.study.storage import open_storage
@@ -54,15 +56,20 @@ class Study:
     sampled: Trials
 
     @classmethod
-    def open(cls, config: StudyConfig, folder: Path) -> Study:
+    def open(cls, config: StudyConfig, folder: Path, *, fresh: bool = False) -> Study:
         """Opens or creates the study: data, space and storage are checked before anything is written.
+
+        Args:
+            config: the study.
+            folder: its run folder.
+            fresh: measure even what the cache has.
 
         Raises:
             InputError: anything the user gave cannot be used.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         check_device(config.device)
-        config = settled(config)
+        config = with_runtime(settled(config), folder)
         check_folder(config, folder)
         sources = open_data(config)
         known = kept_fingerprint(
@@ -77,8 +84,10 @@ class Study:
         space = SearchSpace(config.space, fixed)
         check_weights(config, space.fixed)
         example = space.example(config.seed) if config.trials else fitted(config.reference[0], space.fixed)
-        measurer = Measurer.of(config)
-        measurer.check(example)
+        gate = Gate(folder)
+        measurer = Measurer.of(config, fresh=fresh, gate=gate)
+        if measurer is not None:
+            measurer.check(example)
         own_storage = config.storage is None  # another one may hold another study or other data
         if own_storage:
             open_run(config, folder, known)
@@ -94,7 +103,7 @@ class Study:
         study = cls(
             config,
             folder,
-            Judge(config, task, measurer, known),
+            Judge(config, task, measurer, gate, known),
             space,
             Trials(given, folder, "given-", wanted, wanted),
             sampled,
@@ -107,6 +116,10 @@ class Study:
         """Returns every trial that ended: given ones first."""
         return [*self.given.finished(), *self.sampled.finished()]
 
+    def replace(self, record: TrialRecord) -> None:
+        """Replaces the record of a trial that ended."""
+        (self.given if record.label.startswith(self.given.prefix) else self.sampled).replace(record)
+
     def run(self, progress: Progress) -> None:
         """Runs trials until there is nothing left to do; any number of processes may do so at once.
 
@@ -114,6 +127,7 @@ class Study:
             InputError: trial after trial fails, or the disk is full.
         """
         failures = 0
+        self.judge.gate.on_pause = progress.paused
         for trials, claim in self._claims():
             try:
                 record = self._run_one(trials, claim, progress)
@@ -182,7 +196,9 @@ class Study:
             )  # fmt: skip
         progress.started(label, spec, known, sum(stage.epochs for stage in recipe.plan()))
         try:
-            known |= self.judge.judge(spec, recipe, seed, trials.path(number), progress, weights=weights)
+            known |= self.judge.judge(
+                spec, recipe, seed, trials.path(number), progress, weights=weights, on_progress=progress.note
+            )
         except DeviceAway:
             raise
         except (TrainingError, RuntimeError, MemoryError) as error:
@@ -190,6 +206,8 @@ class Study:
             return make(
                 state="failed", measurements=known, reason=f"{type(error).__name__}: {error}", **common
             )
+        for name, reasons in unstable(known, self.config.asked).items():
+            progress.warn(f"trial {label}: {name} is unstable: {'; '.join(reasons)}")
         reason = self._constrain(claim, known)
         return make(
             state="infeasible" if reason else "complete", reason=reason, measurements=known,

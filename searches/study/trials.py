@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 RECORD_ATTR = "record"
 AWAY_ATTR = "away"
+REPLACED_ATTR = "record of "
+"""Begins the study's attribute that has a trial's newer record: attributes of a trial that ended cannot change."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 STATES = {"complete": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -101,17 +103,25 @@ class Trials:
         write_record(self.folder, record)
         claim.lock.release()
 
+    def replace(self, record: TrialRecord) -> None:
+        """Replaces the record of a trial that ended, in the storage and in its folder: numbers were taken again."""
+        self.study.set_user_attr(f"{REPLACED_ATTR}{record.label}", record.to_dict())
+        write_record(self.folder, record)
+
     def finished(self) -> Iterator[TrialRecord]:
-        """Records of all trials that ended, by number."""
+        """Records of all trials that ended, by number, each as it was entered last."""
+        replaced = self.study.user_attrs
         for frozen in self.study.get_trials(deepcopy=False, states=FINISHED):
-            record = _record(frozen)
+            data = replaced.get(f"{REPLACED_ATTR}{self.label(frozen.number)}")
+            record = _record(frozen) if data is None else TrialRecord.from_dict(data)
             if record is not None:
                 yield record
 
     def mirror(self) -> None:
-        """Writes every ``record.json`` that a crash kept from being written."""
+        """Writes every ``record.json`` that a crash kept from being written, or from being replaced."""
         for record in self.finished():
-            if not (self.folder / TRIALS_FOLDER / record.label / RECORD_FILE).is_file():
+            path = self.folder / TRIALS_FOLDER / record.label / RECORD_FILE
+            if not path.is_file() or (record.first and '"first"' not in path.read_text(encoding="utf-8")):
                 write_record(self.folder, record)
 
 

@@ -65,6 +65,10 @@ class Callbacks(Callback):
         for callback in self.watches:
             callback.epoch(epoch)
 
+    def pause(self) -> float:
+        """Returns the seconds that all together held the run up."""
+        return sum(callback.pause() for callback in self.watches)
+
 
 class Recorder(Callback):
     """``history.csv`` after every epoch, ``curves.html`` after every evaluation and in the end."""

@@ -72,6 +72,14 @@ class Callback:
     def epoch(self, epoch: Epoch) -> None:
         """An epoch was done; where it was evaluated, that was told before."""
 
+    def pause(self) -> float:
+        """May hold the run up between two steps, or two batches of an evaluation.
+
+        Returns:
+            The seconds that it did; they count as no training time.
+        """
+        return 0.0
+
 
 def fit(
     network: Network, task: Task, recipe: Recipe, *, seed: int, device: torch.device, folder: Path | None = None,
@@ -168,6 +176,7 @@ class _Run:
             self.callback.step(
                 Step(number, place.step, len(jobs), loss, rate, place.stage + 1, images_seen, speed)
             )
+            before += self.callback.pause()
             if time.monotonic() - self.saved > self.save_seconds:
                 self._save(stepper)
                 before = time.perf_counter()
@@ -182,10 +191,15 @@ class _Run:
         if not stage.evaluate_every or (self.place.epoch + 1) % stage.evaluate_every:
             return None
         size = stage.last_size or self.task.size(stage)
-        evaluation = self.task.evaluate(stepper.kept, self.task.val, self.device, size=size)
+        evaluation = self.task.evaluate(
+            stepper.kept, self.task.val, self.device, size=size, on_batch=lambda _: self._pause()
+        )
         images_seen = sum(e.images for e in self.place.history) + self.place.seen
         self.callback.evaluated(stepper.kept, evaluation, images_seen, size)
         return evaluation.value
+
+    def _pause(self) -> None:
+        self.callback.pause()
 
     def _save(self, stepper: Stepper) -> None:
         self.saved = time.monotonic()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.quantities import Quantity
+from reports.frames.trials import origins
 from reports.style.axes import REFERENCE_REACH, Axis, make_axis, reachable
 from reports.style.label_placement import first_name, stack_rows
 
@@ -140,7 +141,7 @@ def _axis(
     name = objective.name
     values = [v for frame in frames if name in frame for v in frame[name]]
     values += [limit.value for limit in limits if limit.name == name]
-    return make_axis(objective, values, frames[0][f"{name}_origin"], margins=margins)
+    return make_axis(objective, values, origins(frames[0], name), margins=margins)
 
 
 def _near(limit: float, values: pd.Series[float]) -> bool:

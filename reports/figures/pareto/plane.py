@@ -29,10 +29,13 @@ from reports.style.legend import (
     HOLLOW,
     KNEE,
     STAR,
+    UNSTABLE,
+    UNSTABLE_NAME,
     add_note,
     by_unit,
     legend_traces,
     predicted,
+    unstable,
 )
 from reports.style.style import GRID, INK, MUTED, dark_edge, unit_style
 
@@ -63,6 +66,7 @@ def pareto_plane(layers: Layers) -> go.Figure:
         *_trial_traces(layers.points[loud], layers),
         *_untrained_traces(layers.crosses, layers),
         *_knee_and_presets(layers),
+        *_unstable(layers),
         _label_trace(layers),
         *_legend(layers),
     ]
@@ -166,6 +170,14 @@ def _knee_and_presets(layers: Layers) -> list[go.Scatter]:
     return traces
 
 
+def _unstable(layers: Layers) -> list[go.Scatter]:
+    """A square around each trial of which an unstable number is drawn."""
+    x, y = (o.name for o in layers.objectives)
+    rows = layers.points[unstable(layers.points, layers.objectives)]
+    look = {"marker": UNSTABLE, "hoverinfo": "skip", "showlegend": False, "legendgroup": UNSTABLE_NAME}
+    return [go.Scatter(x=rows[x], y=rows[y], mode="markers", **look)] if len(rows) else []
+
+
 def _diamonds(presets: pd.DataFrame, y: object, layers: Layers, *, placed: bool) -> go.Scatter:
     hover = [reference_hover(row, layers.objectives, placed=placed) for row in presets.to_dict("records")]
     return go.Scatter(
@@ -186,6 +198,8 @@ def _legend(layers: Layers) -> list[go.Scatter]:
         marks["given network"] = {"marker": STAR}
     if predicted(layers.points, layers.objectives).any():
         marks["predicted (hollow)"] = {"marker": HOLLOW}
+    if unstable(layers.points, layers.objectives).any():
+        marks[UNSTABLE_NAME] = {"marker": UNSTABLE}
     for state, symbol in UNTRAINED.items():
         if (every["state"] == state).any():
             marks[state] = {"marker": _cross(symbol, MUTED)}

@@ -11,12 +11,22 @@ import plotly.graph_objects as go
 
 from analysis.quantities import Quantity
 from reports.figures.pareto.layout import PRESETS, not_drawn
+from reports.frames.trials import origins
 from reports.style.axes import Axis, make_axis, reachable
 from reports.style.label_placement import given_labels, reference_hover, trial_hover
-from reports.style.legend import add_note, by_unit, legend_traces, predicted
+from reports.style.legend import (
+    UNSTABLE,
+    UNSTABLE_NAME,
+    add_note,
+    by_unit,
+    legend_traces,
+    predicted,
+    unstable,
+)
 from reports.style.style import GRID, INK, MUTED, dark_edge, unit_style
 
 _GIVEN = {"symbol": "diamond-open", "size": 9, "color": INK, "line": {"width": 2}}
+_DOUBTFUL = {**UNSTABLE, "size": 9, "color": MUTED, "line": {"width": 1}}
 _REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
 _UNTRAINED = {"symbol": "x", "size": 3, "color": MUTED}
 
@@ -39,7 +49,7 @@ def pareto_scene(frame: pd.DataFrame, order: Sequence[Quantity], references: pd.
     parts = [points, crosses, *([presets] if len(presets) else [])]
     axes = [
         make_axis(
-            o, [v for part in parts for v in part[o.name]], points[f"{o.name}_origin"], margins=(0.05, 0.05)
+            o, [v for part in parts for v in part[o.name]], origins(points, o.name), margins=(0.05, 0.05)
         )
         for o in order
     ]
@@ -53,6 +63,7 @@ def pareto_scene(frame: pd.DataFrame, order: Sequence[Quantity], references: pd.
     given = points[points["given"].notna()]
     for name, group, marker in (
         ("given network", given, _GIVEN),
+        (UNSTABLE_NAME, points[unstable(points, order)], _DOUBTFUL),
         ("infeasible or failed", crosses, _UNTRAINED),
         (PRESETS, presets, _REFERENCE),
     ):

@@ -20,11 +20,16 @@ const stateOf = (row) => textOf(COLUMNS.get("state"), row);
 function numberText(column, value) {
   return value === null || value === undefined ? "" : (value / column.factor).toFixed(column.digits);
 }
-/** The same with what a second measurement said. */
+/** Whether a measured number is not to be trusted. */
+const unstable = (column, row) => Boolean(column.unstable && column.unstable.includes(row));
+/** The same with the mark of an unstable number. */
 function cellText(column, row) {
-  const first = numberText(column, column.values[row]);
-  const again = column.again ? numberText(column, column.again[row]) : "";
-  return again ? `${first}, again ${again}` : first;
+  return (unstable(column, row) ? "~" : "") + numberText(column, column.values[row]);
+}
+/** What else is known of how a number was measured. */
+function cellTitle(column, row) {
+  const first = column.first ? numberText(column, column.first[row]) : "";
+  return [unstable(column, row) ? "unstable" : "", first ? `measured again; first ${first}` : ""].filter(Boolean).join("; ");
 }
 
 const SIZES = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];

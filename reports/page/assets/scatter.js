@@ -152,6 +152,10 @@ class Scatter {
         pen.strokeStyle = colours.ink;
         pen.lineWidth = 0.8;
       } else if (edged) pen.stroke();
+      if (unstable(this.x, row) || unstable(this.y, row)) {
+        const reach = radius + 3.5;
+        pen.strokeRect(x - reach, y - reach, 2 * reach, 2 * reach);
+      }
     }
     pen.globalAlpha = 1;
   }

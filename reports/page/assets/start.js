@@ -7,6 +7,7 @@ function legend() {
   if (GIVEN.size) entries.push(make("span", {}, markIcon("star", colours.grid, colours.ink), "given network"));
   entries.push(make("span", { class: "note" }, DATA.knee === null ? "" : "ring: the chosen network; line: the front of the two numbers shown"));
   if (NUMBERS.some((column) => column.origins.words.includes("predicted"))) entries.push(make("span", { class: "note" }, "hollow: predicted"));
+  if (NUMBERS.some((column) => column.unstable)) entries.push(make("span", { class: "note" }, "square, ~: unstable measurement"));
   byId("plot-legend").replaceChildren(...entries);
 }
 

@@ -66,7 +66,7 @@ function headers() {
   for (const column of TABLE_COLUMNS) {
     const number = column.kind === "number";
     const button = make("button", { type: "button" }, number ? column.key : column.title);
-    const origins = number ? [column.scaled, ...column.origins.words].filter(Boolean).join(" · ") : "";
+    const origins = number ? [column.scaled, ...column.origins.words, ...(column.taken_in || [])].filter(Boolean).join(" · ") : "";
     const cell = make("th", { scope: "col", class: column.kind === "number" ? "n" : "", "data-key": column.key }, button);
     if (origins) cell.append(make("small", {}, origins));
     button.addEventListener("click", () => {
@@ -89,7 +89,8 @@ function cell(column, row) {
   const mixed = column.origins.words.length > 1 && origin && column.values[row] !== null;
   const box = make("td", { class: `n ${origin === "predicted" ? "predicted" : ""}` }, cellText(column, row));
   if (mixed) box.append(make("small", {}, ` ${origin[0]}.`));
-  if (mixed) box.title = origin;
+  const title = [mixed ? origin : "", cellTitle(column, row)].filter(Boolean).join("; ");
+  if (title) box.title = title;
   return box;
 }
 function refresh() {

@@ -1,7 +1,8 @@
 """A known power, shown through the filter of the real chip, is measured within 2 % by the real sampling process.
 
-One process writes the files of five boards (and of a RAPL counter that wraps) at 100 Hz; five sampling processes read
-them. What the measured watts are held against is the integral of the *unfiltered* power that the writer recorded.
+One process writes the files of five boards at 100 Hz; five sampling processes read them, and a sixth a RAPL counter
+that wraps, which follows from the clock. What the
+measured watts are held against is the integral of the *unfiltered* power that the writer recorded.
 Why that can agree: a first-order filter takes no energy away, it only delays. Over a window from s to e the filtered
 integral differs from the true one by tau * (shown(e) - shown(s)) and the like for the truth, which vanishes where the
 power, or its mean over whole periods of a sine, is steady since five time constants before s.
@@ -14,6 +15,7 @@ import json
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,9 +24,9 @@ import pytest
 
 from analysis.board.energy import energy_j, measured_power
 from analysis.board.sampling import Sampler, Trace
-from tests.analysis.board import writer
+from tests.analysis.board import clocked, writer
 from tests.analysis.board.first_order import filtered
-from tests.analysis.board.trees import MILLIVOLTS, NANO, ORIN, TX2, XAVIER, Tree, hwmon, iio, rapl
+from tests.analysis.board.trees import MILLIVOLTS, NANO, ORIN, TX2, XAVIER, Tree, hwmon, iio, write
 
 WRITER = Path(writer.__file__)
 IDLE_S, SETTLE_S, COUNTED_S = 2.0, 1.7, 2.5
@@ -68,18 +70,19 @@ class Shown(NamedTuple):
     traces: dict[str, Trace]
     times: list[float]
     watts: dict[str, list[float]]
-    busy_at: float
+    busy_at: dict[str, float]
 
-    @property
-    def idle(self) -> tuple[float, float]:
-        return self.busy_at - IDLE_S + 0.6, self.busy_at - 0.1
+    def idle(self, board: str) -> tuple[float, float]:
+        return self.busy_at[board] - IDLE_S + 0.6, self.busy_at[board] - 0.1
 
-    @property
-    def busy(self) -> tuple[float, float]:
-        return self.busy_at, self.busy_at + SETTLE_S + COUNTED_S
+    def busy(self, board: str) -> tuple[float, float]:
+        return self.busy_at[board], self.busy_at[board] + SETTLE_S + COUNTED_S
 
     def true_w(self, board: str, start: float, end: float) -> float:
-        """Mean of the unfiltered power: each value lasted until the next was written."""
+        """Mean of the unfiltered power: each value lasted until the next was written; the counter's has one step."""
+        if board == "rapl":
+            share = (max(end, self.busy_at[board]) - max(start, self.busy_at[board])) / (end - start)
+            return STEP[0] + (STEP[1] - STEP[0]) * share
         joules = 0.0
         for at, until, watts in zip(self.times, self.times[1:], self.watts[board], strict=False):
             joules += watts * max(0.0, min(until, end) - max(at, start))
@@ -99,17 +102,20 @@ def boards(folder: Path) -> dict[str, dict[str, Any]]:
             for rail, path in tree.rails.items()
             if rail in SHARES[name]
         }
-        specs[name] = {"kind": "chip", "files": files, "signal": SIGNALS[name]}
+        specs[name] = {"files": files, "signal": SIGNALS[name]}
         for rail in tree.rails:
             tree.set(rail, SIGNALS[name][0] * SHARES[name].get(rail, 0.0))
-    start_uj = RANGE_UJ - 15_000_000  # wraps under load, after 3 J of idling and 12 J of load
-    counter = (
-        rapl(folder / "rapl", {"intel-rapl:0": "package-0"}, RANGE_UJ, start_uj) / "intel-rapl:0/energy_uj"
-    )
-    specs["rapl"] = {
-        "kind": "counter", "file": str(counter), "start_uj": start_uj, "range_uj": RANGE_UJ, "signal": SIGNALS["rapl"],
-    }  # fmt: skip
     return specs
+
+
+def counter(folder: Path) -> Sampler:
+    """Samples a counter that wraps under load: 15 J below its range, of which idling takes few."""
+    folder.mkdir(parents=True)
+    asked = {
+        "folder": str(folder), "idle_w": STEP[0], "busy_w": STEP[1], "start_uj": RANGE_UJ - 15_000_000,
+        "range_uj": RANGE_UJ,
+    }  # fmt: skip
+    return Sampler(str(folder), PERIOD_S, extra=[f"{clocked.__name__}:find:{json.dumps(asked)}"])
 
 
 def run(folder: Path) -> Shown:
@@ -119,8 +125,11 @@ def run(folder: Path) -> Shown:
         "seconds": IDLE_S + SETTLE_S + COUNTED_S + 0.3,
     }  # fmt: skip
     samplers = {name: Sampler(str(folder / name), PERIOD_S) for name in specs}
+    samplers["rapl"] = counter(folder / "rapl")
     for sampler in samplers.values():
         sampler.start()
+    loaded_at = time.monotonic() + IDLE_S
+    write(folder / "rapl" / clocked.BUSY_AT, loaded_at)
     process = subprocess.run(
         [sys.executable, str(WRITER), json.dumps(asked)],
         capture_output=True,
@@ -130,7 +139,8 @@ def run(folder: Path) -> Shown:
     )
     traces = {name: sampler.stop() for name, sampler in samplers.items()}
     first, last = map(json.loads, process.stdout.splitlines())
-    return Shown(traces, last["times"], dict(zip(specs, last["watts"], strict=True)), first["busy_at"])
+    begins = {**dict.fromkeys(specs, first["busy_at"]), "rapl": loaded_at}
+    return Shown(traces, last["times"], dict(zip(specs, last["watts"], strict=True)), begins)
 
 
 @pytest.fixture(scope="module")
@@ -148,9 +158,10 @@ def test_power_is_within_two_percent_of_what_was_shown(shown: Shown, board: str)
     trace = shown.traces[board]
     assert trace.error is None
     assert trace.lost == 0
-    start, end = shown.busy[0] + SETTLE_S, shown.busy[1]
-    true, true_idle = shown.true_w(board, start, end), shown.true_w(board, *shown.idle)
-    power = measured_power(trace, shown.idle, shown.busy, SETTLE_S)
+    idle, busy = shown.idle(board), shown.busy(board)
+    start, end = busy[0] + SETTLE_S, busy[1]
+    true, true_idle = shown.true_w(board, start, end), shown.true_w(board, *idle)
+    power = measured_power(trace, idle, busy, SETTLE_S)
     for rail, share in SHARES.get(board, {"package-0": 1.0}).items():
         assert power[rail]["busy"] == pytest.approx(share * true, rel=0.02), rail
         assert power[rail]["idle"] == pytest.approx(share * true_idle, rel=0.02), rail
@@ -162,8 +173,8 @@ def test_power_is_within_two_percent_of_what_was_shown(shown: Shown, board: str)
 
 @pytest.mark.parametrize("board", [board for board in SIGNALS if board != "rapl"])
 def test_without_settling_the_lag_costs_more_than_two_percent(shown: Shown, board: str) -> None:
-    true = shown.true_w(board, *shown.busy)
-    power = measured_power(shown.traces[board], None, shown.busy, 0.0)["total"]
+    true = shown.true_w(board, *shown.busy(board))
+    power = measured_power(shown.traces[board], None, shown.busy(board), 0.0)["total"]
     assert power["busy"] is not None
     assert power["busy"] < 0.98 * true
     assert (power["idle"], power["net"]) == (None, None)
@@ -178,7 +189,8 @@ def test_the_filter_model_gives_what_the_chip_shows(shown: Shown) -> None:
     files = [shown.watts["tx2-r28"][0], *(w for w in after[:-1] for _ in (0, 1)), after[-1]]
     model = Trace(times=times, watts={"VDD_IN": files})
     for offset in (0.1, 0.34, 0.7):
-        window = (shown.busy_at + offset, shown.busy_at + offset + 0.4)
+        begin = shown.busy_at["tx2-r28"] + offset
+        window = (begin, begin + 0.4)
         assert energy_j(trace, "VDD_IN", *window) == pytest.approx(
             energy_j(model, "VDD_IN", *window), rel=0.03
         ), "while it rises"
@@ -186,7 +198,7 @@ def test_the_filter_model_gives_what_the_chip_shows(shown: Shown) -> None:
 
 def test_the_counter_wrapped_and_no_sample_shows_it(shown: Shown) -> None:
     trace = shown.traces["rapl"]
-    spent = shown.true_w("rapl", shown.times[0], shown.times[-1]) * (shown.times[-1] - shown.times[0])
+    spent = shown.true_w("rapl", trace.times[0], trace.times[-1]) * (trace.times[-1] - trace.times[0])
     assert spent * 1e6 > 15_000_000, "the counter passed its range"
     assert min(trace.watts["package-0"]) >= 0
     assert max(trace.watts["package-0"]) < 40

@@ -3,8 +3,8 @@
 Run as a process: its one argument is JSON ``{"boards": [...], "rate_hz", "busy_after", "seconds"}``; prints one JSON
 line with when the load begins, and one with the times and the unfiltered watts.
 
-A board is ``{"kind": "chip", "files": {path: [share, unit]}, "signal"}``, or ``{"kind": "counter", "file", "start_uj",
-"range_uj", "signal"}``. A signal is ``[idle, busy, swing, hertz]``: idle watts for ``busy_after`` seconds, then
+A board is ``{"files": {path: [share, unit]}, "signal"}``. A signal is
+``[idle, busy, swing, hertz]``: idle watts for ``busy_after`` seconds, then
 ``busy`` with a sine of ``swing`` upon it.
 """
 
@@ -36,10 +36,8 @@ class Board:
         self.request = request
         self.idle, self.busy, self.swing, self.hertz = request["signal"]
         self.watts: list[float] = []
-        paths = [request["file"]] if request["kind"] == "counter" else request["files"]
-        self.files = {path: Shows(path) for path in paths}
+        self.files = {path: Shows(path) for path in request["files"]}
         self.shown = self.idle
-        self.energy_uj = float(request.get("start_uj", 0))
 
     def power(self, since: float) -> float:
         if since < 0:
@@ -51,11 +49,7 @@ class Board:
         if self.watts:
             # Written otherwise than analysis.board.energy.filtered, which the tests hold against it.
             self.shown += (self.watts[-1] - self.shown) * -math.expm1(-seconds / TAU_S)
-            self.energy_uj += self.watts[-1] * seconds * 1e6
         self.watts.append(self.power(since))
-        if self.request["kind"] == "counter":
-            self.files[self.request["file"]].set(round(self.energy_uj) % self.request["range_uj"])
-            return
         for path, (share, unit) in self.request["files"].items():
             self.files[path].set(round(self.shown * share * unit))
 

@@ -17,9 +17,11 @@ from archspace.support.errors import InputError
 from reports.frames.published import TABLES, published
 from reports.tables.build import build_tables
 from reports.tables.layout import lay_out
+from reports.tables.markdown import markdown
 from reports.tables.paper import paper_tables
 from reports.tables.table import Row, Table, best, dominated
 from reports.tables.tasks import TASKS
+from reports.tables.values import csv_text
 from tests.reports.runs import study_of, trial, write_run
 
 
@@ -246,7 +248,14 @@ class TestFiles:
             4,
             40,
         ]
-        assert value(table, row, "peak_memory_bytes") == 5e6 and "unstable: clock moved" in row.notes
+        assert value(table, row, "peak_memory_bytes") == 5e6
+        doubtful = {c.key for c, cell in zip(table.columns, row.cells, strict=True) if cell.unstable}
+        assert doubtful == {"latency_ms", "fps", "power_w", "energy_mj"}, "no clock moves a size"
+        text = markdown([table])
+        assert (
+            "~20.00" in text and "unstable: clock moved" in text and "~: the measurement is unstable" in text
+        )
+        assert "latency_ms_unstable" in csv_text(table)
         assert "512x1024" in row.labels and "2" in row.labels and "float32" in row.labels
 
     def test_a_file_of_several_records_is_several_rows(self, tmp_path: Path) -> None:

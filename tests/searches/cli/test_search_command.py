@@ -45,8 +45,7 @@ def test_every_number_of_the_front_is_traced_to_a_record(run: Path) -> None:
             assert trial.measurements["macs"].origin == "counted"
             accuracy = trial.measurements["accuracy"]
             assert accuracy.origin == "measured" and accuracy.how["images"] == 60
-            latency = trial.measurements["latency_ms"].how["record"]["latency_ms"]
-            assert len(latency["samples"]) == latency["n"] >= 5
+            assert "latency_ms" not in trial.measurements, "nobody asked for it"
             folder = run / "trials" / (trial.duplicate_of or trial.label)
             assert (folder / "weights.safetensors").is_file()
             assert (folder / "history.csv").read_text().startswith("epoch,train_loss")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from analysis.store.constraints import PlainLimits as Bound
+from analysis.store.constraints import broken
 from analysis.store.records import Measurement
-from searches.config.parts import Bound
-from searches.study.judge import broken
 
 
 @pytest.mark.parametrize(
