@@ -109,7 +109,7 @@ class TestBadInput:
         (tmp_path / "x.json").write_text("{", encoding="utf-8")
         out = tmp_path / "out"
         message = refused(app, "tables", "language", "--with", str(tmp_path / "x.json"), "--out", str(out))
-        assert "x.json: cannot be read" in message and not out.exists()
+        assert "x.json: is not JSON" in message and not out.exists()
 
     def test_a_folder_that_cannot_be_written(self, app: typer.Typer, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("", encoding="utf-8")

@@ -27,7 +27,7 @@ from searches.study.measurer import Measurer, waits
 from searches.study.measuring import measure_deployed
 from searches.study.results import StudyResults
 from searches.study.run import run_study
-from searches.study.run_folder import open_run, with_runtime
+from searches.study.run_folder import check_folder, with_runtime
 from tests.analysis.devices.sshd import SSHD, Board
 from tests.commands import archspace
 from tests.searches.studies import write_study
@@ -181,12 +181,12 @@ def test_a_run_of_an_earlier_archspace_goes_on_with_torch(tmp_path: Path) -> Non
     earlier.mkdir()
     (earlier / "study.yaml").write_text(config.to_yaml())
     assert with_runtime(config, earlier).measure.runtime == "torch"
-    assert open_run(with_runtime(config, earlier), earlier).measure.runtime == "torch"
+    check_folder(with_runtime(config, earlier), earlier)
     other = config.model_copy(
         update={"measure": config.measure.model_copy(update={"runtime": "onnxruntime"})}
     )
     with pytest.raises(FieldError, match=r"measure\.runtime: torch -> onnxruntime"):
-        open_run(with_runtime(other, earlier), earlier)
+        check_folder(with_runtime(other, earlier), earlier)
 
 
 @pytest.mark.slow
