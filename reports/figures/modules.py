@@ -64,6 +64,8 @@ class Panel:
 def module_panels(frame: pd.DataFrame, metric: str, ours: str, theirs: str) -> list[list[Panel]]:
     """Returns two columns (size in MB, images a second) and a row each for ours and, where there is any, the published.
 
+    A study that measured no latency has the first column alone.
+
     The name of a network whose speed is unstable bears the mark of that. Bubbles are drawn to one scale in all panels;
     names stand where they do not collide.
 
@@ -83,20 +85,23 @@ def module_panels(frame: pd.DataFrame, metric: str, ours: str, theirs: str) -> l
         forms = frame.get(f"{prefix}fps_taken_in", pd.Series(dtype=object)).dropna()
         speed = f"Images a second, batch 1 ({', '.join([word, *dict.fromkeys(forms)])})"
         y = f"{metric}, {word}"
-        rows.append(
-            [
-                _panel(frame, prefix, ("size", 1e6), (f"{title}: against size", size, y), most),
-                _panel(frame, prefix, ("fps", 1.0), (f"{title}: against speed", speed, y), most),
-            ]
+        both = (
+            (("size", 1e6), (f"{title}: against size", size, y)),
+            (("fps", 1.0), (f"{title}: against speed", speed, y)),
         )
+        panels = (_panel(frame, prefix, x, titles, most) for x, titles in both)
+        rows.append([panel for panel in panels if panel is not None])
     return rows
 
 
 def _panel(
     frame: pd.DataFrame, prefix: str, x: tuple[str, float], titles: tuple[str, str, str], most: float
-) -> Panel:
+) -> Panel | None:
+    """One panel; ``None`` where nothing was measured for it."""
     key, factor = x
     known = frame[frame[f"{prefix}{key}"].notna() & frame[f"{prefix}metric"].notna()]
+    if known.empty:
+        return None
     xs = (known[f"{prefix}{key}"] / factor).to_numpy(dtype=float)
     ys = known[f"{prefix}metric"].to_numpy(dtype=float)
     low, high = (
@@ -144,9 +149,11 @@ def _padded(values: NDArray[np.float64], share: float) -> tuple[float, float]:
 def module_figure(rows: Sequence[Sequence[Panel]], *, title: str, subtitle: str = "") -> go.Figure:
     """Returns the panels as one figure; colours and markers of units are those of every other figure."""
     titles = [panel.title for row in rows for panel in row]
+    columns = max(map(len, rows))
     figure = make_subplots(
-        rows=len(rows), cols=2, subplot_titles=titles, horizontal_spacing=0.09, vertical_spacing=0.17
-    )
+        rows=len(rows), cols=columns, horizontal_spacing=0.09, vertical_spacing=0.17,
+        subplot_titles=[row[j].title if j < len(row) else "" for row in rows for j in range(columns)],
+    )  # fmt: skip
     for i, row in enumerate(rows, start=1):
         for j, panel in enumerate(row, start=1):
             for bubble in sorted(panel.bubbles, key=lambda one: -one.diameter):  # small ones on top
