@@ -15,6 +15,7 @@ from analysis.fronts.pareto import UNRANKED, knee, minimised, ranks
 from analysis.quantities import QUANTITIES, Quantity, described
 from analysis.store.records import StudyRecord, TrialRecord
 from archspace.spec.archspec import ArchSpec
+from archspace.support.csv_cells import defused
 from archspace.support.errors import InputError, SpecError
 from archspace.support.files import write_text
 from archspace.support.numbers import amount
@@ -90,7 +91,9 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     for name in whole.columns:
         if described(str(name)).counted and (whole[name].dropna() % 1 == 0).all():
             whole[name] = whole[name].astype("Int64")
-    write_text(path, whole.to_csv(index=False))
+        elif not pd.api.types.is_numeric_dtype(whole[name]):
+            whole[name] = whole[name].map(defused, na_action="ignore")
+    write_text(path, whole.rename(columns=defused).to_csv(index=False))
 
 
 def preset_references(study: StudyRecord) -> pd.DataFrame:
