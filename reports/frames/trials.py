@@ -67,22 +67,26 @@ def front_frame(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.DataF
     return front.sort_values(first.name, ascending=ascending, kind="stable").reset_index(drop=True)
 
 
-def write_tables(frame: pd.DataFrame, objectives: Sequence[Quantity], folder: Path) -> dict[str, Path]:
+def write_tables(
+    frame: pd.DataFrame, objectives: Sequence[Quantity], folder: Path, suffix: str = ""
+) -> dict[str, Path]:
     """Write ``front.csv`` (the front only) and ``trials.csv`` (every trial) with raw, unrounded values.
 
     Args:
         frame: a :func:`trial_frame`.
         objectives: the objectives of its front.
         folder: where to; made when missing.
+        suffix: of the files' names, before ``.csv``.
 
     Returns:
-        The two files by name.
+        The two files by name, without the suffix.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"front.csv": front_frame(frame, objectives), "trials.csv": frame}
+    files = {name: folder / name.replace(".csv", f"{suffix}.csv") for name in tables}
     for name, table in tables.items():
-        write_csv(table, folder / name)
-    return {name: folder / name for name in tables}
+        write_csv(table, files[name])
+    return files
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

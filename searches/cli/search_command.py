@@ -25,6 +25,9 @@ def search(
     workers: Annotated[int | None, typer.Option(help="Processes that share the study.", min=1)] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     storage: Annotated[str | None, typer.Option(help="Optuna storage URL.")] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="A run a trial for TensorBoard, in the run folder.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Launch a search study, or resume the one in the run folder."""
@@ -37,4 +40,5 @@ def search(
         "storage": storage,
     }  # fmt: skip
     config, folder = read_study(study, {k: v for k, v in changes.items() if v is not None}, out)
-    show_study(config, folder, run_study(config, folder).records(), as_json)
+    study_run = run_study(config, folder, tensorboard=tensorboard)
+    show_study(config, folder, study_run.records(), as_json)

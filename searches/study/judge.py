@@ -73,12 +73,27 @@ def violations(measured: Mapping[str, Measurement], constraints: Mapping[str, Bo
     return amounts
 
 
-def broken(amounts: Mapping[str, float], measured: Mapping[str, Measurement]) -> str | None:
+def broken(
+    amounts: Mapping[str, float], measured: Mapping[str, Measurement], constraints: Mapping[str, Bound]
+) -> str | None:
     """Returns the broken constraints in words, or ``None``."""
-    words = [
-        f"{rule} but is {measured[rule.split()[0]].value:g}" for rule, amount in amounts.items() if amount > 0
-    ]
+    words = []
+    for rule, amount in amounts.items():
+        if amount > 0:
+            name, sign, _ = rule.split()
+            bound = constraints[name].max if sign == "<=" else constraints[name].min
+            limit, value = _told_apart(bound or 0.0, measured[name].value)
+            words.append(f"{name} {sign} {limit} but is {value}")
     return "constraint " + "; ".join(words) if words else None
+
+
+def _told_apart(*numbers: float) -> list[str]:
+    """Numbers with as few digits, six or more, as show that they differ."""
+    for digits in range(6, 18):
+        texts = [f"{number:.{digits}g}" for number in numbers]
+        if len(set(texts)) == len(texts):
+            break
+    return texts
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from searches.study.results import StudyResults
 from searches.study.study import Study
 from searches.study.workers import extra_workers
 from searches.training.logs import logging_to
+from searches.training.tensorboard_log import require_tensorboard
 
 log = logging.getLogger(__name__)
 
@@ -80,30 +81,35 @@ def search(
     return StudyResults(folder)
 
 
-def run_study(config: StudyConfig, folder: Path, *, progress: bool = True) -> Study:
+def run_study(
+    config: StudyConfig, folder: Path, *, progress: bool = True, tensorboard: bool = False
+) -> Study:
     """Runs or resumes a study, its front measured again in the end.
 
     Args:
         config: the study.
         folder: its run folder.
         progress: whether standard error shows how far it is.
+        tensorboard: also write each trial for TensorBoard, in ``tensorboard`` in the run folder.
 
     Raises:
         InputError: anything the user gave cannot be used, or the disk is full.
     """
+    if tensorboard:
+        require_tensorboard()
     with full_disk_as_one_line(folder):
-        return _run(config, folder, Console(stderr=True, quiet=not progress))
+        return _run(config, folder, Console(stderr=True, quiet=not progress), tensorboard)
 
 
-def _run(config: StudyConfig, folder: Path, console: Console) -> Study:
-    study = Study.open(config, folder)
+def _run(config: StudyConfig, folder: Path, console: Console, tensorboard: bool) -> Study:
+    study = Study.open(config, folder, tensorboard=tensorboard)
     with logging_to(folder, console=not (console.is_terminal or console.quiet)):
         done = study.records()
         log.info("%s: %d of %d trials done", folder, len(done), config.trials + len(config.given))
         objectives = [objective(name) for name in config.objectives]
         progress = Progress(objectives, config.trials + len(config.given), done, console)
         try:
-            with extra_workers(config, folder), progress:
+            with extra_workers(config, folder, tensorboard=tensorboard), progress:
                 study.run(progress)
             remeasure_front(study)
         except KeyboardInterrupt:

@@ -15,6 +15,7 @@ LOCK_SECONDS = 60
 """How long a worker waits for another one's write to a SQLite storage."""
 
 JOURNAL = "journal://"
+SQLITE_FILE = "study.db"
 
 
 def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStorage:
@@ -23,7 +24,7 @@ def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStora
     Raises:
         FieldError: the URL cannot be opened.
     """
-    url = config.storage or f"sqlite:///{(folder / 'study.db').resolve()}"
+    url = config.storage or f"sqlite:///{(folder / SQLITE_FILE).resolve()}"
     try:
         if url.startswith(JOURNAL):
             backend = JournalFileBackend(url.removeprefix(JOURNAL))

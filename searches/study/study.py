@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
+import torch
 
 from analysis.devices.base import DeviceAway
 from analysis.store.records import Measurement, TrialRecord
@@ -19,6 +20,7 @@ from searches.config.parts import Crop, Given
 from searches.config.study import StudyConfig
 from searches.data.dataset import Split, load_split
 from searches.data.statistics import statistics
+from searches.study.board import write_hyperparameters
 from searches.study.given import check_weights, fitted, settled
 from searches.study.judge import Judge, broken, counted, now, violations
 from searches.study.measurer import Measurer, waits
@@ -30,8 +32,10 @@ from searches.study.storage import open_storage
 from searches.study.trials import Claim, Trials
 from searches.tasks.base import ImageTask
 from searches.tasks.table import make_task
+from searches.training.callbacks import Callbacks
 from searches.training.device import check_device
 from searches.training.steps import TrainingError
+from searches.training.tensorboard_log import Board
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +75,10 @@ class Study:
     space: SearchSpace
     given: Trials
     sampled: Trials
+    tensorboard: bool = False
 
     @classmethod
-    def open(cls, config: StudyConfig, folder: Path) -> Study:
+    def open(cls, config: StudyConfig, folder: Path, *, tensorboard: bool = False) -> Study:
         """Opens or creates the study: data, space and storage are checked before anything is written.
 
         Raises:
@@ -107,6 +112,7 @@ class Study:
             space,
             Trials(given, folder, "given-", wanted, wanted),
             sampled,
+            tensorboard,
         )
         study.given.mirror()
         study.sampled.mirror()
@@ -131,6 +137,8 @@ class Study:
                 trials.leave(claim)
                 continue
             trials.finish(claim, record, self.config.objectives)
+            if self.tensorboard and record.spec is not None:
+                write_hyperparameters(self.folder, record)
             progress.finished(record, self.records())
             failures = failures + 1 if record.state == "failed" else 0
             if failures >= MOST_FAILURES:
@@ -191,7 +199,8 @@ class Study:
             )  # fmt: skip
         progress.started(label, spec, known, sum(stage.epochs for stage in recipe.plan()))
         try:
-            known |= self.judge.judge(spec, recipe, seed, trials.path(number), progress, weights=weights)
+            with Callbacks(progress, *self._boards(label)) as callback:
+                known |= self.judge.judge(spec, recipe, seed, trials.path(number), callback, weights=weights)
         except DeviceAway:
             raise
         except (TrainingError, RuntimeError, MemoryError) as error:
@@ -205,6 +214,11 @@ class Study:
             values={name: known[name].value for name in self.config.objectives}, **common,
         )  # fmt: skip
 
+    def _boards(self, label: str) -> list[Board]:
+        """What writes a trial's curves for TensorBoard, where that was asked for."""
+        device = torch.device(self.config.device)
+        return [Board(self.folder, self.judge.task, device, label)] if self.tensorboard else []
+
     def _constrain(self, claim: Claim, known: Mapping[str, Measurement]) -> str | None:
         """Tells the sampler how far each known constraint is kept; the broken ones in words."""
         amounts = violations(known, self.config.constraints)
@@ -212,7 +226,7 @@ class Study:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 claim.trial.set_constraint(rule, amount)
-        return broken(amounts, known)
+        return broken(amounts, known, self.config.constraints)
 
     def _twin(self, spec: ArchSpec) -> TrialRecord | None:
         """A trial of the same network, trained as all are, whose numbers hold for this one too."""

@@ -30,7 +30,7 @@ class OrphanProgress(Progress):
         super().epoch(epoch)
 
 
-def _work(config: StudyConfig, folder: Path, parent: int) -> None:
+def _work(config: StudyConfig, folder: Path, parent: int, tensorboard: bool) -> None:
     """A worker process; what goes wrong here is told by the first process, which meets it too, and by the log."""
     from archspace.support.errors import InputError
     from archspace.support.plugins import load_plugins
@@ -43,7 +43,7 @@ def _work(config: StudyConfig, folder: Path, parent: int) -> None:
         from searches.study.study import Study
 
         with full_disk_as_one_line(folder):
-            study = Study.open(config, folder)
+            study = Study.open(config, folder, tensorboard=tensorboard)
             objectives = [objective(name) for name in config.objectives]
             wanted = config.trials + len(config.given)
             progress = OrphanProgress(objectives, wanted, study.records(), Console(quiet=True))
@@ -56,12 +56,11 @@ def _work(config: StudyConfig, folder: Path, parent: int) -> None:
 
 
 @contextmanager
-def extra_workers(config: StudyConfig, folder: Path) -> Iterator[None]:
+def extra_workers(config: StudyConfig, folder: Path, *, tensorboard: bool = False) -> Iterator[None]:
     """The study's other worker processes, each with as many threads as the study says; joined at the end."""
     context = multiprocessing.get_context("spawn")
-    crew = [
-        context.Process(target=_work, args=(config, folder, os.getpid())) for _ in range(config.workers - 1)
-    ]
+    arguments = (config, folder, os.getpid(), tensorboard)
+    crew = [context.Process(target=_work, args=arguments) for _ in range(config.workers - 1)]
     try:
         for process in crew:
             process.start()

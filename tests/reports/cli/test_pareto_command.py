@@ -65,6 +65,23 @@ def test_json_is_one_object_and_agrees_with_the_csv(app: typer.Typer, run: Path,
     assert data["objectives"][1] == {"name": "miou", "unit": "%", "direction": "maximize"}
 
 
+def test_other_objectives_leave_the_studys_own_files(app: typer.Typer, run: Path, tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["pareto", str(run)]).exit_code == 0
+    own = {path.name: path.read_bytes() for path in (run / "report").iterdir()}
+    result = CliRunner().invoke(app, ["pareto", str(run), "--json", "--objectives", "params,miou"])
+    assert "the study's own front (macs, miou) stays; these files are named *-params-miou" in result.stderr
+    files = json.loads(result.stdout)["files"]
+    assert {name: Path(path).name for name, path in files.items()} == {
+        "front.csv": "front-params-miou.csv", "trials.csv": "trials-params-miou.csv",
+        "pareto.html": "pareto-params-miou.html",
+    }  # fmt: skip
+    assert all(Path(path).is_file() for path in files.values())
+    assert {name: (run / "report" / name).read_bytes() for name in own} == own
+    for words in (["--objectives", "miou,macs"], ["--objectives", "params,miou", "--out", str(tmp_path / "other")]):
+        files = json.loads(CliRunner().invoke(app, ["pareto", str(run), "--json", *words]).stdout)["files"]
+        assert Path(files["pareto.html"]).name == "pareto.html", "the same objectives, or a folder of one's own"
+
+
 def test_other_objectives(app: typer.Typer, run: Path) -> None:
     arguments = ["pareto", str(run), "--json", "--objectives", "latency_ms, params,miou"]
     result = CliRunner().invoke(app, arguments)
