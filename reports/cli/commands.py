@@ -47,7 +47,9 @@ def pareto(
     objectives: Annotated[
         str | None,
         typer.Option(
-            _OPTION, metavar="A,B[,C]", help="Two or three objectives, with files of their own; the study's own if left out."
+            _OPTION,
+            metavar="A,B[,C]",
+            help="Two or three; the study's own if left out.",
         ),
     ] = None,
     out: Annotated[
@@ -169,7 +171,8 @@ def _write_report(
     """Write tables and figures; the files by what they are, and a line on each that could not be written."""
     from rich.console import Console
 
-    from reports.figures.pareto.figure import write_html, write_png
+    from reports.figures.pareto.figure import write_png
+    from reports.figures.pareto.page import write_pareto_page
     from reports.figures.pareto.run_figure import study_figure
     from reports.frames.trials import write_tables
 
@@ -178,7 +181,7 @@ def _write_report(
         with Console(stderr=True).status("drawing the Pareto front"):
             figure = study_figure(study, frame, objectives)
             files["pareto.html"] = folder / f"pareto{suffix}.html"
-            write_html(figure, files["pareto.html"])
+            write_pareto_page(figure, files["pareto.html"])
             picture = folder / f"pareto{suffix}.png"
             problem = write_png(figure, picture)
     except OSError as error:

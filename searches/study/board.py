@@ -23,7 +23,7 @@ def write_hyperparameters(run: Path, record: TrialRecord) -> None:
     fields |= {"state": record.state, "given": record.given or "", "network": record.network or ""}
     numbers = {f"trial/{name}": float(one.value) for name, one in record.measurements.items()}
     with SummaryWriter(str(run / FOLDER / record.label)) as writer:
-        for summary in hparams(fields, numbers):
+        for summary in hparams(fields, numbers):  # type: ignore[no-untyped-call]
             writer.file_writer.add_summary(summary)
         for name, value in numbers.items():
             writer.add_scalar(name, value, 0)

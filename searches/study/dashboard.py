@@ -31,9 +31,7 @@ def require_dashboard() -> None:
         InputError: the package is missing.
     """
     if find_spec("optuna_dashboard") is None:
-        raise InputError(
-            "dashboard: needs the package optuna-dashboard: pip install 'archspace[dashboard]'"
-        )
+        raise InputError("dashboard: needs the package optuna-dashboard: pip install 'archspace[dashboard]'")
 
 
 def read_storage(folder: Path) -> tuple[StudyConfig, optuna.storages.BaseStorage]:

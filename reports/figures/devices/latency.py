@@ -63,7 +63,7 @@ def _ends(records: Sequence[DeviceRecord]) -> tuple[float, float]:
 
 
 def _histogram(samples: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Runs by bin, and the bins' edges: as wide as Freedman and Diaconis (1981) say, within :data:`FEWEST` and `MOST`."""
+    """Runs by bin, and edges: as wide as Freedman and Diaconis (1981) say, :data:`FEWEST` to :data:`MOST` bins."""
     wanted = len(np.histogram_bin_edges(samples, "auto")) - 1
     low, high = float(samples.min()), float(samples.max())
     if high <= low:  # the clock saw one value: as a bar of its own between empty ones
@@ -120,12 +120,15 @@ def latency_figure(records: Sequence[DeviceRecord]) -> go.Figure:
             align="left",
             font={"size": 13, "color": INK},
         )
-        room = 0.02 * (mark.high - mark.low)
-        figure.update_xaxes(range=[mark.low - room, mark.high + room], row=row, col=1)
+        low, high = float(marks["low"][number]), float(marks["high"][number])
+        room = 0.02 * (high - low)
+        figure.update_xaxes(range=[low - room, high + room], row=row, col=1)
     figure.update_xaxes(**AXIS)
     figure.update_xaxes(title="Latency of one run (ms)", row=rows, col=1)
     figure.update_yaxes(**AXIS, title="Runs")
-    words = "band: 5 % to 95 % of the runs; line: median" + ("" if together else "; each has an axis of its own")
+    words = "band: 5 % to 95 % of the runs; line: median" + (
+        "" if together else "; each has an axis of its own"
+    )
     apply_theme(figure, "Latency", f"{shared}; {words}" if shared else words)
     figure.update_layout(margin={"l": 80, "r": 40, "t": 115, "b": 70}, bargap=0)
     return figure

@@ -77,9 +77,14 @@ def test_other_objectives_leave_the_studys_own_files(app: typer.Typer, run: Path
     }  # fmt: skip
     assert all(Path(path).is_file() for path in files.values())
     assert {name: (run / "report" / name).read_bytes() for name in own} == own
-    for words in (["--objectives", "miou,macs"], ["--objectives", "params,miou", "--out", str(tmp_path / "other")]):
+    for words in (
+        ["--objectives", "miou,macs"],
+        ["--objectives", "params,miou", "--out", str(tmp_path / "other")],
+    ):
         files = json.loads(CliRunner().invoke(app, ["pareto", str(run), "--json", *words]).stdout)["files"]
-        assert Path(files["pareto.html"]).name == "pareto.html", "the same objectives, or a folder of one's own"
+        assert Path(files["pareto.html"]).name == "pareto.html", (
+            "the same objectives, or a folder of one's own"
+        )
 
 
 def test_other_objectives(app: typer.Typer, run: Path) -> None:

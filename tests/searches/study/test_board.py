@@ -29,7 +29,9 @@ def test_every_trial_is_a_run_with_curves_and_hyperparameters(tmp_path: Path) ->
             (scalar,) = events.Scalars(f"trial/{name}")
             assert scalar.value == pytest.approx(one.value, rel=1e-6)
         if trial.state == "complete" and trial.duplicate_of is None:
-            assert len(events.Scalars("train/loss")) == 2 and events.Scalars("epoch/loss"), "64 images, 32 a step"
+            assert len(events.Scalars("train/loss")) == 2 and events.Scalars("epoch/loss"), (
+                "64 images, 32 a step"
+            )
         content = events.PluginTagToContent("hparams")
         started = HParamsPluginData.FromString(content["_hparams_/session_start_info"]).session_start_info
         assert started.hparams["unit"].string_value in ("eesp", "mobilenet", "shufflenetv2")
