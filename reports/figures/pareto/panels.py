@@ -85,5 +85,5 @@ def _note(frame: pd.DataFrame, order: Sequence[Quantity], unplaced: int) -> str:
     if nowhere:
         lines.append(f"not drawn: {nowhere} trial{'s' * (nowhere > 1)} with one<br>of these numbers or none")
     if unplaced > nowhere:
-        lines.append(f"{unplaced - nowhere} more not in the 3-D view")
+        lines.append(f"not in the 3-D view: {unplaced} trial{'s' * (unplaced > 1)}")
     return "<br>".join(lines)

@@ -183,13 +183,13 @@ class TestScene:
     def test_front_is_large_and_every_complete_trial_is_there(self) -> None:
         study = realistic_study()
         figure = figure_of(MACS, PARAMS, MIOU)
-        clouds = [t for t in figure.data if t.hovertext is not None and t.name in UNIT_STYLES]
+        clouds = [t for t in figure.data if t.type == "scatter3d" and t.name in UNIT_STYLES]
         complete = [t for t in study.trials if t.state == "complete" and not t.duplicate_of]
         assert sum(len(t.x) for t in clouds) == len(complete)
         on_front = sum(len(t.x) for t in clouds if t.marker.size > 4)
         frame = trial_frame(study, (MACS, PARAMS, MIOU))
         assert on_front == int((frame["on_front"] & frame["duplicate_of"].isna()).sum()) > 0
-        assert "8 trials without" in figure.layout.annotations[0].text
+        assert "not in the 3-D view: 8 trials" in figure.layout.annotations[0].text
 
 
 class TestStyle:
