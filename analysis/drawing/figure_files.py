@@ -98,10 +98,10 @@ def write_pictures(
         for path, file in drawn.items():
             if not file.is_file():
                 left = {one: figure for one, figure in figures.items() if one not in written}
-                drawn_plainly, reason = _plainly(
+                drawn_plainly, why = _plainly(
                     left, size, f"{problem or 'the browser wrote nothing'} ({browser})"
                 )
-                return [*written, *drawn_plainly], reason
+                return [*written, *drawn_plainly], why
             with replacing(path) as temporary:
                 _keep(file, temporary)
             written.append(path)

@@ -73,7 +73,7 @@ def scale_axes(axes: Axes, layout: Data, end: str) -> None:
         if one.get("showticklabels") is False or (
             one.get("matches") and not (one.get("title") or {}).get("text")
         ):
-            axis.set_tick_params(**{"labelbottom" if name == "x" else "labelleft": name == "y"})
+            axis.set_tick_params(labelbottom=name != "x", labelleft=name != "y")
 
 
 def _tick(value: float, _: int | None, *, suffix: str) -> str:
@@ -83,7 +83,7 @@ def _tick(value: float, _: int | None, *, suffix: str) -> str:
 def draw_shape(axes: Axes, shape: Data) -> None:
     """Draws a line or a rectangle; an end that is given on the paper is a share of the axes."""
     line = shape.get("line") or {}
-    look = {
+    look: dict[str, Any] = {
         "color": line.get("color") or "#444444", "linewidth": (line.get("width") or 1) * PX,
         "linestyle": {"dot": ":", "dash": "--"}.get(line.get("dash") or "", "-"),
     }  # fmt: skip

@@ -100,7 +100,7 @@ def _points(axes: Any, trace: Mapping[str, Any]) -> None:
     """Lines, markers and texts of a trace."""
     from analysis.drawing.plain_axes import PX, words
 
-    x, y = (list(trace.get(key) if trace.get(key) is not None else ()) for key in ("x", "y"))
+    x, y = (list(trace.get(key) or ()) for key in ("x", "y"))
     mode = trace.get("mode") or "lines"
     if "lines" in mode:
         line = trace.get("line") or {}
@@ -141,10 +141,15 @@ def draw_markers(axes: Any, places: Sequence[Sequence[Any]], marker: Mapping[str
         hollow = str(symbol).endswith("-open")
         name = str(symbol).removesuffix("-open")
         axes.scatter(
-            *([value] for value in point), marker=_OUTLINES.get(name) or _SYMBOLS.get(name, "o"),
-            s=(float(size) * PX) ** 2, alpha=opacity, zorder=3,
+            *([value] for value in point), marker=_shape(name),
+            s=(float(size) * (1.35 if name == "star" else 1.0) * PX) ** 2, alpha=opacity, zorder=3,
             **_colours(name, str(colour), hollow, edge_colour, float(width or 0)),
         )  # fmt: skip
+
+
+def _shape(symbol: str) -> Any:
+    """Matplotlib's marker."""
+    return _OUTLINES.get(symbol) or _SYMBOLS.get(symbol, "o")
 
 
 def _colours(name: str, colour: str, hollow: bool, edge: object, width: float) -> dict[str, Any]:
@@ -248,7 +253,7 @@ def _legend(picture: Any, traces: Sequence[Mapping[str, Any]], area: Sequence[fl
             colour = marker.get("color")
             handles.append(
                 Line2D(
-                    [], [], linestyle="none", marker=_OUTLINES.get(bare) or _SYMBOLS.get(bare, "o"),
+                    [], [], linestyle="none", marker=_shape(bare),
                     markersize=min(float(marker.get("size") or 9), 14) * PX,
                     markerfacecolor="none" if name != bare else colour,
                     markeredgecolor=(colour if name != bare else edge.get("color")) or colour,

@@ -22,7 +22,7 @@ _GIVEN = {"symbol": "diamond-open", "size": 9, "color": INK, "line": {"width": 2
 _REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
 _UNTRAINED = {"symbol": "x", "size": 3, "color": MUTED}
 _KNEE = {"symbol": "circle-open", "size": 13, "color": INK, "line": {"width": 2}}
-LARGE = "on the front of all three (large)"
+LARGE = "front of all three (large)"
 """What large markers mean in plots of three objectives."""
 
 
