@@ -29,8 +29,9 @@ def app() -> typer.Typer:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run folder, on a machine without a browser."""
+    """A run folder, on a machine with neither a browser nor Matplotlib."""
     monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
+    monkeypatch.setattr("analysis.drawing.plain_pictures.find_spec", lambda _: None)
     return write_run(tmp_path / "run", realistic_study())
 
 

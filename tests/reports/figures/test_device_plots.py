@@ -226,6 +226,7 @@ def test_a_measured_trace_next_to_the_paper_is_the_gpus_and_starts_before_the_lo
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
+    monkeypatch.setattr("analysis.drawing.plain_pictures.find_spec", lambda _: None)
     app = typer.Typer()
     register(app)
     return app
