@@ -87,7 +87,8 @@ def names(page: Any) -> list[str]:
 def test_panels_show_the_front_of_all_three_and_the_knee(browser: Any, pages: dict[int, Path]) -> None:
     with opened(browser, pages[3], PROJECTOR) as (page, _):
         large = page.evaluate(
-            """["x", "x2", "x3"].map((axis) => FIGURE.data.filter((t) => (t.xaxis || "x") === axis && t.type === "scatter" && t.hovertext)
+            """["x", "x2", "x3"].map((axis) => FIGURE.data
+            .filter((t) => (t.xaxis || "x") === axis && t.type === "scatter" && t.hovertext)
             .flatMap((t) => t.hovertext.filter((text) => text.includes("on the Pareto front"))).length)"""
         )
         assert large[0] > 3 and large == [large[0]] * 3, "the same front in every panel"
