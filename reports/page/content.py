@@ -107,6 +107,9 @@ def content_of(merged: Merged) -> Content:
     """
     study = merged.study
     frame = trial_frame(study)
+    if len(merged.runs) > 1:
+        names = [_run_of(merged, label) for label in frame["label"]]
+        frame["study"] = pd.Categorical(names, categories=list(merged.runs))
     numbers = _numbers(frame, study)
     quality = quality_of(study.objectives) or quality_of(numbers)
     references = preset_references(study)
@@ -124,6 +127,11 @@ def content_of(merged: Merged) -> Content:
         commands=tuple(_commands(merged, chosen)),
         made_with=tuple(versions(study).items()),
     )  # fmt: skip
+
+
+def _run_of(merged: Merged, label: str) -> str:
+    """The name of the run that a trial of a merged study is of."""
+    return next(name for name in merged.runs if label.startswith(f"{name}/"))
 
 
 def _trainings(merged: Merged, frame: pd.DataFrame) -> list[str] | None:

@@ -110,6 +110,7 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Netwo
     texts = {
         "network": f"{name} ({study.name}:{trial.label})", "split": "val", "input_size": "x".join(map(str, size)),
         "width": f"{width:g}" if isinstance(width, int | float) else "",
+        "protocol": _protocol(study.config.get("task"), data.get("crop")),
     }  # fmt: skip
     values = {n: Cell(v, "unknown") for n, v in trial.values.items()}
     values |= {n: Cell(m.value, _origin(m.origin)) for n, m in trial.measurements.items()}
@@ -117,6 +118,7 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Netwo
     record = how.get("record")
     device = record.get("device") if isinstance(record, Mapping) else how.get("device")
     on = f", latency on {device}" if device else ""
+    texts["fps_device"] = _measured_on(record if isinstance(record, Mapping) else how)
     source = f"run {path.name}, seed {study.config.get('seed', 'not recorded')}{on}"
     yield NetworkResult(
         task=str(study.config.get("task", spec.get("task", ""))), group=str(data.get("layout") or ""), texts=texts,
@@ -173,6 +175,7 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> NetworkResult:
     texts = {
         "network": str(data["network"]), "split": str(data.get("split", "")), "input_size": "x".join(map(str, size)),
         "width": f"{spec['width']:g}" if spec and isinstance(spec.get("width"), int | float) else "",
+        "protocol": _protocol(task, data.get("crop") or held.get("crop")),
     }  # fmt: skip
     images = f", {data['images']} images" if "images" in data else ""
     place = path.parent.name if path.name == METRICS_FILE else path.name
@@ -188,6 +191,19 @@ def _fingerprint(record: Mapping[str, Any] | None, split: str) -> str:
     data = record or {}
     one = data if data.get("split") == split else (data.get("splits") or {}).get(split) or {}
     return str(one.get("fingerprint") or "")
+
+
+def _protocol(task: object, crop: object) -> str:
+    """How images were brought to their size, where that is not as the task's papers do it."""
+    usual = "centre" if task == "classification" else "squash"
+    words = {"squash": "whole image resized", "centre": "centre crop"}
+    return "" if crop in (None, usual) else words.get(str(crop), str(crop))
+
+
+def _measured_on(how: Mapping[str, Any]) -> str:
+    """The device of a latency, its model where the record has it, and the runtime."""
+    model = (how.get("how") or {}).get("model") if isinstance(how.get("how"), Mapping) else None
+    return ", ".join(str(part) for part in (model or how.get("device"), how.get("runtime")) if part)
 
 
 def _origin(word: object) -> Origin:

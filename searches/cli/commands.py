@@ -7,6 +7,7 @@ import typer
 from archspace.support.options import MEASURE, REPORT, SEARCH
 from searches.cli import compare_command, data_commands
 from searches.cli.bounds import with_bounds
+from searches.cli.dashboard_command import dashboard
 from searches.cli.demo_command import demo
 from searches.cli.evaluate_command import evaluate
 from searches.cli.export_command import export
@@ -37,4 +38,7 @@ def register(app: typer.Typer) -> None:
         rich_help_panel=REPORT,
         epilog="Example: archspace demo espnet_p2_q8_cityscapes.pth street.png --beside",
     )(demo)
+    app.command(rich_help_panel=REPORT, epilog="Example: archspace dashboard runs/scenes --port 8081")(
+        dashboard
+    )
     data_commands.register(app)

@@ -44,6 +44,9 @@ def search(
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     storage: Annotated[str | None, typer.Option(help="Optuna storage URL.")] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="A run a trial for TensorBoard, in the run folder.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Launch a search study, or resume the one in the run folder."""
@@ -63,7 +66,8 @@ def search(
         now(f"{folder}: {wanted(config)}: starting")
         from searches.cli.summary import show_study
         from searches.study.run import run_study
-    show_study(config, folder, run_study(config, folder).records(), as_json)
+    study_run = run_study(config, folder, tensorboard=tensorboard)
+    show_study(config, folder, study_run.records(), as_json)
 
 
 def wanted(config: StudyConfig) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,7 @@ def open_study(
     except ValueError:
         held = "other directions"
     if held is None:
+        name_objectives(study, config.objectives)
         study.set_user_attr("identity", json.dumps(identity, sort_keys=True))
     elif _held_identity(held, config) != identity:
         raise FieldError(
@@ -111,6 +113,15 @@ def open_study(
     else:
         refuse_other_data(f"the storage's study {config.name}", DataFingerprint.from_dict(made_on), data)
     return study
+
+
+def name_objectives(study: optuna.Study, names: tuple[str, ...]) -> None:
+    """Gives an Optuna study the names of what it optimises, which Optuna numbers from 0 otherwise."""
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(list(names))
 
 
 def _held_identity(text: str, config: StudyConfig) -> dict[str, Any] | None:

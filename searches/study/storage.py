@@ -18,7 +18,6 @@ LOCK_SECONDS = 60
 
 JOURNAL = "journal://"
 
-
 DATABASE = "study.db"
 """The SQLite file in the run folder."""
 

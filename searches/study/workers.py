@@ -35,6 +35,7 @@ def _work(
     config: StudyConfig,
     folder: Path,
     parent: int,
+    tensorboard: bool,
     worker: int,
     channel: SimpleQueue[Doing] | None,
     said: bool,
@@ -51,7 +52,7 @@ def _work(
         from searches.study.study import Study
 
         with full_disk_as_one_line(folder):
-            study = Study.open(config, folder)
+            study = Study.open(config, folder, tensorboard=tensorboard)
             objectives = [objective(name) for name in config.objectives]
             wanted = config.trials + len(config.given)
             progress = OrphanProgress(objectives, wanted, study.records(), Console(quiet=True))
@@ -74,14 +75,18 @@ class Workers:
         folder: its run folder.
         shown: whether a live view shows what they do; else their log lines go to standard error, unless ``quiet``.
         quiet: whether nothing is to be seen of them.
+        tensorboard: whether they write their trials for TensorBoard.
     """
 
-    def __init__(self, config: StudyConfig, folder: Path, *, shown: bool, quiet: bool) -> None:
+    def __init__(
+        self, config: StudyConfig, folder: Path, *, shown: bool, quiet: bool, tensorboard: bool = False
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self._channel: SimpleQueue[Doing] | None = context.SimpleQueue() if shown else None
         said = not (shown or quiet)
+        known = (config, folder, os.getpid(), tensorboard)
         self._crew = [
-            context.Process(target=_work, args=(config, folder, os.getpid(), worker, self._channel, said))
+            context.Process(target=_work, args=(*known, worker, self._channel, said))
             for worker in range(1, config.workers)
         ]
 

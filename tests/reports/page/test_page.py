@@ -241,6 +241,7 @@ class TestCommand:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
+        monkeypatch.setattr("analysis.drawing.plain_pictures.find_spec", lambda _: None)
         run = write_run(tmp_path / "run", realistic_study(8))
         result = report(run, "--figures", "svg")
         assert result.exit_code == 0 and (run / "report" / "report.html").is_file()
