@@ -110,10 +110,13 @@ class Recorder(Callback):
 
 
 class Shown(Callback):
-    """A live line (loss, metric, speed, time left) on a terminal, and a table of epochs there and in the log."""
+    """A live line (loss, metric, speed, time left) on a terminal, and a table of epochs there and in the log.
 
-    def __init__(self, config: TrainConfig, task: Task, console: Console) -> None:
-        stages = config.training.plan()
+    Without ``rows`` the table is in the log alone.
+    """
+
+    def __init__(self, config: TrainConfig, task: Task, console: Console, *, rows: bool = True) -> None:
+        stages, self.rows = config.training.plan(), rows
         self.total, self.stages = sum(stage.epochs for stage in stages), len(stages)
         self.metric, self.speed, self.value, self.console = task.metric, f"{task.counts}/s", "", console
         self.bar = Progress(
@@ -158,5 +161,5 @@ class Shown(Callback):
     def _row(self, cells: Sequence[str]) -> None:
         text = "  ".join(f"{cell:>9}" for cell in cells)
         log.info("%s", text)
-        if self.console.is_terminal:
+        if self.rows and self.console.is_terminal:
             self.console.print(text, highlight=False)

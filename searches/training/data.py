@@ -12,6 +12,7 @@ from searches.config.recipe import Size
 from searches.config.training import TrainConfig, TrainData
 from searches.data.dataset import Split, load_split
 from searches.data.identify import TEXT, identify
+from searches.data.joining import joined
 from searches.data.statistics import statistics
 from searches.data.text import load_text
 from searches.tasks.base import Task
@@ -33,7 +34,7 @@ def load_task(config: TrainConfig) -> tuple[Task, ArchSpec]:
     layout = layout_for(spec.task, config.data)
     last = config.training.plan()[-1].last_size
     size = spec.input_size if layout == TEXT else last or config.data.input_size or spec.input_size
-    task = _language(config.data) if layout == TEXT else _images(config.data, spec, layout, size)
+    task = _language(config.data) if layout == TEXT else _images(config.data, spec, size)
     for stage in config.training.plan():
         task.check(stage)
     return task, _fitting(spec, task, size)
@@ -59,24 +60,35 @@ def layout_for(task: str, data: TrainData) -> str:
     return layout
 
 
+def image_split(data: TrainData, spec: ArchSpec, name: str, size: Size, crop: Crop = "squash") -> Split:
+    """Returns one split of a run's pictures as a network of ``spec`` takes them, decoded at ``size``; all of it.
+
+    Raises:
+        InputError: the data have no such split, or cannot be used.
+    """
+    return load_split(
+        layout_for(spec.task, data), name, root=data.root, input_size=size, channels=spec.channels, task=spec.task,
+        seed=data.seed, crop=crop,
+    )  # fmt: skip
+
+
 def _language(data: TrainData) -> Language:
     if data.root is None:
         raise FieldError("--data", None, "needs the folder of the text, or one text file")
+    if data.use_val:
+        raise FieldError("data.use_val", True, "is of pictures; a text has data.splits", "false")
     train, val = (load_text(data.root, name, splits=data.splits) for name in ("train", "val"))
     return Language(train.head(data.train), val.head(data.val))
 
 
-def _images(data: TrainData, spec: ArchSpec, layout: str, size: Size) -> Task:
+def _images(data: TrainData, spec: ArchSpec, size: Size) -> Task:
     """The task; its validation split is decoded at the ``size`` of the trained network, as ``evaluate`` reads it."""
-
-    def split(name: str, count: int | None, size: Size, crop: Crop) -> Split:
-        return load_split(
-            layout, name, root=data.root, input_size=size, channels=spec.channels, task=spec.task, seed=data.seed,
-            crop=crop,
-        ).head(count)  # fmt: skip
-
-    train = split("train", data.train, data.input_size or spec.input_size, "squash")
-    return make_task(spec.task, train, split("val", data.val, size, data.crop), statistics(train))
+    decoded = data.input_size or spec.input_size
+    train = image_split(data, spec, "train", decoded).head(data.train)
+    val = image_split(data, spec, "val", size, data.crop).head(data.val)
+    if data.use_val:
+        train = joined(train, image_split(data, spec, "val", decoded).head(data.val))
+    return make_task(spec.task, train, val, statistics(train))
 
 
 def _fitting(spec: ArchSpec, task: Task, size: Size) -> ArchSpec:

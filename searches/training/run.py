@@ -89,14 +89,34 @@ def train(
         InputError: anything the user gave cannot be used.
         TrainingError: the loss is not finite.
     """
+    config = resolved(network, recipe, changes or {}, input_size)
+    folder = _folder_of(config, network, out)
     console = Console(stderr=True, quiet=not progress)
+    return train_config(
+        config, folder, console, f"to go on: archspace train {folder}", tensorboard=tensorboard
+    )
+
+
+def train_config(
+    config: TrainConfig, folder: Path, console: Console, to_go_on: str, *, tensorboard: bool = False,
+    rows: bool = True,
+) -> TrainResult:  # fmt: skip
+    """Trains the network of a whole run in ``folder``, or goes on with it; else as :func:`train`.
+
+    Args:
+        config: the run.
+        folder: the run folder.
+        console: where the run is shown: a live line on a terminal, else a line an epoch; not at all if quiet.
+        to_go_on: what a person who stops it reads.
+        tensorboard: also write scalars and images for TensorBoard.
+        rows: also show a row for each epoch on a terminal.
+    """
     before = torch.get_num_threads()
     try:
-        run = _prepared(network, recipe, changes or {}, input_size, tensorboard=tensorboard)
-        folder = _folder_of(run.config, network, out)
+        run = _prepared(config, tensorboard=tensorboard)
         open_folder(folder, run.config, run.network.spec)
         with logging_to(folder, not (console.is_terminal or console.quiet), LOG_FILE):
-            return _run(run, folder, console, tensorboard)
+            return _run(run, folder, Shown(config, run.task, console, rows=rows), to_go_on, tensorboard)
     finally:
         torch.set_num_threads(before)
 
@@ -110,7 +130,7 @@ def find_rate(
     Raises:
         InputError: anything the user gave cannot be used.
     """
-    run = _prepared(what, recipe, changes, size)
+    run = _prepared(resolved(what, recipe, changes, size))
     folder = out or Path("runs") / f"{run.config.name}-range"
     answer(question, run.network, run.task, run.config, folder, Console(stderr=True), as_json)
 
@@ -124,16 +144,8 @@ class _Run:
     network: Network
 
 
-def _prepared(
-    network: ArchSpec | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] | Mapping[str, Any] | None,
-    changes: Mapping[str, Any],
-    size: tuple[int, int] | None,
-    *,
-    tensorboard: bool = False,
-) -> _Run:
-    """The run that the user means, its data loaded and its network built."""
-    config = resolved(network, recipe, changes, size)
+def _prepared(config: TrainConfig, *, tensorboard: bool = False) -> _Run:
+    """The run with its data loaded and its network built."""
     check_device(config.device)
     if tensorboard:
         require_tensorboard()
@@ -156,14 +168,14 @@ def _folder_of(
     return Path("runs") / config.name
 
 
-def _run(run: _Run, folder: Path, console: Console, tensorboard: bool) -> TrainResult:
+def _run(run: _Run, folder: Path, shown: Shown, to_go_on: str, tensorboard: bool) -> TrainResult:
     """Trains to the end, evaluates, and writes what came out."""
     config, task, network = run.config, run.task, run.network
     spec, device = network.spec, torch.device(config.device)
     log.info("%s: %s (%s) on %d %s", folder, spec.label, spec.arch_id, len(task.train), task.counts)
     recorder = Recorder(folder, spec.label, task)
     boards = [Board(folder, task, device)] if tensorboard else []
-    with Shown(config, task, console) as shown, Callbacks(shown, recorder, *boards) as callback:
+    with shown, Callbacks(shown, recorder, *boards) as callback:
         try:
             history = fit(
                 network,
@@ -175,7 +187,7 @@ def _run(run: _Run, folder: Path, console: Console, tensorboard: bool) -> TrainR
                 callback=callback,
             )
         except KeyboardInterrupt:
-            console.print(f"stopped; to go on: archspace train {folder}", highlight=False)
+            shown.console.print(f"stopped; {to_go_on}", highlight=False)
             raise
         evaluation = task.evaluate(network, task.val, device)
         if history and history[-1].value is None:
@@ -232,14 +244,16 @@ def finish(folder: Path, run: _Run, evaluation: Evaluation) -> TrainResult:
     save(network.eval(), folder / WEIGHTS_FILE, preprocessing=task.preprocessing, notes=notes)
     network.preprocessing = task.preprocessing
     cost = count(network.spec)
+    learned = ("train", "val") if config.data.use_val else ("train",)
     gpu = {"gpu": torch.cuda.get_device_name(config.device)} if config.device.startswith("cuda") else {}
     result = {
         "run": str(folder), "network": network.spec.label, "arch_id": network.spec.arch_id,
         task.counts: len(task.val), "split": "val", "input_size": list(network.spec.input_size),
-        "crop": config.data.crop, "origin": "measured", **evaluation.to_dict(),
+        "crop": config.data.crop, "trained_on": list(learned), "origin": "measured", **evaluation.to_dict(),
         "counted": {"params": cost.params, "macs": cost.macs},
         "how": {"device": config.device, **gpu, "threads": config.threads, "seed": config.seed, **environment()},
     }  # fmt: skip
     write_text(folder / METRICS_FILE, json.dumps(result, indent=2) + "\n")
-    headline = f"{task.metric} {evaluation.value:.2f} on {len(task.val)} validation {task.counts}"
+    seen = ", which it has learned from" if config.data.use_val else ""
+    headline = f"{task.metric} {evaluation.value:.2f} on {len(task.val)} validation {task.counts}{seen}"
     return TrainResult(folder, network, result, headline)
