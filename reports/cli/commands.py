@@ -59,12 +59,14 @@ def pareto(
 
     Example: archspace pareto runs/camvid-units --objectives macs,miou
     """
+    from analysis.store.retrained import read_retrained, retrained_networks
     from analysis.store.runs import read_run
+    from reports.frames.retrained import with_retrained
     from reports.frames.trials import front_frame, trial_frame
 
     study = read_run(run)
     chosen = choose_objectives(study, objectives)
-    frame = trial_frame(study, chosen)
+    frame = with_retrained(trial_frame(study, chosen), retrained_networks(study, read_retrained(run)))
     front = front_frame(frame, chosen)
     files, notes = _write_report(study, frame, chosen, out or run / "report")
     if as_json:
@@ -146,7 +148,8 @@ def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: s
     for index, row in enumerate(front.to_dict("records")):
         network = row["given"] if isinstance(row["given"], str) else row.get("spec.network", "")
         width = row.get("spec.width")
-        cells = [f"{row['label']} (knee)" if row["knee"] else row["label"], network, row["unit"]]
+        words = ["knee"] * bool(row["knee"]) + ["retrained"] * isinstance(row.get("retrained"), str)
+        cells = [f"{row['label']} ({', '.join(words)})" if words else row["label"], network, row["unit"]]
         cells.append(f"{width:g}" if isinstance(width, int | float) else "")
         table.add_row(*(escape(str(cell)) for cell in cells), *(column[index] for column in texts))
     return table

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archspace.support.errors import FieldError, InputError
 from archspace.support.options import JsonOption
+
+if TYPE_CHECKING:
+    from reports.page.content import Content
 
 PAGE_FILE = "report.html"
 FORMATS = ("png", "svg", "pdf", "html")
@@ -62,11 +66,14 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
     """
     from rich.console import Console
 
+    from analysis.store.retrained import agreements
     from archspace.support.files import write_text
     from reports.frames.merge import merge_runs
     from reports.page.content import content_of
     from reports.page.html import page_html
     from reports.page.words import findings
+    from reports.tables.retrained import NAME, retrained_table
+    from reports.tables.write import write_tables
 
     formats = _formats(figures)
     path = _page_path(runs, out)
@@ -77,6 +84,10 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
         content = content_of(merged)
         write_text(path, page_html(content))
         written = {"report": path}
+        if content.retrained:
+            title = f"{content.study.name}: searched and fully trained"
+            table = retrained_table(content.retrained, title=title)
+            written |= write_tables([table], path.parent, NAME, ("md", "csv", "tex"), title=title)
         notes: list[str] = []
         if formats:
             from reports.figures.writing import write_figures
@@ -101,10 +112,24 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
         "front": frame.loc[frame["on_front"] & frame["duplicate_of"].isna(), "label"].tolist(),
         "chosen": content.chosen.label if content.chosen else None,
         "found": findings(content),
+        "retrained": _retrained(content),
+        "agreements": [one.words for one in agreements(content.retrained)],
         "files": {name: str(one) for name, one in written.items()},
         "notes": notes,
     }
     typer.echo(json.dumps(result, allow_nan=False))
+
+
+def _retrained(content: Content) -> list[dict[str, Any]]:
+    """The networks that were trained in full, as plain data."""
+    return [
+        {
+            "trial": one.trial.label, "setting": one.setting.words, "seeds": len(one.records),
+            "searched": one.searched if math.isfinite(one.searched) else None,
+            "mean": one.mean if math.isfinite(one.mean) else None, "deviation": one.deviation,
+        }
+        for one in content.retrained
+    ]  # fmt: skip
 
 
 def _page_path(runs: Sequence[Path], out: Path | None) -> Path:

@@ -65,6 +65,12 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
     console.print(
         f"{counts}; plot: archspace pareto {folder}; export: archspace export {folder}", highlight=False
     )
+    if front:
+        short = f"weights are of {sum(stage.epochs for stage in config.training.plan())} epochs each"
+        console.print(
+            f"{short}; next, train one in full: archspace retrain {folder} --pick knee",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def _label(record: TrialRecord) -> str:

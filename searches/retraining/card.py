@@ -21,6 +21,7 @@ def retrained_card(study: StudyRecord, record: RetrainedRecord) -> dict[str, Any
         "weights": f"of a full training: {setting.words}",
         "task": study.config.get("task"),
         "data": dict(data) if isinstance(data, dict) else data,
+        "training": record.how.get("training"),
         "seed": record.seed,
     }
     if record.notes:

@@ -132,7 +132,7 @@ def _unseen(config: TrainConfig, spec: ArchSpec) -> tuple[Split | None, str | No
 
 
 def measured_deployed(
-    study: StudyConfig, network: Network, on_progress: Callable[[str], None]
+    run: Path, study: StudyConfig, network: Network, on_progress: Callable[[str], None]
 ) -> dict[str, Measurement]:
     """Returns what the study's device says of a network, in the form in which the study measures; fresh.
 
@@ -152,11 +152,11 @@ def measured_deployed(
 
 
 def measured_or_reason(
-    study: StudyConfig, network: Network, on_progress: Callable[[str], None]
+    run: Path, study: StudyConfig, network: Network, on_progress: Callable[[str], None]
 ) -> tuple[dict[str, Measurement], str | None]:
     """Returns what :func:`measured_deployed` says, or why it says nothing: a trained network is not lost for that."""
     try:
-        return measured_deployed(study, network, on_progress), None
+        return measured_deployed(run, study, network, on_progress), None
     except (DeviceAway, InputError) as error:
         log.warning("%s: not measured: %s", study.measure.device, error)
         return {}, f"not measured: {error}"

@@ -160,7 +160,7 @@ def _done(todo: Plan, job: Job, console: Console) -> RetrainedRecord:
     with console.status("judging"):
         result = judged(job.folder, job.config, network)
     with console.status("measuring") as status:
-        measured, unmeasured = measured_or_reason(todo.study, network, status.update)
+        measured, unmeasured = measured_or_reason(todo.run, todo.study, network, status.update)
     record = _record(job, network, result, before)
     notes = tuple(note for note in (result.reason, unmeasured) if note)
     record = replace(record, measurements={**record.measurements, **measured}, notes=notes)
@@ -175,7 +175,7 @@ def _trained(job: Job, console: Console) -> Network:
     """The trained network; a training that has ended is not begun again."""
     if (job.folder / METRICS_FILE).is_file() and (job.folder / WEIGHTS_FILE).is_file():
         return load(job.folder / WEIGHTS_FILE)
-    result = train_config(job.config, job.folder, console, TO_GO_ON, rows=False)
+    result = train_config(job.config, job.folder, console, TO_GO_ON, brief=True)
     return result.network.cpu().eval()
 
 
@@ -193,7 +193,10 @@ def _record(job: Job, network: Network, result: Judged, before: RetrainedRecord 
         arch_id=spec.arch_id, metric=result.metric.name, setting=setting,
         measurements={result.metric.name: result.metric}, test_evaluations=earlier + (result.split == "test"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        how={"seed": job.seed, "device": job.config.device, "threads": job.config.threads, **environment()},
+        how={
+            "training": job.config.training.model_dump(mode="json"), "seed": job.seed, "device": job.config.device,
+            "threads": job.config.threads, **environment(),
+        },
     )  # fmt: skip
 
 

@@ -95,13 +95,14 @@ class Recorder(Callback):
         """Writes ``curves.html``."""
         write_html(self._figure(), self.folder / CURVES_FILE)
 
-    def finish(self) -> None:
-        """Writes the curves of the whole run, as a picture too where a browser is there to draw it."""
+    def finish(self, *, picture: bool = True) -> None:
+        """Writes the curves of the whole run, as a ``picture`` too where a browser is there to draw it."""
         if self.history and self.history[-1].value is None:
             self.history[-1] = replace(self.history[-1], value=self.value)
         write_history(self.folder, self.history)
         self.draw()
-        write_png(self._figure(), self.folder / CURVES_PICTURE)
+        if picture:
+            write_png(self._figure(), self.folder / CURVES_PICTURE)
 
     def _figure(self) -> Any:
         rows = read_history(self.folder / HISTORY_FILE)

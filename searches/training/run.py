@@ -99,7 +99,7 @@ def train(
 
 def train_config(
     config: TrainConfig, folder: Path, console: Console, to_go_on: str, *, tensorboard: bool = False,
-    rows: bool = True,
+    brief: bool = False,
 ) -> TrainResult:  # fmt: skip
     """Trains the network of a whole run in ``folder``, or goes on with it; else as :func:`train`.
 
@@ -109,14 +109,15 @@ def train_config(
         console: where the run is shown: a live line on a terminal, else a line an epoch; not at all if quiet.
         to_go_on: what a person who stops it reads.
         tensorboard: also write scalars and images for TensorBoard.
-        rows: also show a row for each epoch on a terminal.
+        brief: no row for each epoch on a terminal, and the curves as a page alone.
     """
     before = torch.get_num_threads()
     try:
         run = _prepared(config, tensorboard=tensorboard)
         open_folder(folder, run.config, run.network.spec)
         with logging_to(folder, not (console.is_terminal or console.quiet), LOG_FILE):
-            return _run(run, folder, Shown(config, run.task, console, rows=rows), to_go_on, tensorboard)
+            shown = Shown(config, run.task, console, rows=not brief)
+            return _run(run, folder, shown, to_go_on, tensorboard=tensorboard, picture=not brief)
     finally:
         torch.set_num_threads(before)
 
@@ -168,7 +169,9 @@ def _folder_of(
     return Path("runs") / config.name
 
 
-def _run(run: _Run, folder: Path, shown: Shown, to_go_on: str, tensorboard: bool) -> TrainResult:
+def _run(
+    run: _Run, folder: Path, shown: Shown, to_go_on: str, tensorboard: bool, picture: bool
+) -> TrainResult:
     """Trains to the end, evaluates, and writes what came out."""
     config, task, network = run.config, run.task, run.network
     spec, device = network.spec, torch.device(config.device)
@@ -192,7 +195,7 @@ def _run(run: _Run, folder: Path, shown: Shown, to_go_on: str, tensorboard: bool
         evaluation = task.evaluate(network, task.val, device)
         if history and history[-1].value is None:
             callback.evaluated(network, evaluation, sum(epoch.images for epoch in history), spec.input_size)
-    recorder.finish()
+    recorder.finish(picture=picture)
     return finish(folder, run, evaluation)
 
 

@@ -15,6 +15,7 @@ from plotly.subplots import make_subplots
 
 from archspace.support.numbers import tick_text
 from reports.figures.pareto.layout import LANE_GAP, LANE_HEIGHT, MARGIN, PRESETS, UNTRAINED, Layers
+from reports.frames.retrained import is_retrained
 from reports.style.label_placement import (
     MARKER,
     first_name,
@@ -28,6 +29,8 @@ from reports.style.legend import (
     FRONT_LINE,
     HOLLOW,
     KNEE,
+    RETRAINED,
+    RETRAINED_NAME,
     STAR,
     add_note,
     by_unit,
@@ -63,6 +66,7 @@ def pareto_plane(layers: Layers) -> go.Figure:
         *_trial_traces(layers.points[loud], layers),
         *_untrained_traces(layers.crosses, layers),
         *_knee_and_presets(layers),
+        *_retrained(layers),
         _label_trace(layers),
         *_legend(layers),
     ]
@@ -166,6 +170,14 @@ def _knee_and_presets(layers: Layers) -> list[go.Scatter]:
     return traces
 
 
+def _retrained(layers: Layers) -> list[go.Scatter]:
+    """A dot in the mark of each trial that was trained in full; its new value, of other images, has no place here."""
+    x, y = (o.name for o in layers.objectives)
+    rows = layers.points[is_retrained(layers.points)]
+    look = {"marker": RETRAINED, "hoverinfo": "skip", "showlegend": False, "legendgroup": RETRAINED_NAME}
+    return [go.Scatter(x=rows[x], y=rows[y], mode="markers", **look)] if len(rows) else []
+
+
 def _diamonds(presets: pd.DataFrame, y: object, layers: Layers, *, placed: bool) -> go.Scatter:
     hover = [reference_hover(row, layers.objectives, placed=placed) for row in presets.to_dict("records")]
     return go.Scatter(
@@ -182,6 +194,8 @@ def _legend(layers: Layers) -> list[go.Scatter]:
         marks[FRONT] = {"line": FRONT_LINE}
     if layers.points["on_front"].sum() > 2:
         marks[KNEE_NAME] = {"marker": {**KNEE, "size": 15}}
+    if is_retrained(layers.points).any():
+        marks[RETRAINED_NAME] = {"marker": {**RETRAINED, "size": 9}}
     if layers.points["given"].notna().any():
         marks["given network"] = {"marker": STAR}
     if predicted(layers.points, layers.objectives).any():

@@ -11,12 +11,14 @@ import plotly.graph_objects as go
 
 from analysis.quantities import Quantity
 from reports.figures.pareto.layout import PRESETS, not_drawn
+from reports.frames.retrained import is_retrained
 from reports.style.axes import Axis, make_axis, reachable
 from reports.style.label_placement import given_labels, reference_hover, trial_hover
-from reports.style.legend import add_note, by_unit, legend_traces, predicted
+from reports.style.legend import RETRAINED_NAME, add_note, by_unit, legend_traces, predicted
 from reports.style.style import GRID, INK, MUTED, dark_edge, unit_style
 
 _GIVEN = {"symbol": "diamond-open", "size": 9, "color": INK, "line": {"width": 2}}
+_RETRAINED = {"symbol": "circle-open", "size": 13, "color": INK, "line": {"width": 2}}
 _REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
 _UNTRAINED = {"symbol": "x", "size": 3, "color": MUTED}
 
@@ -53,6 +55,7 @@ def pareto_scene(frame: pd.DataFrame, order: Sequence[Quantity], references: pd.
     given = points[points["given"].notna()]
     for name, group, marker in (
         ("given network", given, _GIVEN),
+        (RETRAINED_NAME, points[is_retrained(points)], _RETRAINED),
         ("infeasible or failed", crosses, _UNTRAINED),
         (PRESETS, presets, _REFERENCE),
     ):
