@@ -14,7 +14,7 @@ OLDEST := .venv-oldest
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
 	$(BIN)/archspace pareto $(RUN)
-	$(BIN)/archspace retrain $(RUN) --pick knee,given --epochs 10
+	$(BIN)/archspace retrain $(RUN) --pick knee,given --epochs 8 --threads 2
 	$(BIN)/archspace report $(RUN)
 
 test: $(READY)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from PIL import Image
 
 COUNTS = {"train": 12, "val": 6, "test": 9}
 CLASSES = ("dark", "light", "mixed")
+
+REFERENCE = {"network": "espnetv2", "task": "classification", "width": 0.25, "alphas": [0, 0, 1, 0]}
 
 
 def write_pictures(root: Path, splits: tuple[str, ...] = ("train", "val", "test")) -> Path:
@@ -39,7 +40,7 @@ def small_study(root: Path, **changes: Any) -> dict[str, Any]:
             "width": {"choices": [0.25, 0.5]},
             "alphas": [0, 1, 0, 0],
         },
-        "given": ["espnetv2-0.5"],
+        "given": [{"name": "reference", "spec": REFERENCE}],
         "objectives": ["accuracy", "macs"],
         "trials": 3,
         "seed": 3,
@@ -48,10 +49,3 @@ def small_study(root: Path, **changes: Any) -> dict[str, Any]:
         "measure": {"runs": 5, "warmup": 1, "attempts": 1, "again": False},
         **changes,
     }
-
-
-def write_small_study(folder: Path, root: Path, **changes: Any) -> Path:
-    """The study as a file."""
-    path = folder / "small.yaml"
-    path.write_text(yaml.safe_dump(small_study(root, **changes)))
-    return path

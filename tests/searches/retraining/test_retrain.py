@@ -14,6 +14,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+import analysis
 import archspace
 import searches
 from analysis.store.retrained import RETRAINED_FILE, read_retrained, read_retrained_file
@@ -202,9 +203,12 @@ def begun(run: Path, *words: str) -> subprocess.Popen[str]:
 
 @pytest.mark.slow
 def test_killed_at_any_point_it_comes_to_the_same_networks(made: Path, run: Path, tmp_path: Path) -> None:
-    words = ("--pick", "given,best", "--epochs", "60")
+    both = [
+        trial.label for trial in analysis.read_run(run).trials if trial.values and trial.duplicate_of is None
+    ][:2]
+    words = ("--pick", ",".join(both), "--epochs", "30")
     whole = Path(shutil.copytree(made / "run", tmp_path / "whole"))
-    expected = searches.retrain(whole, ["given", "best"], epochs=60).records
+    expected = searches.retrain(whole, both, epochs=30).records
     first, second = (run / "retrained" / one.folder for one in expected)
     for reached in (first / STATE_FILE, first / "evaluation.json", second / STATE_FILE):
         process = begun(run, *words)
