@@ -63,10 +63,16 @@ def retrain(
     from rich.console import Console
 
     from searches.cli.retrain_tables import announce, show_retrained
-    from searches.retraining.run import run_plan
 
     console = Console(stderr=True)
+    if use_val or todo.jobs[0].config.device != "cpu":
+        from searches.retraining.run import check_ready
+
+        check_ready(todo)
     announce(todo, wanted, console)
+
+    from searches.retraining.run import run_plan
+
     results = run_plan(todo, console)
     show_retrained(results, as_json)
     if results.failed:

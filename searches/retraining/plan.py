@@ -119,6 +119,7 @@ def plan(run: Path, wanted: Wanted) -> Plan:
     record = read_run(run)
     study = parse_config(dict(record.config))
     chosen = pick_trials(record, wanted.picks, wanted.bounds)
+    _check_root(study, wanted)
     first = study.seed if wanted.seed is None else wanted.seed
     jobs = []
     for trial, picked in chosen:
@@ -134,6 +135,14 @@ def plan(run: Path, wanted: Wanted) -> Plan:
                 f"{job.folder}: {rule}; give the same options to keep it, or --replace to train it anew"
             )
     return Plan(run=run, record=record, study=study, jobs=tuple(jobs))
+
+
+def _check_root(study: StudyConfig, wanted: Wanted) -> None:
+    """Refuses data that are gone before anything heavy is imported."""
+    root = study.data.root if wanted.data is None else wanted.data.expanduser()
+    if root is not None and not root.is_dir():
+        where = "; --data says where they are now" if wanted.data is None else ""
+        raise FieldError("data.root", str(root), f"no such folder{where}")
 
 
 def _own_recipe(study: StudyConfig, trial: TrialRecord) -> Recipe:

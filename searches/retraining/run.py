@@ -130,8 +130,7 @@ def run_plan(todo: Plan, console: Console) -> RetrainResults:
     Raises:
         InputError: the data cannot be used, or the disk is full.
     """
-    check_device(todo.jobs[0].config.device)
-    check_test_split(todo.jobs[0].config)
+    check_ready(todo)
     records, failed = [], {}
     for number, job in enumerate(todo.jobs, 1):
         console.print(f"[{number} of {len(todo.jobs)}] {job.name}", markup=False, highlight=False)
@@ -146,6 +145,16 @@ def run_plan(todo: Plan, console: Console) -> RetrainResults:
         finally:
             lock.release()
     return RetrainResults(run=todo.run, records=tuple(records), failed=failed)
+
+
+def check_ready(todo: Plan) -> None:
+    """Refuses what this machine or these data do not have, before anything is trained.
+
+    Raises:
+        InputError: no such device, or nothing would be left to judge the networks on.
+    """
+    check_device(todo.jobs[0].config.device)
+    check_test_split(todo.jobs[0].config)
 
 
 def _done(todo: Plan, job: Job, console: Console) -> RetrainedRecord:
