@@ -14,6 +14,7 @@ import numpy as np
 from rich.console import Console
 
 from analysis.store.environment import environment
+from analysis.store.records import Measurement
 from analysis.store.retrained import (
     RETRAINED_FOLDER,
     Agreement,
@@ -171,13 +172,23 @@ def _done(todo: Plan, job: Job, console: Console) -> RetrainedRecord:
     with console.status("measuring") as status:
         measured, unmeasured = measured_or_reason(todo.run, todo.study, network, status.update)
     record = _record(job, network, result, before)
-    notes = tuple(note for note in (result.reason, unmeasured) if note)
+    notes = tuple(note for note in (result.reason, unmeasured, *_doubts(todo, measured)) if note)
     record = replace(record, measurements={**record.measurements, **measured}, notes=notes)
     with console.status("exporting"):
         record = _exported(todo, job, network, record)
     write_retrained(job.folder, record)
     log.info("%s: %s", job.folder, record.setting.words)
     return record
+
+
+def _doubts(todo: Plan, measured: Mapping[str, Measurement]) -> list[str]:
+    """Which of the numbers that the study asks for are unstable, and why."""
+    asked = (*todo.study.objectives, *todo.study.constraints)
+    doubtful = [name for name, one in measured.items() if name in asked and one.how.get("stable") is False]
+    flags = [
+        str(flag) for one in measured.values() for flag in (one.how.get("record") or {}).get("flags") or ()
+    ]
+    return [f"{name} is unstable{f': {flags[0]}' if flags else ''}" for name in doubtful]
 
 
 def _trained(job: Job, console: Console) -> Network:

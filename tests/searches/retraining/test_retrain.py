@@ -213,9 +213,9 @@ def test_killed_at_any_point_it_comes_to_the_same_networks(made: Path, run: Path
     both = [
         trial.label for trial in analysis.read_run(run).trials if trial.values and trial.duplicate_of is None
     ][:2]
-    words = ("--pick", ",".join(both), "--epochs", "30")
+    words = ("--pick", ",".join(both), "--epochs", "12")
     whole = Path(shutil.copytree(made / "run", tmp_path / "whole"))
-    expected = searches.retrain(whole, both, epochs=30).records
+    expected = searches.retrain(whole, both, epochs=12).records
     first, second = (run / "retrained" / one.folder for one in expected)
     for reached in (first / STATE_FILE, first / "evaluation.json", second / STATE_FILE):
         process = begun(run, *words)
