@@ -58,7 +58,8 @@ def full_recipe(study: StudyConfig, own: Recipe, name: str | None, epochs: int |
     """
     if name is None:
         recipe = stretched(own, epochs)
-        how = f"{epochs_of(own)} -> {epochs_of(recipe)} epochs, its schedule stretched"
+        before, after = epochs_of(own), epochs_of(recipe)
+        how = f"{after} epochs" if before == after else f"{before} -> {after} epochs, its schedule stretched"
         return FullRecipe(
             name="the study's own", recipe=recipe, words=f"the study's own training section, {how}"
         )

@@ -134,7 +134,9 @@ def run_plan(todo: Plan, console: Console) -> RetrainResults:
     check_ready(todo)
     records, failed = [], {}
     for number, job in enumerate(todo.jobs, 1):
-        console.print(f"[{number} of {len(todo.jobs)}] {job.name}", markup=False, highlight=False)
+        console.print(
+            f"[{number} of {len(todo.jobs)}] {job.name}", markup=False, highlight=False, soft_wrap=True
+        )
         lock = try_lock(job.folder.parent / f".{job.folder.name}.lock")
         if lock is None:
             failed[job.folder.name] = "another process is at it"
