@@ -54,8 +54,10 @@ def show_retrained(results: RetrainResults, as_json: bool) -> None:
         console.print(_table(members))
         for sentence in against_given(members):
             console.print(sentence, markup=False, soft_wrap=True)
-    for agreement in results.agreements:
-        console.print(agreement.words, markup=False, soft_wrap=True)
+    agreements = results.agreements
+    for one in agreements:
+        words = one.words if len(agreements) == 1 else f"{one.setting.words}: {one.words}"
+        console.print(words, markup=False, soft_wrap=True)
     for record in results.records:
         for note in record.notes:
             console.print(f"{record.folder}: {note}", markup=False, soft_wrap=True)
