@@ -61,16 +61,19 @@ def pareto(
 
     Example: archspace pareto runs/camvid-units --objectives macs,miou
     """
+    from analysis.store.retrained import read_retrained, retrained_networks
     from analysis.store.runs import read_run
     from archspace.support.terminal import working
 
     with working(f"reading {run}") as now:
         study = read_run(run)
         chosen = choose_objectives(study, objectives)
+        retrained = retrained_networks(study, read_retrained(run))
         now("finding the front")
+        from reports.frames.retrained import with_retrained
         from reports.frames.trials import front_frame, trial_frame
 
-        frame = trial_frame(study, chosen)
+        frame = with_retrained(trial_frame(study, chosen), retrained)
         front = front_frame(frame, chosen)
     folder = out or run / "report"
     suffix = _suffix(study, chosen) if folder.resolve() == (run / "report").resolve() else ""
@@ -163,7 +166,8 @@ def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: s
     for index, row in enumerate(front.to_dict("records")):
         network = row["given"] if isinstance(row["given"], str) else row.get("spec.network", "")
         width = row.get("spec.width")
-        cells = [f"{row['label']} (knee)" if row["knee"] else row["label"], network, row["unit"]]
+        words = ["knee"] * bool(row["knee"]) + ["retrained"] * isinstance(row.get("retrained"), str)
+        cells = [f"{row['label']} ({', '.join(words)})" if words else row["label"], network, row["unit"]]
         cells.append(f"{width:g}" if isinstance(width, int | float) else "")
         table.add(*map(str, cells), *(column[index] for column in texts))
     return table

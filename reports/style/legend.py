@@ -26,6 +26,8 @@ from reports.style.style import (
 FRONT_LINE = {"color": INK, "width": 1.6}
 STAR = {"symbol": "star", "size": 14, "color": GRID, "line": {"color": INK, "width": 1}}
 KNEE = {"symbol": "circle-open", "size": 25, "color": INK, "line": {"width": 1.6}}
+RETRAINED = {"symbol": "circle", "size": 5, "color": PAPER, "line": {"color": INK, "width": 1.4}}
+RETRAINED_NAME = "trained in full"
 DIAMOND = {"symbol": "diamond", "size": 9, "color": PAPER, "line": {"color": INK, "width": 1.5}}
 SHAPE = "shape"
 """Of entries that only say what a shape means: no trace belongs to them."""

@@ -13,6 +13,7 @@ from analysis.devices.record import DeviceRecord
 from analysis.quantities import QUANTITIES, task_of_metrics
 from analysis.store.picks import pick_trial
 from analysis.store.records import StudyRecord, TrialRecord
+from analysis.store.retrained import RETRAINED_FILE, RetrainedRecord, read_retrained, read_retrained_file
 from analysis.store.runs import STUDY_FILE, TRAIN_FILE, read_run
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
@@ -66,6 +67,9 @@ def read_results(path: Path) -> list[NetworkResult]:
     if colon and Path(run, STUDY_FILE).is_file():
         study = read_run(Path(run))
         return list(_trial(Path(run), study, pick_trial(study, label, {})))
+    if (path / RETRAINED_FILE).is_file():
+        folder = path.resolve().parents[1]
+        return [_retrained(folder, read_run(folder), read_retrained_file(path / RETRAINED_FILE))]
     if path.is_dir():
         if not (path / METRICS_FILE).is_file():
             raise InputError(f"{path}: no run: it has neither {STUDY_FILE} nor {METRICS_FILE}")
@@ -97,7 +101,32 @@ def _study(path: Path, study: StudyRecord) -> list[NetworkResult]:
     if not complete:
         ended = ", ".join(sorted({trial.state for trial in study.trials}))
         raise InputError(f"{path}: no complete trial, so there is nothing to tabulate (all are {ended})")
-    return [result for trial in complete for result in _trial(path, study, trial)]
+    results = [result for trial in complete for result in _trial(path, study, trial)]
+    return [*results, *(_retrained(path, study, one) for one in read_retrained(path))]
+
+
+def _retrained(path: Path, study: StudyRecord, record: RetrainedRecord) -> NetworkResult:
+    """A network of a study that was trained in full, on the split on which it was judged."""
+    trial = next((one for one in study.trials if one.label == record.trial), None)
+    metric, spec = record.measurements[record.metric], {} if trial is None else trial.spec or {}
+    data, setting = study.config.get("data") or {}, record.setting
+    numbers = {n: v for n, v in metric.how.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    values = {name: Cell(float(value), "measured") for name, value in numbers.items()}
+    values |= {name: Cell(one.value, _origin(one.origin)) for name, one in record.measurements.items()}
+    counted = {} if trial is None else trial.measurements
+    values |= {n: Cell(counted[n].value, "counted") for n in ("params", "macs") if n in counted}
+    given = None if trial is None else trial.given
+    width = spec.get("width")
+    texts = {
+        "network": f"{given or record.network} ({study.name}:{record.trial}, retrained)", "split": setting.split,
+        "input_size": "x".join(map(str, spec.get("input_size") or ())),
+        "width": f"{width:g}" if isinstance(width, int | float) else "",
+    }  # fmt: skip
+    return NetworkResult(
+        task=str(study.config.get("task", "")), group=str(data.get("layout") or ""), texts=texts, values=values,
+        source=f"run {path.name}, {setting.words}, seed {record.seed}", root=str(data.get("root") or ""),
+        notes=record.notes,
+    )  # fmt: skip
 
 
 def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[NetworkResult]:

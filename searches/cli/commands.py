@@ -11,6 +11,7 @@ from searches.cli.dashboard_command import dashboard
 from searches.cli.demo_command import demo
 from searches.cli.evaluate_command import evaluate
 from searches.cli.export_command import export
+from searches.cli.retrain_command import retrain
 from searches.cli.search_command import search
 from searches.cli.studies_command import init, studies
 from searches.cli.train_command import recipes, train
@@ -22,6 +23,9 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace studies")(studies)
     app.command("spaces", hidden=True)(studies)
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace search scenes --out runs/scenes")(search)
+    app.command(
+        rich_help_panel=SEARCH, epilog="Example: archspace retrain runs/scenes --pick knee,given --epochs 100"
+    )(with_bounds(retrain))
     compare_command.register(app)
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace recipes")(recipes)
     app.command(

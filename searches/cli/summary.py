@@ -66,6 +66,12 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
         markup=False,
         soft_wrap=True,
     )
+    if front:
+        short = f"weights are of {sum(stage.epochs for stage in config.training.plan())} epochs each"
+        console.print(
+            f"{short}; next, train one in full: archspace retrain {folder} --pick knee",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def _header(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from analysis.store.fingerprint import DataFingerprint
 from analysis.store.runs import STUDY_FILE, write_quantities
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
+from searches.config.changes import first_difference
 from searches.config.study import StudyConfig, parse_config, read_config
 from searches.data.kept import keep_fingerprint, refuse_other_data
 
@@ -50,23 +50,6 @@ def open_run(config: StudyConfig, folder: Path, data: DataFingerprint) -> None:
     write_text(folder / STUDY_FILE, config.to_yaml())
     write_quantities(folder, (*config.objectives, *config.constraints))
     keep_fingerprint(folder, data)
-
-
-def first_difference(
-    held: Mapping[str, Any], new: Mapping[str, Any], inside: str = ""
-) -> tuple[str, Any, Any] | None:
-    """Returns the first field in which two studies differ, dotted, with its value in both.
-
-    ``None`` if they are one study.
-    """
-    for name in [*held, *(name for name in new if name not in held)]:
-        one, other = held.get(name), new.get(name)
-        if one == other:
-            continue
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            return first_difference(one, other, f"{inside}{name}.")
-        return f"{inside}{name}", one, other
-    return None
 
 
 def _identity(config: StudyConfig) -> dict[str, Any]:

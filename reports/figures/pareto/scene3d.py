@@ -13,12 +13,14 @@ import plotly.graph_objects as go
 from analysis.quantities import Quantity
 from reports.figures.pareto.layout import PRESETS, UNTRAINED
 from reports.figures.pareto.traces import KNEE_NAME
+from reports.frames.retrained import is_retrained
 from reports.style.axes import Axis, make_axis, reachable
 from reports.style.label_placement import given_labels, reference_hover, trial_hover
-from reports.style.legend import by_look, predicted
+from reports.style.legend import RETRAINED_NAME, by_look, predicted
 from reports.style.style import GRID, INK, MUTED, UnitStyle, dark_edge
 
 _GIVEN = {"symbol": "diamond-open", "size": 9, "color": INK, "line": {"width": 2}}
+_RETRAINED = {"symbol": "square-open", "size": 11, "color": INK, "line": {"width": 2}}
 _REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
 _UNTRAINED = {"symbol": "x", "size": 3, "color": MUTED}
 _KNEE = {"symbol": "circle-open", "size": 13, "color": INK, "line": {"width": 2}}
@@ -64,6 +66,7 @@ def pareto_scene(frame: pd.DataFrame, order: Sequence[Quantity], references: pd.
     traces.append(_drop_lines(points[points["on_front"]], axes))
     others = [("given network", points[points["given"].notna()], _GIVEN), (PRESETS, presets, _REFERENCE)]
     others += [(state, crosses[crosses["state"] == state], _UNTRAINED) for state in UNTRAINED]
+    others.append((RETRAINED_NAME, points[is_retrained(points)], _RETRAINED))
     others.append((KNEE_NAME, points[points["knee"]], _KNEE))
     traces += [_marks(group, order, name, marker) for name, group, marker in others if len(group)]
     return Scene(tuple(traces), _scene(axes), len(frame) - int(located.sum()))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from archspace.support.numbers import tick_text
 from reports.figures.pareto.layout import PRESETS, UNTRAINED, Layers
+from reports.frames.retrained import is_retrained
 from reports.style.label_placement import (
     MARKER,
     first_name,
@@ -27,6 +28,8 @@ from reports.style.legend import (
     FRONT_LINE,
     HOLLOW,
     KNEE,
+    RETRAINED,
+    RETRAINED_NAME,
     STAR,
     by_look,
     predicted,
@@ -53,6 +56,7 @@ def plane_traces(layers: Layers) -> list[go.Scatter]:
         *_trial_traces(layers.points[loud], layers),
         *untrained_traces(layers.crosses, layers),
         *_knee_and_presets(layers),
+        *_retrained(layers),
         label_trace(layers).update(meta=WIDE),
     ]
 
@@ -145,6 +149,14 @@ def _knee_and_presets(layers: Layers) -> list[go.Scatter]:
     return traces
 
 
+def _retrained(layers: Layers) -> list[go.Scatter]:
+    """A dot in the mark of each trial that was trained in full; its new value, of other images, has no place here."""
+    x, y = (o.name for o in layers.objectives)
+    rows = layers.points[is_retrained(layers.points)]
+    look = {"marker": RETRAINED, "hoverinfo": "skip", "showlegend": False, "legendgroup": RETRAINED_NAME}
+    return [go.Scatter(x=rows[x], y=rows[y], mode="markers", **look)] if len(rows) else []
+
+
 def diamonds(presets: pd.DataFrame, y: object, layers: Layers, *, placed: bool) -> go.Scatter:
     """Returns published presets at heights ``y``; ``placed`` when they have coordinates on every axis."""
     hover = [reference_hover(row, layers.objectives, placed=placed) for row in presets.to_dict("records")]
@@ -177,6 +189,8 @@ def marks(panels: Sequence[Layers], *, line: str = FRONT, large: str = "") -> di
         found[line] = {"line": FRONT_LINE}
     if panels[0].points["on_front"].sum() > 2:
         found[KNEE_NAME] = {"marker": {**KNEE, "size": 15}}
+    if is_retrained(points).any():
+        found[RETRAINED_NAME] = {"marker": {**RETRAINED, "size": 9}}
     if points["given"].notna().any():
         found["given network"] = {"marker": STAR}
     if any(predicted(one.points, one.objectives).any() for one in panels):
