@@ -15,20 +15,13 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from analysis.drawing.plain_markers import draw_markers, each, shape_of
+
 EXTRA = "pip install 'archspace[png]'"
 KINDS = ("scatter", "scatter3d", "bar")
 """Traces that can be drawn."""
 DENSITY = 100
 """Pixels an inch, of which a PNG has twice as many."""
-_SYMBOLS = {
-    "circle": "o", "square": "s", "diamond": "D", "star": "*", "x": "X", "cross": "P", "cross-thin": "+",
-    "triangle-up": "^", "triangle-down": "v", "triangle-left": "<", "triangle-right": ">", "pentagon": "p",
-    "hexagon2": "H", "circle-x": "o", "circle-cross": "o", "line-ns": "|", "line-ew": "_",
-}  # fmt: skip
-_OUTLINES = {
-    "hourglass": [(-0.9, -1), (0.9, 1), (-0.9, 1), (0.9, -1)], "bowtie": [(-1, 0.9), (1, -0.9), (1, 0.9), (-1, -0.9)],
-    "triangle-ne": [(-1, -0.9), (0.9, -0.9), (0.9, 1)], "triangle-se": [(0.9, -1), (0.9, 0.9), (-1, 0.9)],
-}  # fmt: skip
 _LINES = {"dot": ":", "dash": "--", "dashdot": "-.", "solid": "-"}
 _STEPS = {"hv": "steps-post", "vh": "steps-pre"}
 _SIDES = {"left": (-1, "right"), "center": (0, "center"), "right": (1, "left")}
@@ -113,52 +106,14 @@ def _points(axes: Any, trace: Mapping[str, Any]) -> None:
         draw_markers(axes, (x, y), trace.get("marker") or {})
     if "text" in mode:
         font = trace.get("textfont") or {}
-        places = _each(trace.get("textposition") or "middle center", len(x))
-        for at_x, at_y, text, place in zip(x, y, _each(trace.get("text"), len(x)), places, strict=True):
+        places = each(trace.get("textposition") or "middle center", len(x))
+        for at_x, at_y, text, place in zip(x, y, each(trace.get("text"), len(x)), places, strict=True):
             height, side = str(place).split(" ")
             (right, across), (up, along) = _SIDES[side], _HEIGHTS[height]
             axes.annotate(
                 words(text), (at_x, at_y), (8 * PX * right, 8 * PX * up), textcoords="offset points", ha=across,
                 va=along, fontsize=(font.get("size") or 12) * PX, color=font.get("color"), zorder=4,
             )  # fmt: skip
-
-
-def draw_markers(axes: Any, places: Sequence[Sequence[Any]], marker: Mapping[str, Any]) -> None:
-    """Draws markers point by point where they differ; ``places`` has a list of coordinates an axis."""
-    from analysis.drawing.plain_axes import PX
-
-    count, edge = len(places[0]), marker.get("line") or {}
-    looks = zip(
-        _each(marker.get("symbol") or "circle", count), _each(marker.get("size") or 6, count),
-        _each(marker.get("color") or "#444444", count), _each(marker.get("opacity"), count),
-        _each(edge.get("width"), count), _each(edge.get("color"), count), strict=True,
-    )  # fmt: skip
-    for point, (symbol, size, colour, opacity, width, edge_colour) in zip(
-        zip(*places, strict=True), looks, strict=True
-    ):
-        if opacity == 0 or any(value is None for value in point):
-            continue
-        hollow = str(symbol).endswith("-open")
-        name = str(symbol).removesuffix("-open")
-        axes.scatter(
-            *([value] for value in point), marker=_shape(name),
-            s=(float(size) * (1.35 if name == "star" else 1.0) * PX) ** 2, alpha=opacity, zorder=3,
-            **_colours(name, str(colour), hollow, edge_colour, float(width or 0)),
-        )  # fmt: skip
-
-
-def _shape(symbol: str) -> Any:
-    """Matplotlib's marker."""
-    return _OUTLINES.get(symbol) or _SYMBOLS.get(symbol, "o")
-
-
-def _colours(name: str, colour: str, hollow: bool, edge: object, width: float) -> dict[str, Any]:
-    """Face and edge; a thin symbol has an edge only."""
-    if name.startswith(("cross-thin", "line-")):
-        return {"c": [str(edge or colour)], "linewidths": max(width, 1.0)}
-    if hollow:
-        return {"facecolors": "none", "edgecolors": [colour], "linewidths": max(width, 1.2)}
-    return {"facecolors": [colour], "edgecolors": [str(edge or colour)], "linewidths": 0.8 * width}
 
 
 def _bars(axes: Any, trace: Mapping[str, Any]) -> None:
@@ -179,13 +134,6 @@ def _clean(value: object) -> object:
     from analysis.drawing.plain_axes import words
 
     return words(value) if isinstance(value, str) else value
-
-
-def _each(value: Any, count: int) -> list[Any]:
-    """A value a point."""
-    if isinstance(value, list | tuple):
-        return list(value)
-    return [value] * count
 
 
 def _annotations(
@@ -253,7 +201,7 @@ def _legend(picture: Any, traces: Sequence[Mapping[str, Any]], area: Sequence[fl
             colour = marker.get("color")
             handles.append(
                 Line2D(
-                    [], [], linestyle="none", marker=_shape(bare),
+                    [], [], linestyle="none", marker=shape_of(bare),
                     markersize=min(float(marker.get("size") or 9), 14) * PX,
                     markerfacecolor="none" if name != bare else colour,
                     markeredgecolor=(colour if name != bare else edge.get("color")) or colour,

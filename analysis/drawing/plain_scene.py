@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.drawing.plain_axes import PX, words
-from analysis.drawing.plain_pictures import draw_markers
+from analysis.drawing.plain_markers import draw_markers
 
 NAMES = ("x", "y", "z")
 

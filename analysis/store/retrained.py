@@ -14,6 +14,7 @@ from analysis.fronts.correlation import LEAST, RankCorrelation, rank_correlation
 from analysis.store.records import Measurement, StudyRecord, TrialRecord
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
+from archspace.support.text_files import read_json
 
 RETRAINED_FOLDER = "retrained"
 RETRAINED_FILE = "retrained.json"
@@ -126,7 +127,7 @@ def read_retrained_file(path: Path) -> RetrainedRecord:
         InputError: the file is broken, or of a newer archspace.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
         if int(data["format"]) > RETRAINED_FORMAT:
             raise InputError(
                 f"{path}: format {data['format']} was written by a newer archspace: update archspace"
@@ -134,7 +135,7 @@ def read_retrained_file(path: Path) -> RetrainedRecord:
         return RetrainedRecord.from_dict(data)
     except InputError:
         raise
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         text = " ".join(str(error).split())
         raise InputError(f"{path}: broken record: {type(error).__name__}: {text}") from None
 

@@ -12,7 +12,7 @@ from analysis.counts.complexity import count
 from analysis.devices.record import DeviceRecord
 from analysis.quantities import QUANTITIES, task_of_metrics
 from analysis.store.picks import pick_trial
-from analysis.store.records import StudyRecord, TrialRecord
+from analysis.store.records import Measurement, StudyRecord, TrialRecord
 from analysis.store.retrained import RETRAINED_FILE, RetrainedRecord, read_retrained, read_retrained_file
 from analysis.store.runs import STUDY_FILE, TRAIN_FILE, read_run
 from archspace.spec.archspec import ArchSpec
@@ -121,11 +121,13 @@ def _retrained(path: Path, study: StudyRecord, record: RetrainedRecord) -> Netwo
         "network": f"{given or record.network} ({study.name}:{record.trial}, retrained)", "split": setting.split,
         "input_size": "x".join(map(str, spec.get("input_size") or ())),
         "width": f"{width:g}" if isinstance(width, int | float) else "",
+        "protocol": _protocol(study.config.get("task"), data.get("crop")),
+        "fps_device": _latency_on(record.measurements),
     }  # fmt: skip
     return NetworkResult(
         task=str(study.config.get("task", "")), group=str(data.get("layout") or ""), texts=texts, values=values,
         source=f"run {path.name}, {setting.words}, seed {record.seed}", root=str(data.get("root") or ""),
-        notes=record.notes,
+        data=study.data_name, fingerprint=_fingerprint(metric.how.get("data"), setting.split), notes=record.notes,
     )  # fmt: skip
 
 
@@ -147,7 +149,7 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Netwo
     record = how.get("record")
     device = record.get("device") if isinstance(record, Mapping) else how.get("device")
     on = f", latency on {device}" if device else ""
-    texts["fps_device"] = _measured_on(record if isinstance(record, Mapping) else how)
+    texts["fps_device"] = _latency_on(trial.measurements)
     source = f"run {path.name}, seed {study.config.get('seed', 'not recorded')}{on}"
     yield NetworkResult(
         task=str(study.config.get("task", spec.get("task", ""))), group=str(data.get("layout") or ""), texts=texts,
@@ -229,8 +231,11 @@ def _protocol(task: object, crop: object) -> str:
     return "" if crop in (None, usual) else words.get(str(crop), str(crop))
 
 
-def _measured_on(how: Mapping[str, Any]) -> str:
+def _latency_on(taken: Mapping[str, Measurement]) -> str:
     """The device of a latency, its model where the record has it, and the runtime."""
+    latency = taken.get("latency_ms")
+    record = None if latency is None else latency.how.get("record", latency.how)
+    how = record if isinstance(record, Mapping) else {}
     model = (how.get("how") or {}).get("model") if isinstance(how.get("how"), Mapping) else None
     return ", ".join(str(part) for part in (model or how.get("device"), how.get("runtime")) if part)
 

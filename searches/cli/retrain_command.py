@@ -52,27 +52,31 @@ def retrain(
 
     Killed at any time, the same command goes on. Each network is a training folder, RUN/retrained/TRIAL-seedSEED.
     """
+    from archspace.support.terminal import working
+    from searches.cli.early import check_device_name
     from searches.retraining.plan import Wanted, plan, words_of
 
+    if device is not None:
+        check_device_name(device)
     wanted = Wanted(
         picks=words_of(pick or ["knee"]), recipe=recipe, epochs=epochs, seeds=seeds, seed=seed, data=data,
         use_val=use_val, from_trial=from_trial, device=device, threads=threads, replace=replace, bounds=bounds,
     )  # fmt: skip
-    todo = plan(run, wanted)
+    with working(f"reading {run}") as now:
+        todo = plan(run, wanted)
+        if use_val or todo.jobs[0].config.device != "cpu":
+            now("checking the data and the device")
+            from searches.retraining.run import check_ready
 
+            check_ready(todo)
     from rich.console import Console
 
     from searches.cli.retrain_tables import announce, show_retrained
 
     console = Console(stderr=True)
-    if use_val or todo.jobs[0].config.device != "cpu":
-        from searches.retraining.run import check_ready
-
-        check_ready(todo)
     announce(todo, wanted, console)
-
-    from searches.retraining.run import run_plan
-
+    with working("starting"):
+        from searches.retraining.run import run_plan
     results = run_plan(todo, console)
     show_retrained(results, as_json)
     if results.failed:

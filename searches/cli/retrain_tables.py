@@ -8,14 +8,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
 from analysis.quantities import QUANTITIES, Quantity
 from analysis.store.picks import PICKS
 from archspace.support.numbers import amount, fixed, number
+from archspace.support.terminal import Column, TerminalTable, output
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from analysis.store.retrained import Retrained
     from searches.retraining.plan import Plan, Wanted
     from searches.retraining.run import RetrainResults
@@ -47,11 +47,11 @@ def show_retrained(results: RetrainResults, as_json: bool) -> None:
     if as_json:
         print(json.dumps(_plain(results, networks), allow_nan=False))  # noqa: T201
         return
-    console = Console(highlight=False)
+    console = output()
     for setting in dict.fromkeys(one.setting for one in networks):
         members = [one for one in networks if one.setting == setting]
         console.print(setting.words, markup=False, soft_wrap=True)
-        console.print(_table(members))
+        _table(members).print(console)
         for sentence in against_given(members):
             console.print(sentence, markup=False, soft_wrap=True)
     agreements = results.agreements
@@ -74,23 +74,24 @@ def show_retrained(results: RetrainResults, as_json: bool) -> None:
         console.print(f"beside the search: archspace report {results.run}", markup=False, soft_wrap=True)
 
 
-def _table(networks: Sequence[Retrained]) -> Table:
+def _table(networks: Sequence[Retrained]) -> TerminalTable:
     metric = QUANTITIES[networks[0].records[0].metric]
     split = networks[0].setting.split
     device = _device_quantities(networks)
-    table = Table()
-    table.add_column("trial", no_wrap=True)
-    table.add_column("network", overflow="fold")
-    unit = f"\n({metric.unit})" if metric.unit else ""
-    for head in (f"searched\n{metric.short}{unit}", f"{split}\n{metric.short}{unit}", "seeds"):
-        table.add_column(head, justify="right", no_wrap=True)
-    for one in device:
-        table.add_column(f"{one.short}\n({one.unit})", justify="right", no_wrap=True)
+    unit = f" ({metric.unit})" if metric.unit else ""
+    table = TerminalTable(
+        "trial",
+        Column("network", "text"),
+        Column(f"{metric.short}{unit}, searched", "number"),
+        Column(f"{metric.short}{unit}, {split}", "number"),
+        Column("seeds", "number", 1),
+        *(Column(f"{one.short} ({one.unit})", "number", 2) for one in device),
+    )
     for network in networks:
         words = [word for word in PICKS if word in network.records[0].picked.split(", ")]
         name = f"{network.trial.label} ({', '.join(words)})" if words else network.trial.label
         measured = (network.measured(one.name) for one in device)
-        table.add_row(
+        table.add(
             name, network.name, amount(network.searched, metric.unit), mean_text(network, metric),
             str(len(network.records)),
             *(amount(None if m is None else m.value, one.unit) for m, one in zip(measured, device, strict=True)),

@@ -70,8 +70,9 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
         short = f"weights are of {sum(stage.epochs for stage in config.training.plan())} epochs each"
         console.print(
             f"{short}; next, train one in full: archspace retrain {folder} --pick knee",
-            highlight=False, soft_wrap=True,
-        )  # fmt: skip
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _header(name: str) -> str:

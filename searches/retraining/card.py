@@ -12,7 +12,9 @@ from analysis.store.retrained import RetrainedRecord
 def retrained_card(study: StudyRecord, record: RetrainedRecord) -> dict[str, Any]:
     """Returns how a retrained network was found and trained, and its numbers with their origin."""
     setting = record.setting
-    data = study.config.get("data")
+    data = {**(study.config.get("data") or {}), "name": study.data_name}
+    if "data" in record.how:
+        data["fingerprint"] = record.how["data"]["fingerprint"]
     found = {
         "study": study.name,
         "trial": record.trial,
@@ -20,7 +22,7 @@ def retrained_card(study: StudyRecord, record: RetrainedRecord) -> dict[str, Any
         "objectives": ", ".join(one.name for one in study.objectives),
         "weights": f"of a full training: {setting.words}",
         "task": study.config.get("task"),
-        "data": dict(data) if isinstance(data, dict) else data,
+        "data": data,
         "training": record.how.get("training"),
         "seed": record.seed,
     }

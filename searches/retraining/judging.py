@@ -24,10 +24,11 @@ from archspace.support.text_files import read_json
 from searches.config.study import StudyConfig
 from searches.config.training import TrainConfig
 from searches.data.dataset import Split
+from searches.data.fingerprint import fingerprint_of
 from searches.study.measurer import Measurer
 from searches.tasks.base import ImageTask
 from searches.tasks.table import TASKS, make_task
-from searches.training.data import image_split
+from searches.training.data import image_source, image_split
 
 log = logging.getLogger(__name__)
 
@@ -95,11 +96,13 @@ def _evaluated(config: TrainConfig, network: Network) -> dict[str, Any]:
     if one is None or value is None:
         split, one = "val", image_split(config.data, spec, "val", spec.input_size, config.data.crop)
         value = _evaluation(config, network, one)
+    source = image_source(config.data, spec, split, spec.input_size, config.data.crop)
     return {
         "network": spec.label, "arch_id": spec.arch_id, "task": spec.task, "layout": config.data.layout,
         "split": split, "images": len(one), "input_size": list(spec.input_size), "crop": config.data.crop,
-        "metric": value.metric, "not_test": reason, "origin": "measured", "device": config.device,
-        "torch": torch.__version__, **value.to_dict(),
+        "data": fingerprint_of({split: source}, config.data.name).record_of(split), "metric": value.metric,
+        "not_test": reason, "origin": "measured", "device": config.device, "torch": torch.__version__,
+        **value.to_dict(),
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from searches.config.training import TrainConfig, TrainData, read_train
 from searches.retraining.recipe import FullRecipe, full_recipe
 
 SAME = frozenset({"name", "about", "source", "device", "threads", "plugins"})
-"""Fields that may differ when a retraining goes on; so may where the data lie."""
+"""Fields that may differ when a retraining goes on; so may where the data lie and what they are called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +212,7 @@ def _difference(folder: Path, config: TrainConfig) -> tuple[str, Any, Any] | Non
 
 
 def _identity(config: TrainConfig) -> dict[str, Any]:
-    data = config.model_dump(mode="json", exclude={**dict.fromkeys(SAME, True), "data": {"root"}})
+    data = config.model_dump(mode="json", exclude={**dict.fromkeys(SAME, True), "data": {"root", "name"}})
     data["start"] = "from scratch" if data.pop("init") is None else "from the trial's weights"
     return data
 

@@ -31,6 +31,8 @@ from archspace.checkpoint import WEIGHTS_FILE, load
 from archspace.export.export import ExportError, export
 from archspace.network import Network
 from archspace.support.locks import try_lock
+from archspace.support.terminal import working
+from archspace.support.text_files import read_json
 from searches.data.dataset import Split
 from searches.retraining.card import retrained_card
 from searches.retraining.judging import Judged, check_test_split, judged, measured_or_reason
@@ -169,14 +171,14 @@ def _done(todo: Plan, job: Job, console: Console) -> RetrainedRecord:
     if job.differs is not None:
         _removed(job.folder)
     network = _trained(job, console)
-    with console.status("judging"):
+    with working("judging", quiet=console.quiet):
         result = judged(job.folder, job.config, network)
-    with console.status("measuring") as status:
-        measured, unmeasured = measured_or_reason(todo.run, todo.study, network, status.update)
+    with working("measuring", quiet=console.quiet) as now:
+        measured, unmeasured = measured_or_reason(todo.run, todo.study, network, now)
     record = _record(job, network, result, before)
     notes = tuple(note for note in (result.reason, unmeasured, *_doubts(todo, measured)) if note)
     record = replace(record, measurements={**record.measurements, **measured}, notes=notes)
-    with console.status("exporting"):
+    with working("exporting", quiet=console.quiet):
         record = _exported(todo, job, network, record)
     write_retrained(job.folder, record)
     log.info("%s: %s", job.folder, record.setting.words)
@@ -217,7 +219,7 @@ def _record(job: Job, network: Network, result: Judged, before: RetrainedRecord 
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         how={
             "training": job.config.training.model_dump(mode="json"), "seed": job.seed, "device": job.config.device,
-            "threads": job.config.threads, **environment(),
+            "threads": job.config.threads, "data": read_json(job.folder / METRICS_FILE)["data"], **environment(),
         },
     )  # fmt: skip
 

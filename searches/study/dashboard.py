@@ -8,16 +8,17 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from socketserver import ThreadingMixIn
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-import optuna
-
+from analysis.store.listing import STORAGE
 from analysis.store.runs import STUDY_FILE
 from archspace.support.errors import FieldError, InputError
 from searches.config.study import StudyConfig, read_config
 from searches.study.run_folder import name_objectives
-from searches.study.storage import DATABASE, open_storage
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def require_dashboard() -> None:
         raise InputError("dashboard: needs the package optuna-dashboard: pip install 'archspace[dashboard]'")
 
 
-def read_storage(folder: Path) -> tuple[StudyConfig, optuna.storages.BaseStorage]:
+def read_storage(folder: Path) -> tuple[StudyConfig, BaseStorage]:
     """Returns the study in a run folder and its storage; what was stored before objectives had names gets them.
 
     Raises:
@@ -43,8 +44,12 @@ def read_storage(folder: Path) -> tuple[StudyConfig, optuna.storages.BaseStorage
     if not (folder / STUDY_FILE).is_file():
         raise InputError(f"{folder}: not a run folder: it has no {STUDY_FILE}")
     config = read_config(str(folder / STUDY_FILE))
-    if config.storage is None and not (folder / DATABASE).is_file():
-        raise InputError(f"{folder}: has no {DATABASE}, which the dashboard reads")
+    if config.storage is None and not (folder / STORAGE).is_file():
+        raise InputError(f"{folder}: has no {STORAGE}, which the dashboard reads")
+    import optuna
+
+    from searches.study.storage import open_storage
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = open_storage(config, folder)
     held = optuna.get_all_study_names(storage)

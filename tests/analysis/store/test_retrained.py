@@ -71,7 +71,7 @@ def test_a_record_is_read_as_it_was_written(run: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("{", "broken record"), ('{"format": 9}', "newer archspace"), ('{"format": 1}', "broken record")],
+    [("{", "not JSON"), ('{"format": 9}', "newer archspace"), ('{"format": 1}', "broken record")],
 )
 def test_a_record_that_cannot_be_read_is_one_line(run: Path, text: str, says: str) -> None:
     keep(run, retrained("2", 61.5))

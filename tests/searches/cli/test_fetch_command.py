@@ -496,7 +496,7 @@ def test_list_names_every_data_set(tmp_path: Path) -> None:
     listed = printed(archspace(*words, "--json").stdout)
     assert set(listed) == set(read_catalogue())
     for name in listed:
-        assert f" {name} " in completed.stdout
+        assert f"\n{name} " in completed.stdout
 
 
 def test_a_missing_folder_names_the_command_that_gets_the_data(tmp_path: Path) -> None:
