@@ -1,5 +1,5 @@
 # Two commands set everything up on a machine with Python 3.11, pip and make:
-#   make search   the main job on built-in data: search, plot, export
+#   make search   the main job on built-in data: search, plot, train the chosen network in full, export
 #   make test     all tests
 #   make test-fast     those that take less than a second or two
 #   make test-oldest   the fast ones on the lowest versions that pyproject.toml allows
@@ -14,7 +14,8 @@ OLDEST := .venv-oldest
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
 	$(BIN)/archspace pareto $(RUN)
-	$(BIN)/archspace export $(RUN) --pick knee
+	$(BIN)/archspace retrain $(RUN) --pick knee,given --epochs 8 --threads 2
+	$(BIN)/archspace report $(RUN)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

@@ -84,6 +84,9 @@ export nosuch|no preset
 export nosuch --format x|unknown format
 pareto nosuch|no such run folder
 report nosuch|no such run folder
+retrain nosuch|no such run folder
+retrain nosuch --device x|unknown device
+dashboard nosuch|not a run folder
 report empty|not a run folder
 compared nosuch|no such run folder
 tables nosuch|no such tables

@@ -1,4 +1,4 @@
-"""Write Plotly figures: one self-contained HTML file, or PNG, SVG, PDF through a Chromium that is on the machine."""
+"""Write Plotly figures: one self-contained HTML file; PNG, SVG, PDF by the machine's Chromium or Matplotlib."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def write_pictures(
 ) -> tuple[list[Path], str | None]:
     """Write figures as PNG (at double density), SVG or PDF by each path's suffix, each whole or not at all.
 
-    One browser draws them all: starting it takes longer than a picture does.
+    One browser draws them all: starting it takes longer than a picture does. Where there is none, or it does not
+    start, Matplotlib draws the same figures.
 
     Args:
         figures: what to draw, by file; a path ends in ``.png``, ``.svg`` or ``.pdf``.
@@ -84,7 +85,7 @@ def write_pictures(
     if browser is None:
         wanted = os.environ.get("BROWSER_PATH")
         reason = f"BROWSER_PATH is {wanted}, which is no program" if wanted else "no Chromium or Chrome found"
-        return [], _not_written(next(iter(figures)), f"{reason}: {_ADVICE}")
+        return _plainly(figures, size, reason)
     # A browser that is ended leaves its profile behind: it gets a folder of its own.
     with tempfile.TemporaryDirectory(prefix="archspace-png-", ignore_cleanup_errors=True) as scratch:
         drawn = {
@@ -96,12 +97,35 @@ def write_pictures(
         written: list[Path] = []
         for path, file in drawn.items():
             if not file.is_file():
-                return written, _not_written(
-                    path, f"{problem or 'the browser wrote nothing'} ({browser}); {_ADVICE}"
+                left = {one: figure for one, figure in figures.items() if one not in written}
+                drawn_plainly, why = _plainly(
+                    left, size, f"{problem or 'the browser wrote nothing'} ({browser})"
                 )
+                return [*written, *drawn_plainly], why
             with replacing(path) as temporary:
                 _keep(file, temporary)
             written.append(path)
+    return written, None
+
+
+def _plainly(
+    figures: Mapping[Path, go.Figure], size: tuple[int, int], why: str
+) -> tuple[list[Path], str | None]:
+    """Draw with Matplotlib; ``why`` is what the browser's trouble was, for where that cannot be."""
+    from analysis.drawing.plain_pictures import draw_plainly, unable
+
+    written: list[Path] = []
+    for path, figure in figures.items():
+        reason = unable(figure)
+        if reason is not None:
+            return written, _not_written(path, f"{why}: {_ADVICE}; {reason}")
+        with tempfile.TemporaryDirectory(prefix="archspace-png-") as scratch:
+            drawn = Path(scratch) / f"picture{path.suffix.lower()}"
+            draw_plainly(figure, drawn, size)
+            with replacing(path) as temporary:
+                _keep(drawn, temporary)
+        written.append(path)
+    log.info("drawn without a browser (%s)", why)
     return written, None
 
 

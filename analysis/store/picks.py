@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.fronts.pareto import knee, minimised, non_dominated
 from analysis.quantities import described
@@ -24,7 +25,9 @@ from archspace.support.text_files import parse_json
 from archspace.support.yaml_text import read_yaml
 
 PICKS = ("knee", "best")
-"""What a trial may be called beside its label: the knee of the front, the first objective's best."""
+"""What a trial may be called beside its label: the knee of the front, the best in the task's metric."""
+MANY_PICKS = ("front", "given")
+"""What several trials may be called: all of the front, the networks that the study was given."""
 
 
 def pick_trial(study: StudyRecord, pick: str, bounds: Mapping[str, float]) -> TrialRecord:
@@ -32,7 +35,8 @@ def pick_trial(study: StudyRecord, pick: str, bounds: Mapping[str, float]) -> Tr
 
     Args:
         study: the run.
-        pick: ``knee`` (of the front), ``best`` (the first objective's best) or a trial's label.
+        pick: ``knee`` (of the front), ``best`` (in the task's metric, or where that is no objective in the first
+            one) or a trial's label.
         bounds: by quantity the most it may be, the least where more is better; only trials within them are
             candidates. What trials did not record but can be counted is counted here.
 
@@ -43,23 +47,92 @@ def pick_trial(study: StudyRecord, pick: str, bounds: Mapping[str, float]) -> Tr
         for trial in study.trials:
             if trial.label == pick:
                 return _original(study, trial)
-        raise FieldError(
-            "--pick", pick, "no such trial", _near(pick, [t.label for t in study.trials if t.values])
-        )
+        raise _no_trial(study, pick, PICKS)
+    candidates, points = _candidates(study, bounds)
+    if pick == "best":
+        return candidates[int(np.argmin(points[:, _judged_by(study)]))]
+    front = np.flatnonzero(non_dominated(points))
+    return candidates[int(front[knee(points[front])])]
+
+
+def pick_trials(
+    study: StudyRecord, picks: Sequence[str], bounds: Mapping[str, float]
+) -> list[tuple[TrialRecord, str]]:
+    """Returns the trials that the user means, each once, with what it was picked as.
+
+    Args:
+        study: the run.
+        picks: any of :data:`MANY_PICKS`, or of :func:`pick_trial`: ``front``, ``given``, ``knee``, ``best``, labels.
+        bounds: as of :func:`pick_trial`; given networks are not bounded.
+
+    Raises:
+        InputError: nothing is picked, no such trial, or none within the bounds.
+    """
+    picked: dict[str, tuple[TrialRecord, list[str]]] = {}
+    for pick in picks:
+        for trial in _many(study, pick, bounds):
+            words = picked.setdefault(trial.label, (trial, []))[1]
+            words += [pick] if pick not in words else []
+    if not picked:
+        raise FieldError("--pick", None, "chooses nothing", closest("", [*PICKS, *MANY_PICKS]))
+    return [(trial, ", ".join(words)) for trial, words in picked.values()]
+
+
+def _many(study: StudyRecord, pick: str, bounds: Mapping[str, float]) -> list[TrialRecord]:
+    if pick == "given":
+        given = _given(study)
+        if not given:
+            raise FieldError(
+                "--pick", pick, f"{study.name} was given no network, or none has finished", "knee"
+            )
+        return given
+    if pick == "front":
+        candidates, points = _candidates(study, bounds)
+        order = np.argsort(points[:, -1], kind="stable")
+        front = non_dominated(points)
+        return [candidates[i] for i in order if front[i]]
+    known = [trial.label for trial in study.trials]
+    if pick not in (*PICKS, *known):
+        raise _no_trial(study, pick, (*PICKS, *MANY_PICKS))
+    return [pick_trial(study, pick, bounds)]
+
+
+def _given(study: StudyRecord) -> list[TrialRecord]:
+    """The given networks that were trained, without those that repeat one with another seed."""
+    entries = study.config.get("given") or ()
+    repeats = {
+        one.get("name") for one in entries if isinstance(one, Mapping) and one.get("repeat_of") is not None
+    }
+    return [
+        trial for trial in study.trials
+        if trial.given is not None and trial.values and trial.duplicate_of is None and trial.given not in repeats
+    ]  # fmt: skip
+
+
+def _candidates(
+    study: StudyRecord, bounds: Mapping[str, float]
+) -> tuple[list[TrialRecord], NDArray[np.float64]]:
+    """The trained trials within the bounds, and their objectives, all to be minimised.
+
+    Raises:
+        InputError: there is none.
+    """
     trained = [t for t in study.trials if t.state == "complete" and t.duplicate_of is None]
     candidates = [t for t in trained if all(_within(t, n, limit) for n, limit in bounds.items())]
     if not candidates:
-        wanted = ", ".join(bound_text(name, limit) for name, limit in bounds.items()) or "complete"
+        if not trained:
+            ended = ", ".join(sorted({trial.state for trial in study.trials}))
+            raise InputError(
+                f"{study.name}: no trial is complete, so there is none to choose (all are {ended})"
+            )
+        wanted = ", ".join(bound_text(name, limit) for name, limit in bounds.items())
         raise InputError(f"{study.name}: no finished trial with {wanted}{_nearest(trained, bounds)}")
     _on_one_data_set(study, candidates)
     points = minimised(
         np.array([[t.values[o.name] for o in study.objectives] for t in candidates]),
         [o.direction for o in study.objectives],
     )
-    if pick == "best":
-        return candidates[int(np.argmin(points[:, 0]))]
-    front = np.flatnonzero(non_dominated(points))
-    return candidates[int(front[knee(points[front])])]
+    return candidates, points
 
 
 def _on_one_data_set(study: StudyRecord, candidates: list[TrialRecord]) -> None:
@@ -71,9 +144,21 @@ def _on_one_data_set(study: StudyRecord, candidates: list[TrialRecord]) -> None:
         raise InputError(f"{study.name}: trials on different data, {sets}, {rule}")
 
 
-def _near(label: str, labels: list[str]) -> str:
+def _judged_by(study: StudyRecord) -> int:
+    """Which objective says what is best: the task's metric, else the first."""
+    task = study.config.get("task")
+    metrics = [i for i, one in enumerate(study.objectives) if task in one.main]
+    return metrics[0] if metrics else 0
+
+
+def _no_trial(study: StudyRecord, pick: str, words: Sequence[str]) -> FieldError:
+    labels = [trial.label for trial in study.trials if trial.values]
+    return FieldError("--pick", pick, f"{study.name} has no such trial", _near(pick, labels, words))
+
+
+def _near(label: str, labels: list[str], words: Sequence[str] = PICKS) -> str:
     """The picks and labels that are near, in words."""
-    return closest(label, [*PICKS, *sorted(labels, key=lambda name: (len(name), name))])
+    return closest(label, [*words, *sorted(labels, key=lambda name: (len(name), name))])
 
 
 def bound_text(name: str, limit: float) -> str:

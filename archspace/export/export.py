@@ -28,8 +28,8 @@ from archspace.export.card import (
     CLASSES_FILE,
     SPEC_FILE,
     make_card,
-    markdown,
 )
+from archspace.export.card_text import markdown
 from archspace.export.formats import FORMATS, Exported, Source
 from archspace.export.onnx_model import Agreement, ExportError
 from archspace.network import Network

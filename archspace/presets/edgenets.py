@@ -76,7 +76,7 @@ _DICENET_VOC: Mapping[float, tuple[float, float, float]] = {
     1.25: (0.39e6, 342.52e6, 62.55),
     1.75: (0.81e6, 641.98e6, 64.76),
 }
-# scale: (parameters, convolution MACs, Cityscapes val mIoU %), 1024 x 512
+# scale: (parameters, convolution MACs, Cityscapes val mIoU %), 512 x 1024
 _DICENET_CITYSCAPES: Mapping[float, tuple[float, float, float]] = {
     0.5: (0.08e6, 641.68e6, 53.4),
     0.75: (0.19e6, 988.39e6, 58.7),

@@ -106,12 +106,12 @@ def tick_text(value: float) -> str:
 def told_apart(value: float, other: float) -> tuple[str, str]:
     """Returns two numbers with as many digits as it takes to see which is larger; whole ones in full.
 
-    >>> told_apart(100_000_768, 1e8), told_apart(4.7000001, 4.7), told_apart(0.31, 0.3)
-    (('100000768', '100000000'), ('4.7000001', '4.7'), ('0.31', '0.3'))
+    >>> told_apart(100_000_768, 1e8), told_apart(99_999_999.5, 1e8), told_apart(4.7000001, 4.7), told_apart(0.31, 0.3)
+    (('100000768', '100000000'), ('99999999.5', '100000000'), ('4.7000001', '4.7'), ('0.31', '0.3'))
     """
     for digits in range(6, 18):
         texts = _in_full(value, digits), _in_full(other, digits)
-        if texts[0] != texts[1]:
+        if float(texts[0]) != float(texts[1]):
             break
     return texts
 

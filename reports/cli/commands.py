@@ -47,7 +47,9 @@ def pareto(
     objectives: Annotated[
         str | None,
         typer.Option(
-            _OPTION, metavar="A,B[,C]", help="Two or three objectives; the study's own if left out."
+            _OPTION,
+            metavar="A,B[,C]",
+            help="Two or three; the study's own if left out.",
         ),
     ] = None,
     out: Annotated[
@@ -59,18 +61,26 @@ def pareto(
 
     Example: archspace pareto runs/camvid-units --objectives macs,miou
     """
+    from analysis.store.retrained import read_retrained, retrained_networks
     from analysis.store.runs import read_run
     from archspace.support.terminal import working
 
     with working(f"reading {run}") as now:
         study = read_run(run)
         chosen = choose_objectives(study, objectives)
+        retrained = retrained_networks(study, read_retrained(run))
         now("finding the front")
+        from reports.frames.retrained import with_retrained
         from reports.frames.trials import doubt_lines, front_frame, trial_frame
 
-        frame = trial_frame(study, chosen)
+        frame = with_retrained(trial_frame(study, chosen), retrained)
         front = front_frame(frame, chosen)
-    files, notes = _write_report(study, frame, chosen, out or run / "report")
+    folder = out or run / "report"
+    suffix = _suffix(study, chosen) if folder.resolve() == (run / "report").resolve() else ""
+    if suffix:
+        own = ", ".join(one.name for one in study.objectives)
+        typer.echo(f"the study's own front ({own}) stays; these files are named *{suffix}", err=True)
+    files, notes = _write_report(study, frame, chosen, folder, suffix)
     if as_json:
         typer.echo(_json(study, frame, front, chosen, files, notes))
         return
@@ -79,6 +89,12 @@ def pareto(
         typer.echo(line)
     for path in files.values():
         typer.echo(str(path))
+
+
+def _suffix(study: StudyRecord, chosen: Sequence[Quantity]) -> str:
+    """What tells the files of other objectives from those of the study's own, which stand in the same folder."""
+    names = [one.name for one in chosen]
+    return "" if set(names) == {one.name for one in study.objectives} else f"-{'-'.join(names)}"
 
 
 def choose_objectives(study: StudyRecord, names: str | None) -> tuple[Quantity, ...]:
@@ -149,34 +165,37 @@ def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: s
     for index, row in enumerate(front.to_dict("records")):
         network = row["given"] if isinstance(row["given"], str) else row.get("spec.network", "")
         width = row.get("spec.width")
-        cells = [f"{row['label']} (knee)" if row["knee"] else row["label"], network, row["unit"]]
+        words = ["knee"] * bool(row["knee"]) + ["retrained"] * isinstance(row.get("retrained"), str)
+        cells = [f"{row['label']} ({', '.join(words)})" if words else row["label"], network, row["unit"]]
         cells.append(f"{width:g}" if isinstance(width, int | float) else "")
         table.add(*map(str, cells), *(column[index] for column in texts))
     return table
 
 
 def _write_report(
-    study: StudyRecord, frame: pd.DataFrame, objectives: Sequence[Quantity], folder: Path
+    study: StudyRecord, frame: pd.DataFrame, objectives: Sequence[Quantity], folder: Path, suffix: str
 ) -> tuple[dict[str, Path], list[str]]:
-    """Write tables and figures; the files by name, and a line on each that could not be written."""
+    """Write tables and figures; the files by what they are, and a line on each that could not be written."""
     from archspace.support.terminal import working
     from reports.frames.trials import write_tables
 
     try:
-        files = write_tables(frame, objectives, folder)
+        files = write_tables(frame, objectives, folder, suffix)
         with working("drawing the Pareto front") as now:
-            from reports.figures.pareto.figure import write_html, write_png
+            from reports.figures.pareto.figure import write_png
+            from reports.figures.pareto.page import write_pareto_page
             from reports.figures.pareto.run_figure import study_figure
 
             figure = study_figure(study, frame, objectives)
-            files["pareto.html"] = folder / "pareto.html"
-            write_html(figure, files["pareto.html"])
+            files["pareto.html"] = folder / f"pareto{suffix}.html"
+            write_pareto_page(figure, files["pareto.html"])
             now("drawing it as a picture")
-            problem = write_png(figure, folder / "pareto.png")
+            picture = folder / f"pareto{suffix}.png"
+            problem = write_png(figure, picture)
     except OSError as error:
         raise InputError(f"--out: {folder}: cannot be written: {error.strerror or error}") from error
     if problem is None:
-        return files | {"pareto.png": folder / "pareto.png"}, []
+        return files | {"pareto.png": picture}, []
     typer.echo(problem, err=True)
     return files, [problem]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -89,10 +90,10 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
         for side in sides:
             page = path.with_name(side.file)
             write_text(page, page_html(side.content))
-            folder = page.parent / ("figures" if len(sides) == 1 else f"figures-{page.stem}")
+            suffix = "" if len(sides) == 1 else f"-{page.stem}"
             if formats:
                 now("drawing the figures")
-            pages.append(_written(side.content, page, folder, formats))
+            pages.append(_written(side.content, page, suffix, formats))
         if len(sides) > 1:
             write_text(path, sides_html(sides))
     notes = [f"not one front: {side.why}" for side in sides if side.apart]
@@ -107,15 +108,23 @@ def write_report(runs: Sequence[Path], out: Path | None, as_json: bool, figures:
         typer.echo(file)
 
 
-def _written(content: Content, page: Path, folder: Path, formats: Sequence[str]) -> dict[str, Any]:
-    """What is told of a page that was written: its study, its front and the files; its figures are drawn here."""
+def _written(content: Content, page: Path, suffix: str, formats: Sequence[str]) -> dict[str, Any]:
+    """What is told of a page that was written: its study, its front and the files; tables and figures are made here."""
+    from analysis.store.retrained import agreements
     from reports.page.words import findings
 
     written, notes = {"report": page}, list[str]()
+    if content.retrained:
+        from reports.tables.retrained import NAME, retrained_table
+        from reports.tables.write import write_tables
+
+        title = f"{content.study.name}: searched and fully trained"
+        table = retrained_table(content.retrained, title=title)
+        written |= write_tables([table], page.parent, f"{NAME}{suffix}", ("md", "csv", "tex"), title=title)
     if formats:
         from reports.figures.writing import write_figures
 
-        drawn, notes = write_figures(content, folder, formats)
+        drawn, notes = write_figures(content, page.parent / f"figures{suffix}", formats)
         written |= drawn
     frame = content.frame
     return {
@@ -129,9 +138,23 @@ def _written(content: Content, page: Path, folder: Path, formats: Sequence[str])
         "front": frame.loc[frame["on_front"] & frame["duplicate_of"].isna(), "label"].tolist(),
         "chosen": content.chosen.label if content.chosen else None,
         "found": findings(content),
+        "retrained": _retrained(content),
+        "agreements": [one.words for one in agreements(content.retrained)],
         "files": {name: str(one) for name, one in written.items()},
         "notes": notes,
     }
+
+
+def _retrained(content: Content) -> list[dict[str, Any]]:
+    """The networks that were trained in full, as plain data."""
+    return [
+        {
+            "trial": one.trial.label, "setting": one.setting.words, "seeds": len(one.records),
+            "searched": one.searched if math.isfinite(one.searched) else None,
+            "mean": one.mean if math.isfinite(one.mean) else None, "deviation": one.deviation,
+        }
+        for one in content.retrained
+    ]  # fmt: skip
 
 
 def _page_path(runs: Sequence[Path], out: Path | None) -> Path:

@@ -13,8 +13,7 @@ import plotly.graph_objects as go
 
 from analysis.drawing.curves import HISTORY_FILE, read_history
 from archspace.support.errors import InputError
-from reports.style.legend import legend_traces
-from reports.style.style import unit_style
+from reports.style.legend import by_look, legend_traces
 from reports.style.theme import remark, themed
 
 log = logging.getLogger(__name__)
@@ -77,24 +76,25 @@ def learning_curves(frame: pd.DataFrame, folders: Mapping[str, Path]) -> Curves:
     return Curves(curves=tuple(curves), total=len(having), judged=judged)
 
 
-def curves_of_trials_figure(curves: Curves, metric: str, *, title: str) -> go.Figure:
-    """Returns the curves in the colours of their units; those of the front are thick."""
+def curves_of_trials_figure(curves: Curves, frame: pd.DataFrame, metric: str, *, title: str) -> go.Figure:
+    """Returns the curves as the trials of ``frame`` look; those of the front are thick."""
     figure = go.Figure()
     if not curves.curves:
         return remark(themed(figure, title), NO_CURVES)
+    looks = {label: (name, look) for name, look, group in by_look(frame) for label in group["label"]}
     for curve in sorted(curves.curves, key=lambda one: one.on_front):
-        look = unit_style(curve.unit)
+        name, look = looks[curve.label]
         figure.add_trace(
             go.Scatter(
-                x=curve.epochs, y=curve.values, mode="lines+markers", legendgroup=curve.unit,
+                x=curve.epochs, y=curve.values, mode="lines+markers", legendgroup=name,
                 showlegend=False, opacity=1.0 if curve.on_front else 0.45,
                 line={"color": look.colour, "width": 2.6 if curve.on_front else 1.2},
                 marker={"symbol": look.symbol, "size": 7 if curve.on_front else 5},
                 hovertemplate=f"trial {html.escape(curve.label)}: epoch %{{x}}, %{{y:.4g}}<extra></extra>",
             )
         )  # fmt: skip
-    units = pd.DataFrame({"unit": [curve.unit for curve in curves.curves]})
-    figure.add_traces(legend_traces(go.Scatter, units, {}))
+    drawn = frame["label"].isin([curve.label for curve in curves.curves])
+    figure.add_traces(legend_traces(go.Scatter, frame[drawn], {}))
     figure.update_xaxes(title="Epoch")
     figure.update_yaxes(title=f"Validation {metric}" if curves.judged else "Training loss")
     note = f"{len(curves.curves)} of {curves.total} trials; thick: on the front"

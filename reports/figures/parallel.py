@@ -15,9 +15,9 @@ import plotly.graph_objects as go
 
 from analysis.quantities import Quantity
 from archspace.support.numbers import number
-from reports.style.legend import by_unit, legend_traces
+from reports.style.legend import by_look, legend_traces
 from reports.style.names import field_name, network_name
-from reports.style.style import INK, MUTED, unit_style
+from reports.style.style import INK, MUTED
 from reports.style.theme import remark, themed
 
 MOST_FIELDS = 8
@@ -141,17 +141,16 @@ def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: s
     rows = rows[rows["state"] == "complete"]
     across = [*range(len(axes)), None]
     for front in (False, True):
-        for unit, group in by_unit(rows[rows["on_front"] == front]):
+        for name, look, group in by_look(rows[rows["on_front"] == front]):
             # One trace a unit: lines end with a gap.
             x = [value for _ in range(len(group)) for value in across]
             y = [value for row in places[group["place"]] for value in (*row.tolist(), None)]
-            look = unit_style(unit)
             figure.add_trace(
                 go.Scatter(
                     x=x, y=y, mode="lines+markers" if front else "lines", opacity=1.0 if front else 0.3,
                     line={"color": look.colour, "width": 2.6 if front else 1.0}, hoverinfo="skip",
                     marker={"symbol": look.symbol, "size": 8, "line": {"color": INK, "width": 0.7}},
-                    legendgroup=unit, showlegend=False,
+                    legendgroup=name, showlegend=False,
                 )
             )  # fmt: skip
     figure.add_traces(legend_traces(go.Scatter, rows, {}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,12 +20,12 @@ from reports.style.legend import (
     HOLLOW,
     UNSTABLE,
     UNSTABLE_NAME,
-    by_unit,
+    by_look,
     legend_traces,
     predicted,
     unstable,
 )
-from reports.style.style import INK, dark_edge, unit_style
+from reports.style.style import INK, dark_edge
 from reports.style.theme import remark, themed
 
 COSTS = ("macs", "params", "latency_ms", "energy_mj")
@@ -108,13 +107,12 @@ def tradeoffs_figure(
             ),
             **place,
         )  # fmt: skip
-        for unit, group in by_unit(frame[complete].assign(best=front[complete])):
-            look = unit_style(unit)
+        for name, look, group in by_look(frame[complete].assign(best=front[complete])):
             open_ones = predicted(group, [pair.cost, pair.quality])
             figure.add_trace(
                 go.Scatter(
-                    x=group[pair.cost.name], y=group[pair.quality.name], mode="markers", legendgroup=unit,
-                    name=unit, showlegend=False, text=group["label"],
+                    x=group[pair.cost.name], y=group[pair.quality.name], mode="markers", legendgroup=name,
+                    name=name, showlegend=False, text=group["label"],
                     hovertemplate="trial %{text}: %{x:.4s}, %{y:.4g}<extra></extra>",
                     marker={
                         "color": look.colour, "symbol": np.where(open_ones, f"{look.symbol}-open", look.symbol),
@@ -146,8 +144,12 @@ def tradeoffs_figure(
                 **place,
             )  # fmt: skip
         small = {"size": 12}
-        figure.update_xaxes(**_thinned(pair.x), title={"text": pair.x.title, "font": small}, **place)
-        figure.update_yaxes(**_thinned(pair.y), title={"text": pair.y.title, "font": small}, **place)
+        figure.update_xaxes(
+            **pair.x.thinned(MOST_TICKS), title={"text": pair.x.title, "font": small}, **place
+        )
+        figure.update_yaxes(
+            **pair.y.thinned(MOST_TICKS), title={"text": pair.y.title, "font": small}, **place
+        )
     marks = {"Pareto front of the pair": {"line": FRONT_LINE}}
     if any(predicted(frame[complete], [pair.cost, pair.quality]).any() for pair in panels):
         marks["predicted (hollow)"] = {"marker": HOLLOW}
@@ -162,11 +164,3 @@ def tradeoffs_figure(
     if len(panels) % 2 and len(panels) > 1:  # the legend fills the panel that is left
         figure.update_layout(legend={"x": 0.58, "xanchor": "left", "y": 0.36, "yanchor": "top"})
     return figure
-
-
-def _thinned(axis: Axis) -> dict[str, Any]:
-    """The axis' layout with half its ticks where a small panel has no room for all."""
-    layout = axis.layout()
-    if len(layout.get("tickvals", ())) > MOST_TICKS:
-        layout |= {key: layout[key][::2] for key in ("tickvals", "ticktext")}
-    return layout

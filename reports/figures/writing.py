@@ -75,6 +75,6 @@ def study_figures(content: Content) -> Iterator[tuple[str, go.Figure]]:
     yield "parallel", parallel_figure(frame, content.coordinates, title=f"Every trial of {name}")
     yield (
         "learning",
-        curves_of_trials_figure(content.curves, quality.title, title=f"Learning curves of {name}"),
+        curves_of_trials_figure(content.curves, frame, quality.title, title=f"Learning curves of {name}"),
     )
     yield "seeds", seeds_figure(content.spreads, quality, title=f"Spread between seeds in {name}")

@@ -59,7 +59,10 @@ def merge_runs(folders: Sequence[Path]) -> Merged:
             original = None if trial.duplicate_of is None else f"{name}/{trial.duplicate_of}"
             trials.append(replace(trial, label=f"{name}/{trial.label}", duplicate_of=original))
             trial_folders[trials[-1].label] = folder / TRIALS_FOLDER / trial.label
-    merged = replace(studies[0], name=" + ".join(names), trials=tuple(trials))
+    config = dict(studies[0].config)
+    if any(study.config.get("constraints") != config.get("constraints") for study in studies):
+        config["constraints"] = {}  # each run kept its own, as a note says: none of them is the page's
+    merged = replace(studies[0], name=" + ".join(names), trials=tuple(trials), config=config)
     return Merged(study=merged, folders=trial_folders, runs=runs, notes=tuple(_differences(names, studies)))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from importlib.resources import files
 
 import pandas as pd
@@ -86,7 +87,7 @@ class Comparison:
     @property
     def agrees(self) -> bool:
         """Whether ours, rounded or cut off, gives the printed digits."""
-        return abs(float(self.published) - self.counted) < last_digit(self.published)
+        return prints_as(self.counted, self.published)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -94,13 +95,16 @@ class Comparison:
         return (self.table, self.preset, self.input_size, self.dataset, self.column, self.published)
 
 
-def last_digit(text: str) -> float:
-    """Returns the value of one unit of the last printed digit.
+def prints_as(value: float, text: str) -> bool:
+    """Returns whether a number is ``text`` when it is rounded to as many decimals, or cut off after them.
 
-    >>> last_digit("28.37"), last_digit("284")
-    (0.01, 1.0)
+    A number halfway between two is either of them.
+
+    >>> prints_as(3.749, "3.7"), prints_as(3.75, "3.8"), prints_as(3.79, "3.7"), prints_as(3.739, "3.8")
+    (True, True, True, False)
     """
-    return float(10.0 ** -len(text.partition(".")[2]))
+    exact, digit = Decimal(repr(value)), Decimal(1).scaleb(-len(text.partition(".")[2]))
+    return Decimal(text) in {exact.quantize(digit, rounding=way) for way in (ROUND_HALF_UP, ROUND_DOWN)}
 
 
 def comparisons(table: str, frame: pd.DataFrame | None = None) -> Iterator[Comparison]:

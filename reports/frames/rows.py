@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.quantities import QUANTITIES, Quantity
+from archspace.support.csv_cells import restored
 from archspace.support.errors import InputError
 from archspace.support.text_files import read_text
 
@@ -64,7 +65,7 @@ def read_rows(path: Traversable | Path, needed: Sequence[str] = ()) -> pd.DataFr
         _check_header(path, columns, needed)
         for cells in filter(None, reader):
             _check_row(f"{path}: line {reader.line_num}", columns, cells)
-            rows.append(cells)
+            rows.append([restored(cell) for cell in cells])
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num}: {error}") from None
     import pandas as pd

@@ -10,8 +10,10 @@ import pandas as pd
 
 from analysis.quantities import Quantity, objective
 from analysis.store.records import StudyRecord
+from analysis.store.retrained import read_retrained, retrained_networks
 from analysis.store.runs import read_run
 from archspace.support.errors import FieldError
+from reports.frames.retrained import with_retrained
 from reports.frames.trials import front_frame, trial_frame
 
 
@@ -21,7 +23,8 @@ def trials(run: str | os.PathLike[str], objectives: Sequence[str] | None = None)
     As :func:`reports.frames.trials.trial_frame` has it.
 
     Numbers are raw values in their own unit (``macs``, ``params``, ``latency_ms``, ``miou`` in percent), each with
-    ``<name>_origin`` beside it; ``on_front``, ``rank`` and ``knee`` are over ``objectives``.
+    ``<name>_origin`` beside it; ``on_front``, ``rank`` and ``knee`` are over ``objectives``. What was trained in
+    full has ``retrained_<metric>`` and how (:func:`reports.frames.retrained.with_retrained`).
 
     Args:
         run: a run folder, or what ``searches.search`` returned.
@@ -30,13 +33,14 @@ def trials(run: str | os.PathLike[str], objectives: Sequence[str] | None = None)
     Raises:
         InputError: it is no run folder, no trial has ended yet, or no trial has a number for an objective.
     """
-    return trial_frame(*study_and_objectives(run, objectives))
+    study, chosen = study_and_objectives(run, objectives)
+    return with_retrained(trial_frame(study, chosen), retrained_networks(study, read_retrained(Path(run))))
 
 
 def front(run: str | os.PathLike[str], objectives: Sequence[str] | None = None) -> pd.DataFrame:
     """Returns the Pareto front of a study, one row a network, the cheapest first; else as :func:`trials`."""
-    study, chosen = study_and_objectives(run, objectives)
-    return front_frame(trial_frame(study, chosen), chosen)
+    _, chosen = study_and_objectives(run, objectives)
+    return front_frame(trials(run, objectives), chosen)
 
 
 def study_and_objectives(

@@ -15,6 +15,7 @@ from analysis.fronts.pareto import UNRANKED, knee, minimised, ranks
 from analysis.quantities import QUANTITIES, Quantity, described
 from analysis.store.records import StudyRecord, TrialRecord
 from archspace.spec.archspec import ArchSpec
+from archspace.support.csv_cells import defused
 from archspace.support.errors import InputError, SpecError
 from archspace.support.files import write_text
 from archspace.support.numbers import UNSTABLE_MARK, amount
@@ -96,22 +97,26 @@ def doubt_lines(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
     ]
 
 
-def write_tables(frame: pd.DataFrame, objectives: Sequence[Quantity], folder: Path) -> dict[str, Path]:
+def write_tables(
+    frame: pd.DataFrame, objectives: Sequence[Quantity], folder: Path, suffix: str = ""
+) -> dict[str, Path]:
     """Write ``front.csv`` (the front only) and ``trials.csv`` (every trial) with raw, unrounded values.
 
     Args:
         frame: a :func:`trial_frame`.
         objectives: the objectives of its front.
         folder: where to; made when missing.
+        suffix: of the files' names, before ``.csv``.
 
     Returns:
-        The two files by name.
+        The two files by name, without the suffix.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"front.csv": front_frame(frame, objectives), "trials.csv": frame}
+    files = {name: folder / name.replace(".csv", f"{suffix}.csv") for name in tables}
     for name, table in tables.items():
-        write_csv(table, folder / name)
-    return {name: folder / name for name in tables}
+        write_csv(table, files[name])
+    return files
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -120,7 +125,9 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     for name in whole.columns:
         if described(str(name)).counted and (whole[name].dropna() % 1 == 0).all():
             whole[name] = whole[name].astype("Int64")
-    write_text(path, whole.to_csv(index=False))
+        elif not pd.api.types.is_numeric_dtype(whole[name]):
+            whole[name] = whole[name].map(defused, na_action="ignore")
+    write_text(path, whole.rename(columns=defused).to_csv(index=False))
 
 
 def preset_references(study: StudyRecord) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from analysis.counts.architecture import Row, rows
 from analysis.fronts.importance import Importance
 from analysis.quantities import Quantity, described
 from analysis.store.records import StudyRecord, TrialRecord
+from analysis.store.retrained import Retrained
 from analysis.store.runs import STUDY_FILE
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
@@ -22,6 +23,7 @@ from reports.figures.seeds import Spread, seed_spreads
 from reports.figures.tradeoffs import Pair, pairs, quality_of
 from reports.figures.weights import field_importance
 from reports.frames.merge import Merged
+from reports.frames.retrained import retrained_of, with_retrained
 from reports.frames.trials import preset_references, trial_frame
 from reports.page.origins import how_taken, versions
 
@@ -74,6 +76,7 @@ class Content:
         numbers: the objectives and further numbers that trials have, as columns of ``frame``.
         quality: the objective that comparisons are about, if one is to be maximised.
         commands: (what for, command).
+        retrained: networks that were trained in full.
         made_with: versions and the like as recorded, (name, value).
     """
 
@@ -89,6 +92,7 @@ class Content:
     curves: Curves
     spreads: tuple[Spread, ...]
     pairs: tuple[Pair, ...]
+    retrained: tuple[Retrained, ...]
     commands: tuple[tuple[str, str], ...]
     made_with: tuple[tuple[str, str], ...]
 
@@ -109,7 +113,11 @@ def content_of(merged: Merged) -> Content:
     Works for a study of any number of objectives, with failed trials alone, and for one that is still running.
     """
     study = merged.study
-    frame = trial_frame(study)
+    retrained = retrained_of(merged)
+    frame = with_retrained(trial_frame(study), retrained)
+    if len(merged.runs) > 1:
+        names = [_run_of(merged, label) for label in frame["label"]]
+        frame["study"] = pd.Categorical(names, categories=list(merged.runs))
     numbers = _numbers(frame, study)
     quality = quality_of(study.objectives) or quality_of(numbers)
     references = preset_references(study)
@@ -124,9 +132,15 @@ def content_of(merged: Merged) -> Content:
         curves=learning_curves(frame, merged.folders),
         spreads=tuple(seed_spreads(frame, quality or study.objectives[0], _trainings(merged, frame))),
         pairs=tuple(pairs(frame, quality, references, study.objectives)) if quality else (),
+        retrained=retrained,
         commands=tuple(_commands(merged, chosen)),
         made_with=tuple(versions(study).items()),
     )  # fmt: skip
+
+
+def _run_of(merged: Merged, label: str) -> str:
+    """The name of the run that a trial of a merged study is of."""
+    return next(name for name in merged.runs if label.startswith(f"{name}/"))
 
 
 def _trainings(merged: Merged, frame: pd.DataFrame) -> list[str] | None:
@@ -204,7 +218,11 @@ def _commands(merged: Merged, chosen: Chosen | None) -> list[tuple[str, str]]:
         label = merged.folders[chosen.label].name
         one, trial = shlex.quote(str(run)), shlex.quote(f"{run}:{label}")
         commands += [
-            ("Export the chosen network", f"archspace export {one} --pick {shlex.quote(label)}"),
+            (
+                "Train the chosen network in full, and export it",
+                f"archspace retrain {one} --pick {shlex.quote(label)}{data}",
+            ),
+            ("Export it as the search left it", f"archspace export {one} --pick {shlex.quote(label)}"),
             ("Its layers", f"archspace show {trial}"),
         ]
     every = " ".join(shlex.quote(str(run)) for run in merged.runs.values())

@@ -17,8 +17,9 @@ from reports.figures.tradeoffs import Pair
 from reports.frames.trials import doubts
 from reports.page.content import Content
 from reports.style.axes import LOG_RATIO
+from reports.style.legend import studies_of
 from reports.style.names import unit_name
-from reports.style.style import column_scale, unit_style
+from reports.style.style import column_scale, study_colour, unit_style
 
 _TEXTS = (("label", "trial"), ("network", "network"), ("unit", "unit"), ("state", "state"))
 _SPEC_SHOWN = (
@@ -36,7 +37,7 @@ _SPEC_SHOWN = (
 def page_data(content: Content) -> dict[str, Any]:
     """Returns plain data for JSON; numbers have six digits (whole ones all), what is not finite is ``None``."""
     frame = content.frame
-    units = [str(unit) for unit in frame["unit"].unique()]
+    units, studies = [str(unit) for unit in frame["unit"].unique()], studies_of(frame)
     return {
         "columns": [*_text_columns(frame), *(_number_column(frame, one, content) for one in content.numbers),
                     *_spec_columns(frame), _coded("reason", "reason", frame["reason"].tolist())],
@@ -45,6 +46,8 @@ def page_data(content: Content) -> dict[str, Any]:
         "ranks": [None if pd.isna(rank) else int(rank) for rank in frame["rank"]],
         "knee": next(iter(np.flatnonzero(frame["knee"]).tolist()), None),
         "looks": {unit: [(look := unit_style(unit)).colour, look.symbol, unit_name(unit)] for unit in units},
+        "studies": [[name, study_colour(place)] for place, name in enumerate(studies)],
+        "study_of": [studies.index(name) for name in frame["study"]] if studies else [],
         "axes": _first_axes(content),
         "progress": _progress(content),
         "weights": [

@@ -14,6 +14,7 @@ from reports.frames.trials import study_caption
 from reports.page.content import Chosen, Content, Number
 from reports.page.data import embedded, page_data
 from reports.page.drawing import layer_table, ribbon, ribbon_svg
+from reports.page.retrained import retrained_html
 from reports.page.side_by_side import badge, side_by_side_html
 from reports.page.words import asked, findings, state_of
 
@@ -36,6 +37,7 @@ def page_html(content: Content) -> str:
         "asked": _facts(asked(content)),
         "front_title": "The front" if len(content.objectives) > 1 else "The ranking",
         "chosen": _chosen(content.chosen),
+        "retrained": retrained_html(content),
         "published": side_by_side_html(content),
         "commands": _commands(content.commands),
         "made_with": _facts(content.made_with) or '<p class="note">No trial recorded versions.</p>',

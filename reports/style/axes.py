@@ -51,6 +51,13 @@ class Axis:
             keys |= {"tickformat": "~s", "ticksuffix": self.suffix}
         return keys
 
+    def thinned(self, most: int) -> dict[str, Any]:
+        """Returns the keys of :meth:`layout` with every other tick left out where there are more than ``most``."""
+        keys = self.layout()
+        while len(keys.get("tickvals", ())) > most:
+            keys |= {key: keys[key][::2] for key in ("tickvals", "ticktext")}
+        return keys
+
     @property
     def suffix(self) -> str:
         """What follows a tick's number."""

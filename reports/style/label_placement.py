@@ -34,6 +34,8 @@ def trial_hover(row: Row, objectives: Sequence[Quantity]) -> str:
     if _known(row["given"]):
         title += f" · given: {html.escape(str(row['given']))}"
     lines = [title, *_numbers(row, objectives)]
+    if _known(row.get("retrained")):
+        lines.append(html.escape(f"retrained: {row['retrained']}"))
     if row["on_front"]:
         lines.append("on the Pareto front" + (" · knee" if row["knee"] else ""))
     elif _known(row["rank"]):

@@ -52,6 +52,17 @@ UNIT_STYLES: Mapping[str, UnitStyle] = {
 }
 """The one mapping from unit to looks; ``mixed`` stands for levels that differ. Every pair is distinct."""
 
+STUDY_COLOURS = tuple(
+    OKABE_ITO[name] for name in ("blue", "vermillion", "green", "purple", "orange", "sky", "black", "yellow")
+)
+"""Colours of studies that are drawn together, which the colour-blind tell apart."""
+
+
+def study_colour(place: int) -> str:
+    """Returns the colour of a study by its place among those drawn together; from the ninth on they come again."""
+    return STUDY_COLOURS[place % len(STUDY_COLOURS)]
+
+
 _UNKNOWN = _style("grey", "triangle-se", "circle")
 
 

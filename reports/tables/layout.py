@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archspace.support.numbers import UNSTABLE_MARK, marked
-from reports.tables.table import Cell, Column, Table, best, dominated, shown
+from reports.tables.table import Cell, Column, Table, best, dominated, shown, within_of_front
 
 MARKS: Mapping[str, str] = {
     "measured": "m", "counted": "c", "predicted": "e", "published": "p", "read-off-figure": "r", "from-memory": "u",
@@ -117,13 +117,37 @@ def _legend(table: Table, used: set[str], bold: bool, grey: bool, heads: bool) -
     where = " (at a header: of every number below it)" if heads else ""
     lines = [f"Origin of each number{where}: {known}."] if used else []
     if bold:
-        lines.append("Bold: best of the column (↑ higher is better, ↓ lower).")
+        lines.append(f"Bold: best of the column (↑ higher is better, ↓ lower){_compared(table)}.")
     if any(cell.unstable for row in table.rows for cell in row.cells):
         lines.append(f"{UNSTABLE_MARK}: the measurement is unstable; its footnote says why.")
     if table.pareto:
         over = " and ".join(table.column(key)[0].title for key in table.pareto)
+        same = _of_the_same(within_of_front(table))
         lines.append(
-            f"Grey: another row is at least as good in {over} and better in one." if grey else
-            f"No row is dominated in {over}."
+            f"Grey: another row{same} is at least as good in {over} and better in one."
+            if grey else
+            f"No row is dominated{f' by one{same}' if same else ''} in {over}."
         )  # fmt: skip
     return (*lines, *table.notes)
+
+
+def _compared(table: Table) -> str:
+    """Which rows the best of a column is the best of, where not all rows compare."""
+    titles: dict[tuple[str, ...], list[str]] = {}
+    for column in table.columns:
+        if column.better:
+            shared = tuple(title for title in table.labels if title in column.within)
+            titles.setdefault(shared, []).append(column.title)
+    if not any(titles):
+        return ""
+    parts = [f"{', '.join(names)} among {_rows(shared)}" for shared, names in titles.items()]
+    return f": {'; '.join(parts)}. What a row does not state is not the same as what another one states"
+
+
+def _rows(shared: tuple[str, ...]) -> str:
+    return f"rows{_of_the_same(shared)}" if shared else "all rows"
+
+
+def _of_the_same(titles: tuple[str, ...]) -> str:
+    words = [title if title.startswith("GPU") else title[0].lower() + title[1:] for title in titles]
+    return f" of the same {', '.join(words[:-1])}{' and ' if words[:-1] else ''}{words[-1]}" if words else ""

@@ -13,6 +13,7 @@ from analysis.devices.record import DeviceRecord
 from analysis.quantities import QUANTITIES, task_of_metrics
 from analysis.store.picks import pick_trial
 from analysis.store.records import Measurement, StudyRecord, TrialRecord
+from analysis.store.retrained import RETRAINED_FILE, RetrainedRecord, read_retrained, read_retrained_file
 from analysis.store.runs import STUDY_FILE, TRAIN_FILE, read_run
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
@@ -66,6 +67,9 @@ def read_results(path: Path) -> list[NetworkResult]:
     if colon and Path(run, STUDY_FILE).is_file():
         study = read_run(Path(run))
         return list(_trial(Path(run), study, pick_trial(study, label, {})))
+    if (path / RETRAINED_FILE).is_file():
+        folder = path.resolve().parents[1]
+        return [_retrained(folder, read_run(folder), read_retrained_file(path / RETRAINED_FILE))]
     if path.is_dir():
         if not (path / METRICS_FILE).is_file():
             raise InputError(f"{path}: no run: it has neither {STUDY_FILE} nor {METRICS_FILE}")
@@ -97,7 +101,34 @@ def _study(path: Path, study: StudyRecord) -> list[NetworkResult]:
     if not complete:
         ended = ", ".join(sorted({trial.state for trial in study.trials}))
         raise InputError(f"{path}: no complete trial, so there is nothing to tabulate (all are {ended})")
-    return [result for trial in complete for result in _trial(path, study, trial)]
+    results = [result for trial in complete for result in _trial(path, study, trial)]
+    return [*results, *(_retrained(path, study, one) for one in read_retrained(path))]
+
+
+def _retrained(path: Path, study: StudyRecord, record: RetrainedRecord) -> NetworkResult:
+    """A network of a study that was trained in full, on the split on which it was judged."""
+    trial = next((one for one in study.trials if one.label == record.trial), None)
+    metric, spec = record.measurements[record.metric], {} if trial is None else trial.spec or {}
+    data, setting = study.config.get("data") or {}, record.setting
+    numbers = {n: v for n, v in metric.how.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    values = {name: Cell(float(value), "measured") for name, value in numbers.items()}
+    values |= {name: Cell(one.value, _origin(one.origin)) for name, one in record.measurements.items()}
+    counted = {} if trial is None else trial.measurements
+    values |= {n: Cell(counted[n].value, "counted") for n in ("params", "macs") if n in counted}
+    given = None if trial is None else trial.given
+    width = spec.get("width")
+    texts = {
+        "network": f"{given or record.network} ({study.name}:{record.trial}, retrained)", "split": setting.split,
+        "input_size": "x".join(map(str, spec.get("input_size") or ())),
+        "width": f"{width:g}" if isinstance(width, int | float) else "",
+        "protocol": _protocol(study.config.get("task"), data.get("crop")),
+        "fps_device": _latency_on(record.measurements),
+    }  # fmt: skip
+    return NetworkResult(
+        task=str(study.config.get("task", "")), group=str(data.get("layout") or ""), texts=texts, values=values,
+        source=f"run {path.name}, {setting.words}, seed {record.seed}", root=str(data.get("root") or ""),
+        data=study.data_name, fingerprint=_fingerprint(metric.how.get("data"), setting.split), notes=record.notes,
+    )  # fmt: skip
 
 
 def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[NetworkResult]:
@@ -110,6 +141,7 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Netwo
     texts = {
         "network": f"{name} ({study.name}:{trial.label})", "split": "val", "input_size": "x".join(map(str, size)),
         "width": f"{width:g}" if isinstance(width, int | float) else "",
+        "protocol": _protocol(study.config.get("task"), data.get("crop")),
     }  # fmt: skip
     values = {n: Cell(v, "unknown") for n, v in trial.values.items()}
     values |= {n: _measured(m, n in study.asked) for n, m in trial.measurements.items()}
@@ -117,6 +149,7 @@ def _trial(path: Path, study: StudyRecord, trial: TrialRecord) -> Iterator[Netwo
     record = how.get("record")
     device = record.get("device") if isinstance(record, Mapping) else how.get("device")
     on = f", latency on {device}" if device else ""
+    texts["fps_device"] = _latency_on(trial.measurements)
     source = f"run {path.name}, seed {study.config.get('seed', 'not recorded')}{on}"
     yield NetworkResult(
         task=str(study.config.get("task", spec.get("task", ""))), group=str(data.get("layout") or ""), texts=texts,
@@ -181,6 +214,7 @@ def _metrics(path: Path, config: Mapping[str, Any]) -> NetworkResult:
     texts = {
         "network": str(data["network"]), "split": str(data.get("split", "")), "input_size": "x".join(map(str, size)),
         "width": f"{spec['width']:g}" if spec and isinstance(spec.get("width"), int | float) else "",
+        "protocol": _protocol(task, data.get("crop") or held.get("crop")),
     }  # fmt: skip
     images = f", {data['images']} images" if "images" in data else ""
     place = path.parent.name if path.name == METRICS_FILE else path.name
@@ -196,6 +230,22 @@ def _fingerprint(record: Mapping[str, Any] | None, split: str) -> str:
     data = record or {}
     one = data if data.get("split") == split else (data.get("splits") or {}).get(split) or {}
     return str(one.get("fingerprint") or "")
+
+
+def _protocol(task: object, crop: object) -> str:
+    """How images were brought to their size, where that is not as the task's papers do it."""
+    usual = "centre" if task == "classification" else "squash"
+    words = {"squash": "whole image resized", "centre": "centre crop"}
+    return "" if crop in (None, usual) else words.get(str(crop), str(crop))
+
+
+def _latency_on(taken: Mapping[str, Measurement]) -> str:
+    """The device of a latency, its model where the record has it, and the runtime."""
+    latency = taken.get("latency_ms")
+    record = None if latency is None else latency.how.get("record", latency.how)
+    how = record if isinstance(record, Mapping) else {}
+    model = (how.get("how") or {}).get("model") if isinstance(how.get("how"), Mapping) else None
+    return ", ".join(str(part) for part in (model or how.get("device"), how.get("runtime")) if part)
 
 
 def _origin(word: object) -> Origin:

@@ -29,6 +29,7 @@ class Column:
         better: which way is better, ``None`` where neither is.
         digits: decimals of a number that is not printed anywhere; small ones get three significant digits.
         factor: a raw value divided by this is the number shown.
+        within: titles of the labels that two rows must share for their numbers to compare (split, input, device).
     """
 
     key: str
@@ -37,6 +38,7 @@ class Column:
     better: Direction | None = None
     digits: int = 2
     factor: float = 1.0
+    within: tuple[str, ...] = ()
 
 
 _SCALES = {"M": 1e6, "G": 1e9, "MB": 1e6}
@@ -155,38 +157,60 @@ def _taken(items: Sequence[_Item], indices: Sequence[int]) -> tuple[_Item, ...]:
 def best(table: Table) -> list[set[int]]:
     """For each column the rows with its best number, and those that look the same as shown.
 
-    Predicted numbers take no part, nor does what is not finite; a column without direction, or with one number
-    only, has none.
+    Only rows that share the column's ``within`` compare. Predicted numbers take no part, nor does what is not finite;
+    a column without direction has none, nor do rows of which just one has a number.
     """
     best_rows = []
     for column in table.columns:
-        _, cells = table.column(column.key)
-        taking_part = {i: c.value for i, c in enumerate(cells) if c.known and c.origin != "predicted"}
-        values = [value for value in taking_part.values() if value is not None]
-        if column.better is None or len(values) < 2:
-            best_rows.append(set[int]())
-            continue
-        top = max(values) if column.better == "maximize" else min(values)
-        texts = {shown(cells[i], column) for i, value in taking_part.items() if value == top}
-        best_rows.append({i for i in taking_part if shown(cells[i], column) in texts})
+        winners: set[int] = set()
+        for rows in comparable(table, column.within) if column.better else ():
+            winners |= _best_of(table, column, rows)
+        best_rows.append(winners)
     return best_rows
+
+
+def _best_of(table: Table, column: Column, rows: Sequence[int]) -> set[int]:
+    _, cells = table.column(column.key)
+    values = {i: cells[i].value or 0.0 for i in rows if cells[i].known and cells[i].origin != "predicted"}
+    if len(values) < 2:
+        return set()
+    top = max(values.values()) if column.better == "maximize" else min(values.values())
+    texts = {shown(cells[i], column) for i, value in values.items() if value == top}
+    return {i for i in values if shown(cells[i], column) in texts}
+
+
+def comparable(table: Table, within: Sequence[str]) -> list[list[int]]:
+    """Returns the rows in groups that share the labels ``within``; a label that is empty is a value of its own."""
+    places = [i for i, title in enumerate(table.labels) if title in within]
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for index, row in enumerate(table.rows):
+        groups.setdefault(_taken(row.labels, places), []).append(index)
+    return list(groups.values())
+
+
+def within_of_front(table: Table) -> tuple[str, ...]:
+    """Returns the labels that rows must share to dominate each other: those of the columns of ``pareto``."""
+    needed = {title for key in table.pareto for title in table.column(key)[0].within}
+    return tuple(title for title in table.labels if title in needed)
 
 
 def dominated(table: Table) -> list[bool]:
     """For each row, whether another is at least as good in every column of ``pareto`` and better in one.
 
-    A row without a finite number in one of these columns is not dominated and dominates none; neither does a
-    predicted number count.
+    Only rows that share :func:`within_of_front` compare. A row without a finite number in one of these columns is not
+    dominated and dominates none; neither does a predicted number count.
     """
+    behind = [False] * len(table.rows)
     if not table.pareto or not table.rows:
-        return [False] * len(table.rows)
+        return behind
     chosen = [table.column(key) for key in table.pareto]
-    points = minimised(
-        [[_number(cells[i]) for _, cells in chosen] for i in range(len(table.rows))],
-        [column.better or "minimize" for column, _ in chosen],
-    )
-    behind = ~non_dominated(points) & ~np.isnan(points).any(axis=1)
-    return [bool(grey) for grey in behind]
+    directions = [column.better or "minimize" for column, _ in chosen]
+    for rows in comparable(table, within_of_front(table)):
+        points = minimised([[_number(cells[i]) for _, cells in chosen] for i in rows], directions)
+        grey = ~non_dominated(points) & ~np.isnan(points).any(axis=1)
+        for index, one in zip(rows, grey, strict=True):
+            behind[index] = bool(one)
+    return behind
 
 
 def _number(cell: Cell) -> float:

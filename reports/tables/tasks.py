@@ -62,7 +62,8 @@ def _column(
     datasets: tuple[str, ...] = (), **changes: Any,
 ) -> TaskColumn:  # fmt: skip
     """A quantity of the registry as a column; without ``measured`` it is looked for under its own name."""
-    column = column_of(QUANTITIES[name], scale, task=task, **changes)
+    within = () if name in _OF_THE_NETWORK else _WITHIN.get(QUANTITIES[name].source, ())
+    column = column_of(QUANTITIES[name], scale, task=task, within=within, **changes)
     return TaskColumn(
         column=column, published=published, measured=measured or (name,), split=split, datasets=datasets
     )
@@ -75,6 +76,24 @@ def _change(key: str, title: str, unit: str, published: str = "", digits: int = 
     return TaskColumn(column=column, published=published)
 
 
+_OF_THE_NETWORK = ("params", "size")
+"""What does not depend on how a network is used."""
+_ON = (
+    "Input",
+    "Host",
+    "Speed on",
+    "Device",
+    "Batch",
+    "Precision",
+    "Runtime",
+    "GPU clock (MHz)",
+    "Power mode",
+)
+_WITHIN: Mapping[str, tuple[str, ...]] = {
+    "counted": ("Input",), "evaluation": ("Split", "Input", "Protocol", "Host", "Table"), "device": _ON,
+}  # fmt: skip
+"""The labels that rows must share for their numbers to compare, by how a quantity comes about."""
+
 _PARAMS = _column("params", "params_M", scale="M")
 _MACS_M = _column("macs", "macs_M", scale="M")
 _MACS_G = _column("macs", "macs_G", scale="G")
@@ -86,7 +105,10 @@ _PERPLEXITIES = tuple(
 )
 _FPS = _column("fps", "fps")
 _ON_DEVICE = tuple(_column(name) for name in names_of("device"))
-_NETWORK = {"Network": "network", "Width": "width", "Split": "split", "Input": "input_size"}
+_NETWORK = {
+    "Network": "network", "Width": "width", "Split": "split", "Input": "input_size", "Protocol": "protocol",
+    "Speed on": "fps_device",
+}  # fmt: skip
 
 TASKS: Mapping[str, TaskTables] = {
     one.task: one
@@ -109,7 +131,7 @@ TASKS: Mapping[str, TaskTables] = {
         ),
         TaskTables(
             task="segmentation", source="segmentation", title="Semantic segmentation",
-            labels={**_NETWORK, "Speed on": "fps_device"}, pareto=(("macs", "miou"), ("params", "miou")),
+            labels=_NETWORK, pareto=(("macs", "miou"), ("params", "miou")),
             layouts={
                 "cityscapes": ("Cityscapes", ""), "voc": ("PASCAL VOC 2012", "voc2012"), "segnet": ("CamVid", "camvid"),
                 "mapillary": ("Mapillary", ""), "mapillary-v2": ("Mapillary", ""),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from typing import Any
 
+from archspace.support.csv_cells import csv_text as text_of_rows
 from reports.tables.layout import lay_out
 from reports.tables.table import Table
 
@@ -21,15 +20,14 @@ def csv_text(table: Table) -> str:
 
     Nothing known is an empty cell; what is not finite is written as ``nan``, ``inf`` or ``-inf``.
     """
-    layout, text = lay_out(table), io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    layout = lay_out(table)
     counted = [any(row.cells[i].counted is not None for row in table.rows) for i in range(len(table.columns))]
     doubtful = [any(row.cells[i].unstable for row in table.rows) for i in range(len(table.columns))]
     header = [title.lower().replace(" ", "_") for title in table.labels]
     for column, has_count, has_doubt in zip(table.columns, counted, doubtful, strict=True):
         header += [column.key, f"{column.key}_origin", *([f"{column.key}_counted"] if has_count else [])]
         header += [f"{column.key}_unstable"] if has_doubt else []
-    writer.writerow([*header, "dominated", "notes"])
+    lines = [[*header, "dominated", "notes"]]
     for row, line in zip(table.rows, layout.lines, strict=True):
         cells: list[str] = list(row.labels)
         for cell, has_count, has_doubt in zip(row.cells, counted, doubtful, strict=True):
@@ -37,8 +35,8 @@ def csv_text(table: Table) -> str:
             cells += [_number(cell.counted)] if has_count else []
             cells += ["true" if cell.unstable else ""] if has_doubt else []
         notes = [note for notes in (row.notes, *(cell.notes for cell in row.cells)) for note in notes if note]
-        writer.writerow([*cells, str(line.dominated).lower(), "; ".join(notes)])
-    return text.getvalue()
+        lines.append([*cells, str(line.dominated).lower(), "; ".join(notes)])
+    return text_of_rows(lines)
 
 
 def plain(table: Table) -> dict[str, Any]:

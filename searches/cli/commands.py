@@ -7,9 +7,11 @@ import typer
 from archspace.support.options import MEASURE, REPORT, SEARCH
 from searches.cli import cache_command, compare_command, data_commands
 from searches.cli.bounds import with_bounds
+from searches.cli.dashboard_command import dashboard
 from searches.cli.demo_command import demo
 from searches.cli.evaluate_command import evaluate
 from searches.cli.export_command import export
+from searches.cli.retrain_command import retrain
 from searches.cli.search_command import search
 from searches.cli.studies_command import init, studies
 from searches.cli.train_command import recipes, train
@@ -21,6 +23,9 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace studies")(studies)
     app.command("spaces", hidden=True)(studies)
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace search scenes --out runs/scenes")(search)
+    app.command(
+        rich_help_panel=SEARCH, epilog="Example: archspace retrain runs/scenes --pick knee,given --epochs 100"
+    )(with_bounds(retrain))
     compare_command.register(app)
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace recipes")(recipes)
     app.command(
@@ -37,5 +42,8 @@ def register(app: typer.Typer) -> None:
         rich_help_panel=REPORT,
         epilog="Example: archspace demo espnet_p2_q8_cityscapes.pth street.png --beside",
     )(demo)
+    app.command(rich_help_panel=REPORT, epilog="Example: archspace dashboard runs/scenes --port 8081")(
+        dashboard
+    )
     data_commands.register(app)
     cache_command.register(app)

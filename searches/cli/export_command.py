@@ -83,6 +83,8 @@ def export_network(
                     f"unstable ({UNSTABLE_MARK}): {named.text}, {one['name']}: {reasons}", markup=False
                 )
         console.print(f"to load it: archspace.load({str(folder)!r})")
+        for line in _next(named):
+            console.print(line, markup=False)
 
 
 def _chosen(text: str, pick: str | None, bounds: Mapping[str, float]) -> tuple[NamedNetwork, str]:
@@ -110,9 +112,15 @@ def _chosen(text: str, pick: str | None, bounds: Mapping[str, float]) -> tuple[N
 
 def _said(named: NamedNetwork, network: Network, picked: str) -> tuple[Tensor | None, dict[str, Any]]:
     """Real images for the proof, where the study's data are there, and what the card says of the network."""
+    from analysis.store.retrained import RETRAINED_FILE, read_retrained_file
     from analysis.store.runs import read_run
+    from searches.retraining.card import retrained_card
     from searches.study.card import export_card, real_images
 
+    if named.run is not None and (named.run / RETRAINED_FILE).is_file():
+        study = read_run(named.run.resolve().parents[1])
+        card = retrained_card(study, read_retrained_file(named.run / RETRAINED_FILE))
+        return real_images(study, network.preprocessing), card
     if named.run is None or named.trial is None:
         data = named.notes().get("data")
         origin = {"network": f"{named.form} {named.text}", "data": data}
@@ -120,6 +128,25 @@ def _said(named: NamedNetwork, network: Network, picked: str) -> tuple[Tensor | 
     study = read_run(named.run)
     trial = next(one for one in study.trials if one.label == named.trial)
     return real_images(study, network.preprocessing), export_card(study, trial, picked)
+
+
+def _next(named: NamedNetwork) -> list[str]:
+    """That a trial's weights are those of a search, and where full training is, or what to type for it."""
+    from analysis.store.retrained import RETRAINED_FOLDER, read_retrained
+    from analysis.store.runs import read_run
+    from searches.study.card import short_training
+
+    if named.run is None or named.trial is None:
+        return []
+    study = read_run(named.run)
+    short = short_training(study, next(one for one in study.trials if one.label == named.trial))
+    if short is None:
+        return []
+    done = [one for one in read_retrained(named.run) if one.trial == named.trial]
+    if done:
+        where = named.run / RETRAINED_FOLDER / done[0].folder
+        return [f"its weights are {short}; trained in full: {where}"]
+    return [f"its weights are {short}; next: archspace retrain {named.run} --pick {named.trial}"]
 
 
 def _folder(named: NamedNetwork, pick: str) -> Path:

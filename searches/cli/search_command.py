@@ -48,6 +48,9 @@ def search(
         bool,
         typer.Option("--fresh", help="Measure even what the cache has; of a study that is done, the front."),
     ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="A run a trial for TensorBoard, in the run folder.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Launch a search study, or resume the one in the run folder."""
@@ -67,7 +70,8 @@ def search(
         now(f"{folder}: {wanted(config)}: starting")
         from searches.cli.summary import show_study
         from searches.study.run import run_study
-    show_study(config, folder, run_study(config, folder, fresh=fresh).records(), as_json)
+    study_run = run_study(config, folder, fresh=fresh, tensorboard=tensorboard)
+    show_study(config, folder, study_run.records(), as_json)
 
 
 def wanted(config: StudyConfig) -> str:

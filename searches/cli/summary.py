@@ -42,6 +42,13 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
         markup=False,
         soft_wrap=True,
     )
+    if front:
+        short = f"weights are of {sum(stage.epochs for stage in config.training.plan())} epochs each"
+        console.print(
+            f"{short}; next, train one in full: archspace retrain {folder} --pick knee",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _plain(config: StudyConfig, record: TrialRecord) -> dict[str, Any]:

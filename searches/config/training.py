@@ -34,6 +34,7 @@ class TrainData(Part):
             middle at 7/8 of its tighter side, as ImageNet's networks are judged (scores of whole images).
         splits: of a text: split -> the one whose file is read in its place. ``{train: valid, val: test}`` learns
             from the validation file and is judged on the test file, where there is no other.
+        use_val: learn from the validation images too, where nothing is chosen by them any more.
         seed: of generated data.
     """
 
@@ -46,6 +47,7 @@ class TrainData(Part):
     val: int | None = Field(None, ge=1)
     crop: Crop = "squash"
     splits: dict[str, str] = Field(default_factory=dict)
+    use_val: bool = False
     seed: int = Field(0, ge=0)
 
 

@@ -35,10 +35,12 @@ def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
 
 def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str, Any]:
     """Returns what the export's card says of the trial: how it was found, and its numbers with their origin."""
+    short = short_training(study, trial)
     origin = {
         "study": study.name,
         "trial": trial.label,
         "picked as": picked,
+        **({} if short is None else {"weights": short}),
         "objectives": ", ".join(o.name for o in study.objectives),
         "task": study.config["task"],
         "data": {**study.config["data"], "name": study.data_name, **_content(trial)},
@@ -64,3 +66,13 @@ def _doubt(study: StudyRecord, trial: TrialRecord, name: str) -> dict[str, Any]:
         **({"unstable": list(reasons)} if reasons else {}),
         **({"first": trial.first[name].value} if name in trial.first else {}),
     }
+
+
+def short_training(study: StudyRecord, trial: TrialRecord) -> str | None:
+    """Returns what a trial's weights are, in a sentence; ``None`` where they were given and not trained here."""
+    taken = next((one.how for one in trial.measurements.values() if "epochs" in one.how), None)
+    if taken is None:
+        return None
+    epochs, images = taken["epochs"], (study.config.get("data") or {}).get("train")
+    share = f" on {images:,} images" if isinstance(images, int) else ""
+    return f"of a search: {epochs} epoch{'' if epochs == 1 else 's'}{share}, no full training"

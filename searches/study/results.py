@@ -25,7 +25,7 @@ class StudyResults:
 
     It stands for the folder wherever a path is taken: ``reports.front(results)``.
 
-    Every ``pick`` below is ``knee`` (of the front), ``best`` (in the first objective) or a trial's label (``"7"``,
+    Every ``pick`` below is ``knee`` (of the front), ``best`` (in the task's metric) or a trial's label (``"7"``,
     ``"given-0"``, or the number); ``bounds`` has by quantity, in its own unit, the most that it may be, the least where
     more is better (``{"macs": 5e6}``), which the knee and the best must keep.
 
@@ -61,7 +61,7 @@ class StudyResults:
     def load(self, pick: str | int = "knee", *, bounds: Mapping[str, float] | None = None) -> Network:
         """Returns the trained network of one trial, in eval mode, with ``.spec`` and ``.preprocessing``.
 
-        Its weights are those of the study's short training.
+        Its weights are those of the study's short training; :func:`searches.retrain` makes the real ones.
 
         Raises:
             InputError: there is no such trial, none within the bounds, or its weights are gone.

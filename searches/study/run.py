@@ -24,6 +24,7 @@ from searches.study.results import StudyResults
 from searches.study.study import Study
 from searches.study.workers import Workers
 from searches.training.logs import logging_to
+from searches.training.tensorboard_log import require_tensorboard
 
 JOIN_SECONDS = 2.0
 """Between two looks at what the other workers have finished."""
@@ -66,7 +67,14 @@ def search(
     return StudyResults(folder)
 
 
-def run_study(config: StudyConfig, folder: Path, *, progress: bool = True, fresh: bool = False) -> Study:
+def run_study(
+    config: StudyConfig,
+    folder: Path,
+    *,
+    progress: bool = True,
+    fresh: bool = False,
+    tensorboard: bool = False,
+) -> Study:
     """Runs or resumes a study, its front measured again in the end.
 
     Args:
@@ -74,23 +82,28 @@ def run_study(config: StudyConfig, folder: Path, *, progress: bool = True, fresh
         folder: its run folder.
         progress: whether standard error shows how far it is.
         fresh: measure even what the cache has, and the front once more.
+        tensorboard: also write each trial for TensorBoard, in ``tensorboard`` in the run folder.
 
     Raises:
         InputError: anything the user gave cannot be used, or the disk is full.
     """
+    if tensorboard:
+        require_tensorboard()
     with full_disk_as_one_line(folder):
-        return _run(config, folder, Console(stderr=True, quiet=not progress), fresh)
+        return _run(config, folder, Console(stderr=True, quiet=not progress), fresh, tensorboard)
 
 
-def _run(config: StudyConfig, folder: Path, console: Console, fresh: bool) -> Study:
+def _run(config: StudyConfig, folder: Path, console: Console, fresh: bool, tensorboard: bool) -> Study:
     with working(f"{folder}: reading the data, opening the storage", quiet=console.quiet):
-        study = Study.open(config, folder, fresh=fresh)
+        study = Study.open(config, folder, fresh=fresh, tensorboard=tensorboard)
     with logging_to(folder, console=not (console.is_terminal or console.quiet)):
         done = study.records()
         log.info("%s: %d of %d trials done", folder, len(done), config.trials + len(config.given))
         objectives = [objective(name) for name in config.objectives]
         shown = console.is_terminal and not console.quiet
-        workers = Workers(config, folder, shown=shown, quiet=console.quiet, fresh=fresh)
+        workers = Workers(
+            config, folder, shown=shown, quiet=console.quiet, fresh=fresh, tensorboard=tensorboard
+        )
         progress = Progress(
             objectives,
             config.trials + len(config.given),

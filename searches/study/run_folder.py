@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from analysis.store.fingerprint import DataFingerprint
 from analysis.store.runs import STUDY_FILE, write_quantities
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
+from searches.config.changes import first_difference
 from searches.config.study import StudyConfig, parse_config, read_config
 from searches.data.kept import keep_fingerprint, refuse_other_data
 
@@ -76,23 +77,6 @@ def _with_runtime_before(config: StudyConfig, runtime: str | None = None) -> Stu
     return config.model_copy(update={"measure": config.measure.model_copy(update={"runtime": runtime})})
 
 
-def first_difference(
-    held: Mapping[str, Any], new: Mapping[str, Any], inside: str = ""
-) -> tuple[str, Any, Any] | None:
-    """Returns the first field in which two studies differ, dotted, with its value in both.
-
-    ``None`` if they are one study.
-    """
-    for name in [*held, *(name for name in new if name not in held)]:
-        one, other = held.get(name), new.get(name)
-        if one == other:
-            continue
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            return first_difference(one, other, f"{inside}{name}.")
-        return f"{inside}{name}", one, other
-    return None
-
-
 def _identity(config: StudyConfig) -> dict[str, Any]:
     """The fields that make a study this study, as plain data; what its data are called and where is none of them.
 
@@ -125,6 +109,7 @@ def open_study(
     except ValueError:
         held = "other directions"
     if held is None:
+        name_objectives(study, config.objectives)
         study.set_user_attr("identity", json.dumps(identity, sort_keys=True))
     elif _held_identity(held, config) != identity:
         raise FieldError(
@@ -136,6 +121,15 @@ def open_study(
     else:
         refuse_other_data(f"the storage's study {config.name}", DataFingerprint.from_dict(made_on), data)
     return study
+
+
+def name_objectives(study: optuna.Study, names: tuple[str, ...]) -> None:
+    """Gives an Optuna study the names of what it optimises, which Optuna numbers from 0 otherwise."""
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(list(names))
 
 
 def _held_identity(text: str, config: StudyConfig) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from analysis.store.listing import STORAGE
 from archspace.support.errors import FieldError
 from searches.config.study import StudyConfig
 
@@ -19,17 +20,13 @@ LOCK_SECONDS = 60
 JOURNAL = "journal://"
 
 
-DATABASE = "study.db"
-"""The SQLite file in the run folder."""
-
-
 def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStorage:
     """Returns the study's storage.
 
     Raises:
         FieldError: the URL cannot be opened.
     """
-    url = config.storage or f"sqlite:///{DATABASE}"
+    url = config.storage or f"sqlite:///{STORAGE}"
     try:
         if config.storage is None:
             return _in_folder(folder)
@@ -47,6 +44,6 @@ def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStora
 
 def _in_folder(folder: Path) -> optuna.storages.RDBStorage:
     """The file of a run folder, opened by its path: in a URL, a ``?``, ``%``, ``#`` or ``{`` of a name means more."""
-    path = str((folder / DATABASE).resolve())
+    path = str((folder / STORAGE).resolve())
     connect = partial(sqlite3.connect, path, timeout=LOCK_SECONDS, check_same_thread=False)
-    return optuna.storages.RDBStorage(f"sqlite:///{DATABASE}", engine_kwargs={"creator": connect})
+    return optuna.storages.RDBStorage(f"sqlite:///{STORAGE}", engine_kwargs={"creator": connect})

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import torch
 
 from analysis.devices.base import DeviceAway
 from analysis.store.constraints import broken, violations
@@ -21,6 +22,7 @@ from archspace.support.errors import InputError, SpecError
 from searches.config.parts import Given
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
+from searches.study.board import write_hyperparameters
 from searches.study.data import fingerprinted, open_data, task_on
 from searches.study.gate import Gate
 from searches.study.given import check_weights, fitted, settled
@@ -32,8 +34,10 @@ from searches.study.samplers import derived_seed, make_sampler
 from searches.study.space import SearchSpace
 from searches.study.storage import open_storage
 from searches.study.trials import Claim, Trials
+from searches.training.callbacks import Callbacks
 from searches.training.device import check_device
 from searches.training.steps import TrainingError
+from searches.training.tensorboard_log import Board
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +58,12 @@ class Study:
     space: SearchSpace
     given: Trials
     sampled: Trials
+    tensorboard: bool = False
 
     @classmethod
-    def open(cls, config: StudyConfig, folder: Path, *, fresh: bool = False) -> Study:
+    def open(
+        cls, config: StudyConfig, folder: Path, *, fresh: bool = False, tensorboard: bool = False
+    ) -> Study:
         """Opens or creates the study: data, space and storage are checked before anything is written.
 
         Args:
@@ -107,6 +114,7 @@ class Study:
             space,
             Trials(given, folder, "given-", wanted, wanted),
             sampled,
+            tensorboard,
         )
         study.given.mirror()
         study.sampled.mirror()
@@ -136,6 +144,8 @@ class Study:
                 trials.leave(claim)
                 continue
             trials.finish(claim, record, self.config.objectives)
+            if self.tensorboard and record.spec is not None:
+                write_hyperparameters(self.folder, record)
             progress.finished(record, self.records())
             failures = failures + 1 if record.state == "failed" else 0
             if failures >= MOST_FAILURES:
@@ -196,9 +206,16 @@ class Study:
             )  # fmt: skip
         progress.started(label, spec, known, sum(stage.epochs for stage in recipe.plan()))
         try:
-            known |= self.judge.judge(
-                spec, recipe, seed, trials.path(number), progress, weights=weights, on_progress=progress.note
-            )
+            with Callbacks(progress, *self._boards(label)) as callback:
+                known |= self.judge.judge(
+                    spec,
+                    recipe,
+                    seed,
+                    trials.path(number),
+                    callback,
+                    weights=weights,
+                    on_progress=progress.note,
+                )
         except DeviceAway:
             raise
         except (TrainingError, RuntimeError, MemoryError) as error:
@@ -213,6 +230,11 @@ class Study:
             state="infeasible" if reason else "complete", reason=reason, measurements=known,
             values={name: known[name].value for name in self.config.objectives}, **common,
         )  # fmt: skip
+
+    def _boards(self, label: str) -> list[Board]:
+        """What writes a trial's curves for TensorBoard, where that was asked for."""
+        device = torch.device(self.config.device)
+        return [Board(self.folder, self.judge.task, device, label)] if self.tensorboard else []
 
     def _constrain(self, claim: Claim, known: Mapping[str, Measurement]) -> str | None:
         """Tells the sampler how far each known constraint is kept; the broken ones in words."""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -96,6 +97,8 @@ class Trials:
 
     def finish(self, claim: Claim, record: TrialRecord, objectives: tuple[str, ...]) -> None:
         """Enters the record in the storage, then ends the trial, then writes ``record.json``."""
+        for name, value in attributes(record).items():
+            claim.trial.set_user_attr(name, value)
         claim.trial.set_user_attr(RECORD_ATTR, record.to_dict())
         values = [record.values[name] for name in objectives] if record.values else None
         state = TrialState.COMPLETE if values else STATES[record.state]
@@ -123,6 +126,16 @@ class Trials:
             path = self.folder / TRIALS_FOLDER / record.label / RECORD_FILE
             if not path.is_file() or (record.first and '"first"' not in path.read_text(encoding="utf-8")):
                 write_record(self.folder, record)
+
+
+def attributes(record: TrialRecord) -> dict[str, Any]:
+    """Returns what a person looks for in a trial: its network and how it ended, and every number in its own unit."""
+    words = {
+        "label": record.label, "network": record.network, "arch_id": record.arch_id, "given": record.given,
+        "duplicate_of": record.duplicate_of, "state": record.state, "reason": record.reason,
+    }  # fmt: skip
+    numbers = {name: one.value for name, one in record.measurements.items()}
+    return {name: value for name, value in (words | numbers).items() if value is not None}
 
 
 def _record(frozen: FrozenTrial) -> TrialRecord | None:

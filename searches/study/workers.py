@@ -32,9 +32,15 @@ class OrphanProgress(Progress):
 
 
 def _work(
-    config: StudyConfig, folder: Path, parent: int, fresh: bool, worker: int,
-    channel: SimpleQueue[Doing] | None, said: bool,
-) -> None:  # fmt: skip
+    config: StudyConfig,
+    folder: Path,
+    parent: int,
+    fresh: bool,
+    tensorboard: bool,
+    worker: int,
+    channel: SimpleQueue[Doing] | None,
+    said: bool,
+) -> None:
     """A worker process; what goes wrong here is told by the first process, which meets it too, and by the log."""
     from archspace.support.errors import InputError
     from archspace.support.plugins import load_plugins
@@ -47,7 +53,7 @@ def _work(
         from searches.study.study import Study
 
         with full_disk_as_one_line(folder):
-            study = Study.open(config, folder, fresh=fresh)
+            study = Study.open(config, folder, fresh=fresh, tensorboard=tensorboard)
             objectives = [objective(name) for name in config.objectives]
             wanted = config.trials + len(config.given)
             progress = OrphanProgress(objectives, wanted, study.records(), Console(quiet=True))
@@ -71,18 +77,25 @@ class Workers:
         shown: whether a live view shows what they do; else their log lines go to standard error, unless ``quiet``.
         quiet: whether nothing is to be seen of them.
         fresh: whether they measure even what the cache has.
+        tensorboard: whether they write their trials for TensorBoard.
     """
 
     def __init__(
-        self, config: StudyConfig, folder: Path, *, shown: bool, quiet: bool, fresh: bool = False
+        self,
+        config: StudyConfig,
+        folder: Path,
+        *,
+        shown: bool,
+        quiet: bool,
+        fresh: bool = False,
+        tensorboard: bool = False,
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._channel: SimpleQueue[Doing] | None = context.SimpleQueue() if shown else None
         said = not (shown or quiet)
+        known = (config, folder, os.getpid(), fresh, tensorboard)
         self._crew = [
-            context.Process(
-                target=_work, args=(config, folder, os.getpid(), fresh, worker, self._channel, said)
-            )
+            context.Process(target=_work, args=(*known, worker, self._channel, said))
             for worker in range(1, config.workers)
         ]
 

@@ -99,13 +99,14 @@ class Recorder(Callback):
         """Writes ``curves.html``."""
         write_html(self._figure(), self.folder / CURVES_FILE)
 
-    def finish(self) -> None:
-        """Writes the curves of the whole run, as a picture too where a browser is there to draw it."""
+    def finish(self, *, picture: bool = True) -> None:
+        """Writes the curves of the whole run, as a ``picture`` too where a browser is there to draw it."""
         if self.history and self.history[-1].value is None:
             self.history[-1] = replace(self.history[-1], value=self.value)
         write_history(self.folder, self.history)
         self.draw()
-        write_png(self._figure(), self.folder / CURVES_PICTURE)
+        if picture:
+            write_png(self._figure(), self.folder / CURVES_PICTURE)
 
     def _figure(self) -> Any:
         rows = read_history(self.folder / HISTORY_FILE)
@@ -114,10 +115,13 @@ class Recorder(Callback):
 
 
 class Shown(Callback):
-    """A live line (loss, metric, speed, time left) on a terminal, and a table of epochs there and in the log."""
+    """A live line (loss, metric, speed, time left) on a terminal, and a table of epochs there and in the log.
 
-    def __init__(self, config: TrainConfig, task: Task, console: Console) -> None:
-        stages = config.training.plan()
+    Without ``rows`` the table is in the log alone.
+    """
+
+    def __init__(self, config: TrainConfig, task: Task, console: Console, *, rows: bool = True) -> None:
+        stages, self.rows = config.training.plan(), rows
         self.total, self.stages = sum(stage.epochs for stage in stages), len(stages)
         self.metric, self.speed, self.value, self.console = task.metric, f"{task.counts}/s", "", console
         self.bar = Progress(
@@ -162,5 +166,5 @@ class Shown(Callback):
     def _row(self, cells: Sequence[str]) -> None:
         text = "  ".join(f"{cell:>9}" for cell in cells)
         log.info("%s", text)
-        if self.console.is_terminal:
+        if self.rows and self.console.is_terminal:
             self.console.print(text, highlight=False)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from archspace.support.csv_cells import csv_text
 from archspace.support.files import write_text
 from searches.training.resume import Epoch
 
@@ -16,9 +15,7 @@ COLUMNS = ("epoch", "train_loss", "lr", "val_metric", "seconds", "images", "wait
 
 def write_history(folder: Path, history: Sequence[Epoch]) -> None:
     """Writes ``history.csv``: a row an epoch, numbers in full; an epoch that was not evaluated has no metric."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    rows: list[Sequence[object]] = [COLUMNS]
     for e in history:
         value = "" if e.value is None else repr(e.value)
         numbers = (
@@ -30,5 +27,5 @@ def write_history(folder: Path, history: Sequence[Epoch]) -> None:
             f"{e.waiting:.4f}",
             e.stage,
         )
-        writer.writerow((e.number, *numbers))
-    write_text(folder / HISTORY_FILE, text.getvalue())
+        rows.append((e.number, *numbers))
+    write_text(folder / HISTORY_FILE, csv_text(rows))

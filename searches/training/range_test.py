@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import json
 import math
@@ -20,6 +18,7 @@ from rich.progress import track
 from analysis.drawing.curves import range_figure
 from analysis.drawing.figure_files import write_html, write_png
 from archspace.network import Network
+from archspace.support.csv_cells import csv_text
 from archspace.support.errors import FieldError
 from archspace.support.files import write_text
 from searches.config.recipe import Recipe
@@ -165,12 +164,9 @@ def answer(
         network, task, config.training, question, seed=config.seed, device=torch.device(config.device),
         on_step=lambda: next(bar, None),
     )  # fmt: skip
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("step", "lr", "loss", "smoothed"))
-    for step, row in enumerate(zip(curve.rates, curve.losses, curve.smoothed, strict=True)):
-        writer.writerow((step, *map(repr, row)))
-    write_text(folder / f"{FILES}.csv", text.getvalue())
+    steps = enumerate(zip(curve.rates, curve.losses, curve.smoothed, strict=True))
+    rows = [("step", "lr", "loss", "smoothed"), *((step, *map(repr, row)) for step, row in steps)]
+    write_text(folder / f"{FILES}.csv", csv_text(rows))
     title = f"Learning-rate range test of {network.spec.label}, {config.name}"
     figure = range_figure(curve.rates, curve.losses, curve.smoothed, curve.suggested, title=title)
     write_html(figure, folder / f"{FILES}.html")

@@ -22,7 +22,6 @@ from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, save
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
-from archspace.spec.naming import find_network
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
 from archspace.support.locks import try_lock
@@ -39,6 +38,7 @@ from searches.training.loop import fit
 from searches.training.range_test import FILES as RANGE_FILES
 from searches.training.range_test import RangeQuestion, answer
 from searches.training.resolve import resolved
+from searches.training.start import start_from
 from searches.training.steps import TrainingError
 from searches.training.tensorboard_log import Board, require_tensorboard
 
@@ -96,14 +96,34 @@ def train(
         InputError: anything the user gave cannot be used.
         TrainingError: the loss is not finite.
     """
+    config = resolved(network, recipe, changes or {}, input_size)
+    folder = _folder_of(config, network, out)
     console = Console(stderr=True, quiet=not progress)
+    return train_config(
+        config, folder, console, f"to go on: archspace train {folder}", tensorboard=tensorboard
+    )
+
+
+def train_config(
+    config: TrainConfig, folder: Path, console: Console, to_go_on: str, *, tensorboard: bool = False,
+    brief: bool = False,
+) -> TrainResult:  # fmt: skip
+    """Trains the network of a whole run in ``folder``, or goes on with it; else as :func:`train`.
+
+    Args:
+        config: the run.
+        folder: the run folder.
+        console: where the run is shown: a live line on a terminal, else a line an epoch; not at all if quiet.
+        to_go_on: what a person who stops it reads.
+        tensorboard: also write scalars and images for TensorBoard.
+        brief: no row for each epoch on a terminal, and the curves as a page alone.
+    """
     before = torch.get_num_threads()
     try:
-        with working("reading the data and building the network", quiet=not progress):
-            run = _prepared(network, recipe, changes or {}, input_size, tensorboard=tensorboard)
-        folder = _folder_of(run.config, network, out)
+        with working("reading the data and building the network", quiet=console.quiet):
+            run = _prepared(config, tensorboard=tensorboard)
         known = kept_fingerprint(
-            folder, run.data, named=run.config.data.name is not None, began=(folder / TRAIN_FILE).is_file()
+            folder, run.data, named=config.data.name is not None, began=(folder / TRAIN_FILE).is_file()
         )
         open_folder(folder, run.config, run.network.spec)
         keep_fingerprint(folder, known)
@@ -112,8 +132,9 @@ def train(
             logging_to(folder, not (console.is_terminal or console.quiet), LOG_FILE),
             _alone(folder),
         ):
+            shown = Shown(config, run.task, console, rows=not brief)
             try:
-                return _run(run, folder, console, tensorboard)
+                return _run(run, folder, shown, to_go_on, tensorboard=tensorboard, picture=not brief)
             except TrainingError as error:
                 log.debug("failed: %s", error)  # 'archspace runs' reads it; the user is told by the caller
                 raise
@@ -146,7 +167,7 @@ def find_rate(
     Raises:
         InputError: anything the user gave cannot be used.
     """
-    run = _prepared(what, recipe, changes, size)
+    run = _prepared(resolved(what, recipe, changes, size))
     folder = out or Path("runs") / f"{run.config.name}-range"
     answer(question, run.network, run.task, run.config, folder, Console(stderr=True), as_json)
 
@@ -163,19 +184,13 @@ class _Run:
     @property
     def record(self) -> dict[str, Any]:
         """What weights and metrics say of the data."""
-        return self.data.record({"train": len(self.task.train), "val": len(self.task.val)})
+        val = len(self.task.val)
+        train = len(self.task.train) - (val if self.config.data.use_val else 0)
+        return self.data.record({"train": train, "val": val})
 
 
-def _prepared(
-    network: ArchSpec | str | os.PathLike[str],
-    recipe: str | os.PathLike[str] | Mapping[str, Any] | None,
-    changes: Mapping[str, Any],
-    size: tuple[int, int] | None,
-    *,
-    tensorboard: bool = False,
-) -> _Run:
-    """The run that the user means, its data loaded and its network built."""
-    config = resolved(network, recipe, changes, size)
+def _prepared(config: TrainConfig, *, tensorboard: bool = False) -> _Run:
+    """The run with its data loaded and its network built."""
     check_device(config.device)
     if tensorboard:
         require_tensorboard()
@@ -198,14 +213,16 @@ def _folder_of(
     return Path("runs") / config.name
 
 
-def _run(run: _Run, folder: Path, console: Console, tensorboard: bool) -> TrainResult:
+def _run(
+    run: _Run, folder: Path, shown: Shown, to_go_on: str, tensorboard: bool, picture: bool
+) -> TrainResult:
     """Trains to the end, evaluates, and writes what came out."""
     config, task, network = run.config, run.task, run.network
     spec, device = network.spec, torch.device(config.device)
     log.info("%s: %s (%s) on %d %s", folder, spec.label, spec.arch_id, len(task.train), task.counts)
     recorder = Recorder(folder, spec.label, task)
     boards = [Board(folder, task, device)] if tensorboard else []
-    with Shown(config, task, console) as shown, Callbacks(shown, recorder, *boards) as callback:
+    with shown, Callbacks(shown, recorder, *boards) as callback:
         try:
             history = fit(
                 network,
@@ -217,12 +234,12 @@ def _run(run: _Run, folder: Path, console: Console, tensorboard: bool) -> TrainR
                 callback=callback,
             )
         except KeyboardInterrupt:
-            console.print(f"stopped; to go on: archspace train {folder}", highlight=False)
+            shown.console.print(f"stopped; {to_go_on}", highlight=False)
             raise
         evaluation = task.evaluate(network, task.val, device)
         if history and history[-1].value is None:
             callback.evaluated(network, evaluation, sum(epoch.images for epoch in history), spec.input_size)
-    recorder.finish()
+    recorder.finish(picture=picture)
     return finish(folder, run, evaluation)
 
 
@@ -239,30 +256,6 @@ def open_folder(folder: Path, config: TrainConfig, spec: ArchSpec) -> None:
     write_text(folder / TRAIN_FILE, resolved_spec.to_yaml())
 
 
-def start_from(network: Network, text: str, task: Task) -> None:
-    """Puts the weights that ``text`` names into ``network``: the encoder must fit, the head is taken where it does.
-
-    Raises:
-        InputError: the encoders differ, or two language models have different words.
-    """
-    named = find_network(text, accept="weights", field="--init")
-    other = named.load()
-    try:
-        network.encoder.load_state_dict(other.encoder.state_dict())
-    except RuntimeError:
-        rule = f"has the encoder of {other.spec.label}, not of {network.spec.label}"
-        raise InputError(f"--init: {text}: {rule}") from None
-    if isinstance(task, Language) and named.notes().get("classes") != list(task.classes):
-        raise InputError(f"--init: {text}: knows other words than the training text's")
-    try:
-        network.head.load_state_dict(other.head.state_dict())
-        log.info("%s: encoder and head taken", text)
-    except RuntimeError:
-        log.info(
-            "%s: encoder taken; the head starts afresh, as it is for another task or other classes", text
-        )
-
-
 def finish(folder: Path, run: _Run, evaluation: Evaluation) -> TrainResult:
     """Writes weights and metrics, and returns what came out."""
     config, task, network = run.config, run.task, run.network
@@ -275,14 +268,17 @@ def finish(folder: Path, run: _Run, evaluation: Evaluation) -> TrainResult:
     save(network.eval(), folder / WEIGHTS_FILE, preprocessing=task.preprocessing, notes=notes)
     network.preprocessing = task.preprocessing
     cost = count(network.spec)
+    learned = ("train", "val") if config.data.use_val else ("train",)
     gpu = {"gpu": torch.cuda.get_device_name(config.device)} if config.device.startswith("cuda") else {}
     result = {
         "run": str(folder), "network": network.spec.label, "arch_id": network.spec.arch_id,
         task.counts: len(task.val), "split": "val", "input_size": list(network.spec.input_size),
-        "crop": config.data.crop, "data": run.record, "origin": "measured", **evaluation.to_dict(),
+        "crop": config.data.crop, "data": run.record, "trained_on": list(learned), "origin": "measured",
+        **evaluation.to_dict(),
         "counted": {"params": cost.params, "macs": cost.macs},
         "how": {"device": config.device, **gpu, "threads": config.threads, "seed": config.seed, **environment()},
     }  # fmt: skip
     write_text(folder / METRICS_FILE, json.dumps(result, indent=2) + "\n")
-    headline = f"{task.metric} {evaluation.value:.2f} on {len(task.val)} validation {task.counts}"
+    seen = ", which it has learned from" if config.data.use_val else ""
+    headline = f"{task.metric} {evaluation.value:.2f} on {len(task.val)} validation {task.counts}{seen}"
     return TrainResult(folder, network, result, headline)

@@ -47,10 +47,16 @@ class Board(Callback):
     """Event files in ``FOLDER/tensorboard``; the axis of all is the number of images (tokens of a text) seen.
 
     A run that goes on hides what a killed one wrote beyond its last state.
+
+    Args:
+        folder: the run folder.
+        task: what is trained for.
+        device: where pictures are computed.
+        name: of the run in TensorBoard, where the run folder has several.
     """
 
-    def __init__(self, folder: Path, task: Task, device: torch.device) -> None:
-        self.folder, self.task, self.device = folder / FOLDER, task, device
+    def __init__(self, folder: Path, task: Task, device: torch.device, name: str = "") -> None:
+        self.folder, self.task, self.device = folder / FOLDER / name, task, device
         self.writer: Any = None
         self.images_seen = 0
 

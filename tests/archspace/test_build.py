@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import random
 from functools import lru_cache
 from pathlib import Path
@@ -354,9 +355,14 @@ def test_presets_cost_what_the_released_code_costs(name: str) -> None:
     assert (cost.params, cost.conv_macs) == PINNED[name]
 
 
+def rounded_or_cut(counted: float, published: float, digit: float) -> bool:
+    """Whether ``published`` is ``counted`` to whole ``digit``."""
+    return round(published / digit) in {math.floor(counted / digit), math.floor(counted / digit + 0.5)}
+
+
 @pytest.mark.parametrize("name", [name for name, p in PRESETS.items() if "params" in p.published])
 def test_presets_have_the_published_parameters_to_the_last_digit(name: str) -> None:
-    """Within one unit of the last published digit: the papers round some numbers and cut off others."""
+    """Rounded or cut off, as the papers do; ``reports/published/contradictions.csv`` has the reason for the others."""
     spec, published = preset(name).spec, preset(name).published["params"]
     fine = dict.fromkeys(("espnetv2", "dicenet", "esnet", "erfnet", "enet", "mobilenetv2"), 1e4)
     coarse = dict.fromkeys(("segnet", "shufflenetv2", "mobilenetv1", "shufflenetv1"), 1e5)
@@ -365,7 +371,7 @@ def test_presets_have_the_published_parameters_to_the_last_digit(name: str) -> N
     if spec.network == "mobilenetv2":  # published without the parameters of its batch norms
         norms = [m for m in built(spec).modules() if isinstance(m, torch.nn.BatchNorm2d)]
         counted -= sum(p.numel() for norm in norms for p in norm.parameters())
-    assert abs(counted - published) < digit
+    assert rounded_or_cut(counted, published, digit) == (name != "enet")
 
 
 OWN_MACS = {"shufflenetv2-1.0": 0.977, "shufflenetv2-1.5": 0.980, "shufflenetv2-2.0": 0.984}
@@ -386,12 +392,13 @@ def test_presets_have_the_published_flops_to_the_last_digit(name: str) -> None:
     total = count(preset(name).spec).total
     digit = {"espnetv2-1.75": 1e6, "espnetv2-1.5": 1e5, "espnetv2-2.0": 1e5}.get(name, 1e4)
     digit = 1e8 if "ssd" in name else digit
-    assert abs(total.conv_macs + total.half_biases - published) < digit
+    assert rounded_or_cut(total.conv_macs + total.half_biases, published, digit)
 
 
 @pytest.mark.parametrize("name", [name for name, p in PRESETS.items() if "macs" in p.published])
 def test_presets_have_the_published_macs_to_the_last_digit(name: str) -> None:
-    assert abs(count(preset(name).spec).macs - preset(name).published["macs"]) < 1e6
+    counted, published = count(preset(name).spec).macs, preset(name).published["macs"]
+    assert rounded_or_cut(counted, published, 1e6) == (name != "shufflenetv1-1.0-g3")
 
 
 def referenced(row: dict[str, str]) -> ArchSpec | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from analysis.devices.record import DeviceRecord
@@ -16,37 +17,59 @@ from reports.style.style import INK, MUTED, OKABE_ITO, UNIT_STYLES, unit_style
 from reports.style.theme import AXIS, apply_theme
 
 COLOURS = tuple(OKABE_ITO[name] for name in ("blue", "orange", "green", "purple", "sky", "vermillion"))
-BINS = 60
+FEWEST, MOST = 8, 80
+"""Bins of a histogram."""
 FAR = 1.5
-"""An axis ends at this many times the largest 95 % point at most; how many runs lie beyond is said."""
+"""An axis ends at this many times the 95 % point at most; how many runs lie beyond is said."""
+SLIVER = 0.1
+"""Records share an axis where the runs of each, from 5 % to 95 %, take at least this share of it."""
 
 
 def latency_bins(records: Sequence[DeviceRecord]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Counts and marks of the histograms.
+    """Counts and marks of the histograms, whose bins follow each record's own samples.
 
     Returns:
         ``record`` (its number), ``ms`` (a bin's middle), ``width``, ``runs``; and by record ``median``, ``p5``,
-        ``p95``, ``n``, ``beyond`` (runs above the axis), ``label``, ``flags``.
+        ``p95``, ``n``, ``low`` and ``high`` (ends of its axis), ``beyond`` (runs above it), ``label``, ``flags``.
     """
-    low = min(min(record.latency_ms.samples) for record in records)
-    top = max(max(record.latency_ms.samples) for record in records)
-    high = min(top, FAR * max(record.latency_ms.p95 for record in records))
-    edges = np.linspace(low, high if high > low else low * 1.01, BINS + 1)
+    ends = [_ends([record]) for record in records]
+    low, high = _ends(records)
+    together = all(r.latency_ms.p95 - r.latency_ms.p5 >= SLIVER * (high - low) for r in records)
     bins, marks = [], []
     for number, record in enumerate(records):
         latency = record.latency_ms
-        runs, _ = np.histogram(latency.samples, edges)
+        first, last = (low, high) if together else ends[number]
+        samples = np.asarray(latency.samples)
+        runs, edges = _histogram(samples[samples <= last])
         middles = (edges[:-1] + edges[1:]) / 2
         bins.append(pd.DataFrame({"record": number, "ms": middles, "width": np.diff(edges), "runs": runs}))
         marks.append(
             {
                 "record": number, "median": latency.median, "p5": latency.p5, "p95": latency.p95, "n": latency.n,
-                "beyond": int(np.sum(np.asarray(latency.samples) > edges[-1])),
+                "low": first, "high": last, "beyond": int(np.sum(samples > last)),
                 "label": written(record.label), "how": how_taken(record), "flags": "; ".join(record.flags),
                 "origin": record.origin,
             }
         )  # fmt: skip
     return pd.concat(bins, ignore_index=True), pd.DataFrame(marks)
+
+
+def _ends(records: Sequence[DeviceRecord]) -> tuple[float, float]:
+    """Where an axis of these records begins and ends."""
+    low = min(min(record.latency_ms.samples) for record in records)
+    top = max(max(record.latency_ms.samples) for record in records)
+    high = min(top, FAR * max(record.latency_ms.p95 for record in records))
+    return low, high if high > low else low * 1.01
+
+
+def _histogram(samples: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Runs by bin, and edges: as wide as Freedman and Diaconis (1981) say, :data:`FEWEST` to :data:`MOST` bins."""
+    wanted = len(np.histogram_bin_edges(samples, "auto")) - 1
+    low, high = float(samples.min()), float(samples.max())
+    if high <= low:  # the clock saw one value: as a bar of its own between empty ones
+        low, high = low * 0.995, low * 1.005
+    runs, edges = np.histogram(samples, min(MOST, max(FEWEST, wanted)), (low, high))
+    return runs, edges
 
 
 def how_taken(record: DeviceRecord) -> str:
@@ -62,8 +85,10 @@ def latency_figure(records: Sequence[DeviceRecord]) -> go.Figure:
     colours = _colours([record.label for record in records])
     # What all records share is said once.
     shared = marks["how"].iloc[0] if marks["how"].nunique() == 1 else ""
+    together = marks["low"].nunique() == 1 and marks["high"].nunique() == 1
+    gap = min(0.12 if together else 0.18, 0.36 / rows)
     figure = make_subplots(
-        rows=rows, shared_xaxes=True, vertical_spacing=min(0.12, 0.36 / rows), subplot_titles=["-"] * rows
+        rows=rows, shared_xaxes=together, vertical_spacing=gap, subplot_titles=["-"] * rows
     )
     for mark in marks.itertuples():
         number, row = int(str(mark.record)), int(str(mark.record)) + 1
@@ -95,15 +120,15 @@ def latency_figure(records: Sequence[DeviceRecord]) -> go.Figure:
             align="left",
             font={"size": 13, "color": INK},
         )
-    room = 0.02 * float(bins["ms"].max() - bins["ms"].min())
-    ends = [
-        float((bins["ms"] - bins["width"]).min()) - room,
-        float((bins["ms"] + bins["width"]).max()) + room,
-    ]
-    figure.update_xaxes(**AXIS, range=ends)
+        low, high = float(marks["low"][number]), float(marks["high"][number])
+        room = 0.02 * (high - low)
+        figure.update_xaxes(range=[low - room, high + room], row=row, col=1)
+    figure.update_xaxes(**AXIS)
     figure.update_xaxes(title="Latency of one run (ms)", row=rows, col=1)
     figure.update_yaxes(**AXIS, title="Runs")
-    words = "band: 5 % to 95 % of the runs; line: median"
+    words = "band: 5 % to 95 % of the runs; line: median" + (
+        "" if together else "; each has an axis of its own"
+    )
     apply_theme(figure, "Latency", f"{shared}; {words}" if shared else words)
     figure.update_layout(margin={"l": 80, "r": 40, "t": 115, "b": 70}, bargap=0)
     return figure

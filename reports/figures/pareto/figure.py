@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 
 from analysis.drawing.figure_files import write_html, write_png
 from analysis.quantities import Quantity
-from reports.figures.pareto.layout import MARGIN, Limits, plane_layers
+from reports.figures.pareto.layout import Limits, plane_layers
+from reports.figures.pareto.panels import pareto_panels
 from reports.figures.pareto.plane import pareto_plane
-from reports.figures.pareto.scene3d import pareto_scene
 from reports.style.axes import axis_order
 from reports.style.theme import apply_theme
 
@@ -27,7 +27,7 @@ def pareto_figure(
     subtitle: str = "",
     constraints: Limits | None = None,
 ) -> go.Figure:
-    """Returns every trial of a study over two objectives (a plane, the front joined) or three (a scene).
+    """Returns every trial of a study over two objectives (a plane, the front joined) or three (panels and a scene).
 
     Costs go on x, what is maximised on y. Trials that were never trained have a known cost only: they stand
     in a strip below the plot, and so do published presets when an axis is not counted, since their published
@@ -50,8 +50,7 @@ def pareto_figure(
     copies = frame["duplicate_of"].notna() & frame["duplicate_of"].isin(frame["label"])
     drawn, known = frame[~copies], references if references is not None else pd.DataFrame()
     if len(objectives) == 3:
-        figure = pareto_scene(drawn, axis_order(objectives), known)
-        figure.update_layout(margin={**MARGIN, "l": 40, "b": 40})
+        figure = pareto_panels(drawn, axis_order(objectives), known, constraints or {})
     else:
         figure = pareto_plane(plane_layers(drawn, axis_order(objectives), known, constraints or {}))
     apply_theme(figure, title, subtitle)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.fronts.pareto import minimised, non_dominated
 from analysis.quantities import Quantity
 from reports.frames.trials import origins
 from reports.style.axes import REFERENCE_REACH, Axis, make_axis, reachable
@@ -36,7 +37,12 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """What is drawn: trials and presets with both coordinates, and those with a place along x only."""
+    """What is drawn: trials and presets with both coordinates, and those with a place along x only.
+
+    Attributes:
+        joined: the points that the line joins: the front, or that of these two objectives among more.
+        size: of the plot area in pixels, where it is not that of the picture.
+    """
 
     points: pd.DataFrame
     crosses: pd.DataFrame
@@ -48,6 +54,8 @@ class Layers:
     lane_rows: Mapping[str, int]
     limits: tuple[Limit, ...]
     note: str
+    joined: pd.DataFrame
+    size: tuple[float, float] | None = None
 
     @property
     def objectives(self) -> tuple[Quantity, Quantity]:
@@ -62,21 +70,36 @@ class Layers:
     @property
     def plot_size(self) -> tuple[float, float]:
         """Width and height in pixels of the plot area above the strip."""
+        if self.size is not None:
+            return self.size
         strip = self.rows * LANE_HEIGHT + LANE_GAP if self.rows else 0
         return WIDTH - MARGIN["l"] - MARGIN["r"], HEIGHT - MARGIN["t"] - MARGIN["b"] - strip
 
 
 def plane_layers(
-    frame: pd.DataFrame, order: Sequence[Quantity], references: pd.DataFrame, constraints: Limits
-) -> Layers:
-    """Sort trials and presets into layers and compute the axes."""
+    frame: pd.DataFrame, order: Sequence[Quantity], references: pd.DataFrame, constraints: Limits,
+    *, panel: tuple[float, float] | None = None,
+) -> Layers:  # fmt: skip
+    """Sort trials and presets into layers and compute the axes.
+
+    Args:
+        frame: a :func:`reports.frames.trials.trial_frame` without copies.
+        order: objectives of x and y.
+        references: a :func:`reports.frames.trials.preset_references`.
+        constraints: of the study.
+        panel: width and height in pixels of a panel that shows two of more objectives: it has no strip, and its line
+            is the front of these two.
+    """
     first, second = order
     located = frame[[first.name, second.name]].map(np.isfinite)
     both, complete = located.all(axis=1), frame["state"] == "complete"
-    lanes = frame[located[first.name] & ~located[second.name] & ~complete]
+    lanes = frame[located[first.name] & ~located[second.name] & ~complete & (panel is None)]
     near = reachable(references, frame, first)
     placed = second.name in near and not near[second.name].isna().all()
     presets, preset_lane = (near, near.iloc[:0]) if placed else (near.iloc[:0], near)
+    if panel is not None:
+        presets, preset_lane = reachable(presets, frame, second), near.iloc[:0]
+        near = presets
     limits = tuple(
         Limit(name, bound, float(value))
         for name in (first.name, second.name)
@@ -94,8 +117,20 @@ def plane_layers(
     return Layers(
         points=frame[both & complete], crosses=frame[both & ~complete], lanes=lanes, presets=presets,
         preset_lane=preset_lane, x=x, y=y, lane_rows=rows, limits=limits,
-        note=not_drawn(unplaced, [first.name, second.name], hidden),
+        note=not_drawn(unplaced, [first.name, second.name], hidden), size=panel,
+        joined=_joined(frame[both & complete], order, whole=panel is None),
     )  # fmt: skip
+
+
+def _joined(points: pd.DataFrame, order: Sequence[Quantity], *, whole: bool) -> pd.DataFrame:
+    """The front that was marked in the frame, or that of the two objectives, in order along x."""
+    names = [one.name for one in order]
+    if whole:
+        front = points[points["on_front"]]
+    else:
+        values = minimised(points[names].to_numpy(dtype=float), [one.direction for one in order])
+        front = points[non_dominated(values)] if len(points) else points
+    return front.sort_values(names)
 
 
 def not_drawn(trials: int, names: Sequence[str], presets: int) -> str:

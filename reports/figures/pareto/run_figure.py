@@ -12,8 +12,8 @@ from analysis.quantities import Quantity
 from analysis.store.records import StudyRecord
 from archspace.support.errors import FieldError
 from reports.figures.pareto.figure import pareto_figure
-from reports.frames.runs import study_and_objectives
-from reports.frames.trials import preset_references, study_caption, trial_frame
+from reports.frames.runs import study_and_objectives, trials
+from reports.frames.trials import preset_references, study_caption
 
 
 def plot_front(run: str | os.PathLike[str], objectives: Sequence[str] | None = None) -> go.Figure:
@@ -35,7 +35,7 @@ def plot_front(run: str | os.PathLike[str], objectives: Sequence[str] | None = N
     if len(chosen) not in (2, 3):
         rule = "a Pareto plot takes two or three"
         raise FieldError("objectives", [one.name for one in chosen], rule, ["macs", "params"])
-    return study_figure(study, trial_frame(study, chosen), chosen)
+    return study_figure(study, trials(run, objectives), chosen)
 
 
 def study_figure(study: StudyRecord, frame: pd.DataFrame, objectives: Sequence[Quantity]) -> go.Figure:

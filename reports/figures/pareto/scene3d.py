@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,29 +11,36 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis.quantities import Quantity
-from reports.figures.pareto.layout import PRESETS, not_drawn
+from reports.figures.pareto.layout import PRESETS, UNTRAINED
+from reports.figures.pareto.traces import KNEE_NAME
+from reports.frames.retrained import is_retrained
 from reports.frames.trials import origins
 from reports.style.axes import Axis, make_axis, reachable
 from reports.style.label_placement import given_labels, reference_hover, trial_hover
-from reports.style.legend import (
-    UNSTABLE,
-    UNSTABLE_NAME,
-    add_note,
-    by_unit,
-    legend_traces,
-    predicted,
-    unstable,
-)
-from reports.style.style import GRID, INK, MUTED, dark_edge, unit_style
+from reports.style.legend import RETRAINED_NAME, UNSTABLE, UNSTABLE_NAME, by_look, predicted, unstable
+from reports.style.style import GRID, INK, MUTED, UnitStyle, dark_edge
 
 _GIVEN = {"symbol": "diamond-open", "size": 9, "color": INK, "line": {"width": 2}}
+_RETRAINED = {"symbol": "square-open", "size": 11, "color": INK, "line": {"width": 2}}
 _DOUBTFUL = {**UNSTABLE, "size": 9, "color": MUTED, "line": {"width": 1}}
 _REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
 _UNTRAINED = {"symbol": "x", "size": 3, "color": MUTED}
+_KNEE = {"symbol": "circle-open", "size": 13, "color": INK, "line": {"width": 2}}
+LARGE = "front of all three (large)"
+"""What large markers mean in plots of three objectives."""
 
 
-def pareto_scene(frame: pd.DataFrame, order: Sequence[Quantity], references: pd.DataFrame) -> go.Figure:
-    """Trials over three objectives; those on the front are large and opaque, with drop lines to the floor.
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The traces of a 3-D view, its layout, and how many trials have no place in it."""
+
+    traces: tuple[go.Scatter3d, ...]
+    layout: Mapping[str, Any]
+    unplaced: int
+
+
+def pareto_scene(frame: pd.DataFrame, order: Sequence[Quantity], references: pd.DataFrame) -> Scene:
+    """Returns trials over three objectives; those on the front are large and opaque, with drop lines to the floor.
 
     Trials and presets without all three coordinates are not drawn.
 
@@ -41,8 +49,7 @@ def pareto_scene(frame: pd.DataFrame, order: Sequence[Quantity], references: pd.
         order: objectives of x, y and z.
         references: a :func:`reports.frames.trials.preset_references`.
     """
-    names = [o.name for o in order]
-    located = frame[names].map(np.isfinite).all(axis=1)
+    located = frame[[o.name for o in order]].map(np.isfinite).all(axis=1)
     complete = located & (frame["state"] == "complete")
     points, crosses = frame[complete], frame[located & ~complete]
     presets = _placed_presets(references, frame, order)
@@ -53,27 +60,19 @@ def pareto_scene(frame: pd.DataFrame, order: Sequence[Quantity], references: pd.
         )
         for o in order
     ]
-    figure = go.Figure()
-    for group_of in (points[~points["on_front"]], points[points["on_front"]]):
-        figure.add_traces([_cloud(group, order, unit) for unit, group in by_unit(group_of)])
-    figure.add_trace(_drop_lines(points[points["on_front"]], axes))
-    marks: dict[str, dict[str, Any]] = {
-        "on the front: large": {"marker": {"symbol": "circle", "size": 7, "color": INK}}
-    }
-    given = points[points["given"].notna()]
-    for name, group, marker in (
-        ("given network", given, _GIVEN),
-        (UNSTABLE_NAME, points[unstable(points, order)], _DOUBTFUL),
-        ("infeasible or failed", crosses, _UNTRAINED),
-        (PRESETS, presets, _REFERENCE),
-    ):
-        if len(group):
-            marks[name] = {"marker": marker}
-            figure.add_trace(_marks(group, order, name, marker))
-    figure.add_traces(legend_traces(go.Scatter3d, pd.concat([points, crosses]), marks))
-    figure.update_layout(scene=_scene(axes))
-    add_note(figure, not_drawn(len(frame) - int(located.sum()), names, 0))
-    return figure
+    traces = [
+        _cloud(group, order, name, look)
+        for group_of in (points[~points["on_front"]], points[points["on_front"]])
+        for name, look, group in by_look(group_of)
+    ]
+    traces.append(_drop_lines(points[points["on_front"]], axes))
+    others = [("given network", points[points["given"].notna()], _GIVEN), (PRESETS, presets, _REFERENCE)]
+    others += [(state, crosses[crosses["state"] == state], _UNTRAINED) for state in UNTRAINED]
+    others.append((RETRAINED_NAME, points[is_retrained(points)], _RETRAINED))
+    others.append((UNSTABLE_NAME, points[unstable(points, order)], _DOUBTFUL))
+    others.append((KNEE_NAME, points[points["knee"]], _KNEE))
+    traces += [_marks(group, order, name, marker) for name, group, marker in others if len(group)]
+    return Scene(tuple(traces), _scene(axes), len(frame) - int(located.sum()))
 
 
 def _placed_presets(references: pd.DataFrame, frame: pd.DataFrame, order: Sequence[Quantity]) -> pd.DataFrame:
@@ -85,9 +84,9 @@ def _placed_presets(references: pd.DataFrame, frame: pd.DataFrame, order: Sequen
     return references
 
 
-def _cloud(group: pd.DataFrame, order: Sequence[Quantity], unit: str) -> go.Scatter3d:
-    """The trials of one unit, all on the front or all behind it (a 3-D trace has one opacity)."""
-    look, front = unit_style(unit), bool(group["on_front"].all())
+def _cloud(group: pd.DataFrame, order: Sequence[Quantity], name: str, look: UnitStyle) -> go.Scatter3d:
+    """The trials of one look, all on the front or all behind it (a 3-D trace has one opacity)."""
+    front = bool(group["on_front"].all())
     hollow = predicted(group, order) & (look.symbol_3d in ("circle", "square"))
     marker = {
         "color": look.colour,
@@ -99,8 +98,8 @@ def _cloud(group: pd.DataFrame, order: Sequence[Quantity], unit: str) -> go.Scat
     x, y, z = (group[o.name] for o in order)
     labels = group["label"].where(group["given"].isna(), "") if front else None
     return go.Scatter3d(
-        x=x, y=y, z=z, mode="markers+text" if front else "markers", marker=marker, name=unit,
-        legendgroup=unit, showlegend=False, text=labels, textposition="top center",
+        x=x, y=y, z=z, mode="markers+text" if front else "markers", marker=marker, name=name,
+        legendgroup=name, showlegend=False, text=labels, textposition="top center",
         textfont={"size": 11, "color": INK}, hoverinfo="text",
         hovertext=[trial_hover(row, order) for row in group.to_dict("records")],
     )  # fmt: skip
@@ -115,7 +114,7 @@ def _drop_lines(front: pd.DataFrame, axes: Sequence[Axis]) -> go.Scatter3d:
             lines[axis] += [*ends, None]
     return go.Scatter3d(
         x=lines[0], y=lines[1], z=lines[2], mode="lines", line={"color": MUTED, "width": 2},
-        hoverinfo="skip", showlegend=False, legendgroup="on the front: large",
+        hoverinfo="skip", showlegend=False, legendgroup=LARGE,
     )  # fmt: skip
 
 
@@ -132,16 +131,21 @@ def _marks(group: pd.DataFrame, order: Sequence[Quantity], name: str, marker: di
     )  # fmt: skip
 
 
+def _short(one: Quantity) -> str:
+    """A title that a small view has room for; the panels have the whole one."""
+    return f"{one.heading()} ({one.unit})" if one.unit and one.unit != one.short else one.heading()
+
+
 def _scene(axes: Sequence[Axis]) -> dict[str, Any]:
     scene: dict[str, Any] = {
-        "camera": {"eye": {"x": 1.45, "y": -1.55, "z": 0.7}, "center": {"z": -0.2}},
+        "camera": {"eye": {"x": 1.6, "y": -1.7, "z": 0.75}, "center": {"z": -0.15}},
         "aspectmode": "manual",
         "aspectratio": {"x": 1.25, "y": 1.25, "z": 0.95},
     }
     # A wall, even a white one, hides the part of a name that reaches behind it.
     for key, axis in zip(("xaxis", "yaxis", "zaxis"), axes, strict=True):
         scene[key] = {
-            **axis.layout(), "title": {"text": axis.title.replace(" (", "<br>("), "font": {"size": 12}},
+            **axis.thinned(5), "title": {"text": _short(axis.objective), "font": {"size": 12}},
             "gridcolor": GRID, "showbackground": False, "tickfont": {"size": 11},
         }  # fmt: skip
     return scene

@@ -96,6 +96,11 @@ function colourOf(unit, colours) {
   const [colour] = DATA.looks[unit] || ["#7F7F7F"];
   return colour === "#000000" ? colours.ink : colour;
 }
+/** The colour of a trial: of its study where the page is of several, else of its unit. */
+function rowColour(row, colours) {
+  const colour = DATA.studies.length > 1 ? DATA.studies[DATA.study_of[row]][1] : colourOf(unitOf(row), colours);
+  return colour === "#000000" ? colours.ink : colour;
+}
 const symbolOf = (unit) => (DATA.looks[unit] || ["", "circle"])[1];
 
 const selected = new Set();

@@ -74,12 +74,14 @@ function drawCurves() {
   const holder = byId("chart-curves");
   if (!lines.length) return holder.replaceChildren(emptyNote("No trial has a history.csv."));
   const colours = theme();
+  const rows = new Map(Array.from({ length: ROWS }, (_, row) => [labelOf(row), row]));
   const xs = plainScale(1, Math.max(2, ...lines.flatMap((line) => line[3])));
   const ys = scaleOf(lines.flatMap((line) => line[4]), false);
   const { svg, x, y } = frame(holder, 270, xs, ys, [judged ? `validation ${metric}` : "training loss", "epoch"]);
   for (const [label, unit, front, epochs, values] of [...lines].sort((a, b) => a[2] - b[2])) {
     const points = epochs.map((epoch, i) => [x(epoch), y(values[i])]).filter((point) => point.every(Number.isFinite));
-    const colour = colourOf(unit, colours);
+    const row = rows.get(label);
+    const colour = row === undefined ? colourOf(unit, colours) : rowColour(row, colours);
     const group = makeSvg("g", { opacity: front ? 1 : 0.45 }, makeSvg("title", {}, `trial ${label} · ${unit}`));
     group.append(makeSvg("polyline", { points: points.map((p) => p.join(",")).join(" "), fill: "none", stroke: colour, "stroke-width": front ? 2.6 : 1.3 }));
     const end = points[points.length - 1];
@@ -101,7 +103,7 @@ function drawSpreads() {
     const y = 22 + 24 * i;
     svg.append(svgText(162, y + 4, one.name, { class: "name", "text-anchor": "end" }));
     svg.append(makeSvg("path", { class: "whisker", d: `M${x(one.low)} ${y}H${x(one.high)}M${x(one.low)} ${y - 5}v10M${x(one.high)} ${y - 5}v10M${x(one.mean)} ${y - 8}v16` }));
-    for (const value of one.values) svg.append(markSvg(symbolOf(one.unit), x(value), y, 4, colourOf(one.unit, colours), { stroke: colours.ink, "stroke-width": 0.6, opacity: 0.85 }));
+    for (const value of one.values) svg.append(markSvg(symbolOf(one.unit), x(value), y, 4, DATA.studies.length > 1 ? colours.muted : colourOf(one.unit, colours), { stroke: colours.ink, "stroke-width": 0.6, opacity: 0.85 }));
   });
   byId("note-spreads").textContent = "Marks: seeds; line: 95 % interval of the mean (Student's t).";
   return holder.replaceChildren(svg);
@@ -139,7 +141,7 @@ function drawParallel() {
   const x = (i) => left + ((right - left) * i) / (axes.length - 1);
   const stroke = (row, alpha, thick) => {
     pen.globalAlpha = alpha;
-    pen.strokeStyle = colourOf(unitOf(row), colours);
+    pen.strokeStyle = rowColour(row, colours);
     pen.lineWidth = thick;
     pen.beginPath();
     let joined = false;

@@ -36,7 +36,7 @@ class Scatter {
   }
 
   set(options) {
-    Object.assign(this, { presets: [], small: false, front: null, ...options });
+    Object.assign(this, { presets: [], small: false, front: null, pair: false, ...options });
     this.hovered = -1;
     this.drag = null;
     this.rows = [];
@@ -44,8 +44,10 @@ class Scatter {
       const complete = stateOf(row) === "complete";
       if (complete && this.x.values[row] !== null && this.y.values[row] !== null) this.rows.push(row);
     }
-    this.line = this.front || frontOf(this.x, this.y, this.rows);
-    this.loud = new Set(this.line);
+    // The study's front where its own objectives are shown; of more than two of them, the line is that of the two shown.
+    this.line = this.front && !this.pair ? this.front : frontOf(this.x, this.y, this.rows);
+    this.large = this.front || this.line;
+    this.loud = new Set(this.large);
     this.draw();
   }
 
@@ -76,7 +78,7 @@ class Scatter {
     this.drawMarks(pen, quiet, colours, (many ? 2.6 : 4.2) * (this.small ? 0.85 : 1), faded, !many);
     this.drawLine(pen, colours);
     this.drawPresets(pen, colours);
-    const front = this.line.filter((row) => !selected.has(row));
+    const front = this.large.filter((row) => !selected.has(row));
     this.drawMarks(pen, front, colours, this.small ? 5 : 6.5, selected.size ? 0.6 : 1, true);
     const chosen = this.rows.filter((row) => selected.has(row));
     this.drawMarks(pen, chosen, colours, this.small ? 6 : 7.5, 1, true);
@@ -143,10 +145,10 @@ class Scatter {
       const unit = unitOf(row);
       const predicted = this.predicted(row);
       traceMark(pen, GIVEN.has(row) ? "star" : symbolOf(unit), x, y, radius);
-      pen.fillStyle = predicted ? colours.paper : colourOf(unit, colours);
+      pen.fillStyle = predicted ? colours.paper : rowColour(row, colours);
       pen.fill();
       if (predicted) {
-        pen.strokeStyle = colourOf(unit, colours);
+        pen.strokeStyle = rowColour(row, colours);
         pen.lineWidth = 1.8;
         pen.stroke();
         pen.strokeStyle = colours.ink;
@@ -173,12 +175,8 @@ class Scatter {
       if (i) pen.lineTo(x, this.places.get(line[i - 1])[1]);
       i ? pen.lineTo(x, y) : pen.moveTo(x, y);
     });
-    if (!this.manyGoals()) pen.stroke();
+    pen.stroke();
     pen.globalAlpha = 1;
-  }
-  /** With three objectives the front is no line in a plane; only a pair's own front is joined. */
-  manyGoals() {
-    return this.front !== null && !this.small && NUMBERS.filter((column) => column.objective).length > 2;
   }
   drawPresets(pen, colours) {
     const { left, right, bottom } = this.box;
@@ -207,8 +205,8 @@ class Scatter {
     pen.font = `11px ${FONT}`;
     pen.textAlign = "left";
     pen.textBaseline = "middle";
-    const order = [...new Set([DATA.knee, ...selected, ...this.line])].filter((row) => this.places.has(row)).slice(0, 60);
-    const taken = (this.rows.length > 1500 ? this.line : this.rows).map((row) => {
+    const order = [...new Set([DATA.knee, ...selected, ...this.large])].filter((row) => this.places.has(row)).slice(0, 60);
+    const taken = (this.rows.length > 1500 ? this.large : this.rows).map((row) => {
       const [x, y] = this.places.get(row);
       return [x - 6, y - 6, x + 6, y + 6, row];
     });
@@ -239,7 +237,7 @@ class Scatter {
     const [atX, atY] = [event.clientX - bounds.left, event.clientY - bounds.top];
     let best = -1;
     let least = event.pointerType === "touch" ? 22 : 13;
-    for (const row of [...this.line, ...this.rows]) {
+    for (const row of [...this.large, ...this.rows]) {
       const [x, y] = this.places.get(row) || [NaN, NaN];
       const far = Math.hypot(x - atX, y - atY);
       if (far < least) [best, least] = [row, far];
@@ -307,9 +305,9 @@ class Scatter {
   keyed(event) {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (event.key === "Escape") select([], false);
-    if (!step || !this.line.length) return;
+    if (!step || !this.large.length) return;
     event.preventDefault();
-    const line = [...this.line].sort((a, b) => this.x.values[a] - this.x.values[b]);
+    const line = [...this.large].sort((a, b) => this.x.values[a] - this.x.values[b]);
     const at = line.indexOf([...selected][0]);
     select([line[(at + step + line.length) % line.length]], false);
   }

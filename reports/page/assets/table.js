@@ -148,13 +148,19 @@ function details() {
   }), ...more);
 }
 
+// As archspace.support.csv_cells.defused: text that a spreadsheet would run as a formula gets an apostrophe.
+function defused(text) {
+  const number = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text);
+  return /^'*[=+\-@\t\r\n＝＋－＠]/.test(text) && !number ? `'${text}` : text;
+}
+
 function csv() {
-  const quote = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const quote = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const lines = [TABLE_COLUMNS.map((column) => column.key)];
   for (const row of view.rows) {
     lines.push(TABLE_COLUMNS.map((column) => (column.kind === "text" ? textOf(column, row) : `${column.values[row] ?? ""}`)));
   }
-  const blob = new Blob([lines.map((line) => line.map(quote).join(",")).join("\n") + "\n"], { type: "text/csv" });
+  const blob = new Blob([lines.map((line) => line.map((text) => quote(defused(text))).join(",")).join("\n") + "\n"], { type: "text/csv" });
   const link = make("a", { href: URL.createObjectURL(blob), download: "trials.csv" });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);

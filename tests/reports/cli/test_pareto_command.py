@@ -29,8 +29,9 @@ def app() -> typer.Typer:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run folder, on a machine without a browser."""
+    """A run folder, on a machine with neither a browser nor Matplotlib."""
     monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
+    monkeypatch.setattr("analysis.drawing.plain_pictures.find_spec", lambda _: None)
     return write_run(tmp_path / "run", realistic_study())
 
 
@@ -63,6 +64,28 @@ def test_json_is_one_object_and_agrees_with_the_csv(app: typer.Typer, run: Path,
     assert all(Path(path).is_file() for path in data["files"].values())
     assert len(data["notes"]) == 1 and not (run / "report").exists()
     assert data["objectives"][1] == {"name": "miou", "unit": "%", "direction": "maximize"}
+
+
+def test_other_objectives_leave_the_studys_own_files(app: typer.Typer, run: Path, tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["pareto", str(run)]).exit_code == 0
+    own = {path.name: path.read_bytes() for path in (run / "report").iterdir()}
+    result = CliRunner().invoke(app, ["pareto", str(run), "--json", "--objectives", "params,miou"])
+    assert "the study's own front (macs, miou) stays; these files are named *-params-miou" in result.stderr
+    files = json.loads(result.stdout)["files"]
+    assert {name: Path(path).name for name, path in files.items()} == {
+        "front.csv": "front-params-miou.csv", "trials.csv": "trials-params-miou.csv",
+        "pareto.html": "pareto-params-miou.html",
+    }  # fmt: skip
+    assert all(Path(path).is_file() for path in files.values())
+    assert {name: (run / "report" / name).read_bytes() for name in own} == own
+    for words in (
+        ["--objectives", "miou,macs"],
+        ["--objectives", "params,miou", "--out", str(tmp_path / "other")],
+    ):
+        files = json.loads(CliRunner().invoke(app, ["pareto", str(run), "--json", *words]).stdout)["files"]
+        assert Path(files["pareto.html"]).name == "pareto.html", (
+            "the same objectives, or a folder of one's own"
+        )
 
 
 def test_other_objectives(app: typer.Typer, run: Path) -> None:

@@ -124,6 +124,31 @@ def test_latency_bins_hold_every_run_and_the_records_percentiles() -> None:
     )
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1.0])
+def test_a_histogram_fits_its_own_samples(scale: float) -> None:
+    """A fast network beside a slow one is no single bar."""
+    random = np.random.default_rng(0)
+    fast, slow = (Latency.of(list(random.normal(ms, 0.02 * ms, 200) * scale)) for ms in (1.0, 300.0))
+    bins, marks = latency_bins([a_record(latency_ms=fast), a_record(latency_ms=slow)])
+    filled = bins[bins["runs"] > 0].groupby("record").size()
+    assert (filled >= 8).all() and bins.groupby("record")["runs"].sum().tolist() == [200, 200]
+    assert marks["high"][0] < 2 * scale and marks["low"][1] > 200 * scale, "each on an axis of its own"
+    figure = latency_figure([a_record(latency_ms=fast), a_record(latency_ms=slow)])
+    assert figure.layout.xaxis.range[1] < figure.layout.xaxis2.range[0]
+    assert "each has an axis of its own" in figure.layout.title.subtitle.text
+
+
+def test_histograms_of_like_networks_share_an_axis() -> None:
+    random = np.random.default_rng(0)
+    records = [a_record(latency_ms=Latency.of(list(random.normal(ms, 1.0, 100)))) for ms in (20.0, 22.0)]
+    assert latency_bins(records)[1]["high"].nunique() == 1
+
+
+def test_equal_samples_are_one_bar_among_empty_ones() -> None:
+    bins, _ = latency_bins([a_record(latency_ms=Latency.of([5.0] * 30))])
+    assert len(bins) >= 8 and bins["runs"].max() == 30
+
+
 def test_a_predicted_record_is_hollow() -> None:
     figure = latency_figure([a_record(origin="predicted"), a_record()])
     assert figure.data[0].marker.color == "white" != figure.data[1].marker.color
@@ -201,6 +226,7 @@ def test_a_measured_trace_next_to_the_paper_is_the_gpus_and_starts_before_the_lo
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
+    monkeypatch.setattr("analysis.drawing.plain_pictures.find_spec", lambda _: None)
     app = typer.Typer()
     register(app)
     return app

@@ -16,7 +16,7 @@ from reports.figures.pareto.figure import pareto_figure, write_html, write_png
 from reports.frames.trials import preset_references, trial_frame
 from reports.style.axes import axis_order, make_axis
 from reports.style.label_placement import given_labels, place_labels, stack_rows
-from reports.style.style import OKABE_ITO, UNIT_STYLES, log_ticks, scaled_column, unit_style
+from reports.style.style import GRID, OKABE_ITO, UNIT_STYLES, log_ticks, scaled_column, unit_style
 from tests.reports.runs import LIMIT, realistic_study, study_of, trial
 
 MACS, PARAMS, MIOU, LATENCY = (objective(name) for name in ("macs", "params", "miou", "latency_ms"))
@@ -183,13 +183,32 @@ class TestScene:
     def test_front_is_large_and_every_complete_trial_is_there(self) -> None:
         study = realistic_study()
         figure = figure_of(MACS, PARAMS, MIOU)
-        clouds = [t for t in figure.data if t.hovertext is not None and t.name in UNIT_STYLES]
+        clouds = [t for t in figure.data if t.type == "scatter3d" and t.name in UNIT_STYLES]
         complete = [t for t in study.trials if t.state == "complete" and not t.duplicate_of]
         assert sum(len(t.x) for t in clouds) == len(complete)
         on_front = sum(len(t.x) for t in clouds if t.marker.size > 4)
         frame = trial_frame(study, (MACS, PARAMS, MIOU))
         assert on_front == int((frame["on_front"] & frame["duplicate_of"].isna()).sum()) > 0
-        assert "8 trials without" in figure.layout.annotations[0].text
+        assert "not in the 3-D view: 8 trials" in figure.layout.annotations[0].text
+
+
+class TestStudies:
+    def test_each_has_a_colour_in_every_part_and_in_the_legend(self) -> None:
+        both = [trial_frame(realistic_study(20, seed=seed)) for seed in (1, 5)]
+        frame = pd.concat(both, ignore_index=True)
+        frame["label"] = [
+            f"{name}/{label}" for name, label in zip(["a"] * 20 + ["b"] * 20, frame["label"], strict=True)
+        ]
+        frame["study"] = pd.Categorical(["a"] * 20 + ["b"] * 20, categories=["a", "b"])
+        for objectives in ([MACS, MIOU], [MACS, PARAMS, MIOU]):
+            figure = pareto_figure(frame, objectives)
+            entries = {t.name: t.marker.color for t in figure.data if t.showlegend and t.name in ("a", "b")}
+            assert entries == {"a": OKABE_ITO["blue"], "b": OKABE_ITO["vermillion"]}
+            for trace in figure.data:
+                if trace.legendgroup in entries and not trace.showlegend:
+                    assert trace.marker.color == entries[trace.legendgroup]
+            shapes = {t.name: t.marker.color for t in figure.data if t.showlegend and t.meta == "shape"}
+            assert len(shapes) > 2 and set(shapes.values()) == {GRID}
 
 
 class TestStyle:
@@ -251,19 +270,22 @@ class TestFiles:
         assert [p.name for p in tmp_path.iterdir()] == ["p.png"]
 
     @pytest.mark.parametrize("variable", ["", "/no/such/browser"])
-    def test_no_browser_is_one_line_of_advice(
+    def test_neither_browser_nor_matplotlib_is_one_line_of_advice(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
     ) -> None:
+        monkeypatch.setattr("analysis.drawing.plain_pictures.find_spec", lambda _: None)
         monkeypatch.setenv("PATH", str(tmp_path))
         monkeypatch.setenv("BROWSER_PATH", variable)
         problem = write_png(go.Figure(), tmp_path / "p.png")
         assert problem and "\n" not in problem and "apt-get install chromium" in problem
+        assert "pip install 'archspace[png]'" in problem
         assert "BROWSER_PATH" in problem and [p.name for p in tmp_path.iterdir()] == []
 
     @pytest.mark.parametrize(("script", "reason"), [("sleep 61", "within 3 s"), ("exit 1", "")])
     def test_a_browser_that_hangs_or_dies_is_one_line(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
     ) -> None:
+        monkeypatch.setattr("analysis.drawing.plain_pictures.find_spec", lambda _: None)
         browser = tmp_path / "browser"
         browser.write_text(
             f"#!/bin/sh\nexec {script}\n" if script.startswith("sleep") else f"#!/bin/sh\n{script}\n"

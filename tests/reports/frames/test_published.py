@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,7 @@ from reports.frames.published import (
     TABLES,
     comparisons,
     contradictions,
-    last_digit,
+    prints_as,
     published,
     spec_of,
 )
@@ -45,7 +49,7 @@ def test_published_costs_are_met_or_listed_with_the_reason() -> None:
         assert float(listed[key]["counted"]) == pytest.approx(one.counted, rel=1e-4)
         assert len(listed[key]["reason"]) > 30
     compared = sum(1 for table in TABLES for _ in comparisons(table))
-    assert compared > 280 and len(contradicted) < 0.06 * compared
+    assert compared > 280 and len(contradicted) < 0.12 * compared
 
 
 def test_the_rows_of_the_facts_are_all_there(shared: Path) -> None:
@@ -89,8 +93,64 @@ def test_the_rows_of_the_facts_are_all_there(shared: Path) -> None:
             assert numbers(facts / name, *columns) <= ours, name
 
 
-def test_a_digit_is_what_is_printed() -> None:
-    assert [last_digit(text) for text in ("28.37", "284", "0.5")] == pytest.approx([0.01, 1, 0.1])
+@pytest.mark.parametrize(
+    ("value", "text", "same"),
+    [
+        (3.739090944, "3.8", False), (3.739090944, "3.7", True), (3.79, "3.7", True), (3.75, "3.8", True),
+        (284.8, "284", True), (284.8, "285", True), (284.4, "285", False), (28.365, "28.37", True),
+        (28.3649, "28.37", False), (0.306, "0.306", True), (1e-7, "0.0", True), (2e9, "2000000000", True),
+    ],
+)  # fmt: skip
+def test_printed_digits_are_the_number_rounded_or_cut_off(value: float, text: str, same: bool) -> None:
+    assert prints_as(value, text) == same
+
+
+def test_a_number_one_off_in_the_last_digit_is_a_contradiction() -> None:
+    (macs,) = (c for c in comparisons("segmentation") if c.preset == "enet" and c.column == "macs_G")
+    assert macs.published == "3.8" and macs.counted == pytest.approx(3.739, abs=1e-3) and not macs.agrees
+
+
+def sizes(folder: Traversable) -> Iterator[tuple[str, int, int]]:
+    for file in folder.iterdir():
+        if file.name.endswith(".csv"):
+            for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines()):
+                for column in ("input_size", "image_size"):
+                    for sides in re.findall(r"\b(\d{2,})x(\d{2,})\b", row.get(column) or ""):
+                        yield f"{file.name}: {row}", int(sides[0]), int(sides[1])
+
+
+def test_sizes_are_height_times_width_in_every_table() -> None:
+    """Every picture of the papers lies on its side."""
+    known = [*sizes(files("reports") / "published"), *sizes(files("analysis.predictors") / "data")]
+    assert len(known) > 400
+    assert [where for where, height, width in known if height > width] == []
+
+
+def test_sizes_are_those_of_the_facts(shared: Path) -> None:
+    """Which has some as width x height; a network of one source has the sizes there that it has here."""
+    ours: dict[tuple[str, str], set[frozenset[str]]] = {}
+    for table in ("segmentation", "classification", "detection"):
+        for _, row in published(table).iterrows():
+            ours.setdefault((row["source"], row["network"]), set()).add(
+                frozenset(row["input_size"].split("x"))
+            )
+    met = 0
+    for name in (
+        "espnet_cityscapes.csv",
+        "espnetv2_segmentation.csv",
+        "espnetv2_imagenet.csv",
+        "esnet_tables.csv",
+    ):
+        with (shared / "facts" / name).open(encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                size, here = (
+                    row.get("image_size") or row.get("input_size"),
+                    ours.get((row["source"], row["network"])),
+                )
+                if size and "x" in size and here is not None:
+                    assert frozenset(size.split("x")) in here, row
+                    met += 1
+    assert met > 100
 
 
 def test_an_unknown_table_is_refused() -> None:

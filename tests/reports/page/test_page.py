@@ -103,7 +103,9 @@ def test_commands_name_the_run_and_the_trial(tmp_path: Path) -> None:
     made = content(tmp_path / "a b", study_of(trial("0", 0, {"macs": 2e8, "miou": 60.0})))
     lines = dict(made.commands)
     folder = tmp_path / "a b" / "run"
-    assert lines["Export the chosen network"] == f"archspace export '{folder}' --pick 0"
+    assert lines["Export it as the search left it"] == f"archspace export '{folder}' --pick 0"
+    full = lines["Train the chosen network in full, and export it"]
+    assert full == f"archspace retrain '{folder}' --pick 0 --data DATA"
     assert lines["Search again"].startswith(f"archspace search '{folder}/study.yaml' --data DATA --out ")
 
 
@@ -239,6 +241,7 @@ class TestCommand:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
+        monkeypatch.setattr("analysis.drawing.plain_pictures.find_spec", lambda _: None)
         run = write_run(tmp_path / "run", realistic_study(8))
         result = report(run, "--figures", "svg")
         assert result.exit_code == 0 and (run / "report" / "report.html").is_file()

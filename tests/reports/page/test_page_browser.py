@@ -211,3 +211,63 @@ def test_on_paper_there_are_no_buttons_and_no_darkness(browser: Any, page_file: 
         assert not page.locator("#filter").is_visible() and page.locator("#trials").is_visible()
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert len(page.pdf()) > 20_000 and said == []
+
+
+@pytest.mark.slow
+def test_the_caption_names_the_front_that_is_drawn(browser: Any, tmp_path: Path) -> None:
+    """Of three objectives, of two, and of numbers that are no objectives."""
+    for objectives in (("macs", "latency_ms", "miou"), ("macs", "miou")):
+        run = write_run(tmp_path / f"run{len(objectives)}", realistic_study(60, objectives=objectives))
+        write_report([run], tmp_path / "page.html", as_json=True)
+        with opened(browser, tmp_path / "page.html") as (page, said):
+            front = page.evaluate(
+                "[[...plotOfFront.large].sort(), [...FRONT].sort(), [...plotOfFront.line].sort()]"
+            )
+            assert front[0] == front[1]
+            words = page.locator("#front-drawn").inner_text()
+            if len(objectives) == 3:
+                assert front[2] != front[1] and "line: the front of the two numbers shown alone" in words
+                assert "large: on the study's front of macs, latency_ms, miou" in words
+            else:
+                assert front[2] == front[1] and words == "large and joined: the study's front of macs, miou"
+            page.select_option("#axis-x", "params")
+            assert "which is not the study's" in page.locator("#front-drawn").inner_text()
+            assert page.evaluate("plotOfFront.front") is None and said == []
+
+
+@pytest.mark.slow
+def test_studies_drawn_together_have_a_colour_each(browser: Any, tmp_path: Path) -> None:
+    runs = []
+    for seed, name in ((1, "north"), (5, "south")):
+        study = realistic_study(20, seed=seed)
+        bound = {"constraints": {"macs": {"max": 1e9 * seed}}}
+        runs.append(
+            write_run(
+                tmp_path / name, replace(study, name=name, config={**study.config, "name": name, **bound})
+            )
+        )
+    write_report(runs, tmp_path / "page.html", as_json=True)
+    with opened(browser, tmp_path / "page.html") as (page, said):
+        assert page.locator("#plot-legend .study").all_inner_texts() == ["north", "south"]
+        colours = page.evaluate(
+            "Array.from({ length: ROWS }, (_, row) => [labelOf(row).split('/')[0], rowColour(row, theme())])"
+        )
+        assert {tuple(one) for one in colours} == {("north", "#0072B2"), ("south", "#D55E00")}
+        assert "Limits" not in page.locator(".asked").inner_text(), "neither run's limit is that of both"
+        assert "the runs differ in constraints.macs.max" in page.locator(".found").inner_text()
+        assert said == []
+
+
+@pytest.mark.slow
+def test_the_downloaded_csv_runs_in_no_spreadsheet(browser: Any, tmp_path: Path) -> None:
+    study = realistic_study(12)
+    study = replace(study, trials=(replace(study.trials[0], given="=1+1"), *study.trials[1:]))
+    write_report([write_run(tmp_path / "run", study)], tmp_path / "page.html", as_json=True)
+    with opened(browser, tmp_path / "page.html") as (page, _):
+        with page.expect_download() as download:
+            page.click("#csv")
+        text = Path(download.value.path()).read_text(encoding="utf-8")
+        assert ",'=1+1," in text and ",=1+1," not in text
+        assert page.evaluate("['-1.5', '+3', '@x', 'a=b', \"'=x\"].map(defused)") == [
+            "-1.5", "+3", "'@x", "a=b", "''=x",
+        ]  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from reports.tables.build import build_tables
 from reports.tables.layout import lay_out
 from reports.tables.table import Cell, Column, Origin, Row, Table, best, dominated, shown, without_empty
 
@@ -47,6 +48,36 @@ class TestBest:
     def test_without_direction_nothing_is_best(self) -> None:
         table = replace(table_of((3e6, 50.0), (2e6, 40.0)), columns=(replace(MACS, better=None), MIOU))
         assert best(table) == [set(), {0}]
+
+
+class TestWithin:
+    """Numbers of other splits, sizes and devices do not compare."""
+
+    def table(self) -> Table:
+        metric = replace(MIOU, within=("Split", "Input"))
+        macs = replace(MACS, within=("Input",))
+        rows = [("a", "val", "512x1024", 2e6, 60.0), ("b", "val", "512x1024", 3e6, 50.0),
+                ("c", "test", "512x1024", 9e6, 40.0), ("d", "test", "512x1024", 1e6, 39.0),
+                ("e", "val", "256x512", 0.5e6, 70.0), ("f", "", "", 4e6, 10.0)]  # fmt: skip
+        return Table(
+            name="t", title="T", labels=("Network", "Split", "Input"), columns=(macs, metric), pareto=("macs", "miou"),
+            rows=tuple(Row((n, s, i), (Cell(m, "counted"), Cell(q, "measured"))) for n, s, i, m, q in rows),
+        )  # fmt: skip
+
+    def test_bold_and_grey_stay_within_the_labels(self) -> None:
+        assert best(self.table()) == [{3}, {0, 2}], "alone of its kind, a row is the best of nothing"
+        assert dominated(self.table()) == [False, True, False, False, False, False]
+
+    def test_the_legend_says_what_is_compared(self) -> None:
+        legend = " ".join(lay_out(self.table()).legend)
+        assert "MACs among rows of the same input; mIoU among rows of the same split and input" in legend
+        assert "Grey: another row of the same split and input is at least as good in MACs and mIoU" in legend
+
+    def test_the_papers_tables_compare_speed_on_one_device_and_parameters_anywhere(self) -> None:
+        (table,) = build_tables("segmentation", dataset="cityscapes")
+        within = {column.key: set(column.within) & set(table.labels) for column in table.columns}
+        assert within["fps"] == {"Input", "Speed on"} and within["params"] == set()
+        assert within["miou"] == {"Split", "Input"} and within["macs"] == {"Input"}
 
 
 class TestDominated:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.frames.rows import read_rows
 from reports.tables.latex import LONG, escape, latex
 from reports.tables.markdown import markdown
 from reports.tables.page import html_page
@@ -56,6 +57,18 @@ class TestCsv:
         assert [row["params_origin"] for row in rows] == ["counted", "published", ""]
         assert [row["miou_origin"] for row in rows] == ["measured", "measured", "predicted"]
         assert rows[2]["params"] == "" and rows[2]["notes"] == "guess_1"
+
+    def test_a_name_is_no_formula_and_a_number_stays_one(self, tmp_path: Path) -> None:
+        rows = tuple(
+            Row((name,), (Cell(-2.5, "counted"), Cell(None))) for name in ("=A1", "-x", "@y", "-1", "plain")
+        )
+        text = csv_text(Table(name="t", title="T", labels=("Network",), columns=COLUMNS, rows=rows))
+        assert [line.split(",")[:2] for line in text.splitlines()[1:]] == [
+            ["'=A1", "-2.5"], ["'-x", "-2.5"], ["'@y", "-2.5"], ["-1", "-2.5"], ["plain", "-2.5"],
+        ]  # fmt: skip
+        path = tmp_path / "own.csv"
+        path.write_text(text, encoding="utf-8")
+        assert read_rows(path)["network"].tolist() == ["=A1", "-x", "@y", "-1", "plain"]
 
     def test_json_is_strict_and_holds_the_same(self) -> None:
         data = json.loads(json.dumps(plain(nasty_table()), allow_nan=False))

@@ -1,0 +1,103 @@
+"""The plane axes of a Plotly figure as Matplotlib's: places, scales, ticks and titles; and the shapes on them."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from archspace.support.numbers import tick_text
+
+Data = Mapping[str, Any]
+PX = 0.72
+"""Points a CSS pixel: a picture has 100 pixels an inch."""
+_DEFAULT_MARGIN = {"l": 80, "r": 80, "t": 100, "b": 80}
+
+
+def words(text: object) -> str:
+    """Returns a text of Plotly without its few HTML elements; Matplotlib would read a dollar sign as mathematics."""
+    lines = re.sub(r"<br\s*/?>", "\n", str(text or ""))
+    return html.unescape(re.sub(r"<[^>]*>", "", lines)).replace("$", r"\$")
+
+
+def plot_area(layout: Data, width: float, height: float) -> tuple[float, float, float, float]:
+    """Returns left, bottom, width and height of the plot area as shares of the picture."""
+    margin = {**_DEFAULT_MARGIN, **{k: v for k, v in (layout.get("margin") or {}).items() if v is not None}}
+    left, bottom = margin["l"] / width, margin["b"] / height
+    return left, bottom, 1 - left - margin["r"] / width, 1 - bottom - margin["t"] / height
+
+
+def plane_axes(picture: Figure, layout: Data, area: tuple[float, float, float, float], end: str) -> Axes:
+    """Returns Matplotlib's axes for ``xaxis<end>`` and ``yaxis<end>`` of a layout."""
+    x, y = layout.get(f"xaxis{end}") or {}, layout.get(f"yaxis{end}") or {}
+    (x0, x1), (y0, y1) = x.get("domain") or (0, 1), y.get("domain") or (0, 1)
+    left, bottom, width, height = area
+    axes = picture.add_axes((left + x0 * width, bottom + y0 * height, (x1 - x0) * width, (y1 - y0) * height))
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    for axis, one, name in ((axes.xaxis, x, "x"), (axes.yaxis, y, "y")):
+        if one.get("visible") is False:
+            axis.set_visible(False)
+            axes.spines["bottom" if name == "x" else "left"].set_visible(False)
+            continue
+        title = (one.get("title") or {}).get("text")
+        axis.set_label_text(words(title), fontsize=13 * PX)
+        axis.set_tick_params(labelsize=((one.get("tickfont") or {}).get("size") or 12) * PX, length=3)
+        if one.get("showgrid") is not False:
+            axis.grid(True, color=one.get("gridcolor") or "#e4e8ee", linewidth=0.7)
+    return axes
+
+
+def scale_axes(axes: Axes, layout: Data, end: str) -> None:
+    """Gives the axes their scale, range and ticks, once everything is drawn on them."""
+    for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
+        one = layout.get(f"{name}axis{end}") or {}
+        log = one.get("type") == "log"
+        if log:
+            getattr(axes, f"set_{name}scale")("log")
+        if one.get("range") is not None:
+            ends = [10.0**value if log else value for value in one["range"]]
+            getattr(axes, f"set_{name}lim")(*ends)
+        if one.get("tickvals") is not None:
+            axis.set_major_locator(FixedLocator(list(one["tickvals"])))
+            axis.set_ticklabels([words(text) for text in one.get("ticktext") or one["tickvals"]])
+            axis.set_minor_locator(NullLocator())
+        elif one.get("tickformat") == "~s":
+            axis.set_major_formatter(FuncFormatter(partial(_tick, suffix=one.get("ticksuffix") or "")))
+        if one.get("showticklabels") is False or (
+            one.get("matches") and not (one.get("title") or {}).get("text")
+        ):
+            axis.set_tick_params(labelbottom=name != "x", labelleft=name != "y")
+
+
+def _tick(value: float, _: int | None, *, suffix: str) -> str:
+    return tick_text(value) + suffix
+
+
+def draw_shape(axes: Axes, shape: Data) -> None:
+    """Draws a line or a rectangle; an end that is given on the paper is a share of the axes."""
+    line = shape.get("line") or {}
+    look: dict[str, Any] = {
+        "color": line.get("color") or "#444444", "linewidth": (line.get("width") or 1) * PX,
+        "linestyle": {"dot": ":", "dash": "--"}.get(line.get("dash") or "", "-"),
+    }  # fmt: skip
+    x0, x1, y0, y1 = (shape[key] for key in ("x0", "x1", "y0", "y1"))
+    whole_height = str(shape.get("yref") or "").endswith("domain") or shape.get("yref") == "paper"
+    if shape.get("type") == "rect":
+        colour, alpha = shape.get("fillcolor") or "none", shape.get("opacity") or 1.0
+        if whole_height:
+            axes.axvspan(x0, x1, color=colour, alpha=alpha, linewidth=0)
+        else:
+            axes.fill_between([x0, x1], y0, y1, color=colour, alpha=alpha, linewidth=0)
+    elif whole_height:
+        axes.axvline(x0, y0, y1, **look)
+    elif str(shape.get("xref") or "").endswith("domain"):
+        axes.axhline(y0, x0, x1, **look)
+    else:
+        axes.plot([x0, x1], [y0, y1], **look)

@@ -1,0 +1,189 @@
+"""The card of an export for people: Markdown from ``card.json``. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archspace.export.card import CLASSES_FILE
+from archspace.support.numbers import marked, number
+
+SHOWN_CLASSES = 100
+"""So many classes are listed in the card for people."""
+
+_HOW = (
+    "dataset",
+    "split",
+    "device",
+    "runtime",
+    "form",
+    "precision",
+    "threads",
+    "batch",
+    "input_size",
+    "n",
+    "counter",
+    "source",
+    "measured_at",
+)
+
+
+def markdown(card: Mapping[str, Any]) -> str:
+    """Returns the card for people, from the card for machines."""
+    parts = (
+        _head(card),
+        _use(card),
+        _preprocessing(card),
+        _classes(card),
+        _search(card),
+        _numbers(card),
+        _checks(card),
+        _about(card),
+    )
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _head(card: Mapping[str, Any]) -> str:
+    spec = card["spec"]
+    height, width = spec["input_size"]
+    return (
+        f"# {card['label']}\n\n"
+        f"A network for {spec['task']} with {spec['classes']} classes on images of {height} × {width} pixels "
+        f"(height × width, {spec['channels']} channel{'s' if spec['channels'] > 1 else ''}).  \n"
+        f"Architecture `{card['arch_id']}`, exported {card['created'][:10]} "
+        f"by archspace {card['versions']['archspace']}."
+    )
+
+
+def _use(card: Mapping[str, Any]) -> str:
+    image, scores = card["input"], card["output"]
+    return (
+        "## Use it\n\n"
+        f"```python\nimport archspace\n\n{card['load']['archspace']}  # torch, in eval mode\n```\n\n"
+        f"```python\nimport onnxruntime\n\n{card['load']['onnxruntime']}\n"
+        'scores = session.run(["scores"], {"image": image})[0]\n```\n\n'
+        f"`image` is {image['dtype']} of shape {_shape(image)}; `scores` is {scores['dtype']} of shape "
+        f"{_shape(scores)}, one score a class (the best class is the arg max over axis 1)."
+    )
+
+
+def _shape(tensor: Mapping[str, Any]) -> str:
+    return "(" + ", ".join(map(str, tensor["shape"])) + ")"
+
+
+def _preprocessing(card: Mapping[str, Any]) -> str:
+    how = card["preprocessing"]
+    if how is None:
+        return "## Preprocessing\n\nNot recorded with this network: use what it was trained with."
+    height, width = card["spec"]["input_size"]
+    order = {"rgb": "RGB", "bgr": "BGR", "gray": "one grey channel"}[how["channel_order"]]
+    return (
+        "## Preprocessing\n\n"
+        f"1. Resize the image to {height} × {width} (height × width), channels in the order {order}.\n"
+        f"2. Divide by {how['divisor']:g}.\n"
+        f"3. Subtract {_list(how['mean'])} and divide by {_list(how['std'])}, channel by channel.\n\n"
+        "`network.preprocessing.apply(images)` does the channel order and steps 2 and 3 on RGB bytes."
+    )
+
+
+def _classes(card: Mapping[str, Any]) -> str:
+    names, colours = card["classes"], card["colours"]
+    if names is None:
+        return "## Classes\n\nTheir names are not recorded with this network."
+    shown = [f"{index}: {_plain(name)}" for index, name in enumerate(names[:SHOWN_CLASSES])]
+    if colours:
+        shown = [
+            f"{text} ({', '.join(map(str, colour))})" for text, colour in zip(shown, colours, strict=False)
+        ]
+    left = len(names) - len(shown)
+    more = f"; and {left} more" if left > 0 else ""
+    kind = ", with the red, green and blue of the data set" if colours else ""
+    return f"## Classes\n\nScores are of these, in their order{kind} (`{CLASSES_FILE}`): {'; '.join(shown)}{more}."
+
+
+def _list(values: Sequence[float]) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in values) + ")"
+
+
+def _search(card: Mapping[str, Any]) -> str:
+    lines = []
+    record = card["found"]
+    if isinstance(record, Mapping):
+        lines += [f"- {_words(key)}: {_plain(value)}" for key, value in record.items()]
+    elif record:
+        lines.append(_plain(record))
+    lines += [f"- {_words(key)}: {_plain(value)}" for key, value in card["notes"].items()]
+    return "## How it was found\n\n" + ("\n".join(lines) if lines else "Not recorded.")
+
+
+def _words(key: object) -> str:
+    return str(key).replace("_", " ")
+
+
+def _plain(value: object) -> str:
+    """One line of text for a value, safe inside a table cell."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_words(key)} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        size = len(value) == 2 and all(isinstance(item, int) for item in value)
+        return (" × " if size else ", ").join(map(_plain, value))
+    return " ".join(str(value).split()).replace("|", "\\|")
+
+
+def _numbers(card: Mapping[str, Any]) -> str:
+    rows = [(n.get("title") or _words(n["name"]), _value(n), _origin(n)) for n in card["numbers"]]
+    note = (
+        '1 MAC is one multiply-accumulate; the papers\' "FLOPs" are `conv macs`. Exact values: `card.json`.'
+    )
+    return "## Numbers\n\n" + _table(("number", "value", "origin"), rows) + f"\n\n{note}"
+
+
+def _value(given: Mapping[str, Any]) -> str:
+    unit = str(given.get("unit", ""))
+    text = marked(number(given.get("value"), unit), bool(given.get("unstable")))
+    return text if given.get("first") is None else f"{text} (first {number(given['first'], unit)})"
+
+
+def _origin(given: Mapping[str, Any]) -> str:
+    how = given.get("how") or {}
+    details = [f"{_words(key)} {_plain(how[key])}" for key in _HOW if how.get(key) is not None]
+    details += ["from the cache"] if how.get("from_cache") else []
+    details += [f"unstable: {_plain(given['unstable'])}"] if given.get("unstable") else []
+    origin = str(given.get("origin", "unknown"))
+    return f"{origin}: {', '.join(details)}" if details else origin
+
+
+def _checks(card: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            f"{kind}, {one['images']} image{'s' if one['images'] > 1 else ''}",
+            f"{one['max_difference']:.2e}",
+            f"{one['max_output']:.3g}",
+            f"{one['relative_difference']:.2e}",
+            f"{100 * one['same_class']:.3f} %",
+        )
+        for kind, one in card["verification"].items()
+    ]
+    limit = next(iter(card["verification"].values()))["tolerance"]
+    head = ("input", "largest difference", "largest output", "ratio", "same best class")
+    return (
+        "## Does it answer the same?\n\nONNX Runtime (CPU, 1 thread) against torch, checked before this "
+        f"folder was written; the ratio must be at most {limit:g}.\n\n" + _table(head, rows)
+    )
+
+
+def _about(card: Mapping[str, Any]) -> str:
+    rows = [
+        (f"`{name}`", number(one["bytes"], "bytes"), one["about"], f"`{one['sha256'][:12]}…`")
+        for name, one in card["files"].items()
+    ]
+    versions = ", ".join(f"{name} {text}" for name, text in card["versions"].items())
+    head = ("file", "size", "what", "sha256")
+    return "## Files and versions\n\n" + _table(head, rows) + f"\n\nMade with {versions}."
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,160 @@
+"""A retrained network judged once, on the split on which nothing was chosen, and measured as it will be deployed."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from analysis.devices.base import DeviceAway
+from analysis.quantities import QUANTITIES
+from analysis.store.records import Measurement
+from archspace.network import Network
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, InputError
+from archspace.support.files import write_text
+from archspace.support.text_files import read_json
+from searches.config.study import StudyConfig
+from searches.config.training import TrainConfig
+from searches.data.dataset import Split
+from searches.data.fingerprint import fingerprint_of
+from searches.study.measuring import measure_deployed
+from searches.tasks.base import ImageTask
+from searches.tasks.table import TASKS, make_task
+from searches.training.data import image_source, image_split
+
+log = logging.getLogger(__name__)
+
+EVALUATION_FILE = "evaluation.json"
+"""What the network came to on its split, as ``archspace evaluate --json`` has it, and why that split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a network came to.
+
+    Attributes:
+        metric: the task's metric.
+        split: on which it was judged.
+        images: so many.
+        reason: why it was not the test split; ``None`` where it was.
+    """
+
+    metric: Measurement
+    split: str
+    images: int
+    reason: str | None
+
+
+def check_test_split(config: TrainConfig) -> None:
+    """Refuses to learn from the validation images where no others are left to judge the network on.
+
+    Raises:
+        FieldError: the data have no test split of their own.
+    """
+    if config.data.use_val:
+        _, reason = _unseen(config, ArchSpec.from_dict(dict(config.spec)))  # type: ignore[arg-type]
+        if reason is not None:
+            raise FieldError(
+                "--use-val", True, f"nothing would be left to judge the network on: {reason}", "leave it out"
+            )
+
+
+def judged(folder: Path, config: TrainConfig, network: Network) -> Judged:
+    """Returns what a trained network comes to on the test split, or on val where there is none.
+
+    A second call reads what the first one wrote: the test split is used once, and for nothing but this number.
+
+    Raises:
+        InputError: the data are gone, or do not fit the network.
+    """
+    path = folder / EVALUATION_FILE
+    if not path.is_file():
+        write_text(path, json.dumps(_evaluated(config, network), indent=1) + "\n")
+    data = read_json(path)
+    name = data["metric"]
+    value = float("nan") if data[name] is None else float(data[name])
+    how = {"training": str(folder), **{k: v for k, v in data.items() if k not in ("metric", name)}}
+    metric = Measurement(name, value, QUANTITIES[name].unit, "measured", how)
+    return Judged(metric=metric, split=data["split"], images=int(data["images"]), reason=data["not_test"])
+
+
+def _evaluated(config: TrainConfig, network: Network) -> dict[str, Any]:
+    spec = network.spec
+    test, reason = _unseen(config, spec)
+    split, one = "test", test
+    value = None if one is None else _evaluation(config, network, one)
+    if one is not None and value is not None and value.value != value.value:
+        one, reason = None, "the test split has no labels that count"
+    if one is None or value is None:
+        split, one = "val", image_split(config.data, spec, "val", spec.input_size, config.data.crop)
+        value = _evaluation(config, network, one)
+    source = image_source(config.data, spec, split, spec.input_size, config.data.crop)
+    return {
+        "network": spec.label, "arch_id": spec.arch_id, "task": spec.task, "layout": config.data.layout,
+        "split": split, "images": len(one), "input_size": list(spec.input_size), "crop": config.data.crop,
+        "data": fingerprint_of({split: source}, config.data.name).record_of(split), "metric": value.metric,
+        "not_test": reason, "origin": "measured", "device": config.device, "torch": torch.__version__,
+        **value.to_dict(),
+    }  # fmt: skip
+
+
+def _evaluation(config: TrainConfig, network: Network, split: Split) -> Any:
+    spec, preprocessing = network.spec, network.preprocessing
+    if preprocessing is None or not issubclass(TASKS[spec.task], ImageTask):
+        raise InputError(f"{spec.label}: does not say how images become its input")
+    device = torch.device(config.device)
+    task = make_task(spec.task, split, split, preprocessing)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    evaluation = task.evaluate(network, split, device)
+    network.cpu()
+    return evaluation
+
+
+def _unseen(config: TrainConfig, spec: ArchSpec) -> tuple[Split | None, str | None]:
+    """The test split, or why there is none on which nothing was chosen or learned."""
+    try:
+        test = image_split(config.data, spec, "test", spec.input_size, config.data.crop)
+    except InputError as error:
+        if isinstance(error, FieldError) and error.field == "data.root":
+            raise
+        return None, f"no test split can be used ({error})"
+    val = image_split(config.data, spec, "val", spec.input_size, config.data.crop)
+    train = image_split(config.data, spec, "train", config.data.input_size or spec.input_size)
+    for split, use in ((train, "learned"), (val, "chosen")):
+        seen = set(test.names) & set(split.names)
+        if seen:
+            return None, f"the test split has {len(seen)} images by which was {use} already ({min(seen)})"
+    return test, None
+
+
+def measured_deployed(
+    run: Path, study: StudyConfig, network: Network, on_progress: Callable[[str], None]
+) -> dict[str, Measurement]:
+    """Returns what the study's device says of a network, in the form in which the study measures; fresh.
+
+    It is the one place where a retrained network is measured. Empty for a study that asks for nothing of a device.
+
+    Raises:
+        DeviceAway: the device was away for as long as the study waits.
+        InputError: the device cannot say what the study asks for.
+    """
+    if not study.asked_of_device:
+        return {}
+    return measure_deployed(network, study, run, on_progress=lambda what, _: on_progress(what))
+
+
+def measured_or_reason(
+    run: Path, study: StudyConfig, network: Network, on_progress: Callable[[str], None]
+) -> tuple[dict[str, Measurement], str | None]:
+    """Returns what :func:`measured_deployed` says, or why it says nothing: a trained network is not lost for that."""
+    try:
+        return measured_deployed(run, study, network, on_progress), None
+    except (DeviceAway, InputError) as error:
+        log.warning("%s: not measured: %s", study.measure.device, error)
+        return {}, f"not measured: {error}"

@@ -1,0 +1,110 @@
+"""Figures drawn by Matplotlib, on a machine whose browser is hidden: the same places, colours, scales and words."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from PIL import Image
+
+from analysis.drawing.figure_files import write_picture, write_png
+from analysis.drawing.plain_pictures import unable
+from tests.commands import archspace_process
+from tests.reports.runs import realistic_study, write_run
+
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture
+def hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No program is on the path, so no browser either."""
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.delenv("BROWSER_PATH", raising=False)
+
+
+def colour_at(picture: Image.Image, x: float, y: float) -> tuple[int, ...]:
+    return tuple(int(value) for value in np.asarray(picture.convert("RGB"))[round(y), round(x)])
+
+
+@pytest.mark.usefixtures("hidden")
+def test_points_stand_where_the_axes_say(tmp_path: Path) -> None:
+    """A square of known size on a logarithmic axis, an absent one, and a bar: pixels of their colours."""
+    figure = go.Figure(
+        go.Scatter(x=[10.0, 1000.0], y=[0.0, 1.0], mode="markers",
+                   marker={"symbol": "square", "size": [30, 30], "color": ["#0072b2", "#d55e00"]})
+    )  # fmt: skip
+    figure.add_bar(x=[31.6], y=[0.5], width=[20.0], marker={"color": "#009e73"})
+    figure.add_scatter(
+        x=[100.0], y=[0.5], mode="markers", marker={"size": 60, "color": "#ff0000"}, visible=False
+    )
+    figure.update_layout(
+        xaxis={"type": "log", "range": [0, 4]}, yaxis={"range": [-1, 2]}, margin={"l": 100, "r": 100, "t": 50, "b": 50},
+        title={"text": "<b>A &amp; B</b> for $5"},
+    )  # fmt: skip
+    path = tmp_path / "p.png"
+    assert write_png(figure, path) is None
+    with Image.open(path) as picture:
+        assert picture.size == (2400, 1500)
+        place = lambda share_x, share_y: (200 + 2000 * share_x, 1400 - 1300 * share_y)  # noqa: E731
+        for at, colour in (
+            ((0.25, 1 / 3), (0, 114, 178)),
+            ((0.75, 2 / 3), (213, 94, 0)),
+            ((0.375, 0.45), (0, 158, 115)),
+        ):
+            assert np.abs(np.subtract(colour_at(picture, *place(*at)), colour)).max() < 12
+        assert min(colour_at(picture, *place(0.5, 0.55))) > 200, "what is not visible is not drawn"
+
+
+@pytest.mark.usefixtures("hidden")
+@pytest.mark.parametrize("suffix", ["svg", "pdf"])
+def test_other_formats(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"p.{suffix}"
+    assert write_picture(go.Figure(go.Scatter(x=[1, 2], y=[3, 4])), path) is None
+    assert path.read_bytes()[:5] in (b"<?xml", b"%PDF-")
+
+
+@pytest.mark.usefixtures("hidden")
+def test_what_it_cannot_draw_is_said_and_not_written(tmp_path: Path) -> None:
+    figure = go.Figure(go.Heatmap(z=[[1, 2], [3, 4]]))
+    assert "heatmap" in (unable(figure) or "")
+    problem = write_png(figure, tmp_path / "p.png")
+    assert problem and "heatmap" in problem and "apt-get install chromium" in problem and "\n" not in problem
+    assert not (tmp_path / "p.png").exists()
+
+
+@pytest.mark.slow
+def test_a_browser_that_dies_is_no_reason_to_have_no_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text("#!/bin/sh\nexit 1\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER_PATH", str(browser))
+    assert write_png(go.Figure(go.Scatter(x=[1, 2], y=[3, 4])), tmp_path / "p.png", time_limit=20) is None
+    assert (tmp_path / "p.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objectives", [("macs", "miou"), ("macs", "latency_ms", "miou")])
+def test_every_figure_of_a_study_without_a_browser(tmp_path: Path, objectives: tuple[str, ...]) -> None:
+    """The commands as a person runs them where the path holds Python alone."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "python").symlink_to(sys.executable)
+    assert shutil.which("chromium", path=str(tools)) is None
+    run = write_run(tmp_path / "run", realistic_study(30, objectives=objectives))
+    ran = archspace_process("pareto", run, PATH=str(tools), BROWSER_PATH="")
+    assert ran.returncode == 0, ran.stderr
+    assert "not written" not in ran.stderr and str(run / "report" / "pareto.png") in ran.stdout
+    ran = archspace_process("report", run, "--figures", "png", PATH=str(tools), BROWSER_PATH="")
+    assert ran.returncode == 0 and "not written" not in ran.stderr, ran.stderr
+    names = sorted(path.stem for path in (run / "report" / "figures").iterdir())
+    assert names == ["importance", "learning", "parallel", "pareto", "progress", "seeds", "tradeoffs"]
+    for path in [run / "report" / "pareto.png", *(run / "report" / "figures").iterdir()]:
+        with Image.open(path) as picture:
+            assert picture.width == 2400
+            assert len(picture.convert("RGB").getcolors(1 << 20) or ()) > 20, path.name
