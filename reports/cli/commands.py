@@ -70,8 +70,9 @@ def pareto(
         chosen = choose_objectives(study, objectives)
         retrained = retrained_networks(study, read_retrained(run))
         now("finding the front")
+        from reports.frames.origins import doubt_lines
         from reports.frames.retrained import with_retrained
-        from reports.frames.trials import doubt_lines, front_frame, trial_frame
+        from reports.frames.trials import front_frame, trial_frame
 
         frame = with_retrained(trial_frame(study, chosen), retrained)
         front = front_frame(frame, chosen)
@@ -146,7 +147,7 @@ def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: s
     """Returns the front as a table to read: rounded, with unit and origin in the header."""
     from archspace.support.numbers import marked
     from archspace.support.terminal import Column, TerminalTable
-    from reports.frames.trials import doubts, origins
+    from reports.frames.origins import doubts, origins
     from reports.style.style import scaled_column
 
     columns = [

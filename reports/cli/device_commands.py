@@ -50,7 +50,7 @@ def plot_device(
     if not files and not papers:
         raise InputError("plot-device: nothing to draw: give a record or a layer file, or --papers")
     for file in files or []:
-        if not file.is_file():
+        if not file.exists():
             raise InputError(f"{file}: no such file")
     from analysis.drawing.figure_files import write_html, write_pictures
     from reports.figures.devices.reading import read_files

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from analysis.fronts.pareto import minimised, non_dominated
 from analysis.quantities import Quantity, described
-from reports.frames.trials import origins
+from reports.frames.origins import origins
 from reports.style.axes import Axis, make_axis, reachable
 from reports.style.legend import (
     DIAMOND,

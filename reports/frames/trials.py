@@ -18,7 +18,7 @@ from archspace.spec.archspec import ArchSpec
 from archspace.support.csv_cells import defused
 from archspace.support.errors import InputError, SpecError
 from archspace.support.files import write_text
-from archspace.support.numbers import UNSTABLE_MARK, amount
+from archspace.support.numbers import amount
 
 log = logging.getLogger(__name__)
 
@@ -69,32 +69,6 @@ def front_frame(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.DataF
     first = next((o for o in objectives if o.direction == "minimize"), objectives[0])
     ascending = first.direction == "minimize"
     return front.sort_values(first.name, ascending=ascending, kind="stable").reset_index(drop=True)
-
-
-def origins(frame: pd.DataFrame, name: str) -> list[str]:
-    """Returns how the numbers of a column came about, each once: origin, and in which form and by which runtime.
-
-    ``["measured, ONNX file in onnxruntime 1.31.1"]``
-    """
-    taken_in = frame.get(f"{name}_taken_in", pd.Series(index=frame.index, dtype=object))
-    pairs = zip(frame[f"{name}_origin"], taken_in, strict=True)
-    texts = (", ".join(part for part in pair if isinstance(part, str)) for pair in pairs)
-    return sorted({text for text in texts if text})
-
-
-def doubts(frame: pd.DataFrame, name: str) -> pd.Series[bool]:
-    """Returns a mask of the rows whose number in that column is unstable."""
-    column = frame.get(f"{name}_unstable")
-    return pd.Series(False, index=frame.index) if column is None else column.notna()
-
-
-def doubt_lines(frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Returns a line for each unstable number: trial, quantity and why."""
-    return [
-        f"{UNSTABLE_MARK} unstable: trial {row['label']}, {name}: {row[f'{name}_unstable']}"
-        for name in names
-        for row in frame[doubts(frame, name)].to_dict("records")
-    ]
 
 
 def write_tables(

@@ -14,7 +14,7 @@ from analysis.fronts.importance import Importance
 from analysis.quantities import Quantity
 from reports.figures.seeds import Spread
 from reports.figures.tradeoffs import Pair
-from reports.frames.trials import doubts
+from reports.frames.origins import doubts
 from reports.page.content import Content
 from reports.style.axes import LOG_RATIO
 from reports.style.legend import studies_of

@@ -7,7 +7,7 @@ import html
 from analysis.quantities import Quantity, described
 from analysis.store.records import Measurement
 from analysis.store.retrained import Retrained, agreements
-from archspace.support.numbers import fixed, number
+from archspace.support.numbers import fixed, marked, number
 from reports.page.content import Content
 from reports.tables.retrained import device_quantities
 
@@ -64,4 +64,4 @@ def _line(one: Retrained, metric: Quantity, device: list[Quantity]) -> str:
 
 
 def _text(taken: Measurement | None, quantity: Quantity) -> str:
-    return "" if taken is None else number(taken.value, quantity.unit)
+    return "" if taken is None else marked(number(taken.value, quantity.unit), bool(taken.unstable))

@@ -12,7 +12,8 @@ from analysis.quantities import Quantity, described
 from analysis.store.fingerprint import DataFingerprint
 from archspace.support.numbers import UNSTABLE_MARK, marked, number
 from reports.figures.seeds import NO_SEEDS
-from reports.frames.trials import data_words, doubts, front_frame
+from reports.frames.origins import doubts
+from reports.frames.trials import data_words, front_frame
 from reports.page.content import Content
 from reports.style.names import common_name
 

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis.quantities import Quantity
-from reports.frames.trials import doubts
+from reports.frames.origins import doubts
 from reports.style.names import unit_name
 from reports.style.style import (
     GRID,

@@ -77,4 +77,7 @@ def _row(one: Retrained, metric: Quantity, device: Sequence[Quantity]) -> Row:
 
 
 def _cell(taken: Measurement | None) -> Cell:
-    return EMPTY if taken is None else Cell(taken.value, taken.origin)
+    if taken is None:
+        return EMPTY
+    notes = (f"unstable: {'; '.join(taken.unstable)}",) if taken.unstable else ()
+    return Cell(taken.value, taken.origin, notes=notes, unstable=bool(notes))

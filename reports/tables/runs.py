@@ -112,7 +112,7 @@ def _retrained(path: Path, study: StudyRecord, record: RetrainedRecord) -> Netwo
     data, setting = study.config.get("data") or {}, record.setting
     numbers = {n: v for n, v in metric.how.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     values = {name: Cell(float(value), "measured") for name, value in numbers.items()}
-    values |= {name: Cell(one.value, _origin(one.origin)) for name, one in record.measurements.items()}
+    values |= {name: _measured(one, name in study.asked) for name, one in record.measurements.items()}
     counted = {} if trial is None else trial.measurements
     values |= {n: Cell(counted[n].value, "counted") for n in ("params", "macs") if n in counted}
     given = None if trial is None else trial.given

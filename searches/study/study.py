@@ -70,6 +70,7 @@ class Study:
             config: the study.
             folder: its run folder.
             fresh: measure even what the cache has.
+            tensorboard: also write each trial for TensorBoard.
 
         Raises:
             InputError: anything the user gave cannot be used.

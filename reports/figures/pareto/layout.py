@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.fronts.pareto import minimised, non_dominated
 from analysis.quantities import Quantity
-from reports.frames.trials import origins
+from reports.frames.origins import origins
 from reports.style.axes import REFERENCE_REACH, Axis, make_axis, reachable
 from reports.style.label_placement import first_name, stack_rows
 

@@ -13,15 +13,15 @@ import plotly.graph_objects as go
 from analysis.quantities import Quantity
 from reports.figures.pareto.layout import PRESETS, UNTRAINED
 from reports.figures.pareto.traces import KNEE_NAME
+from reports.frames.origins import origins
 from reports.frames.retrained import is_retrained
-from reports.frames.trials import origins
 from reports.style.axes import Axis, make_axis, reachable
 from reports.style.label_placement import given_labels, reference_hover, trial_hover
 from reports.style.legend import RETRAINED_NAME, UNSTABLE, UNSTABLE_NAME, by_look, predicted, unstable
 from reports.style.style import GRID, INK, MUTED, UnitStyle, dark_edge
 
 _GIVEN = {"symbol": "diamond-open", "size": 9, "color": INK, "line": {"width": 2}}
-_RETRAINED = {"symbol": "square-open", "size": 11, "color": INK, "line": {"width": 2}}
+_RETRAINED = {"symbol": "cross", "size": 9, "color": INK}
 _DOUBTFUL = {**UNSTABLE, "size": 9, "color": MUTED, "line": {"width": 1}}
 _REFERENCE = {"symbol": "diamond", "size": 4, "color": MUTED}
 _UNTRAINED = {"symbol": "x", "size": 3, "color": MUTED}

@@ -74,7 +74,7 @@ def test_a_report_shows_different_data_side_by_side(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     result = json.loads(ran.stdout)
     first, second = result["pages"]
-    assert (list(first["runs"]), list(second["runs"])) == (["a", "c"], ["small"])
+    assert (list(first["runs"]), list(second["runs"])) == (["a", "c"], ["camvid-units"])
     assert (first["data"], second["data"]) == ("fields", "<b>")
     assert set(first["front"]).isdisjoint(second["front"])
     (why,) = result["notes"]
