@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from analysis.devices.ssh import SshDevice
@@ -96,7 +97,8 @@ class Board:
         """Ends the server and every connection it holds, as a power cut of the network does."""
         if self._server is not None:
             for child in [*descendants(self._server.pid, "sshd"), self._server.pid]:
-                os.kill(child, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # a connection may end by itself meanwhile
+                    os.kill(child, signal.SIGKILL)
             self._server.wait()
             self._server = None
 

@@ -174,7 +174,7 @@ def test_a_predictor_of_another_device_is_refused_unless_asked_for(known: Path, 
         (["calibrate", "--check", "1"], "check: 1: needs at least 2"),
         (["calibrate", "--runtime", "openvino"], "runtime: 'openvino'"),
         (["calibrate", "--out", "x.pkl"], "out: 'x.pkl'"),
-        (["calibrate", "--space", "none.yaml"], "space: none.yaml: No such file"),
+        (["calibrate", "--space", "none.yaml"], "space: none.yaml: cannot be read: No such file"),
         (["predict", "espnet", "--by", "none.json"], "none.json: No such file or directory; make one with"),
     ],
 )

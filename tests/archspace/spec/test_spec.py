@@ -528,10 +528,11 @@ def test_a_refusal_names_field_value_rule_and_a_valid_way_out(fields: dict[str, 
 
 
 @pytest.mark.parametrize("wrong", ["espnet-d", "espnetv1", "esspnet"])
-def test_an_unknown_network_lists_all(wrong: str) -> None:
+def test_an_unknown_network_lists_near_ones(wrong: str) -> None:
     with pytest.raises(SpecError) as caught:
         ArchSpec(wrong)
-    assert all(name in str(caught.value) for name in NETWORKS)
+    assert "nearest valid: espnet" in str(caught.value)
+    assert f"({len(NETWORKS)} in all)" in str(caught.value)
 
 
 @given(
@@ -587,11 +588,11 @@ def _fits(k: int) -> bool:
 
 
 @pytest.mark.parametrize("field", ["brances", "wdth", "receptivefield", "xyz", 3])
-def test_an_unknown_field_lists_the_known_ones(field: object) -> None:
+def test_an_unknown_field_lists_near_ones(field: object) -> None:
     with pytest.raises(SpecError) as caught:
         ArchSpec.from_dict({"network": "espnet", field: 1})  # type: ignore[dict-item]
     assert "unknown field" in str(caught.value) and str(field) in str(caught.value)
-    assert all(name in str(caught.value) for name in FIELDS)
+    assert f"({len(FIELDS)} in all)" in str(caught.value)
 
 
 def test_an_unknown_field_proposes_the_nearest() -> None:

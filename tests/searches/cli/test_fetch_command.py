@@ -495,7 +495,7 @@ def test_list_names_every_data_set(tmp_path: Path) -> None:
     completed = archspace(*words, env={"COLUMNS": "80"})
     listed = printed(archspace(*words, "--json").stdout)
     assert set(listed) == set(read_catalogue())
-    assert {line.split(" ")[0] for line in completed.stdout.splitlines()[1:]} == set(listed)
+    assert {line.split(" ")[0] for line in completed.stdout.splitlines()[2:]} == set(listed)
 
 
 def test_a_missing_folder_names_the_command_that_gets_the_data(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def refused(text: str, layout: str, root: Path | None, split: str = "train", **m
 def test_layouts_are_registered_and_unknown_ones_listed() -> None:
     assert {"digits", "imagefolder", "scenes", "segnet"} <= set(layouts())
     message = refused("segnet", "segnte", None)
-    assert "digits, imagefolder, mapillary" in message
+    assert "nearest valid: segnet" in message
     assert LAYOUTS["segnet"].tasks == ("segmentation",)
 
 
