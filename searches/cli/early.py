@@ -35,6 +35,7 @@ def check_study(study: StudyConfig, folder: Path) -> None:
     from analysis.devices.opening import open_device
     from searches.config.space import check_space
     from searches.data.dataset import checked_request
+    from searches.data.own import own_of
     from searches.study.given import settled
     from searches.study.run_folder import check_folder
 
@@ -44,7 +45,7 @@ def check_study(study: StudyConfig, folder: Path) -> None:
     for split, crop, size in (("train", "squash", data.input_size), ("val", data.crop, study.input_size)):
         checked_request(
             data.layout, split, root=data.root, input_size=size, channels=data.channels, task=study.task,
-            seed=data.seed, crop=crop,  # type: ignore[arg-type]
+            seed=data.seed, crop=crop, own=own_of(data),  # type: ignore[arg-type]
         )  # fmt: skip
     check_space(study.space, study.task)
     open_device(study.measure.device)
@@ -62,6 +63,7 @@ def check_training(run: TrainConfig) -> None:
     from archspace.spec.naming import find_network, read_spec
     from searches.data.dataset import checked_request
     from searches.data.identify import TEXT
+    from searches.data.own import own_of
     from searches.training.layout import layout_for
 
     check_device_name(run.device)
@@ -73,6 +75,7 @@ def check_training(run: TrainConfig) -> None:
         checked_request(
             layout, "train", root=data.root, input_size=data.input_size or spec.input_size,
             channels=spec.channels, task=spec.task, seed=data.seed,
+            own=own_of(data),
         )  # fmt: skip
     elif data.root is not None and not data.root.exists():
         raise InputError(f"{data.root}: no such file or folder")

@@ -16,31 +16,62 @@ SCHEMA_FILE = "study.schema.json"
 def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path("study.yaml"),
     recipe: Annotated[
-        str, typer.Option(help="Built-in study to start from.", autocompletion=complete_study)
-    ] = "scenes",
+        str | None,
+        typer.Option(help="Built-in study to start from; scenes if left out.", autocompletion=complete_study),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of pictures: look at it and write a study that runs on it.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="With --data: for what; the first that the folder serves if left out.")
+    ] = None,
     schema: Annotated[
         bool,
         typer.Option("--schema", help="Write study.schema.json beside it too: editors complete the fields."),
     ] = False,
 ) -> None:
-    """Write a commented study.yaml to start from."""
+    """Write a commented study.yaml to start from: a built-in one, or one for a folder of your own pictures."""
     from archspace.support.errors import FieldError, InputError, closest
     from archspace.support.files import write_text
     from searches.config.study import recipes
 
     known = recipes()
+    if data is not None and recipe is not None:
+        raise FieldError("--recipe", recipe, "a study of --data is made from the folder", "leave one out")
+    if task is not None and data is None:
+        raise FieldError("--task", task, "is for what the pictures of --data are", "--data FOLDER")
+    recipe = recipe or "scenes"
     if recipe not in known:
         raise FieldError("--recipe", recipe, "unknown recipe", closest(recipe, list(known)))
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}")
     if path.exists():
         raise InputError(f"{path}: is there already; give another name")
-    text = known[recipe]
+    text = known[recipe] if data is None else _proposed(data, task)
     if schema:
         write_text(path.with_name(SCHEMA_FILE), _schema_text())
         text = f"# yaml-language-server: $schema={SCHEMA_FILE}\n{text}"
     write_text(path, text)
     typer.echo(f"wrote {path}; run it with: archspace search {path}")
+
+
+def _proposed(data: Path, task: str | None) -> str:
+    """The study for a folder; what it holds is said on the way.
+
+    Raises:
+        InputError: the folder cannot be understood, or what is written would not run.
+    """
+    from archspace.support.yaml_text import parse_yaml
+    from searches.config.study import parse_config
+    from searches.data.looking import look
+    from searches.data.proposal import lines, study_text
+
+    seen = look(data, task)
+    text = study_text(seen)
+    parse_config(parse_yaml(text, "study"))
+    for line in lines(seen):
+        typer.echo(line)
+    return text
 
 
 def _schema_text() -> str:

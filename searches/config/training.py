@@ -7,12 +7,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.text_files import read_text
 from archspace.support.yaml_text import dump_yaml, parse_yaml
 from searches.config.errors import first_error
+from searches.config.own_data import Classes, Void, check_classes, check_shares, check_void
 from searches.config.parts import Crop, Part, PluginConfig, with_plugins
 from searches.config.recipe import Recipe
 
@@ -32,10 +33,15 @@ class TrainData(Part):
         train, val: use so many images of the split, or so many tokens of a text; all of them if left out.
         crop: how pictures of another aspect are evaluated: ``squash`` resizes all of a picture; ``centre`` cuts out the
             middle at 7/8 of its tighter side, as ImageNet's networks are judged (scores of whole images).
+        classes: names of the classes: a list in the order of the class indices, or a mapping from a value in the masks
+            to its name (``{0: ground, 255: disc}``). They are those of ``classes.txt``, of the folders or of the
+            annotations if left out; of names that the data say themselves, the list says the order.
+        void: the value, or values, in the masks that loss and metric ignore; as the layout has it if left out.
         splits: of a text: split -> the one whose file is read in its place. ``{train: valid, val: test}`` learns
-            from the validation file and is judged on the test file, where there is no other.
+            from the validation file and is judged on the test file, where there is no other. Of pictures: split ->
+            share of train, ``{val: 0.2}``, as of a study.
         use_val: learn from the validation images too, where nothing is chosen by them any more.
-        seed: of generated data.
+        seed: of generated data, and of what ``splits`` draws.
     """
 
     layout: str | None = None
@@ -46,9 +52,24 @@ class TrainData(Part):
     train: int | None = Field(None, ge=2)
     val: int | None = Field(None, ge=1)
     crop: Crop = "squash"
-    splits: dict[str, str] = Field(default_factory=dict)
+    classes: Classes | None = None
+    void: Void | None = None
+    splits: dict[str, str | float] = Field(default_factory=dict)
     use_val: bool = False
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _own(self) -> TrainData:
+        check_classes(self.classes)
+        check_void(self.void)
+        if not all(isinstance(value, str) for value in self.splits.values()):
+            check_shares(self.splits)
+        return self
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Of a text: split -> the one whose file is read in its place."""
+        return {name: value for name, value in self.splits.items() if isinstance(value, str)}
 
 
 class TrainConfig(Part):

@@ -145,6 +145,8 @@ def _print(result: dict[str, Any]) -> None:
     remarks = result.get("remarks", ())
     for remark in remarks:
         console.print(f"note: {remark}", markup=False)
+    if result["layout"] != TEXT:
+        console.print(f"a study on it: archspace init --data {result['root']}", markup=False)
     end = "no problems" if not result["problems"] else problems
     console.print(f"{end}; see {_notes(remarks)}" if remarks else end)
 

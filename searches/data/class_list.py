@@ -13,11 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from archspace.class_names import BACKGROUNDS
-from archspace.support.errors import InputError
+from archspace.support.errors import FieldError, InputError
 from archspace.support.text_files import listed_names
+from searches.data.own import Own
 from searches.data.splits import VOID
 
 FILES = ("classes.txt", "labelmap.txt")
+SAID = "data.classes"
+"""The field by which the user says classes."""
+
 _CVAT = re.compile(r"([^:]+):\s*(?:(\d+)\s*,\s*(\d+)\s*,\s*(\d+))?\s*:[^:]*:[^:]*")
 _VOIDS = frozenset({"void", "ignore", "ignored"})
 
@@ -56,6 +60,24 @@ def class_list(folders: Sequence[Path]) -> ClassList | None:
             if name in files:
                 return read_class_list(files[name])
     return None
+
+
+def own_classes(own: Own, folders: Sequence[Path]) -> ClassList | None:
+    """Returns the classes that the user says, else those of a file in the folders; ``None`` where neither says any.
+
+    Raises:
+        InputError: as :func:`class_list`; or both say classes, and not the same.
+    """
+    listed = class_list(folders)
+    if not own.classes:
+        return listed
+    said = ClassList(source=Path(SAID), names=own.classes)
+    if listed is None:
+        return said
+    if listed.names != own.classes:
+        rule = f"contradicts {listed.source}, which says {', '.join(listed.names)}"
+        raise FieldError(SAID, list(own.classes), rule, "leave it out")
+    return listed
 
 
 def read_class_list(path: Path) -> ClassList:

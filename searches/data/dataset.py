@@ -25,9 +25,12 @@ from searches.data.cache import Stamp
 from searches.data.dividing import stratified_order
 from searches.data.images import Images
 from searches.data.listing import Listing, OnFault
+from searches.data.own import Own
 from searches.data.splits import SPLITS as SPLITS  # where plug-ins look for it
 from searches.data.splits import VOID as VOID
 from searches.fetching.hint import fetch_hint
+
+NOTHING_SAID = Own()
 
 Targets: TypeAlias = NDArray[Any] | Boxes
 
@@ -110,7 +113,12 @@ def _renumbered(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a layout is asked for; the values are checked before a layout sees them."""
+    """What a layout is asked for; the values are checked before a layout sees them.
+
+    Attributes:
+        own: what the user says of the folder; ``own.splits`` is none of a layout's business.
+        whole: all of train is wanted: no part of it stands in for val.
+    """
 
     layout: str
     split: str
@@ -120,6 +128,8 @@ class Request:
     task: str
     seed: int
     crop: Crop = "squash"
+    own: Own = NOTHING_SAID
+    whole: bool = False
 
     @property
     def folder(self) -> Path:
@@ -216,6 +226,7 @@ def load_split(
     task: str,
     seed: int = 0,
     crop: Crop = "squash",
+    own: Own = NOTHING_SAID,
 ) -> Split:
     """Loads one split, decoded at ``input_size``; the second time it comes from the cache.
 
@@ -226,22 +237,31 @@ def load_split(
         input_size: (H, W) in pixels.
         channels: 1 (grey) or 3 (RGB).
         task: the task that will use it; must be one of the layout's.
-        seed: of generated data. How given data is divided into splits never depends on it.
+        seed: of generated data.
         crop: how a picture of another aspect becomes ``input_size``; ``centre`` is for scores of whole images.
+        own: classes, void and splits that the user says, where the folder is read; it has a seed of its own.
 
     Raises:
         FieldError: an argument breaks a rule.
         InputError: a file or folder is missing or cannot be used; the message names it.
     """
     request = checked_request(
-        layout, split, root=root, input_size=input_size, channels=channels, task=task, seed=seed, crop=crop
+        layout,
+        split,
+        root=root,
+        input_size=input_size,
+        channels=channels,
+        task=task,
+        seed=seed,
+        crop=crop,
+        own=own,
     )
     return LAYOUTS[layout].read(request)
 
 
 def checked_request(
     layout: str, split: str, *, root: Path | None, input_size: tuple[int, int], channels: int, task: str, seed: int,
-    crop: Crop = "squash",
+    crop: Crop = "squash", own: Own = NOTHING_SAID,
 ) -> Request:  # fmt: skip
     """Returns the request for these arguments of :func:`load_split`.
 
@@ -261,6 +281,14 @@ def checked_request(
         raise FieldError("crop", crop, f"would cut off what {task} looks for at the edges", "squash")
     if seed < 0:
         raise FieldError("data.seed", seed, "must not be negative", 0)
+    if own and not loader.needs_root:
+        field = "classes" if own.classes else "splits" if own.splits else "void"
+        rule = f"layout {layout!r} is built in and knows its own"
+        raise FieldError(f"data.{field}", getattr(own, field), rule, "leave it out")
+    if own.void is not None and task != "segmentation":
+        raise FieldError(
+            "data.void", list(own.void), f"is a value in masks, which {task} has none of", "leave it out"
+        )
     return Request(
         layout=layout,
         split=split,
@@ -270,6 +298,7 @@ def checked_request(
         task=task,
         seed=seed,
         crop=crop,
+        own=own,
     )
 
 

@@ -17,6 +17,10 @@ IMAGE_SUFFIXES = frozenset((
     ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp",
 ))  # fmt: skip
 
+IMAGES = ("images", "image", "imgs", "img")
+MASKS = ("masks", "mask", "labels", "label", "annotations", "segmentation")
+"""What people call a folder of pictures, and one of masks; in lower case."""
+
 NOTES = frozenset((
     "", ".cache", ".cfg", ".csv", ".db", ".doc", ".docx", ".htm", ".html", ".ini", ".json", ".lnk", ".log", ".md",
     ".names", ".pdf", ".py", ".rst", ".sha256", ".tsv", ".txt", ".url", ".xls", ".xlsx", ".xml", ".yaml", ".yml",
@@ -42,6 +46,11 @@ def list_images(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if is_image_name(path.name) and path.is_file())
     except OSError as error:
         raise InputError(f"{folder}: cannot be listed: {error.strerror}") from error
+
+
+def holds_images(folder: Path) -> bool:
+    """Returns whether image files lie directly in a folder; only names are looked at."""
+    return any(is_image_name(path.name) for path in folder.iterdir())
 
 
 def unread_in(folder: Path) -> list[Unread]:

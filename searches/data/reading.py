@@ -15,8 +15,18 @@ from searches.data.boxes import Boxes, boxes_of
 from searches.data.cache import Item, cached, stamp
 from searches.data.dataset import LAYOUTS, Layout, Lister, Request, Sign, Split, Targets
 from searches.data.images import Images, image_array, resize_mask
-from searches.data.listing import Listing, Mask, Picture, placed, refuse, upright_mask, without_repeats
+from searches.data.listing import (
+    Listing,
+    Mask,
+    OnFault,
+    Picture,
+    placed,
+    refuse,
+    upright_mask,
+    without_repeats,
+)
 from searches.data.remarks import absent_classes, alike_classes, much_void
+from searches.data.said import as_said
 from searches.data.splits import VOID
 
 log = logging.getLogger(__name__)
@@ -31,12 +41,15 @@ def listed(name: str, *, tasks: tuple[str, ...], sign: Sign | None = None) -> Ca
         sign: by which a folder of it is known.
     """
 
-    def enter(lister: Lister) -> Lister:
+    def enter(raw: Lister) -> Lister:
+        def lister(request: Request, on_fault: OnFault) -> Listing:
+            return as_said(raw, request, on_fault)
+
         def read(request: Request) -> Split:
             return assembled(request, lister(request, refuse))
 
         LAYOUTS.register(name)(Layout(read=read, tasks=tasks, needs_root=True, lister=lister, sign=sign))
-        return lister
+        return raw
 
     return enter
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from archspace.support.errors import FieldError, InputError, closest
-from searches.data.dataset import Request, checked_request, layouts
+from searches.data.dataset import NOTHING_SAID, Request, checked_request, layouts
 from searches.data.listing import Listing, NothingThereError
+from searches.data.own import Own
 from searches.data.splits import SPLITS
 
 SMALLEST = 32
 """Side of the input that a listing is asked for: nothing is decoded at it."""
 
 
-def served(layout: str, root: Path, task: str | None = None) -> dict[str, list[str]]:
+def served(layout: str, root: Path, task: str | None = None, own: Own = NOTHING_SAID) -> dict[str, list[str]]:
     """Returns the tasks that a folder can serve: task -> its splits.
 
     Args:
         layout: one that reads files.
         root: the data set's folder.
         task: the one that is asked for, if any.
+        own: what the user says of the folder.
 
     Raises:
         InputError: the layout is built in, or no split of any task is there; the reason is that of the task that is
@@ -39,7 +42,9 @@ def served(layout: str, root: Path, task: str | None = None) -> dict[str, list[s
         for split in SPLITS:
             faults: list[InputError] = []
             try:
-                listing = listing_of(split_request(layout, root, one, split), faults.append)
+                listing = listing_of(
+                    split_request(layout, root, one, split, _of_task(own, one)), faults.append
+                )
             except InputError as error:
                 reasons.setdefault(one, error)
                 continue
@@ -67,10 +72,20 @@ def nearest_reason(reasons: dict[str, InputError]) -> InputError:
     return there[0] if there else next(iter(reasons.values()))
 
 
-def split_request(layout: str, root: Path, task: str, split: str) -> Request:
+def _of_task(own: Own, task: str) -> Own:
+    """What is said, without what only masks have."""
+    return own if task == "segmentation" else replace(own, void=None)
+
+
+def split_request(
+    layout: str, root: Path, task: str, split: str, own: Own = NOTHING_SAID, *, whole: bool = False
+) -> Request:
     """Returns the request for listing a split."""
     side = (SMALLEST, SMALLEST)
-    return checked_request(layout, split, root=root, input_size=side, channels=3, task=task, seed=0)
+    request = checked_request(
+        layout, split, root=root, input_size=side, channels=3, task=task, seed=0, own=own
+    )
+    return replace(request, whole=whole)
 
 
 def listing_of(request: Request, on_fault: Callable[[InputError], None]) -> Listing:

@@ -20,13 +20,14 @@ def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
     """Returns the first validation images of the study's data as network input; ``None`` when the data are gone."""
     from searches.config.study import parse_config
     from searches.data.dataset import load_split
+    from searches.data.own import own_of
 
     try:
         config = parse_config(dict(study.config))
         data = config.data
         split = load_split(
             data.layout, "val", root=data.root, input_size=config.input_size, channels=data.channels,
-            task=config.task, seed=data.seed, crop=data.crop,
+            task=config.task, seed=data.seed, crop=data.crop, own=own_of(data),
         )  # fmt: skip
     except InputError:
         return None

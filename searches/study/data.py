@@ -9,6 +9,7 @@ from searches.config.parts import Crop
 from searches.config.study import StudyConfig
 from searches.data.dataset import checked_request
 from searches.data.fingerprint import Source, fingerprint_of
+from searches.data.own import own_of
 from searches.data.statistics import statistics
 from searches.tasks.base import ImageTask
 from searches.tasks.table import make_task
@@ -25,7 +26,7 @@ def open_data(config: StudyConfig) -> dict[str, Source]:
     def source(name: str, size: tuple[int, int], crop: Crop) -> Source:
         request = checked_request(
             data.layout, name, root=data.root, input_size=size, channels=data.channels, task=config.task,
-            seed=data.seed, crop=crop,
+            seed=data.seed, crop=crop, own=own_of(data),
         )  # fmt: skip
         return Source(request)
 

@@ -15,6 +15,7 @@ from searches.data.dataset import Split, checked_request
 from searches.data.fingerprint import Source, fingerprint_of, fingerprint_of_text
 from searches.data.identify import TEXT
 from searches.data.joining import joined
+from searches.data.own import own_of
 from searches.data.statistics import statistics
 from searches.data.text import load_text
 from searches.tasks.base import Task
@@ -59,7 +60,7 @@ def image_source(data: TrainData, spec: ArchSpec, name: str, size: Size, crop: C
     """
     return Source(checked_request(
         layout_for(spec.task, data), name, root=data.root, input_size=size, channels=spec.channels, task=spec.task,
-        seed=data.seed, crop=crop,
+        seed=data.seed, crop=crop, own=own_of(data),
     ))  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def _language(data: TrainData) -> tuple[Task, DataFingerprint]:
         raise FieldError("--data", None, "needs the folder of the text, or one text file")
     if data.use_val:
         raise FieldError("data.use_val", True, "is of pictures; a text has data.splits", "false")
-    splits = {name: load_text(data.root, name, splits=data.splits) for name in ("train", "val")}
+    splits = {name: load_text(data.root, name, splits=data.files) for name in ("train", "val")}
     task = Language(splits["train"].head(data.train), splits["val"].head(data.val))
     return task, fingerprint_of_text(splits, data.root, data.name)
 

@@ -20,6 +20,7 @@ from searches.config.training import TrainData
 from searches.data.dataset import Split, checked_request
 from searches.data.fingerprint import Source, fingerprint_of, fingerprint_of_text
 from searches.data.identify import TEXT
+from searches.data.own import own_of
 from searches.data.text import UNKNOWN, load_text
 from searches.tasks.base import ImageTask, Task
 from searches.tasks.language import Language, described
@@ -114,7 +115,7 @@ def _images(
         raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")
     source = Source(checked_request(
         layout, split_name, root=data.root, input_size=spec.input_size, channels=spec.channels, task=spec.task,
-        seed=data.seed, crop=crop,
+        seed=data.seed, crop=crop, own=own_of(data),
     ))  # fmt: skip
     split = source.split.head({"train": data.train, "val": data.val}.get(split_name))
     _check_classes(path, network, split)
@@ -137,7 +138,7 @@ def _text(
         known = len(words) if isinstance(words, list) else "no"
         rule = f"keeps {known} words, its network scores {network.spec.classes}"
         raise InputError(f"{path}: {rule}; save it with its vocabulary as notes['classes']")
-    split = load_text(root, split_name, vocabulary=words, splits=data.splits or None)
+    split = load_text(root, split_name, vocabulary=words, splits=data.files or None)
     split = split.head({"train": data.train, "val": data.val}.get(split_name))
     unknown = np.count_nonzero(split.tokens == words.index(UNKNOWN)) / len(split)
     if unknown > MOST_UNKNOWN:

@@ -30,10 +30,12 @@ def layout_for(task: str, data: TrainData) -> str:
     if (layout == TEXT) != (task == "language"):
         rule = f"the data are {'text' if layout == TEXT else 'pictures'}, the network's task is {task}"
         raise FieldError("data.layout", layout, rule, "a network of eru" if layout == TEXT else TEXT)
-    if data.splits and layout != TEXT:
-        raise FieldError(
-            "data.splits", data.splits, "is of texts; pictures are read as they lie", "leave it out"
-        )
+    if data.files and layout != TEXT:
+        rule = "names of files are of texts; of pictures it is a share of train"
+        raise FieldError("data.splits", data.splits, rule, "{val: 0.2}")
+    if layout == TEXT and (len(data.files) < len(data.splits) or data.classes or data.void is not None):
+        field = "data.classes" if data.classes else "data.splits" if data.splits else "data.void"
+        raise FieldError(field, getattr(data, field[5:]), "is of pictures; a text has none", "leave it out")
     return layout
 
 
@@ -41,6 +43,10 @@ def data_of(named: NamedNetwork | None, root: str | os.PathLike[str] | None, lay
     """Returns the data that a network is to be judged on: those that are named, else its own."""
     if root is None and layout is None:
         return own_data(named)
+    own = TrainData() if root is None else own_data(named)
+    if own.root is not None and root is not None and own.root.resolve() == Path(root).expanduser().resolve():
+        said = {"classes": own.classes, "void": own.void, "splits": own.splits, "seed": own.seed}
+        return TrainData.model_validate({"layout": layout or own.layout, "root": Path(root), **said})
     return TrainData(layout=layout, root=None if root is None else Path(root))
 
 
@@ -55,7 +61,6 @@ def own_data(named: NamedNetwork | None) -> TrainData:
         return read_train(str(folder / TRAIN_FILE)).data
     if folder is not None and (folder / STUDY_FILE).is_file():
         data = read_config(str(folder / STUDY_FILE)).data
-        return TrainData(
-            layout=data.layout, root=data.root, train=data.train, val=data.val, crop=data.crop, seed=data.seed
-        )
+        held = data.model_dump(exclude={"name", "input_size", "channels"})
+        return TrainData.model_validate({**held, "splits": dict(data.splits)})
     return TrainData()

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from archspace.support.errors import InputError
-from searches.data.dataset import Request, Sign
+from archspace.support.errors import FieldError, InputError
+from searches.data.class_list import own_classes
+from searches.data.dataset import NOTHING_SAID, Request, Sign
 from searches.data.image_names import images_below
-from searches.data.layouts.maskfiles import Values, mask_pictures, plain_values, values_of
+from searches.data.layouts.maskfiles import Values, mask_pictures, own_values, plain_values, values_of
 from searches.data.listing import Listing, OnFault
+from searches.data.own import Own
 from searches.data.reading import listed
 from searches.data.splits import VOID, named, splits_in
 
@@ -33,9 +35,12 @@ LAST_ID = 33
 _IMAGE, _IDS, _TRAIN_IDS = "_leftImg8bit.png", "_gtFine_labelIds.png", "_gtFine_labelTrainIds.png"
 
 
-def label_ids() -> Values:
+def label_ids(own: Own = NOTHING_SAID) -> Values:
     """labelIds 0 to 33; the number plate's -1 is 255 in a file of bytes."""
-    meaning = dict.fromkeys((*range(LAST_ID + 1), VOID), VOID)
+    meaning = dict.fromkeys((*range(LAST_ID + 1), VOID, *(own.void or ())), VOID)
+    wrong = next((value for value in own.void or () if value in LABELS), None)
+    if wrong is not None:
+        raise FieldError("data.void", wrong, f"is the labelId of class {LABELS[wrong][0]!r}", VOID)
     meaning.update({label: index for index, label in enumerate(LABELS)})
     return values_of(meaning, f"a labelId 0..{LAST_ID}, or 255")
 
@@ -72,14 +77,17 @@ def list_cityscapes(request: Request, on_fault: OnFault) -> Listing:
             train_ids.append((image, other))
         else:
             ids.append((image, masks / f"{stem}{_IDS}"))
-    pictures = mask_pictures(root, ids, label_ids(), on_fault)
-    pictures += mask_pictures(root, train_ids, plain_values(len(CLASSES)), on_fault)
+    own = own_classes(request.own, [root])
+    values = label_ids(request.own) if own is None else own_values(request.own, own, (VOID,))
+    pictures = mask_pictures(root, ids, values, on_fault)
+    trained = plain_values(len(CLASSES)) if own is None else values
+    pictures += mask_pictures(root, train_ids, trained, on_fault)
     return Listing(
         pictures=sorted(pictures, key=lambda picture: picture.name),
-        classes=CLASSES,
+        classes=CLASSES if own is None else own.names,
         void=VOID,
-        categories=CATEGORIES,
-        key={"values": label_ids().key},
+        categories=CATEGORIES if own is None else (),
+        key={"values": values.key},
         unread=[
             (path, f"is not read: its name does not end in {_IMAGE}") for path in _others(folder, images)
         ],

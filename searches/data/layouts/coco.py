@@ -13,20 +13,24 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from archspace.class_names import BACKGROUNDS
 from archspace.support.errors import InputError
+from searches.data.class_list import class_list
 from searches.data.dataset import Request, Sign, some
 from searches.data.layouts import voc
 from searches.data.layouts.coco_json import Instances, categories, read_instances
 from searches.data.layouts.coco_masks import render
 from searches.data.listing import Listing, Objects, OnFault, Picture, picture_file
 from searches.data.reading import listed
-from searches.data.splits import VOID, split_of
+from searches.data.said import USUAL, divided
+from searches.data.splits import SPLITS, VOID, split_of
 
 TASKS = ("detection", "segmentation", "multilabel")
 BACKGROUND = "background"
@@ -49,8 +53,10 @@ def list_coco(request: Request, on_fault: OnFault) -> Listing:
     Raises:
         InputError: a file or folder is missing, or the JSON is not as it must be.
     """
+    if undivided(request.folder / "annotations") and not request.whole and request.split in ("train", *USUAL):
+        return divided(list_coco(replace(request, split="train", whole=True), on_fault), request)
     path = annotation_file(request)
-    names = _consistent(request, path)
+    names = _as_listed(request, _consistent(request, path))
     classes = {identity: (index, name) for index, (identity, name) in enumerate(names.items())}
     return _listing(
         request, path, {i: index for i, (index, _) in classes.items()}, tuple(names.values()), on_fault
@@ -74,6 +80,24 @@ def list_coco_voc(request: Request, on_fault: OnFault) -> Listing:
     return listing
 
 
+def _as_listed(request: Request, names: dict[int, str]) -> dict[int, str]:
+    """The categories that ``classes.txt`` lists, which must be all of them.
+
+    Raises:
+        InputError: it lists others.
+    """
+    listed = class_list([request.folder, request.folder / "annotations"])
+    if listed is None:
+        return names
+    other = {identity: name for identity, name in names.items() if name not in listed.things}
+    strange = [name for name in listed.things if name not in names.values()]
+    if strange or any(name.lower() not in BACKGROUNDS for name in other.values()):
+        there = ", ".join(names.values())
+        raise InputError(f"{listed.source}: {', '.join(listed.names)}: contradicts the categories: {there}")
+    by_name = {name: identity for identity, name in names.items()}
+    return {by_name[name]: name for name in listed.things}
+
+
 def annotation_file(request: Request) -> Path:
     """Returns the split's file; of several the last by name, and the log says so.
 
@@ -81,12 +105,20 @@ def annotation_file(request: Request) -> Path:
         InputError: there is none.
     """
     folder = request.folder / "annotations"
-    files = _files(folder, request.split)
+    files = _files(folder, request.split) or (
+        undivided(folder) if request.whole and request.split == "train" else []
+    )
     if not files:
         there = ", ".join(path.name for path in sorted(folder.glob("*.json"))) or "none"
         name = f"instances_{request.split}*.json"
         raise InputError(f"{folder}: split {request.split!r} has no {name} (files here: {there})")
     return files[-1]
+
+
+def undivided(folder: Path) -> list[Path]:
+    """Returns the one file of annotations of a folder whose pictures are not divided into splits (``default``)."""
+    files = sorted(folder.glob("instances_*.json"))
+    return files if len(files) == 1 and not any(_files(folder, split) for split in SPLITS) else []
 
 
 def _files(folder: Path, split: str) -> list[Path]:

@@ -2,7 +2,7 @@
 
 SPLIT is ``train``, ``val`` or ``test``, or another name of these (``valid``, ``Training``). Class indices are the
 sorted names of train's classes. Without a val split, val is a fixed 10 % of train, the same share of each class, and
-train is the rest.
+train is the rest. Without any split, ``ROOT/CLASS/*.jpg`` are all of train.
 """
 
 from __future__ import annotations
@@ -19,7 +19,17 @@ from archspace.support.errors import InputError
 from archspace.support.file_kinds import kind_of_file
 from searches.data.dataset import Request, Sign
 from searches.data.dividing import held_out_index
-from searches.data.image_names import Unread, folder_unused, is_image_name, list_images, unread_in, why_unread
+from searches.data.image_names import (
+    IMAGES,
+    MASKS,
+    Unread,
+    folder_unused,
+    holds_images,
+    is_image_name,
+    list_images,
+    unread_in,
+    why_unread,
+)
 from searches.data.images import open_oriented
 from searches.data.listing import Listing, OnFault, Picture, passed, picture_file
 from searches.data.reading import listed
@@ -42,7 +52,11 @@ class Source(NamedTuple):
         return tuple(sorted({name for name, _ in self.images}))
 
 
-SIGN = Sign(lambda root: any(_present(root, split) for split in SPLITS), "SPLIT/CLASS or SPLIT.zip", rank=70)
+SIGN = Sign(
+    lambda root: any(_present(root, split) for split in SPLITS) or plain_classes(root),
+    "SPLIT/CLASS, SPLIT.zip or CLASS",
+    rank=70,
+)
 
 
 @listed("imagefolder", tasks=("classification",), sign=SIGN)
@@ -55,11 +69,13 @@ def list_imagefolder(request: Request, on_fault: OnFault) -> Listing:
     root = request.folder
     own = request.split == "train" or not _present(root, request.split)
     train = _find(root, "train", on_fault if own else passed)
+    if train is None and plain_classes(root):
+        train = _list_folder(root, on_fault if own else passed)
     if train is None:
         raise InputError(f"{root}: has neither a folder train nor a train.zip{fetch_hint(request.layout)}")
     source = train if request.split == "train" else _find(root, request.split, on_fault)
-    held_out = request.split == "val" and source is None
-    if held_out or (request.split == "train" and not _present(root, "val")):
+    held_out = request.split == "val" and source is None and not request.whole
+    if held_out or (request.split == "train" and not request.whole and not _present(root, "val")):
         source = _part(train, held_out=held_out)
     if source is None:
         raise InputError(f"{root}: has neither a folder {request.split} nor a {request.split}.zip")
@@ -70,12 +86,16 @@ def list_imagefolder(request: Request, on_fault: OnFault) -> Listing:
             on_fault(InputError(f"{source.path}: class {name!r} is not in train (train has {known})"))
     images = [(name, file) for name, file in source.images if name in indices]
     more: dict[str, Any] = {
-        "classes": train.classes, "unread": [*source.unread, *_unused(root)],
-        "remarks": () if _present(root, "val") else (HELD_OUT,),
+        "classes": train.classes, "unread": [*source.unread, *([] if train.path == root else _unused(root))],
+        "remarks": () if request.whole or _present(root, "val") else (HELD_OUT,),
     }  # fmt: skip
     if source.path.is_dir():
         pictures = [
-            picture_file(source.path / file, f"{source.path.name}/{file}", label=indices[name])
+            picture_file(
+                source.path / file,
+                file if source.path == root else f"{source.path.name}/{file}",
+                label=indices[name],
+            )
             for name, file in images
         ]
         return Listing(pictures=pictures, **more)
@@ -96,6 +116,19 @@ def _zipped(archive: zipfile.ZipFile, path: Path, member: str, name: str, label:
         name=f"{path.stem}/{name}/{PurePosixPath(member).name}", file=file, open=opened, label=label,
         content=lambda: _read_member(archive, member, file),
     )  # fmt: skip
+
+
+def plain_classes(root: Path) -> bool:
+    """Returns whether a folder holds nothing but folders of pictures, two or more, which are then the classes."""
+    if any(_present(root, split) for split in SPLITS):
+        return False
+    folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    parts = {*IMAGES, *MASKS, "jpegimages", "annotations"}
+    return (
+        len(folders) > 1
+        and not any(path.name.lower() in parts for path in folders)
+        and all(holds_images(path) for path in folders)
+    )
 
 
 def _present(root: Path, split: str) -> bool:

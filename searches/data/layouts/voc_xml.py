@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,11 +19,15 @@ import numpy as np
 from archspace.support.errors import InputError
 from archspace.support.file_kinds import foreign_kind
 from searches.data.listing import Objects
+from searches.data.splits import in_any_case
 
 KNOWN = frozenset(
     {"folder", "filename", "path", "source", "owner", "size", "segmented", "object", "imagesize"}
 )
 """Elements of an annotation that VOC and the common tools write."""
+
+_VOCS = re.compile(r"VOC(?:devkit|20\d\d)?", re.IGNORECASE)
+_DATABASE = re.compile(rb"The VOC\d{4} Database")
 
 CORNERS = 4
 """So many numbers make a box."""
@@ -53,6 +58,20 @@ class Annotation:
             size=self.size,
             source=self.source,
         )
+
+
+def is_vocs(years: Sequence[Path]) -> bool:
+    """Returns whether annotations are PASCAL VOC's own: the folder has its name, or the first files say their source.
+
+    Args:
+        years: the folders with ``Annotations``.
+    """
+    return any(_VOCS.fullmatch(year.name) for year in years) or any(
+        b"PASCAL VOC" in head or _DATABASE.search(head)
+        for year in years
+        for path in islice(sorted(in_any_case(year, "Annotations").glob("*.xml")), 3)
+        for head in [path.read_bytes()[:1000]]
+    )
 
 
 def read_annotation(path: Path) -> Annotation:

@@ -48,6 +48,8 @@ def test_every_layout_is_seen_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / "segnet" / "trainannot").mkdir()
     (tmp_path / "segnet" / "train.txt").write_text("/SegNet/CamVid/train/a.png\n")
     photo(tmp_path / "imagefolder" / "train" / "cat" / "a.png")
+    photo(tmp_path / "pairs" / "images" / "a.jpg")
+    mask(tmp_path / "pairs" / "masks" / "a.png", [[0]])
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "wiki.train.tokens").write_text("a\n")
     identified = {
@@ -205,21 +207,26 @@ def test_classes_that_never_occur_and_much_void_are_said(tmp_path: Path) -> None
     )
 
 
-def test_guessed_classes_are_called_so(tmp_path: Path) -> None:
+def test_a_layout_is_no_data_set(tmp_path: Path) -> None:
     root = tmp_path / "data"
     for name in ("a", "b"):
         photo(root / "JPEGImages" / f"{name}.jpg", (4, 4))
         mask(root / "SegmentationClass" / f"{name}.png", np.full((4, 4), 2 if name == "a" else 0))
     voc_list(root, "train", ["a"], "Segmentation")
     voc_list(root, "val", ["b"], "Segmentation")
-    first, *others = checked(root)["remarks"]
+    refused(
+        archspace("data", "check", root), "nothing says which class a value", "classes.txt", "data.classes"
+    )
+    vocs = root.rename(tmp_path / "VOC2012")
+    first, *others = checked(vocs)["remarks"]
     assert first.startswith("classes 'aeroplane', 'bird', ") and first.endswith(
-        "and 13 more occur in no mask (they are taken to be PASCAL VOC's; own ones are listed in classes.txt)"
+        "and 13 more occur in no mask"
     )
     assert others == [
         "class 'background' occurs in no mask of train",
         "class 'bicycle' occurs in no mask of val",
     ]
+    vocs.rename(root)
     (root / "classes.txt").write_text("sky\nroad\npole\n")
     assert checked(root)["remarks"][0] == "class 'road' occurs in no mask"
 
@@ -251,6 +258,7 @@ def test_the_reason_is_that_of_the_task_whose_annotations_are_there(tmp_path: Pa
     refused(archspace("data", "check", root, "--task", "detection"), "has no list ImageSets/Main/train.txt")
     voc_list(root, "train", ["a", "b"], "Segmentation")
     voc_list(root, "val", ["c"], "Segmentation")
+    (root / "classes.txt").write_text("sky\nroad\n")
     result = checked(root, problems=True)
     assert result["tasks"] == {"segmentation": ["train", "val"]}
     listed = [entry["problem"] for split in result["splits"].values() for entry in split["listed"]]

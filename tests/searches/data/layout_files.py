@@ -60,7 +60,11 @@ def mask(path: Path, values: NDArray[Any] | Sequence[Any]) -> Path:
 
 
 def voc_xml(
-    path: Path, boxes: Sequence[Box], size: tuple[int, int] | None = (8, 12), difficult: Sequence[int] = ()
+    path: Path,
+    boxes: Sequence[Box],
+    size: tuple[int, int] | None = (8, 12),
+    difficult: Sequence[int] = (),
+    source: str = "The VOC2007 Database",
 ) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     stated = "" if size is None else f"<size><height>{size[0]}</height><width>{size[1]}</width></size>"
@@ -70,7 +74,9 @@ def voc_xml(
         f"<xmax>{c}</xmax><ymax>{d}</ymax></bndbox></object>"
         for i, (name, a, b, c, d) in enumerate(boxes)
     )
-    path.write_text(f"<annotation>{stated}{objects}</annotation>")
+    path.write_text(
+        f"<annotation><source><database>{source}</database></source>{stated}{objects}</annotation>"
+    )
     return path
 
 
