@@ -67,11 +67,9 @@ def lines(look: Look) -> list[str]:
     height, width = ("/".join(map(str, sides)) for sides in (look.height, look.width))
     said.append(f"height {height}, width {width} pixels (min/median/max){', grey' if look.grey else ''}")
     counts = ", ".join(f"{count} {name}" for name, count in look.counts.items())
-    divided = " and ".join(f"{share:.0%} of train for {name}" for name, share in look.shares.items())
+    shares = " and ".join(f"{100 * share:g} % of train for {name}" for name, share in look.shares.items())
     said.append(
-        f"pictures: {counts}{f' (there is no val: {divided}, drawn by data.seed 0)' if divided else ''}".replace(
-            "%", " %"
-        )
+        f"pictures: {counts}{f' (there is no val: {shares}, drawn by data.seed 0)' if shares else ''}"
     )
     said += [f"not used: {path}: {why}" for path, why in look.unread[:3]]
     if len(look.unread) > 3:

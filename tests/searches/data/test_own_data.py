@@ -128,7 +128,14 @@ def test_values_have_names_and_void_of_the_study(tmp_path: Path) -> None:
     }
     assert seen == {"images/0.jpg": 0, "images/1.jpg": 1, "images/2.jpg": 255, "images/3.jpg": 0}
     words = "has value 7 in 16 pixels; must be one of 0, 255"
-    refused(words, "pairs", root, task="segmentation", own=Own(classes=("a", "b"), values=(0, 255), void=()))
+    refused(
+        words,
+        "pairs",
+        root,
+        "val",
+        task="segmentation",
+        own=Own(classes=("a", "b"), values=(0, 255), void=()),
+    )
 
 
 def test_own_classes_in_the_layouts_of_public_data(tmp_path: Path) -> None:
