@@ -22,11 +22,11 @@ from archspace.support.text_files import read_text
 from archspace.support.yaml_text import dump_yaml, parse_yaml
 from searches.config.changes import changed
 from searches.config.cores import Workers
+from searches.config.data import DataConfig
 from searches.config.errors import first_error
 from searches.config.parts import (
     Bound,
     Comparison,
-    DataConfig,
     Given,
     MeasureConfig,
     Part,

@@ -12,8 +12,8 @@ from pydantic import Field, ValidationError, model_validator
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.text_files import read_text
 from archspace.support.yaml_text import dump_yaml, parse_yaml
+from searches.config.data import Classes, Void, check_classes, check_shares, check_void
 from searches.config.errors import first_error
-from searches.config.own_data import Classes, Void, check_classes, check_shares, check_void
 from searches.config.parts import Crop, Part, PluginConfig, with_plugins
 from searches.config.recipe import Recipe
 

@@ -5,7 +5,7 @@ Shapes: N images, H rows, W columns, C channels (1 or 3). A layout is an entry o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -21,16 +21,15 @@ from archspace.support.palette import Colour
 from archspace.support.registry import Registry
 from searches.config.parts import Crop
 from searches.data.boxes import Boxes
-from searches.data.cache import Stamp
 from searches.data.dividing import stratified_order
 from searches.data.images import Images
 from searches.data.listing import Listing, OnFault
 from searches.data.own import Own
+from searches.data.request import NOTHING_SAID as NOTHING_SAID
+from searches.data.request import Request as Request
 from searches.data.splits import SPLITS as SPLITS  # where plug-ins look for it
 from searches.data.splits import VOID as VOID
 from searches.fetching.hint import fetch_hint
-
-NOTHING_SAID = Own()
 
 Targets: TypeAlias = NDArray[Any] | Boxes
 
@@ -109,47 +108,6 @@ def _renumbered(
 ) -> NDArray[np.uint8]:
     """What ``read`` gives for the image that stands at ``number`` of a subset."""
     return read(int(index[number]))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a layout is asked for; the values are checked before a layout sees them.
-
-    Attributes:
-        own: what the user says of the folder; ``own.splits`` is none of a layout's business.
-        whole: all of train is wanted: no part of it stands in for val.
-    """
-
-    layout: str
-    split: str
-    root: Path | None
-    input_size: tuple[int, int]
-    channels: int
-    task: str
-    seed: int
-    crop: Crop = "squash"
-    own: Own = NOTHING_SAID
-    whole: bool = False
-
-    @property
-    def folder(self) -> Path:
-        """The absolute root of a layout that reads files."""
-        if self.root is None:
-            raise FieldError("data.root", None, f"layout {self.layout!r} reads files and needs a folder")
-        return self.root
-
-    def cache_key(self, sources: Sequence[Stamp] = (), **more: object) -> dict[str, object]:
-        """Returns the cache key of this request's arrays, made from these source files."""
-        return {
-            "layout": self.layout,
-            "root": None if self.root is None else str(self.root),
-            "split": self.split,
-            "input_size": self.input_size,
-            "channels": self.channels,
-            "sources": sources,
-            **({} if self.crop == "squash" else {"crop": self.crop}),
-            **more,
-        }
 
 
 Lister: TypeAlias = Callable[[Request, OnFault], Listing]

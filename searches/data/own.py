@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from archspace.support.errors import FieldError
-from searches.config.parts import DataConfig
+from searches.config.data import DataConfig
 from searches.config.training import TrainData
 
 NO_SPLITS: Mapping[str, float] = MappingProxyType({})

@@ -12,8 +12,8 @@ import pytest
 from pydantic import ValidationError
 
 from archspace.support.errors import InputError
+from searches.config.data import DataConfig
 from searches.config.errors import first_error
-from searches.config.parts import DataConfig
 from searches.config.training import TrainData
 from searches.data.dataset import Split
 from searches.data.own import Own, own_of

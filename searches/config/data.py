@@ -1,11 +1,15 @@
-"""Rules for what a study or a training says of one's own data: names of classes, void, and how train is divided."""
+"""The data of a study, and the rules for what is said of one's own: names of classes, void, how train is divided."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import Field, model_validator
 
 from archspace.support.errors import FieldError, closest
+from searches.config.parts import Crop, Part
 
 Classes: TypeAlias = list[str] | dict[int, str]
 """Names in the order of the class indices, or by the value that each has in the masks."""
@@ -70,3 +74,45 @@ def check_shares(splits: Mapping[str, object]) -> None:
     if total >= 1:
         rule = f"add up to {total:g}, which leaves nothing to train on"
         raise FieldError("data.splits", dict(splits), rule, "{val: 0.2, test: 0.1}")
+
+
+class DataConfig(Part):
+    """Which data, at which size.
+
+    Attributes:
+        layout: ``scenes`` and ``digits`` are built in; the others (``imagefolder``, ``segnet``, ...) read ``root``.
+        root: the data set's folder; ``--data`` replaces it.
+        name: what tables, pages and records call the data; the folder's name, or the layout's if left out.
+        input_size: (H, W) in pixels to which every image is resized.
+        channels: 1 (grey) or 3 (RGB).
+        train, val: use so many images of the split; all of them if left out.
+        crop: how pictures of another aspect are evaluated: ``squash`` resizes all of a picture; ``centre`` cuts out the
+            middle at 7/8 of its tighter side, as ImageNet's networks are judged (scores of whole images).
+        classes: names of the classes: a list in the order of the class indices, or a mapping from a value in the masks
+            to its name (``{0: ground, 255: disc}``). They are those of ``classes.txt``, of the folders or of the
+            annotations if left out; of names that the data say themselves, the list says the order.
+        void: the value, or values, in the masks that loss and metric ignore; as the layout has it if left out.
+        splits: split -> share of train: ``{val: 0.2}`` takes a random fifth for val, and ``test`` alike; of
+            classification in the proportions of the classes. Train is the rest.
+        seed: of generated data (``scenes``), and of what ``splits`` draws.
+    """
+
+    layout: str
+    root: Path | None = None
+    name: str | None = Field(None, min_length=1)
+    input_size: tuple[int, int]
+    channels: Literal[1, 3] = 3
+    train: int | None = Field(None, ge=2)
+    val: int | None = Field(None, ge=1)
+    crop: Crop = "squash"
+    classes: Classes | None = None
+    void: Void | None = None
+    splits: dict[str, float] = Field(default_factory=dict)
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _own(self) -> DataConfig:
+        check_classes(self.classes)
+        check_void(self.void)
+        check_shares(self.splits)
+        return self
