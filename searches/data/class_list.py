@@ -43,6 +43,13 @@ class ClassList:
     colours: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
 
     @property
+    def palette(self) -> tuple[tuple[int, int, int], ...]:
+        """A colour a class, where each has one; else empty."""
+        colours = {value: colour for colour, value in self.colours.items()}
+        every = [colours[value] for value in range(len(self.names)) if value in colours]
+        return tuple(every) if len(every) == len(self.names) else ()
+
+    @property
     def things(self) -> tuple[str, ...]:
         """The names without a background: detection counts none."""
         return tuple(name for name in self.names if name.lower() not in BACKGROUNDS)

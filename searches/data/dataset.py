@@ -239,9 +239,9 @@ def checked_request(
         raise FieldError("crop", crop, f"would cut off what {task} looks for at the edges", "squash")
     if seed < 0:
         raise FieldError("data.seed", seed, "must not be negative", 0)
-    if own and not loader.needs_root:
+    if own and loader.lister is None:
         field = "classes" if own.classes else "splits" if own.splits else "void"
-        rule = f"layout {layout!r} is built in and knows its own"
+        rule = f"layout {layout!r} has no list of files, and knows its own"
         raise FieldError(f"data.{field}", getattr(own, field), rule, "leave it out")
     if own.void is not None and task != "segmentation":
         raise FieldError(

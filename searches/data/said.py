@@ -95,7 +95,7 @@ def ordered(listing: Listing, request: Request) -> Listing:
         wanted = (there[0], *wanted)
     elif there[0] not in BACKGROUNDS and wanted[0] in BACKGROUNDS and wanted[0] not in there:
         wanted = wanted[1:]  # one list serves masks and boxes
-    if set(wanted) != set(there) or own.values:
+    if set(wanted) != set(there):
         missing = next((name for name in there if name not in wanted), None)
         strange = next((name for name in wanted if name not in there), None)
         what = f"class {missing!r} is missing" if missing is not None else f"there is no class {strange!r}"

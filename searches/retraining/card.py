@@ -7,12 +7,13 @@ from typing import Any
 from analysis.quantities import described
 from analysis.store.records import StudyRecord
 from analysis.store.retrained import RetrainedRecord
+from searches.study.card import said
 
 
 def retrained_card(study: StudyRecord, record: RetrainedRecord) -> dict[str, Any]:
     """Returns how a retrained network was found and trained, and its numbers with their origin."""
     setting = record.setting
-    data = {**(study.config.get("data") or {}), "name": study.data_name}
+    data = {**said(study.config.get("data") or {}), "name": study.data_name}
     if "data" in record.how:
         data["fingerprint"] = record.how["data"]["fingerprint"]
     found = {

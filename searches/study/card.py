@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str
         **({} if short is None else {"weights": short}),
         "objectives": ", ".join(o.name for o in study.objectives),
         "task": study.config["task"],
-        "data": {**study.config["data"], "name": study.data_name, **_content(trial)},
+        "data": {**said(study.config["data"]), "name": study.data_name, **_content(trial)},
         "training": dict(study.config["training"]),
         "seed": trial.seed,
     }
@@ -53,6 +54,11 @@ def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str
         for n, m in trial.measurements.items()
     ]
     return {"found": origin, "numbers": numbers}
+
+
+def said(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a study's data that say something."""
+    return {name: value for name, value in data.items() if value not in (None, {}, [])}
 
 
 def _content(trial: TrialRecord) -> dict[str, Any]:

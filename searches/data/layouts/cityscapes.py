@@ -87,6 +87,7 @@ def list_cityscapes(request: Request, on_fault: OnFault) -> Listing:
         classes=CLASSES if own is None else own.names,
         void=VOID,
         categories=CATEGORIES if own is None else (),
+        colours=() if own is None else own.palette,
         key={"values": values.key},
         unread=[
             (path, f"is not read: its name does not end in {_IMAGE}") for path in _others(folder, images)

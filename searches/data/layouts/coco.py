@@ -27,6 +27,7 @@ from searches.data.dataset import Request, Sign, some
 from searches.data.layouts import voc
 from searches.data.layouts.coco_json import Instances, categories, read_instances
 from searches.data.layouts.coco_masks import render
+from searches.data.layouts.maskfiles import refuse_values
 from searches.data.listing import Listing, Objects, OnFault, Picture, picture_file
 from searches.data.reading import listed
 from searches.data.said import USUAL, divided
@@ -173,6 +174,8 @@ def _listing(
             objects[item["image_id"]].append(item)
     images = [image for image in instances.images if not only_shown or image["id"] in objects]
     masks = request.task == "segmentation"
+    if masks:
+        refuse_values(request.own, path)
     key = {"rendered": 1, "classes": sorted(index.items())} if masks else {}
     pictures = _pictures(request, path, instances, images, objects, index, on_fault) if images else []
     return Listing(

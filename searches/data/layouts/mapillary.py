@@ -15,7 +15,7 @@ from archspace.support.palette import Colour, is_colour
 from archspace.support.text_files import read_json
 from searches.data.dataset import Request, Sign, some
 from searches.data.image_names import list_images, unread_in
-from searches.data.layouts.maskfiles import mask_pictures, values_of
+from searches.data.layouts.maskfiles import mask_pictures, refuse_values, values_of
 from searches.data.listing import Listing, OnFault
 from searches.data.reading import listed
 from searches.data.splits import VOID, named
@@ -61,6 +61,7 @@ def _listing(request: Request, on_fault: OnFault, versions: tuple[str, ...]) -> 
         raise FieldError("data.split", request.split, rule, "val")
     folder = named(root, request.split) or root / FOLDERS[request.split]
     config, masks = _version(root, folder, versions)
+    refuse_values(request.own, config)
     labels = read_labels(config)
     learnt = {value: label for value, label in enumerate(labels) if label["evaluate"]}
     meaning = dict.fromkeys(range(len(labels)), VOID) | {value: i for i, value in enumerate(learnt)}

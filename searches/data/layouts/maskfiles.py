@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from archspace.support.errors import InputError
+from archspace.support.errors import FieldError, InputError
 from searches.data.class_list import SAID, ClassList
 from searches.data.image_names import ImageNames
 from searches.data.labels import read_labels
@@ -101,6 +101,17 @@ def usual_values(own: Own, names: Sequence[str], void: Sequence[int] = (VOID,)) 
     """
     replace(own, classes=tuple(names)).meaning()
     return plain_values(len(names), void if own.void is None else own.void)
+
+
+def refuse_values(own: Own, source: Path) -> None:
+    """Refuses values and void of masks whose meaning stands in a file of the data set.
+
+    Raises:
+        FieldError: the user says some.
+    """
+    field, said = ("data.void", own.void) if own.void is not None else ("data.classes", own.values)
+    if said:
+        raise FieldError(field, list(said), f"{source} says what the masks' values are", "leave it out")
 
 
 def _spelled(values: Sequence[int]) -> str:

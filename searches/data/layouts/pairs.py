@@ -86,6 +86,7 @@ def list_pairs(request: Request, on_fault: OnFault) -> Listing:
         pictures=found,
         classes=own.names,
         void=VOID,
+        colours=own.palette,
         key={"values": values.key},
         void_values=values.void,
         unread=[

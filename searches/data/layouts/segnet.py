@@ -52,6 +52,7 @@ def list_segnet(request: Request, on_fault: OnFault) -> Listing:
         pictures=pictures,
         classes=names,
         void=VOID,
+        colours=() if own is None else own.palette,
         key={"values": values.key},
         void_values=values.void,
         unread=[*unread_in(folder), *unpaired(masks, masks_of(pictures)), *_unused(root)],

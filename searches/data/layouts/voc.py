@@ -211,6 +211,7 @@ def _listing(
             pictures=mask_pictures(request.folder, pairs, values, on_fault, names),
             classes=("background", *CLASSES) if own is None else own.names,
             void=VOID,
+            colours=() if own is None else own.palette,
             key={"values": values.key},
             void_values=values.void,
             remarks=remarks,

@@ -140,8 +140,9 @@ def test_values_have_names_and_void_of_the_study(tmp_path: Path) -> None:
 
 def test_own_classes_in_the_layouts_of_public_data(tmp_path: Path) -> None:
     city(tmp_path / "city", "ulm_1_1", [[0, 1]])
-    (tmp_path / "city" / "labelmap.txt").write_text("ground\nroof\n")
+    (tmp_path / "city" / "labelmap.txt").write_text("ground:9,9,9::\nroof:8,8,8::\n")
     split = loaded("cityscapes", tmp_path / "city", task="segmentation", input_size=(1, 2))
+    assert split.colours == ((9, 9, 9), (8, 8, 8))
     assert split.classes == ("ground", "roof") and np.asarray(split.targets).tolist() == [[[0, 1]]]
     described(tmp_path / "masks", classes="absent")
     photo(tmp_path / "masks" / "images" / "training" / "a.png", (1, 2))
@@ -165,6 +166,7 @@ def test_the_order_of_classes_is_the_studys(tmp_path: Path) -> None:
     assert split.classes == own.classes and split.targets.labels.tolist() == [1]  # type: ignore[union-attr]
     masks = loaded("coco", tmp_path, task="segmentation", own=own)
     assert masks.classes == ("background", *own.classes) and (np.asarray(masks.targets) == 2).all()
+    refused("says what the masks' values are", "coco", tmp_path, task="segmentation", own=Own(void=(3,)))
     plain = loaded("coco", tmp_path, task="segmentation")
     assert (np.asarray(plain.targets) == plain.classes.index("car")).all()
     folders = class_folders(tmp_path / "folders" / "train", 2, 3).parent
@@ -196,7 +198,7 @@ def test_names_that_are_not_the_datas_are_refused(tmp_path: Path) -> None:
     own = Own(classes=("a", "z"))
     refused("the data have a, b: class 'b' is missing", "imagefolder", root, task="classification", own=own)
     refused("none of", "imagefolder", root, task="classification", own=Own(void=(3,)))
-    with pytest.raises(InputError, match=r"data\.splits: .*is built in"):
+    with pytest.raises(InputError, match=r"data\.splits: .*knows its own"):
         loaded("digits", None, task="classification", own=FIFTH)  # type: ignore[arg-type]
 
 
