@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from analysis.quantities import main_metric
 from searches.data.looking import Look
@@ -97,7 +97,7 @@ def study_text(look: Look) -> str:
         f"  input_size: [{height}, {width}]   # H, W; the pictures are {look.height[1]} x {look.width[1]} (median)\n",
         "  channels: 1   # the pictures are grey\n" if look.grey else "",
         _classes(look),
-        _splits(look.shares),
+        _splits(look),
         f"  train: {MOST_TRAIN}   # of {train}; retrain takes all\n" if train > MOST_TRAIN else "",
         f"  val: {MOST_VAL}   # of {val}\n" if val > MOST_VAL else "",
         "# A plain value fixes a field; choices, or low and high, free it.\n",
@@ -137,10 +137,9 @@ def _classes(look: Look) -> str:
     )
 
 
-def _splits(shares: Mapping[str, float]) -> str:
-    if not shares:
+def _splits(look: Look) -> str:
+    if not look.shares:
         return ""
-    said = ", ".join(f"{name}: {share:g}" for name, share in shares.items())
-    return (
-        f"  splits: {{{said}}}   # shares of train, drawn by data.seed; 'test: 0.1' keeps some for the end\n"
-    )
+    said = ", ".join(f"{name}: {share:g}" for name, share in look.shares.items())
+    more = "" if "test" in look.counts else "; 'test: 0.1' keeps some for the end"
+    return f"  splits: {{{said}}}   # shares of train, drawn by data.seed{more}\n"

@@ -119,15 +119,15 @@ def _zipped(archive: zipfile.ZipFile, path: Path, member: str, name: str, label:
 
 
 def plain_classes(root: Path) -> bool:
-    """Returns whether a folder holds nothing but folders of pictures, two or more, which are then the classes."""
+    """Returns whether a folder's folders hold pictures, two of them at least, and are then the classes."""
     if any(_present(root, split) for split in SPLITS):
         return False
     folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     parts = {*IMAGES, *MASKS, "jpegimages", "annotations"}
     return (
-        len(folders) > 1
+        sum(holds_images(path) for path in folders) > 1
         and not any(path.name.lower() in parts for path in folders)
-        and all(holds_images(path) for path in folders)
+        and all(holds_images(path) or not any(path.iterdir()) for path in folders)
     )
 
 
