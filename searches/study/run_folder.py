@@ -36,7 +36,7 @@ def check_folder(config: StudyConfig, folder: Path) -> None:
     path = folder / STUDY_FILE
     if path.is_file():
         held_config = with_runtime(read_config(str(path)), folder)
-        differs = first_difference(_identity(held_config), _identity(config))
+        differs = first_difference(_identity(held_config), _identity(with_runtime(config, folder)))
         if differs is not None:
             name, held, new = differs
             rule = f"{folder} holds another study ({name}: {held} -> {new}); give another --out, or resume it as it was"

@@ -157,9 +157,7 @@ def test_a_wrong_answer_leaves_nothing(
     small: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = trained(SMALL.replace(activation="relu"))
-    monkeypatch.setattr(
-        sys.modules["archspace.export.formats.onnx"], "deployed", lambda network: other.eval()
-    )
+    monkeypatch.setattr(sys.modules["archspace.export.deploy"], "deployed", lambda network: other.eval())
     with pytest.raises(
         ExportError, match=r"differs from torch on random input by \S+, .* nothing was written"
     ):

@@ -28,7 +28,6 @@ FORMS = (
     "RUN:N",
     "checkpoint",
     "export folder",
-    "export without weights",
     "onnx",
     "trial's onnx",
 )
