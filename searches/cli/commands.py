@@ -14,6 +14,7 @@ from searches.cli.export_command import export
 from searches.cli.retrain_command import retrain
 from searches.cli.search_command import search
 from searches.cli.studies_command import init, studies
+from searches.cli.tabulate_command import tabulate
 from searches.cli.train_command import recipes, train
 
 
@@ -27,6 +28,9 @@ def register(app: typer.Typer) -> None:
         rich_help_panel=SEARCH, epilog="Example: archspace retrain runs/scenes --pick knee,given --epochs 100"
     )(with_bounds(retrain))
     compare_command.register(app)
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace tabulate cifar10-table --data cifar10")(
+        tabulate
+    )
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace recipes")(recipes)
     app.command(
         rich_help_panel=SEARCH, epilog="Example: archspace train espnetv2-0.5 --recipe cifar10 --data cifar10"

@@ -88,7 +88,10 @@ class SearchSpace:
 
     def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
         """Suggests every free field and returns all fields of the spec."""
-        drawn = {name: _suggest(trial, name, d) for name, d in self.distributions().items()}
+        return self.completed({name: _suggest(trial, name, d) for name, d in self.distributions().items()})
+
+    def completed(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns all fields of the spec where the free ones have the values ``drawn``, by parameter."""
         fields = dict(self.fixed)
         first = NETWORKS[drawn.get("network") or self.fixed["network"]].first
         for name, free in self.free.items():

@@ -1,0 +1,225 @@
+"""Training every network of a small space with every seed, in pieces, on some processes at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from analysis.counts.complexity import count
+from analysis.quantities import QUANTITIES
+from analysis.store.environment import environment
+from archspace.build import build
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, InputError
+from archspace.support.locks import try_lock
+from archspace.support.plugins import load_plugins
+from searches.bench.grid import grid
+from searches.bench.table import Row, Table
+from searches.config.study import StudyConfig
+from searches.data.dataset import Split
+from searches.study.space import SearchSpace
+from searches.study.study import load_task
+from searches.tasks.base import ImageTask
+from searches.training.device import check_device
+from searches.training.loop import fit
+
+OnTrained = Callable[[Table, str], None]
+"""Called with the table after each training, and with what was trained in words."""
+
+WATCH_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """One training: the metric after every epoch, and CPU seconds."""
+
+    metric: tuple[float, ...]
+    seconds: float
+
+
+def tabulate(
+    config: StudyConfig, path: Path, *, seeds: int = 3, minutes: float | None = None, on_trained: OnTrained | None = None
+) -> Table:  # fmt: skip
+    """Trains what the table at ``path`` lacks, writing it after every training, and returns it.
+
+    Every training follows from the network and its seed alone: killed at any time, the same call goes on and comes to
+    the same table.
+
+    Args:
+        config: space, data and training; each network is trained with ``config.threads`` on ``config.workers``
+            processes.
+        seeds: trainings of each network.
+        minutes: begin no training after so many; ``None`` for all of them.
+
+    Raises:
+        InputError: the table is another study's, another process works on it, or a training fails.
+    """
+    if seeds < 1:
+        raise FieldError("seeds", seeds, "each network is trained at least once", 1)
+    check_device(config.device)
+    lock = try_lock(path.with_name(f".{path.name}.lock"))
+    if lock is None:
+        raise InputError(f"{path}: another process works on this table")
+    try:
+        task = judged_at_input(load_task(config))
+        table, specs = opened(config, path, task, seeds)
+        began, stretch = time.monotonic(), _stretch()
+        due = iter(table.missing)
+        wanted = 0 if minutes is None else began + 60 * minutes
+        with _pool(config) as pool:
+            running: dict[Future[Trained], tuple[int, str]] = {}
+            while True:
+                free = config.workers - len(running)
+                if not wanted or time.monotonic() < wanted:
+                    for seed, key in islice(due, free):
+                        running[pool.submit(_train, specs[key].to_dict(), seed)] = (seed, key)
+                if not running:
+                    return table
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    seed, key = running.pop(future)
+                    trained = future.result()
+                    row = table.rows[key].with_training(seed, trained.metric, trained.seconds)
+                    table = _noted(table.with_row(row), stretch)
+                    table.save(path)
+                    if on_trained is not None:
+                        on_trained(table, f"{specs[key].label}, seed {seed}: {trained.metric[-1]:.2f}")
+    except BrokenProcessPool:
+        rule = "a training process ended without a word (killed, or out of memory)"
+        raise InputError(f"{path}: {rule}; the same command goes on") from None
+    finally:
+        lock.release()
+
+
+def opened(
+    config: StudyConfig, path: Path, task: ImageTask, seeds: int
+) -> tuple[Table, Mapping[str, ArchSpec]]:
+    """Returns the table at ``path``, or a new one of this study, and the networks of its rows.
+
+    Raises:
+        InputError: the table is of another study.
+    """
+    fixed = {
+        "task": config.task, "classes": task.outputs(len(task.classes))[0],
+        "input_size": list(config.input_size), "channels": config.data.channels,
+    }  # fmt: skip
+    cells = grid(SearchSpace(config.space, fixed)).cells
+    specs = {cell.spec.arch_id: cell.spec for cell in cells}
+    stages = config.training.plan()
+    metric = "miou_at_input" if config.task == "segmentation" else task.metric
+    new = Table(
+        study=_without_paths(config),
+        metric={"name": metric, "unit": QUANTITIES[task.metric].unit, "split": "val", "images": len(task.val)},
+        epochs=sum(stage.epochs for stage in stages), train_images=len(task.train), seeds=tuple(range(seeds)),
+        rows={
+            key: Row(key, cells[i].params, {"params": cost.params, "macs": cost.macs})
+            for i, (key, cost) in enumerate((key, count(spec)) for key, spec in specs.items())
+        },
+    )  # fmt: skip
+    if not path.exists():
+        return new, specs
+    kept = Table.load(path)
+    for name in ("study", "metric", "epochs", "train_images"):
+        if getattr(kept, name) != getattr(new, name):
+            what = _difference(getattr(kept, name), getattr(new, name)) if name == "study" else name
+            raise InputError(f"{path}: holds a table of another study ({what}); give another --out")
+    rows = {key: kept.rows.get(key, row) for key, row in new.rows.items()}
+    return replace(kept, seeds=tuple(range(max(seeds, len(kept.seeds)))), rows=rows), specs
+
+
+def judged_at_input(task: ImageTask) -> ImageTask:
+    """Returns the task with masks judged at the size of the input: at the labels' own it would outweigh training."""
+
+    def at_input(split: Split) -> Split:
+        return replace(split, own_mask=None)
+
+    return type(task)(at_input(task.train), at_input(task.val), task.preprocessing)
+
+
+_OPEN: dict[str, Any] = {}
+"""What a worker process keeps between trainings: its study and task."""
+
+
+def _open(config: StudyConfig, parent: int) -> None:
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    load_plugins(one.module for one in config.plugins)
+    torch.set_num_threads(config.threads)
+    _OPEN.update(config=config, task=judged_at_input(load_task(config)))
+
+
+def _watch(parent: int) -> None:
+    """Ends this process when its parent is gone."""
+    while os.getppid() == parent:
+        time.sleep(WATCH_S)
+    os._exit(1)
+
+
+def _train(fields: Mapping[str, Any], seed: int) -> Trained:
+    config, task = _OPEN["config"], _OPEN["task"]
+    torch.manual_seed(seed)
+    before = time.process_time()
+    recipe = config.training.model_copy(update={"evaluate_every": 1})
+    network = build(ArchSpec.from_dict(dict(fields)))
+    history = fit(network, task, recipe, seed=seed, device=torch.device(config.device))
+    values = tuple(float("nan") if epoch.value is None else epoch.value for epoch in history)
+    return Trained(values, time.process_time() - before)
+
+
+@contextmanager
+def _pool(config: StudyConfig) -> Iterator[ProcessPoolExecutor]:
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(config.workers, context, initializer=_open, initargs=(config, os.getpid()))
+    try:
+        yield pool
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _stretch() -> dict[str, Any]:
+    return {**environment(("torch", "numpy")), "trainings": 0}
+
+
+def _noted(table: Table, stretch: dict[str, Any]) -> Table:
+    """The table with one training more in this stretch of the computing; equal stretches are one."""
+    same = {name: value for name, value in stretch.items() if name != "trainings"}
+    made = [dict(one) for one in table.made]
+    for one in made:
+        if {name: value for name, value in one.items() if name != "trainings"} == same:
+            one["trainings"] += 1
+            return replace(table, made=tuple(made))
+    return replace(table, made=(*made, {**same, "trainings": 1}))
+
+
+def _without_paths(config: StudyConfig) -> dict[str, Any]:
+    """The fields of a study that say what its numbers are."""
+    fields = config.model_dump(mode="json")
+    fields["data"].pop("root")
+    kept = ("name", "task", "data", "space", "training", "threads", "device", "plugins")
+    return {name: fields[name] for name in kept}
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    names = [name for name in after if before.get(name) != after[name]]
+    name = names[0]
+    if isinstance(after[name], Mapping) and isinstance(before.get(name), Mapping):
+        inner = next(
+            key for key in {**before[name], **after[name]} if before[name].get(key) != after[name].get(key)
+        )
+        return f"{name}.{inner}: {before[name].get(inner)} -> {after[name].get(inner)}"
+    return f"{name}: {before.get(name)} -> {after[name]}"

@@ -1,0 +1,1 @@
+"""Ways to judge a network before it is trained fully."""
