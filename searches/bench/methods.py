@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -31,10 +32,8 @@ ASKS = 20
 def replayed(ledger: Ledger, name: str) -> Ledger:
     """Runs a method until its budget is spent, and returns its ledger."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
+    with suppress(BudgetSpent):
         METHODS[name](ledger, np.random.default_rng([ledger.seed, 2]))
-    except BudgetSpent:
-        pass
     return ledger
 
 

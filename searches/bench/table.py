@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from analysis.store.fingerprint import DataFingerprint
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
+from archspace.support.text_files import read_json
 
 TABLE_FORMAT = 1
 BACKWARD = 2
@@ -53,6 +55,7 @@ class Table:
         epochs: of each training.
         train_images: that each epoch reads.
         seeds: every network is trained with each.
+        data: what it was made on.
         made: environment and commit of each stretch of the computing.
         rows: by ``arch_id``, in the grid's order.
     """
@@ -62,6 +65,7 @@ class Table:
     epochs: int
     train_images: int
     seeds: tuple[int, ...]
+    data: DataFingerprint
     made: tuple[Mapping[str, Any], ...] = ()
     rows: Mapping[str, Row] = field(default_factory=dict)
 
@@ -90,7 +94,8 @@ class Table:
         """Writes the table, a line a network, whole or not at all."""
         head = {
             "format": TABLE_FORMAT, "study": self.study, "metric": self.metric, "epochs": self.epochs,
-            "train_images": self.train_images, "seeds": list(self.seeds), "made": list(self.made),
+            "train_images": self.train_images, "seeds": list(self.seeds), "data": self.data.to_dict(),
+            "made": list(self.made),
         }  # fmt: skip
         lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
         rows = ",\n".join(json.dumps(_plain(row)) for row in self.rows.values())
@@ -103,12 +108,9 @@ class Table:
         Raises:
             InputError: there is none, it is of another version, or it is damaged.
         """
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such table; 'archspace tabulate' makes one") from None
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: is no table of networks: {' '.join(str(error).split())}") from None
+        if not path.is_file():
+            raise InputError(f"{path}: no such table; 'archspace tabulate' makes one")
+        data = read_json(path)
         version = data.get("format") if isinstance(data, dict) else None
         if version != TABLE_FORMAT or "networks" not in data:
             raise InputError(
@@ -118,9 +120,9 @@ class Table:
             rows = [_row(row) for row in data["networks"]]
             return cls(
                 data["study"], data["metric"], data["epochs"], data["train_images"], tuple(data["seeds"]),
-                tuple(data["made"]), {row.arch_id: row for row in rows},
+                DataFingerprint.from_dict(data["data"]), tuple(data["made"]), {row.arch_id: row for row in rows},
             )  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: is damaged: {type(error).__name__}: {error}") from None
 
 

@@ -20,6 +20,7 @@ import torch
 from analysis.counts.complexity import count
 from analysis.quantities import QUANTITIES
 from analysis.store.environment import environment
+from analysis.store.fingerprint import DataFingerprint
 from archspace.build import build
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
@@ -27,10 +28,12 @@ from archspace.support.locks import try_lock
 from archspace.support.plugins import load_plugins
 from searches.bench.grid import grid
 from searches.bench.table import Row, Table
+from searches.config.changes import first_difference
 from searches.config.study import StudyConfig
 from searches.data.dataset import Split
+from searches.data.kept import refuse_other_data
+from searches.study.data import fingerprinted, open_data, task_on
 from searches.study.space import SearchSpace
-from searches.study.study import load_task
 from searches.tasks.base import ImageTask
 from searches.training.device import check_device
 from searches.training.loop import fit
@@ -50,7 +53,8 @@ class Trained:
 
 
 def tabulate(
-    config: StudyConfig, path: Path, *, seeds: int = 3, minutes: float | None = None, on_trained: OnTrained | None = None
+    config: StudyConfig, path: Path, *, seeds: int = 3, minutes: float | None = None,
+    on_trained: OnTrained | None = None,
 ) -> Table:  # fmt: skip
     """Trains what the table at ``path`` lacks, writing it after every training, and returns it.
 
@@ -73,8 +77,10 @@ def tabulate(
     if lock is None:
         raise InputError(f"{path}: another process works on this table")
     try:
-        task = judged_at_input(load_task(config))
-        table, specs = opened(config, path, task, seeds)
+        sources = open_data(config)
+        data = fingerprinted(config, sources)
+        task = judged_at_input(task_on(config, sources))
+        table, specs = opened(config, path, task, data, seeds)
         began, stretch = time.monotonic(), _stretch()
         due = iter(table.missing)
         wanted = 0 if minutes is None else began + 60 * minutes
@@ -104,12 +110,12 @@ def tabulate(
 
 
 def opened(
-    config: StudyConfig, path: Path, task: ImageTask, seeds: int
+    config: StudyConfig, path: Path, task: ImageTask, data: DataFingerprint, seeds: int
 ) -> tuple[Table, Mapping[str, ArchSpec]]:
     """Returns the table at ``path``, or a new one of this study, and the networks of its rows.
 
     Raises:
-        InputError: the table is of another study.
+        InputError: the table is of another study, or was made on other data.
     """
     fixed = {
         "task": config.task, "classes": task.outputs(len(task.classes))[0],
@@ -123,6 +129,7 @@ def opened(
         study=_without_paths(config),
         metric={"name": metric, "unit": QUANTITIES[task.metric].unit, "split": "val", "images": len(task.val)},
         epochs=sum(stage.epochs for stage in stages), train_images=len(task.train), seeds=tuple(range(seeds)),
+        data=data,
         rows={
             key: Row(key, cells[i].params, {"params": cost.params, "macs": cost.macs})
             for i, (key, cost) in enumerate((key, count(spec)) for key, spec in specs.items())
@@ -131,10 +138,13 @@ def opened(
     if not path.exists():
         return new, specs
     kept = Table.load(path)
-    for name in ("study", "metric", "epochs", "train_images"):
-        if getattr(kept, name) != getattr(new, name):
-            what = _difference(getattr(kept, name), getattr(new, name)) if name == "study" else name
-            raise InputError(f"{path}: holds a table of another study ({what}); give another --out")
+    differs = first_difference(kept.study, new.study)
+    if differs is not None:
+        name, held, given = differs
+        raise InputError(
+            f"{path}: holds a table of another study ({name}: {held} -> {given}); give another --out"
+        )
+    refuse_other_data(str(path), kept.data, data)
     rows = {key: kept.rows.get(key, row) for key, row in new.rows.items()}
     return replace(kept, seeds=tuple(range(max(seeds, len(kept.seeds)))), rows=rows), specs
 
@@ -156,7 +166,7 @@ def _open(config: StudyConfig, parent: int) -> None:
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     load_plugins(one.module for one in config.plugins)
     torch.set_num_threads(config.threads)
-    _OPEN.update(config=config, task=judged_at_input(load_task(config)))
+    _OPEN.update(config=config, task=judged_at_input(task_on(config, open_data(config))))
 
 
 def _watch(parent: int) -> None:
@@ -212,14 +222,3 @@ def _without_paths(config: StudyConfig) -> dict[str, Any]:
     fields["data"].pop("root")
     kept = ("name", "task", "data", "space", "training", "threads", "device", "plugins")
     return {name: fields[name] for name in kept}
-
-
-def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    names = [name for name in after if before.get(name) != after[name]]
-    name = names[0]
-    if isinstance(after[name], Mapping) and isinstance(before.get(name), Mapping):
-        inner = next(
-            key for key in {**before[name], **after[name]} if before[name].get(key) != after[name].get(key)
-        )
-        return f"{name}.{inner}: {before[name].get(inner)} -> {after[name].get(inner)}"
-    return f"{name}: {before.get(name)} -> {after[name]}"

@@ -56,10 +56,14 @@ class Yardstick:
             rule = f"{len(table.missing)} trainings are missing; 'archspace tabulate' goes on with it"
             raise InputError(f"{table.name}: {rule}")
         if len(table.seeds) <= HELD_OUT:
-            raise InputError(f"{table.name}: seeds: {len(table.seeds)}: one is held out, so at least two are needed")
+            raise InputError(
+                f"{table.name}: seeds: {len(table.seeds)}: one is held out, so at least two are needed"
+            )
         keys = [cell.spec.arch_id for cell in grid.cells]
         if set(keys) != set(table.rows):
-            raise InputError(f"{table.name}: its networks are not those of its space; it was made by another version")
+            raise InputError(
+                f"{table.name}: its networks are not those of its space; it was made by another version"
+            )
         rows = [table.rows[key] for key in keys]
         curves = np.array([[row.metric[seed] for seed in table.seeds] for row in rows])
         cost = np.array([table.training_macs(row, 1) for row in rows])
@@ -84,7 +88,7 @@ class Yardstick:
     @property
     def truth(self) -> Floats:
         """(N,) mean over all seeds of the final metric."""
-        return self.curves[:, :, -1].mean(axis=1)
+        return np.asarray(self.curves[:, :, -1].mean(axis=1))
 
     def points(self, values: Floats, index: Any = slice(None)) -> Floats:
         """(n, 2) of networks for a front: what the metric lacks to 100 %, and log10 MACs; less is better."""
@@ -93,7 +97,7 @@ class Yardstick:
     @property
     def reference(self) -> Floats:
         """(2,) worst corner: the lowest true metric and the largest MACs of the table."""
-        return self.points(self.truth).max(axis=0)
+        return np.asarray(self.points(self.truth).max(axis=0))
 
     def volume(self, index: Any) -> float:
         """Returns hypervolume of the true points of some networks, as a share of that of all networks."""
@@ -175,7 +179,10 @@ def expected_random(yardstick: Yardstick, draws: int) -> Floats:
     networks that do not dominate it, so each piece counts with 1 - C(N - m, k) / C(N, k), m the networks that do.
     """
     points, corner, count = yardstick.points(yardstick.truth), yardstick.reference, len(yardstick)
-    firsts, seconds = np.unique(np.append(points[:, 0], corner[0])), np.unique(np.append(points[:, 1], corner[1]))
+    firsts, seconds = (
+        np.unique(np.append(points[:, 0], corner[0])),
+        np.unique(np.append(points[:, 1], corner[1])),
+    )
     areas = np.outer(np.diff(firsts), np.diff(seconds))
     below = (points[:, 0, None, None] <= firsts[None, :-1, None]) & (
         points[:, 1, None, None] <= seconds[None, None, :-1]

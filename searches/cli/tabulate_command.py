@@ -55,8 +55,8 @@ def tabulate(
             "table": str(path), "networks": len(table.rows), "seeds": list(table.seeds),
             "trainings": total - missing, "missing": missing,
         }  # fmt: skip
-        print(json.dumps(summary))
+        typer.echo(json.dumps(summary))
         return
     left = f"; {missing} are missing: the same command goes on" if missing else ""
     words = f"{path}: {len(table.rows)} networks, {total - missing} of {total} trainings{left}"
-    Console().print(words, highlight=False, soft_wrap=True)
+    typer.echo(words)

@@ -1,0 +1,88 @@
+"""A table of trained networks: complete, the same however often it is stopped, and refused where it is another's."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archspace.support.errors import InputError
+from searches.bench.table import Table
+from searches.bench.tabulate import tabulate
+from searches.config.study import parse_config
+from tests.commands import archspace, environment
+from tests.searches.studies import tiny
+from tests.waiting import until
+
+SPACE = {"network": "espnetv2", "width": {"choices": [0.25, 0.5]}, "fusion": {"choices": ["hff", "none"]}}
+
+
+def study(**changes: Any) -> dict[str, Any]:
+    return tiny(space=SPACE, training={"epochs": 2, "batch": 32, "flip": False}, **changes)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete table of four networks and two seeds."""
+    path = tmp_path_factory.mktemp("table") / "tiny.json"
+    tabulate(parse_config(study()), path, seeds=2)
+    return path
+
+
+@pytest.mark.slow
+def test_a_table_has_every_network_seed_and_epoch(whole: Path) -> None:
+    table = Table.load(whole)
+    assert len(table.rows) == 4 and not table.missing
+    assert table.metric == {"name": "accuracy", "unit": "%", "split": "val", "images": 60}
+    for row in table.rows.values():
+        assert [len(row.metric[seed]) for seed in (0, 1)] == [2, 2]
+        assert all(0 <= value <= 100 for values in row.metric.values() for value in values)
+        assert table.training_macs(row) == 3 * row.counted["macs"] * 2 * 64
+    assert sum(one["trainings"] for one in table.made) == 8
+    assert str(whole.parent) not in whole.read_text()
+
+
+@pytest.mark.slow
+def test_a_stopped_table_goes_on_and_comes_to_the_same(whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "again.json"
+    (tmp_path / "study.yaml").write_text(json.dumps(study()))
+    words = ["tabulate", str(tmp_path / "study.yaml"), "--out", str(path), "--seeds", "2"]
+    process = subprocess.Popen([sys.executable, "-m", "archspace", *words], env=environment())
+    until(lambda: path.exists() and len(Table.load(path).missing) < 7, "the first trainings")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert Table.load(path).missing
+    ran = archspace(*words, "--json")
+    assert json.loads(ran.stdout)["missing"] == 0
+    one, other = Table.load(whole), Table.load(path)
+    assert {key: row.metric for key, row in one.rows.items()} == {k: r.metric for k, r in other.rows.items()}
+
+
+@pytest.mark.slow
+def test_another_study_or_other_data_are_refused(whole: Path, tmp_path: Path) -> None:
+    before = whole.read_bytes()
+    with pytest.raises(InputError, match=r"another study \(training\.lr: .* -> 0\.5\)"):
+        changed = study()
+        changed["training"] = {**changed["training"], "lr": 0.5}
+        tabulate(parse_config(changed), whole, seeds=2)
+    assert whole.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{", "is not JSON"), ('{"format": 7}', "format: 7"), ('{"format": 1, "networks": [{}]}', "is damaged")],
+)
+def test_a_file_that_is_no_table_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "table.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=said) as caught:
+        Table.load(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="no such table"):
+        Table.load(tmp_path / "none.json")

@@ -1,0 +1,83 @@
+"""The yardstick's harness against closed forms, and methods that spend what they are given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from searches.bench.grid import grid
+from searches.bench.methods import METHODS, halving, replayed
+from searches.bench.yardstick import BudgetSpent, Ledger, Yardstick, expected_random
+from tests.searches.bench.test_grid import space
+
+
+@pytest.fixture(scope="module")
+def stick() -> Yardstick:
+    """A made-up table of the networks of a small space: two seeds that methods see and one that they do not."""
+    made = grid(space(alphas={"choices": [0, 1], "per_level": True}))
+    rng = np.random.default_rng(0)
+    count = len(made.cells)
+    macs = 10.0 ** rng.uniform(5, 7, count)
+    final = 30 + 8 * (np.log10(macs) - 5) + rng.normal(0, 2, count)
+    curves = final[:, None, None] * np.linspace(0.4, 1, 5) + rng.normal(0, 0.5, (count, 3, 5))
+    cost = macs / macs.mean() / 5
+    return Yardstick("made up", made, curves, np.column_stack([macs, macs / 10]), cost, 0.5)
+
+
+def test_random_search_is_as_good_as_its_closed_form(stick: Yardstick) -> None:
+    draws, runs = 12, 400
+    expected = expected_random(stick, draws)
+    shares = np.zeros((runs, draws))
+    for seed in range(runs):
+        ledger = Ledger(stick, np.inf, seed, exact=True)
+        for index in np.random.default_rng(seed).permutation(len(stick))[:draws]:
+            ledger.train(int(index))
+        shares[seed] = [volume for _, volume in ledger.history]
+    error = shares.std(axis=0, ddof=1) / np.sqrt(runs)
+    assert (np.abs(shares.mean(axis=0) - expected) < 4.5 * error).all()
+    assert (np.diff(expected) > 0).all()
+    assert expected_random(stick, len(stick))[-1] == pytest.approx(1.0)
+
+
+def test_the_whole_table_has_all_of_the_volume(stick: Yardstick) -> None:
+    assert stick.volume(np.arange(len(stick))) == pytest.approx(1.0)
+    assert stick.volume(np.array([], dtype=int)) == 0.0
+
+
+def test_a_training_that_goes_on_costs_only_what_is_new(stick: Yardstick) -> None:
+    ledger = Ledger(stick, 100.0, 0)
+    early = ledger.train(3, 2)
+    assert ledger.spent == pytest.approx(2 * stick.epoch_cost[3]) and not ledger.finished
+    ledger.train(3)
+    assert ledger.spent == pytest.approx(5 * stick.epoch_cost[3]) and ledger.finished == [3]
+    assert ledger.train(3) == ledger.seen[3] != early
+    assert ledger.spent == pytest.approx(5 * stick.epoch_cost[3])
+    poor = Ledger(stick, 0.9 * 5 * stick.epoch_cost[3], 0)
+    with pytest.raises(BudgetSpent):
+        poor.train(3)
+    assert poor.spent == 0
+
+
+def test_the_held_out_seed_is_never_seen(stick: Yardstick) -> None:
+    curves = stick.curves.copy()
+    curves[:, -1] = -1000.0
+    seen = [
+        Ledger(Yardstick("", stick.grid, curves, stick.counts, stick.epoch_cost, 0.5), 1e9, seed).train(index)
+        for seed in range(20)
+        for index in range(len(stick))
+    ]
+    assert min(seen) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(METHODS))
+def test_a_method_spends_its_budget_and_repeats(stick: Yardstick, name: str) -> None:
+    runs = [replayed(Ledger(stick, 8.0, 5), name) for _ in range(2)]
+    assert runs[0].history == runs[1].history
+    assert 0 < runs[0].spent <= 8.0
+    spent = [at for at, _ in runs[0].history]
+    assert spent == sorted(spent) and 0 < runs[0].history[-1][1] <= 1
+
+
+def test_rungs_of_successive_halving() -> None:
+    assert [halving(epochs) for epochs in (1, 2, 6, 20)] == [[1], [1, 2], [1, 2, 6], [1, 2, 6, 20]]
