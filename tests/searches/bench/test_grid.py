@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import pytest
 
 from archspace.support.errors import FieldError
 from searches.bench.grid import grid
-from searches.study.space import SearchSpace
-
-FIXED = {"task": "classification", "classes": 10, "input_size": [32, 32], "channels": 3}
-SPACE: dict[str, Any] = {
-    "network": "espnetv2",
-    "unit": {"choices": ["eesp", "shufflenetv2"]},
-    "branches": {"choices": [2, 4]},
-    "width": {"low": 0.25, "high": 0.75, "step": 0.25},
-    "fusion": {"choices": ["hff", "none"]},
-}
-
-
-def space(**changes: Any) -> SearchSpace:
-    return SearchSpace({**SPACE, **changes}, FIXED)
+from tests.searches.bench.spaces import space
 
 
 def test_every_network_stands_once_and_every_combination_names_one() -> None:

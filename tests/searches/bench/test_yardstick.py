@@ -8,7 +8,7 @@ import pytest
 from searches.bench.grid import grid
 from searches.bench.methods import METHODS, halving, replayed
 from searches.bench.yardstick import BudgetSpent, Ledger, Yardstick, expected_random
-from tests.searches.bench.test_grid import space
+from tests.searches.bench.spaces import space
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,7 @@ def stick() -> Yardstick:
     return Yardstick("made up", made, curves, np.column_stack([macs, macs / 10]), cost, 0.5)
 
 
+@pytest.mark.slow
 def test_random_search_is_as_good_as_its_closed_form(stick: Yardstick) -> None:
     draws, runs = 12, 400
     expected = expected_random(stick, draws)
@@ -58,6 +59,7 @@ def test_a_training_that_goes_on_costs_only_what_is_new(stick: Yardstick) -> Non
     assert poor.spent == 0
 
 
+@pytest.mark.slow
 def test_the_held_out_seed_is_never_seen(stick: Yardstick) -> None:
     curves = stick.curves.copy()
     curves[:, -1] = -1000.0
