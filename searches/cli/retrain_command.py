@@ -64,19 +64,16 @@ def retrain(
     )  # fmt: skip
     with working(f"reading {run}") as now:
         todo = plan(run, wanted)
-        if use_val or todo.jobs[0].config.device != "cpu":
-            now("checking the data and the device")
-            from searches.retraining.run import check_ready
+        now("checking the data and the device")
+        from searches.retraining.run import check_ready, run_plan
 
-            check_ready(todo)
+        check_ready(todo)
     from rich.console import Console
 
     from searches.cli.retrain_tables import announce, show_retrained
 
     console = Console(stderr=True)
     announce(todo, wanted, console)
-    with working("starting"):
-        from searches.retraining.run import run_plan
     results = run_plan(todo, console)
     show_retrained(results, as_json)
     if results.failed:

@@ -34,15 +34,17 @@ def kept_fingerprint(folder: Path, new: DataFingerprint, *, named: bool, began: 
     return held if not named or held.name == new.name else new
 
 
-def refuse_other_data(where: str, held: DataFingerprint, new: DataFingerprint) -> None:
-    """Refuses data that are not those of a run.
+def refuse_other_data(
+    where: str, held: DataFingerprint, new: DataFingerprint, instead: str = ", or another --out"
+) -> None:
+    """Refuses data that are not those of a run; ``instead`` ends the line with what else could be done.
 
     Raises:
         InputError: they differ; the message says in what.
     """
     differing = held.compare(new)
     if differing:
-        rule = "give the data as they were, or another --out"
+        rule = f"give the data as they were{instead}"
         raise InputError(f"data: are not those that {where} was made on: {'; '.join(differing)}; {rule}")
 
 

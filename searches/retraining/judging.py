@@ -13,6 +13,7 @@ import torch
 
 from analysis.devices.base import DeviceAway
 from analysis.quantities import QUANTITIES
+from analysis.store.fingerprint import read_fingerprint
 from analysis.store.records import Measurement
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
@@ -22,7 +23,8 @@ from archspace.support.text_files import read_json
 from searches.config.study import StudyConfig
 from searches.config.training import TrainConfig
 from searches.data.dataset import Split
-from searches.data.fingerprint import fingerprint_of
+from searches.data.fingerprint import Source, fingerprint_of
+from searches.data.kept import refuse_other_data
 from searches.study.measuring import measure_deployed
 from searches.tasks.base import ImageTask
 from searches.tasks.table import TASKS, make_task
@@ -49,6 +51,27 @@ class Judged:
     split: str
     images: int
     reason: str | None
+
+
+def check_data(run: Path, config: TrainConfig) -> None:
+    """Refuses data that are not those of the study: its values and those of full training stand side by side.
+
+    Args:
+        run: the study's run folder.
+        config: of the training.
+
+    Raises:
+        InputError: they differ; the message says in what.
+    """
+    held = read_fingerprint(run, items=True)
+    if held is None:  # of an earlier archspace
+        return
+    spec = ArchSpec.from_dict(dict(config.spec))  # type: ignore[arg-type]
+    names = [name for name in ("train", "val") if name in held.splits]
+    sources = {name: image_source(config.data, spec, name, spec.input_size) for name in names}
+    refuse_other_data(
+        str(run), held, fingerprint_of(sources, config.data.name), "; --data says where they are"
+    )
 
 
 def check_test_split(config: TrainConfig) -> None:
@@ -118,19 +141,28 @@ def _evaluation(config: TrainConfig, network: Network, split: Split) -> Any:
 
 def _unseen(config: TrainConfig, spec: ArchSpec) -> tuple[Split | None, str | None]:
     """The test split, or why there is none on which nothing was chosen or learned."""
+    data, size = config.data, spec.input_size
     try:
-        test = image_split(config.data, spec, "test", spec.input_size, config.data.crop)
+        test = image_source(data, spec, "test", size, data.crop)
+        split = test.split
     except InputError as error:
         if isinstance(error, FieldError) and error.field == "data.root":
             raise
         return None, f"no test split can be used ({error})"
-    val = image_split(config.data, spec, "val", spec.input_size, config.data.crop)
-    train = image_split(config.data, spec, "train", config.data.input_size or spec.input_size)
-    for split, use in ((train, "learned"), (val, "chosen")):
-        seen = set(test.names) & set(split.names)
+    for name, use in (("train", "learned"), ("val", "chosen")):
+        seen = images_of(test) & images_of(image_source(data, spec, name, size, data.crop))
         if seen:
-            return None, f"the test split has {len(seen)} images by which was {use} already ({min(seen)})"
-    return test, None
+            first = min(seen)[0]
+            return None, f"the test split has {len(seen)} images by which was {use} already ({first})"
+    return split, None
+
+
+def images_of(source: Source) -> set[tuple[str, str]]:
+    """Returns the images of a split by name and content: files of one name in two folders are two images."""
+    items = source.fingerprint().items
+    if items is None:  # drawn by archspace: a name is drawn once
+        return {(name, "") for name in source.split.names}
+    return set(zip(items.names, items.images, strict=True))
 
 
 def measured_deployed(

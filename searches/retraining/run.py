@@ -35,7 +35,7 @@ from archspace.support.terminal import working
 from archspace.support.text_files import read_json
 from searches.data.dataset import Split
 from searches.retraining.card import retrained_card
-from searches.retraining.judging import Judged, check_test_split, judged, measured_or_reason
+from searches.retraining.judging import Judged, check_data, check_test_split, judged, measured_or_reason
 from searches.retraining.plan import Job, Plan, Wanted, plan, words_of
 from searches.training.data import image_split
 from searches.training.device import check_device
@@ -156,10 +156,12 @@ def check_ready(todo: Plan) -> None:
     """Refuses what this machine or these data do not have, before anything is trained.
 
     Raises:
-        InputError: no such device, or nothing would be left to judge the networks on.
+        InputError: no such device, the data are not the study's, or nothing would be left to judge the networks on.
     """
-    check_device(todo.jobs[0].config.device)
-    check_test_split(todo.jobs[0].config)
+    config = todo.jobs[0].config
+    check_device(config.device)
+    check_data(todo.run, config)
+    check_test_split(config)
 
 
 def _done(todo: Plan, job: Job, console: Console) -> RetrainedRecord:

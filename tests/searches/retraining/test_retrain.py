@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from PIL import Image
 from safetensors.torch import load_file
 
 import analysis
@@ -19,9 +20,13 @@ import archspace
 import searches
 from analysis.store.retrained import RETRAINED_FILE, read_retrained, read_retrained_file
 from archspace.support.errors import InputError
+from searches.data.dataset import checked_request
+from searches.data.fingerprint import Source
+from searches.retraining.judging import images_of
 from searches.training.resume import STATE_FILE
 from tests.commands import archspace as call
 from tests.commands import command, environment, printed, refused
+from tests.searches.data.layout_files import coco
 from tests.searches.retraining.small_study import COUNTS, small_study, write_pictures
 from tests.waiting import until
 
@@ -113,6 +118,34 @@ def test_another_test_split_changes_its_number_and_nothing_else(
     for record in one.records:
         assert same(weights(run, record.folder), weights(other_run, record.folder))
     assert [r.value for r in one.records] != [r.value for r in other.records]
+
+
+@pytest.mark.slow
+def test_other_data_than_the_study_was_made_on_are_refused(made: Path, run: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(made / "data", tmp_path / "other"))
+    gone = min((other / "train" / "dark").iterdir())
+    gone.unlink()
+    refused(
+        call("retrain", run, "--epochs", "1", "--data", other),
+        "data: are not those",
+        gone.name,
+        "--data says",
+    )
+    assert not (run / "retrained").exists()
+
+
+def test_pictures_of_one_name_in_two_splits_are_two_pictures(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        coco(tmp_path, [{}], split=split, sizes=[(8, 8), (8, 8)])
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "val2017" / "2.jpg")
+    train, val = (
+        images_of(Source(checked_request(
+            "coco", split, root=tmp_path, input_size=(8, 8), channels=3, task="detection", seed=0
+        )))
+        for split in ("train", "val")
+    )  # fmt: skip
+    assert {name for name, _ in train} == {name for name, _ in val} == {"1.jpg", "2.jpg"}
+    assert {name for name, _ in train & val} == {"1.jpg"}
 
 
 @pytest.mark.slow
