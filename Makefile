@@ -8,8 +8,11 @@ BIN := .venv/bin
 RUN ?= runs/scenes
 READY := .venv/ready
 OLDEST := .venv-oldest
+# A test that ends its process is named at once: pytest-xdist can wait for ever when it goes on with another one.
+TWO := -n 2 --dist loadfile --max-worker-restart 0
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 
-.PHONY: search test test-fast test-oldest lint docs bench gallery clean
+.PHONY: search test test-fast test-oldest lint docs bench bench-search gallery clean
 
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
@@ -18,13 +21,13 @@ search: $(READY)
 	$(BIN)/archspace report $(RUN)
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 test-fast: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-oldest: $(OLDEST)/ready
-	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest $(TWO) -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -40,6 +43,10 @@ bench: $(READY)
 	$(BIN)/python -m tests.bench.loading
 	$(BIN)/python -m tests.bench.tables
 	$(BIN)/python -m tests.bench.report
+
+# Search methods replayed on the trained tables of docs/evidence/yardstick: minutes.
+bench-search: $(READY)
+	$(BIN)/python -m tests.bench.search
 
 gallery: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gallery

@@ -17,6 +17,7 @@ from optuna.distributions import (
 
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, SpecError
+from searches.bench.table import Table
 from searches.study.space import SearchSpace
 
 MOST_POINTS = 20_000
@@ -89,6 +90,11 @@ def grid(space: SearchSpace) -> Grid:
     if not cells and first is not None:
         raise first
     return Grid(tuple(cells.values()), distributions, choices, places)
+
+
+def table_grid(table: Table) -> Grid:
+    """Returns the grid of a table's space."""
+    return grid(SearchSpace(table.study["space"], table.fixed))
 
 
 def values(name: str, distribution: BaseDistribution) -> list[Any]:

@@ -16,7 +16,7 @@ from analysis.fronts.pareto import ranks
 from archspace.support.registry import Registry
 from searches.bench.yardstick import BudgetSpent, Ledger
 from searches.judging.improvement import expected_volume
-from searches.judging.surrogate import features, guess
+from searches.judging.surrogate import Surrogate, features
 
 Method: TypeAlias = Callable[[Ledger, np.random.Generator], None]
 """Trains networks of the ledger's yardstick until :class:`BudgetSpent` or until there is nothing left to train."""
@@ -158,14 +158,14 @@ def screened(ledger: Ledger, rng: np.random.Generator) -> None:
     """The network of the largest expected gain in hypervolume for its cost, all costs being counted beforehand."""
     stick = ledger.yardstick
     table = features([cell.params for cell in stick.grid.cells], stick.counts)
-    known = np.log10(stick.macs)
+    surrogate, known = Surrogate(ledger.seed), np.log10(stick.macs)
     for part in np.array_split(np.argsort(stick.macs, kind="stable"), STARTUP):
         ledger.train(int(rng.choice(part)))
     while len(ledger.trained) < len(stick):
         done = np.array(ledger.finished)
         left = np.setdiff1d(np.arange(len(stick)), done)
         lacks = 100.0 - np.array([ledger.seen[i] for i in done])
-        guessed = guess(table[done], lacks, table[left], seed=ledger.seed)
+        guessed = surrogate.guess(table[done], lacks, table[left])
         front = np.column_stack([lacks, known[done]])
         corner = np.array([lacks.max(), known.max()])
         gain = expected_volume(front, corner, known[left], guessed.mean, guessed.deviation)

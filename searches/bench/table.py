@@ -51,6 +51,7 @@ class Table:
 
     Attributes:
         study: the study that says space, data and training, without paths.
+        fixed: fields of every network that task and data give.
         metric: what was judged, on which split: ``name``, ``split``, ``images``.
         epochs: of each training.
         train_images: that each epoch reads.
@@ -61,6 +62,7 @@ class Table:
     """
 
     study: Mapping[str, Any]
+    fixed: Mapping[str, Any]
     metric: Mapping[str, Any]
     epochs: int
     train_images: int
@@ -93,7 +95,8 @@ class Table:
     def save(self, path: Path) -> None:
         """Writes the table, a line a network, whole or not at all."""
         head = {
-            "format": TABLE_FORMAT, "study": self.study, "metric": self.metric, "epochs": self.epochs,
+            "format": TABLE_FORMAT, "study": self.study, "fixed": self.fixed, "metric": self.metric,
+            "epochs": self.epochs,
             "train_images": self.train_images, "seeds": list(self.seeds), "data": self.data.to_dict(),
             "made": list(self.made),
         }  # fmt: skip
@@ -119,7 +122,8 @@ class Table:
         try:
             rows = [_row(row) for row in data["networks"]]
             return cls(
-                data["study"], data["metric"], data["epochs"], data["train_images"], tuple(data["seeds"]),
+                data["study"], data["fixed"], data["metric"], data["epochs"], data["train_images"],
+                tuple(data["seeds"]),
                 DataFingerprint.from_dict(data["data"]), tuple(data["made"]), {row.arch_id: row for row in rows},
             )  # fmt: skip
         except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -126,7 +126,7 @@ def opened(
     stages = config.training.plan()
     metric = "miou_at_input" if config.task == "segmentation" else task.metric
     new = Table(
-        study=_without_paths(config),
+        study=_without_paths(config), fixed=fixed,
         metric={"name": metric, "unit": QUANTITIES[task.metric].unit, "split": "val", "images": len(task.val)},
         epochs=sum(stage.epochs for stage in stages), train_images=len(task.train), seeds=tuple(range(seeds)),
         data=data,

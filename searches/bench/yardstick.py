@@ -172,6 +172,17 @@ class Ledger:
         return index[non_dominated(self.yardstick.points(values, index))]
 
 
+def random_runs(yardstick: Yardstick, draws: int, runs: int) -> Floats:
+    """Returns (runs, draws) share of hypervolume of random search that sees the truth, after 1, 2, ... networks."""
+    shares = np.zeros((runs, draws))
+    for seed in range(runs):
+        ledger = Ledger(yardstick, np.inf, seed, exact=True)
+        for index in np.random.default_rng(seed).permutation(len(yardstick))[:draws]:
+            ledger.train(int(index))
+        shares[seed] = [volume for _, volume in ledger.history]
+    return shares
+
+
 def expected_random(yardstick: Yardstick, draws: int) -> Floats:
     """Returns (draws,) expected share of hypervolume of 1, 2, ... networks drawn at random without replacement.
 

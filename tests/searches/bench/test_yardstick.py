@@ -5,35 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from searches.bench.grid import grid
 from searches.bench.methods import METHODS, halving, replayed
-from searches.bench.yardstick import BudgetSpent, Ledger, Yardstick, expected_random
-from tests.searches.bench.spaces import space
+from searches.bench.yardstick import BudgetSpent, Ledger, Yardstick, expected_random, random_runs
+from tests.searches.bench.spaces import made_up
 
 
 @pytest.fixture(scope="module")
 def stick() -> Yardstick:
-    """A made-up table of the networks of a small space: two seeds that methods see and one that they do not."""
-    made = grid(space(alphas={"choices": [0, 1], "per_level": True}))
-    rng = np.random.default_rng(0)
-    count = len(made.cells)
-    macs = 10.0 ** rng.uniform(5, 7, count)
-    final = 30 + 8 * (np.log10(macs) - 5) + rng.normal(0, 2, count)
-    curves = final[:, None, None] * np.linspace(0.4, 1, 5) + rng.normal(0, 0.5, (count, 3, 5))
-    cost = macs / macs.mean() / 5
-    return Yardstick("made up", made, curves, np.column_stack([macs, macs / 10]), cost, 0.5)
+    return made_up()
 
 
 @pytest.mark.slow
 def test_random_search_is_as_good_as_its_closed_form(stick: Yardstick) -> None:
     draws, runs = 12, 400
     expected = expected_random(stick, draws)
-    shares = np.zeros((runs, draws))
-    for seed in range(runs):
-        ledger = Ledger(stick, np.inf, seed, exact=True)
-        for index in np.random.default_rng(seed).permutation(len(stick))[:draws]:
-            ledger.train(int(index))
-        shares[seed] = [volume for _, volume in ledger.history]
+    shares = random_runs(stick, draws, runs)
     error = shares.std(axis=0, ddof=1) / np.sqrt(runs)
     assert (np.abs(shares.mean(axis=0) - expected) < 4.5 * error).all()
     assert (np.diff(expected) > 0).all()

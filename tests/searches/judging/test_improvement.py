@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.fronts.pareto import hypervolume
 from searches.judging.improvement import expected_improvement, expected_volume
-from searches.judging.surrogate import features, guess
+from searches.judging.surrogate import Surrogate, features
 
 
 def test_expected_improvement_is_the_mean_of_what_is_won() -> None:
@@ -45,12 +45,12 @@ def test_a_guess_is_near_and_its_spread_holds_the_truth() -> None:
     assert table.min() == 0 and table.max() == 1 and table.shape == (160, 4)
     truth = np.array([60 - 20 * p["width"] + 5 * (p["unit"] == "a") for p in params])
     noisy = truth + rng.normal(0, 0.5, 160)
-    guessed = guess(table[:40], noisy[:40], table[40:])
+    guessed = Surrogate().guess(table[:40], noisy[:40], table[40:])
     missed = np.abs(guessed.mean - truth[40:])
     assert missed.mean() < 0.6
     assert (np.abs(guessed.mean - noisy[40:]) < 2.5 * guessed.deviation).mean() > 0.9
 
 
 def test_of_few_networks_the_guess_is_their_mean() -> None:
-    guessed = guess(np.zeros((2, 1)), np.array([1.0, 3.0]), np.zeros((3, 1)))
+    guessed = Surrogate().guess(np.zeros((2, 1)), np.array([1.0, 3.0]), np.zeros((3, 1)))
     assert (guessed.mean == 2).all() and (guessed.deviation == 1).all()

@@ -1,0 +1,126 @@
+"""Search methods replayed on trained tables: python -m tests.bench.search [TABLE ...] [--out FOLDER]
+
+For each table (by default those of docs/evidence/yardstick) a figure, the curves and a summary are written, and a line
+a method is printed: hypervolume of the true values at the end, the compute to what random search has then, and
+Wilcoxon's test against it. Fails where random search leaves its closed form.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.drawing.figure_files import write_pictures
+from archspace.support.files import write_text
+from reports.figures.replays import MethodCurve, replays_figure
+from searches.bench.grid import table_grid
+from searches.bench.methods import METHODS
+from searches.bench.replay import BASELINE, Replays, Standing, median_interval, replay_all, standings
+from searches.bench.table import Table
+from searches.bench.yardstick import Yardstick, expected_random, random_runs
+
+FOLDER = Path(__file__).parents[2] / "docs" / "evidence" / "yardstick"
+CHECK_RUNS, SIGMAS = 400, 5.0
+
+
+def main() -> None:
+    """Replays and writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tables", nargs="*", type=Path, default=sorted(FOLDER.glob("*-table.json")))
+    parser.add_argument("--out", type=Path, default=FOLDER)
+    parser.add_argument("--budget", type=float, default=60.0, help="trainings of the network of mean cost")
+    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--methods", default=",".join(METHODS))
+    words = parser.parse_args()
+    for path in words.tables:
+        table = Table.load(path)
+        stick = Yardstick.of(table, table_grid(table))
+        check_harness(stick)
+        replays = replay_all(
+            stick, words.methods.split(","), budget=words.budget, seeds=words.seeds, workers=words.workers,
+            on_done=lambda done, of: print(f"\r{done} of {of} replays", end="", flush=True),
+        )  # fmt: skip
+        print(f"\r{path.name}: {len(stick)} networks, noise of a training {stick.noise:.2f} points")
+        found = standings(replays)
+        for line in lines(found, replays):
+            print(line)
+        write(words.out, stick, replays, found)
+
+
+def check_harness(stick: Yardstick) -> None:
+    """Fails where random search that sees the truth is not what the closed form expects."""
+    draws = min(40, len(stick))
+    shares = random_runs(stick, draws, CHECK_RUNS)
+    error = np.maximum(shares.std(axis=0, ddof=1) / CHECK_RUNS**0.5, 1e-9)
+    worst = float(np.max(np.abs(shares.mean(axis=0) - expected_random(stick, draws)) / error))
+    print(
+        f"random search against its closed form: at most {worst:.1f} standard errors apart over {draws} draws"
+    )
+    if worst > SIGMAS:
+        raise SystemExit("the harness is wrong: random search leaves its closed form")
+
+
+def lines(found: list[Standing], replays: Replays) -> list[str]:
+    """The table for a terminal."""
+    head = f"{'method':<12} {'final HV %':>10} {'95 %':>13} {'to random':>9} {'share':>6} {'p random':>9} {'s':>6}"
+    rows = []
+    for one in found:
+        p = one.p.get(BASELINE)
+        rows.append(
+            f"{one.method:<12} {100 * one.median:>10.2f} {100 * one.low:>6.2f}–{100 * one.high:<6.2f}"
+            f" {one.compute:>9.1f} {100 * one.share:>5.0f}% {'' if p is None else f'{p:.2g}':>9}"
+            f" {replays.seconds[one.method]:>6.2f}"
+        )
+    return [head, *rows]
+
+
+def write(folder: Path, stick: Yardstick, replays: Replays, found: list[Standing]) -> None:
+    """Writes curves, summary and figure."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{replays.yardstick}-replays"
+    curves = []
+    for one in found:
+        volumes = replays.curves(one.method)
+        low, high = median_interval(volumes)
+        curves.append(MethodCurve(
+            method=one.method, median=np.median(volumes, axis=0), low=low, high=high,
+            summary=f"random's end after {one.compute:.1f} trainings",
+        ))  # fmt: skip
+    with (folder / f"{name}.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["method", "compute", "median", "low", "high"])
+        for curve in curves:
+            for at, *values in zip(replays.compute, curve.median, curve.low, curve.high, strict=True):
+                writer.writerow([curve.method, f"{at:.3f}", *(f"{value:.5f}" for value in values)])
+    summary: dict[str, Any] = {
+        "yardstick": replays.yardstick, "networks": len(stick), "noise_points": round(stick.noise, 4),
+        "reference": {"metric": round(100 - float(stick.reference[0]), 4), "macs": 10 ** float(stick.reference[1])},
+        "budget_trainings": replays.budget, "replays": len(next(iter(replays.histories.values()))),
+        "command": "make bench-search",
+        "methods": [
+            {
+                "method": one.method, "median": one.median, "interval": [one.low, one.high], "mean": one.mean,
+                "compute_to_random": one.compute if np.isfinite(one.compute) else None, "reached": one.reached,
+                "p_holm": dict(one.p), "cpu_seconds": round(replays.seconds[one.method], 3),
+            }
+            for one in found
+        ],
+    }  # fmt: skip
+    write_text(folder / f"{name}.json", json.dumps(summary, indent=1) + "\n")
+    figure = replays_figure(
+        replays.compute, curves, title=f"Search methods replayed on {replays.yardstick}",
+        subtitle=f"medians of {summary['replays']} replays with 95 % bootstrap bands; {len(stick)} trained networks",
+    )  # fmt: skip
+    _, problem = write_pictures({folder / f"{name}.png": figure})
+    if problem:
+        print(problem)
+
+
+if __name__ == "__main__":
+    main()
