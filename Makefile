@@ -17,7 +17,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
 	$(BIN)/archspace pareto $(RUN)
-	$(BIN)/archspace retrain $(RUN) --pick knee,given --epochs 8 --threads 2
+	$(BIN)/archspace retrain $(RUN) --pick best,knee,given --epochs 5 --threads 2
 	$(BIN)/archspace report $(RUN)
 
 test: $(READY)
