@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -225,7 +224,7 @@ def test_a_video_that_is_stopped_is_kept_until_there(
     def upright_until_stopped(frame: object) -> Image.Image:
         frames.append(frame)
         if len(frames) == 10:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt  # as Python's own handler of SIGINT does
         return upright(frame)
 
     monkeypatch.setattr(video, "upright", upright_until_stopped)
