@@ -39,11 +39,16 @@ def limits_of(config: Mapping[str, Any]) -> dict[str, Limits]:
 
 def violations(measured: Mapping[str, Measurement], constraints: Mapping[str, Limits]) -> dict[str, float]:
     """By constraint, the relative amount by which it is broken (above 0) or kept (0 or below)."""
+    return excesses({name: one.value for name, one in measured.items()}, constraints)
+
+
+def excesses(values: Mapping[str, float], constraints: Mapping[str, Limits]) -> dict[str, float]:
+    """As :func:`violations`, of plain values; a constraint whose value is not known is left out."""
     amounts: dict[str, float] = {}
     for name, bound in constraints.items():
-        if name not in measured:
+        if name not in values:
             continue
-        value = measured[name].value
+        value = values[name]
         if bound.max is not None:
             amounts[f"{name} <= {bound.max:g}"] = (value - bound.max) / max(abs(bound.max), 1e-12)
         if bound.min is not None:

@@ -32,7 +32,7 @@ from searches.config.changes import first_difference
 from searches.config.study import StudyConfig
 from searches.data.dataset import Split
 from searches.data.kept import refuse_other_data
-from searches.study.data import fingerprinted, open_data, task_on
+from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.space import SearchSpace
 from searches.tasks.base import ImageTask
 from searches.training.device import check_device
@@ -117,10 +117,7 @@ def opened(
     Raises:
         InputError: the table is of another study, or was made on other data.
     """
-    fixed = {
-        "task": config.task, "classes": task.outputs(len(task.classes))[0],
-        "input_size": list(config.input_size), "channels": config.data.channels,
-    }  # fmt: skip
+    fixed = fixed_fields(config, task)
     cells = grid(SearchSpace(config.space, fixed)).cells
     specs = {cell.spec.arch_id: cell.spec for cell in cells}
     stages = config.training.plan()

@@ -51,6 +51,10 @@ def search(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="A run a trial for TensorBoard, in the run folder.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what the space and its limits hold; train and write nothing."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Launch a search study, or resume the one in the run folder."""
@@ -67,6 +71,12 @@ def search(
 
         config, folder = read_study(study, {k: v for k, v in changes.items() if v is not None}, out)
         check_study(config, folder)
+        if dry_run:
+            now("drawing networks of the space and counting them")
+            from searches.cli.dry_run import show_dry_run
+
+            show_dry_run(config, as_json)
+            return
         now(f"{folder}: {wanted(config)}: starting")
         from searches.cli.summary import show_study
         from searches.study.run import run_study

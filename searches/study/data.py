@@ -54,3 +54,11 @@ def task_on(config: StudyConfig, sources: Mapping[str, Source]) -> ImageTask:
     train = sources["train"].split.head(config.data.train)
     val = sources["val"].split.head(config.data.val)
     return make_task(config.task, train, val, statistics(train))
+
+
+def fixed_fields(config: StudyConfig, task: ImageTask) -> dict[str, object]:
+    """Returns the fields of every network of the study that task and data give."""
+    return {
+        "task": config.task, "classes": task.outputs(len(task.classes))[0],
+        "input_size": list(config.input_size), "channels": config.data.channels,
+    }  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import optuna
@@ -30,6 +30,10 @@ def derived_seed(*parts: object) -> int:
     return int.from_bytes(digest[:4], "big") >> 1
 
 
+REDRAWS, ASKED = 500, 8
+"""How often a network that does not fit is drawn again, and how many of these times by the sampler."""
+
+
 class RepeatableSampler(BaseSampler):
     """Asks a fresh sampler, seeded for the trial and parameter, for each suggestion.
 
@@ -37,7 +41,9 @@ class RepeatableSampler(BaseSampler):
         make: from a seed to a sampler.
         space: every parameter that will be suggested.
         seed: the study's seed.
-        order: of the first trials, the number whose independent values each gets; its own if left out.
+        fits: whether a network of these values may be asked for; one that may not is drawn again before the storage
+            ever sees it, at most :data:`REDRAWS` times.
+        order: of the first trials, the number whose random values each gets; its own if left out.
     """
 
     def __init__(
@@ -45,9 +51,11 @@ class RepeatableSampler(BaseSampler):
         make: Callable[[int], BaseSampler],
         space: dict[str, BaseDistribution],
         seed: int,
+        fits: Callable[[Mapping[str, Any]], bool] | None = None,
         order: Sequence[int] = (),
     ) -> None:
         self._make, self._seed, self._order = make, seed, order
+        self._fits = fits or (lambda drawn: True)
         self._space = {name: d for name, d in space.items() if not d.single()}
 
     def _fresh(self, trial: FrozenTrial, use: str) -> BaseSampler:
@@ -58,24 +66,49 @@ class RepeatableSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Returns the whole space when the sampler models parameters together, else nothing."""
-        inner = self._fresh(trial, "space")
-        relative = not isinstance(inner, optuna.samplers.RandomSampler)
-        return dict(self._space) if relative else {}
+        """Returns the whole space: whether a network fits depends on all of its values."""
+        return dict(self._space)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Returns all parameters together, or nothing while the sampler is still starting up."""
-        return self._fresh(trial, "relative").sample_relative(study, trial, search_space)
+        """Returns all parameters of a network that fits, if one is found.
+
+        The sampler is asked first, some times; then networks are drawn at random.
+        """
+        drawn: dict[str, Any] = {}
+        for attempt in range(REDRAWS):
+            drawn = self._suggested(study, trial, search_space, attempt) if attempt < ASKED else {}
+            drawn |= {
+                name: self._random(study, trial, name, distribution, attempt)
+                for name, distribution in search_space.items()
+                if name not in drawn
+            }
+            if self._fits(drawn):
+                break
+        return drawn
+
+    def _suggested(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution], attempt: int
+    ) -> dict[str, Any]:
+        """What the sampler says, nothing while it is still starting up or where it does not model all values."""
+        fresh = self._fresh(trial, _use("relative", attempt))
+        if isinstance(fresh, optuna.samplers.RandomSampler):
+            return {}
+        return dict(fresh.sample_relative(study, trial, search_space))
+
+    def _random(
+        self, study: optuna.Study, trial: FrozenTrial, name: str, distribution: BaseDistribution, attempt: int
+    ) -> Any:
+        number = self._order[trial.number] if trial.number < len(self._order) else trial.number
+        random = optuna.samplers.RandomSampler(seed=derived_seed(self._seed, number, _use(name, attempt)))
+        return random.sample_independent(study, trial, name, distribution)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Returns one parameter alone."""
-        number = self._order[trial.number] if trial.number < len(self._order) else trial.number
-        random = optuna.samplers.RandomSampler(seed=derived_seed(self._seed, number, param_name))
-        return random.sample_independent(study, trial, param_name, param_distribution)
+        """Returns one parameter alone, of a trial of an earlier archspace whose other values are there already."""
+        return self._random(study, trial, param_name, param_distribution, 0)
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Passed on."""
@@ -86,6 +119,11 @@ class RepeatableSampler(BaseSampler):
     ) -> None:
         """Passed on."""
         self._fresh(trial, "after").after_trial(study, trial, state, values)
+
+
+def _use(what: str, attempt: int) -> str:
+    """What a seed is derived from, the same as ever at the first attempt."""
+    return what if attempt == 0 else f"{what} again {attempt}"
 
 
 Maker: TypeAlias = Callable[[int], BaseSampler]
@@ -122,16 +160,22 @@ def _random(config: SamplerConfig, several_workers: bool) -> Maker:
 
 
 def make_sampler(
-    config: SamplerConfig, space: SearchSpace, seed: int, several_workers: bool = False
+    config: SamplerConfig,
+    space: SearchSpace,
+    seed: int,
+    several_workers: bool = False,
+    fits: Callable[[Mapping[str, Any]], bool] | None = None,
 ) -> RepeatableSampler:
     """Returns the study's sampler.
 
     Args:
+        fits: whether a network of these values may be asked for.
         several_workers: TPE then counts running trials as poor ones, so that workers spread out.
     """
     make, distributions = SAMPLERS[config.name](config, several_workers), space.distributions()
     order: tuple[int, ...] = ()
     if config.cheapest_first:
         first = config.population if config.name.startswith("nsga") else config.startup
-        order = space.by_macs(RepeatableSampler(_random(config, several_workers), distributions, seed), first)
-    return RepeatableSampler(make, distributions, seed, order)
+        random = RepeatableSampler(_random(config, several_workers), distributions, seed, fits)
+        order = space.by_macs(random, first)
+    return RepeatableSampler(make, distributions, seed, fits, order)

@@ -58,7 +58,9 @@ class SearchSpace:
         for name in ("network", *(name for name in fields if name != "network")):
             self._add_free(name, fields[name])
 
-    def _networks(self) -> list[str]:
+    @property
+    def networks(self) -> list[str]:
+        """Names of the networks of the space."""
         free = self.free.get("network")
         if free is None:
             return [self.fixed["network"]]
@@ -73,7 +75,7 @@ class SearchSpace:
 
     def _levels(self, name: str) -> tuple[int, ...]:
         """Levels that some network of the space has; a network without a level ignores what is drawn for it."""
-        designs = [NETWORKS[network] for network in self._networks()]
+        designs = [NETWORKS[network] for network in self.networks]
         deepest = max(design.levels(self.fixed["task"]) for design in designs)
         first = 1 if name == "receptive_field" else min(design.first for design in designs)
         return tuple(range(first, deepest + 1))

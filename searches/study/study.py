@@ -23,7 +23,7 @@ from searches.config.parts import Given
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
 from searches.study.board import write_hyperparameters
-from searches.study.data import fingerprinted, open_data, task_on
+from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.gate import Gate
 from searches.study.given import check_weights, fitted, settled
 from searches.study.judge import Judge, counted, now
@@ -31,6 +31,7 @@ from searches.study.measurer import Measurer, waits
 from searches.study.progress import Progress
 from searches.study.run_folder import check_folder, open_run, open_study, with_runtime
 from searches.study.samplers import derived_seed, make_sampler
+from searches.study.screening import Screen
 from searches.study.space import SearchSpace
 from searches.study.storage import open_storage
 from searches.study.trials import Claim, Trials
@@ -85,13 +86,12 @@ class Study:
             began=(folder / STUDY_FILE).is_file(),
         )  # fmt: skip
         task = task_on(config, sources)
-        fixed = {
-            "task": config.task, "classes": task.outputs(len(task.classes))[0],
-            "input_size": list(config.input_size), "channels": config.data.channels,
-        }  # fmt: skip
-        space = SearchSpace(config.space, fixed)
+        space = SearchSpace(config.space, fixed_fields(config, task))
         check_weights(config, space.fixed)
         example = space.example(config.seed) if config.trials else fitted(config.reference[0], space.fixed)
+        screen = Screen(space, config.constraints)
+        if config.trials:
+            screen.check(config.seed)
         gate = Gate(folder)
         measurer = Measurer.of(config, fresh=fresh, gate=gate)
         if measurer is not None:
@@ -100,7 +100,7 @@ class Study:
         if own_storage:
             open_run(config, folder, known)
         storage = open_storage(config, folder)
-        sampler = make_sampler(config.sampler, space, config.seed, config.workers > 1)
+        sampler = make_sampler(config.sampler, space, config.seed, config.workers > 1, screen.fits)
         main = open_study(storage, config.name, config, known, sampler)
         given = open_study(storage, f"{config.name}/given", config, known, sampler)
         if not own_storage:

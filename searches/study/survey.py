@@ -1,0 +1,100 @@
+"""What a space is like before anything of it is trained: its size, what its networks cost, what the limits leave."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from analysis.quantities import QUANTITIES, Quantity
+from analysis.store.constraints import Limits, excesses
+from searches.study.screening import Screen
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What the networks of a space have of one quantity.
+
+    Attributes:
+        least, median, largest: of the networks drawn; ``least`` and ``largest`` also of those sought.
+        limit: the study's.
+        share: of the networks drawn that keep it; ``None`` without a limit.
+    """
+
+    quantity: Quantity
+    least: float
+    median: float
+    largest: float
+    limit: Limits | None
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A space before anything of it is trained.
+
+    Attributes:
+        fields: free fields, a level counted as one.
+        size: combinations of their values; infinite where one is continuous.
+        drawn: combinations drawn at random.
+        built: of these, how many can be built.
+        networks: of these, how many are different.
+        spreads: of what is counted.
+        kept: share of what can be built that keeps all limits.
+    """
+
+    fields: int
+    size: float
+    drawn: int
+    built: int
+    networks: int
+    spreads: tuple[Spread, ...]
+    kept: float
+
+
+def survey(screen: Screen, count: int, seed: int) -> Survey:
+    """Returns what a space is like, from ``count`` random networks of it and a search for the extremes.
+
+    Raises:
+        SpecError: none of them can be built.
+    """
+    names = [name for name, one in QUANTITIES.items() if one.count and (one.always or name in screen.limits)]
+    all_drawn = screen.drawn(count, seed, names)
+    built = [one for one in all_drawn if one is not None]
+    spreads = []
+    for name in names:
+        lowest = screen.least(lambda one, name=name: (one.counts[name],), seed, names)  # type: ignore[misc]
+        highest = screen.least(lambda one, name=name: (-one.counts[name],), seed, names)  # type: ignore[misc]
+        values = np.array([one.counts[name] for one in built])
+        bound = screen.limits.get(name)
+        share = None
+        if bound is not None:
+            amounts = [max(excesses(one.counts, {name: bound}).values()) for one in built]
+            share = float(np.mean(np.array(amounts) <= 0))
+        spreads.append(Spread(
+            QUANTITIES[name], min(lowest.counts[name], float(values.min())), float(np.median(values)),
+            max(highest.counts[name], float(values.max())), bound, share,
+        ))  # fmt: skip
+    distributions = screen.space.distributions()
+    return Survey(
+        len([d for d in distributions.values() if not d.single()]),
+        math.prod(_size(distribution) for distribution in distributions.values()),
+        count, len(built), len({one.spec.arch_id for one in built}), tuple(spreads),
+        float(np.mean([screen.excess(one) <= 0 for one in built])),
+    )  # fmt: skip
+
+
+def _size(distribution: BaseDistribution) -> float:
+    if isinstance(distribution, CategoricalDistribution):
+        return len(distribution.choices)
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    if distribution.step is None:
+        return math.inf
+    return round((distribution.high - distribution.low) / distribution.step) + 1

@@ -1,0 +1,157 @@
+"""Counting networks of a space before any is trained: limits, infeasible spaces, redraws, the dry run."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from analysis.store.constraints import PlainLimits
+from archspace.support.errors import FieldError
+from searches.config.parts import SAMPLERS, SamplerConfig
+from searches.study.samplers import make_sampler
+from searches.study.screening import Screen, nearest_kept
+from searches.study.space import SearchSpace
+from searches.study.survey import survey
+from tests.commands import archspace, printed, refused
+
+FIXED = {"task": "segmentation", "classes": 5, "input_size": [64, 64], "channels": 3}
+FIELDS: dict[str, Any] = {
+    "network": {"choices": ["espnet-c", "espnetv2"]},
+    "unit": {"choices": ["eesp", "mobilenet", "resnet"]},
+    "width": {"low": 0.25, "high": 1.0, "step": 0.25},
+    "alphas": {"low": 0, "high": 2, "per_level": True},
+}
+
+
+def screen(**limits: tuple[float | None, float | None]) -> Screen:
+    """The small space under limits, by quantity (least, largest)."""
+    space = SearchSpace(FIELDS, FIXED)
+    return Screen(space, {name: PlainLimits(min=low, max=high) for name, (low, high) in limits.items()})
+
+
+def every(one: Screen) -> list[Any]:
+    """All networks of the small space."""
+    names = [f"alphas.{level}" for level in (2, 3, 4)]
+    points = product(
+        ("espnet-c", "espnetv2"), ("eesp", "mobilenet", "resnet"), (0.25, 0.5, 0.75, 1.0), *[range(3)] * 3
+    )
+    values = [dict(zip(("network", "unit", "width", *names), point, strict=True)) for point in points]
+    assert set(values[0]) == set(one.space.distributions())
+    return [
+        candidate for value in values if (candidate := one.candidate(value, ("macs", "params"))) is not None
+    ]
+
+
+def test_the_least_and_the_largest_are_those_of_the_whole_space() -> None:
+    one = screen()
+    networks = every(one)
+    found = survey(one, 300, seed=1)
+    assert found.size == 2 * 3 * 4 * 3**3 and found.fields == 6 and found.kept == 1.0
+    for spread in (spread for spread in found.spreads if spread.quantity.name in ("macs", "params")):
+        counts = [network.counts[spread.quantity.name] for network in networks]
+        assert (spread.least, spread.largest) == (min(counts), max(counts))
+        assert spread.least < spread.median < spread.largest and spread.share is None
+
+
+def test_the_share_of_a_limit_is_that_of_the_whole_space() -> None:
+    one = screen(macs=(None, 5e6), params=(1e4, None))
+    networks = every(one)
+    found = survey(one, 1500, seed=2)
+    for name, keeps in (("macs", lambda value: value <= 5e6), ("params", lambda value: value >= 1e4)):
+        true = sum(keeps(network.counts[name]) for network in networks) / len(networks)
+        share = next(spread.share for spread in found.spreads if spread.quantity.name == name)
+        assert share == pytest.approx(true, abs=5 * math.sqrt(0.25 / 1500))
+    both = sum(one.excess(network) <= 0 for network in networks) / len(networks)
+    assert found.kept == pytest.approx(both, abs=5 * math.sqrt(0.25 / 1500))
+
+
+def test_limits_that_no_network_keeps_are_refused_with_the_nearest_that_one_does() -> None:
+    networks = every(screen())
+    least = min(network.counts["macs"] for network in networks)
+    screen(macs=(None, least)).check(0)
+    with pytest.raises(
+        FieldError, match=r"constraints\.macs\.max: .* no network was found in the space that keeps it"
+    ) as refusal:
+        screen(macs=(None, least - 1)).check(0)
+    nearest = refusal.value.nearest
+    assert least <= nearest <= 1.02 * least
+    screen(macs=(None, nearest)).check(0)
+
+
+def test_limits_that_exclude_each_other_name_the_one_that_lacks_least() -> None:
+    networks = every(screen())
+    large = sorted(network.counts["params"] for network in networks)[-3]
+    least = min(network.counts["macs"] for network in networks if network.counts["params"] >= large)
+    with pytest.raises(FieldError, match=r"constraints\.macs\.max: .* keeps the limits on params") as refusal:
+        screen(macs=(None, 0.999 * least), params=(large, None)).check(0)
+    screen(macs=(None, refusal.value.nearest), params=(large, None)).check(0)
+
+
+@pytest.mark.parametrize(
+    ("value", "side", "nearest"),
+    [(3191808, "max", 3200000), (1234.5, "min", 1230), (0.0123456, "max", 0.0124), (0, "min", 0)],
+)
+def test_the_nearest_limit_is_kept(value: float, side: str, nearest: float) -> None:
+    assert nearest_kept(value, side) == nearest
+
+
+def test_limits_of_which_none_alone_can_be_loosened_name_the_one_that_is_broken_most() -> None:
+    with pytest.raises(FieldError, match=r"constraints\.memory\.max: 1\.0: .*the least found has"):
+        screen(macs=(None, 1e3), memory=(None, 1.0), params=(1e9, None)).check(0)
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "gp"])
+def test_a_network_that_breaks_a_counted_limit_is_never_asked_for(name: str) -> None:
+    one = screen(macs=(None, 2.2e6))
+    assert 0 < sum(one.excess(network) <= 0 for network in every(one)) < 0.35 * len(every(one))
+    free = make_sampler(SamplerConfig(name=name, startup=4, population=6), one.space, seed=3)
+    held = make_sampler(SamplerConfig(name=name, startup=4, population=6), one.space, 3, False, one.fits)
+    asked: dict[str, list[dict[str, Any]]] = {}
+    for label, sampler in (("free", free), ("held", held)):
+        study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+        for _ in range(20):
+            trial = study.ask()
+            one.space.suggest(trial)
+            asked.setdefault(label, []).append(trial.params)
+            study.tell(trial, [one.candidate(trial.params, ["params"]).counts["params"], 1.0])  # type: ignore[union-attr]
+    assert not all(one.fits(params) for params in asked["free"])
+    assert all(one.fits(params) for params in asked["held"])
+    first = next(i for i, params in enumerate(asked["free"]) if not one.fits(params))
+    assert asked["held"][:first] == asked["free"][:first]  # what fits is as ever
+
+
+STUDY = {
+    "name": "tight", "task": "segmentation",
+    "data": {"layout": "scenes", "input_size": [64, 64], "train": 4, "val": 2},
+    "space": FIELDS, "objectives": ["miou", "macs"], "trials": 1, "training": {"epochs": 1},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_dry_run_says_what_there_is_and_writes_nothing(tmp_path: Path) -> None:
+    limits = {"macs": {"max": 5e6}, "latency_ms": {"max": 5}}
+    (tmp_path / "study.yaml").write_text(json.dumps({**STUDY, "constraints": limits}))
+    words = ("search", "study.yaml", "--dry-run")
+    said = printed(archspace(*words, "--json", cwd=tmp_path).stdout)
+    assert said["size"] == 648 and set(said["counted"]) >= {"macs", "params", "memory"}
+    assert said["counted"]["macs"]["max"] == 5e6 and 0 < said["counted"]["macs"]["share"] == said["kept"] < 1
+    lines = archspace(*words, cwd=tmp_path).stdout
+    assert "648 combinations of 6 free fields" in lines and "trained or measured: latency_ms" in lines
+    assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
+
+
+@pytest.mark.slow
+def test_a_search_that_could_find_nothing_does_not_begin(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(json.dumps({**STUDY, "constraints": {"macs": {"max": 10}}}))
+    for words in (("--dry-run",), ("--out", "run")):
+        refused(
+            archspace("search", "study.yaml", *words, cwd=tmp_path),
+            "constraints.macs.max: 10.0: no network was found in the space that keeps it", "nearest valid:",
+        )  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
