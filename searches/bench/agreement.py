@@ -1,0 +1,65 @@
+"""How well a cheap judgement orders the networks of a yardstick, over all and among networks of like cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from analysis.fronts.correlation import LEAST, rank_correlation
+from archspace.build import build
+from searches.bench.yardstick import Yardstick
+from searches.judging.zero_cost import SCORES, Sample, score
+
+Floats = NDArray[np.float64]
+BINS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Kendall's tau between a judgement and the true metric.
+
+    Attributes:
+        overall: of all networks; costlier networks are better ones, so that MACs alone have much of it.
+        inside: mean over :data:`BINS` bins of equally many networks by MACs, which is what a judgement adds to them.
+        judged: networks with a finite judgement.
+    """
+
+    overall: float
+    inside: float
+    judged: int
+
+
+def agreement(yardstick: Yardstick, values: Floats) -> Agreement:
+    """Returns how well ``values`` (N,), more is better, order the networks; NaN where there is no order."""
+    truth = yardstick.truth
+    bins = np.array_split(np.argsort(yardstick.macs, kind="stable"), BINS)
+    inside = [_tau(values[index], truth[index]) for index in bins if len(index) >= LEAST]
+    known = [value for value in inside if np.isfinite(value)]
+    mean = float(np.mean(known)) if known else float("nan")
+    return Agreement(_tau(values, truth), mean, int(np.isfinite(values).sum()))
+
+
+def zero_cost(yardstick: Yardstick, sample: Sample, *, initialisations: int = 1) -> Mapping[str, Floats]:
+    """Returns every zero-cost score (N,) of every network, the mean over so many initialisations."""
+    found = {name: np.zeros(len(yardstick)) for name in SCORES}
+    for index, cell in enumerate(yardstick.grid.cells):
+        for seed in range(initialisations):
+            torch.manual_seed(seed)
+            network = build(cell.spec)
+            for name, values in found.items():
+                values[index] += score(name, network, sample) / initialisations
+    return found
+
+
+def counted(yardstick: Yardstick) -> Mapping[str, Floats]:
+    """Returns what any judgement has to beat: MACs and parameters (N,)."""
+    return {"macs": yardstick.counts[:, 0], "params": yardstick.counts[:, 1]}
+
+
+def _tau(values: Floats, truth: Floats) -> float:
+    found = rank_correlation(values.tolist(), truth.tolist())
+    return float("nan") if found is None else found.kendall
