@@ -11,6 +11,7 @@ from searches.cli.dashboard_command import dashboard
 from searches.cli.demo_command import demo
 from searches.cli.evaluate_command import evaluate
 from searches.cli.export_command import export
+from searches.cli.replay_command import replay
 from searches.cli.retrain_command import retrain
 from searches.cli.search_command import search
 from searches.cli.studies_command import init, studies
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         rich_help_panel=SEARCH, epilog="Example: archspace retrain runs/scenes --pick knee,given --epochs 100"
     )(with_bounds(retrain))
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace replay runs/scenes:knee")(replay)
     compare_command.register(app)
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace tabulate cifar10-table --data cifar10")(
         tabulate
