@@ -84,6 +84,7 @@ export nosuch|no preset
 export nosuch --format x|unknown format
 pareto nosuch|no such run folder
 report nosuch|no such run folder
+narrow nosuch|no such run folder
 replay nosuch:0|no such file or built-in study
 replay 0|names a run and one of its trials
 retrain nosuch|no such run folder

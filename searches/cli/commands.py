@@ -11,6 +11,7 @@ from searches.cli.dashboard_command import dashboard
 from searches.cli.demo_command import demo
 from searches.cli.evaluate_command import evaluate
 from searches.cli.export_command import export
+from searches.cli.narrow_command import narrow
 from searches.cli.replay_command import replay
 from searches.cli.retrain_command import retrain
 from searches.cli.search_command import search
@@ -28,6 +29,9 @@ def register(app: typer.Typer) -> None:
     app.command(
         rich_help_panel=SEARCH, epilog="Example: archspace retrain runs/scenes --pick knee,given --epochs 100"
     )(with_bounds(retrain))
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace narrow runs/scenes --out narrow.yaml")(
+        narrow
+    )
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace replay runs/scenes:knee")(replay)
     compare_command.register(app)
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace tabulate cifar10-table --data cifar10")(

@@ -1,0 +1,124 @@
+"""A space narrowed by a finished run: what did not matter is fixed, what did stays free."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.store.records import Measurement, TrialRecord
+from archspace.support.errors import InputError
+from archspace.support.yaml_text import parse_yaml
+from searches.config.study import StudyConfig, parse_config
+from searches.study.narrowing import narrow
+from tests.commands import archspace, printed, refused
+
+SPACE: dict[str, Any] = {
+    "network": "espnetv2",
+    "unit": {"choices": ["eesp", "mobilenet"]},
+    "width": {"low": 0.25, "high": 1.0, "step": 0.25},
+    "alphas": {"low": 0, "high": 3, "per_level": True},
+    "fusion": {"choices": ["hff", "none"]},
+}
+
+
+def study(folder: Path, **changes: Any) -> StudyConfig:
+    """A run folder of a study; its trials are made up."""
+    config = parse_config({
+        "name": "made", "task": "classification", "data": {"layout": "digits", "input_size": [16, 16]},
+        "space": SPACE, "objectives": ["accuracy", "macs"], "trials": 60, **changes,
+    })  # fmt: skip
+    folder.mkdir()
+    (folder / "study.yaml").write_text(config.to_yaml())
+    return config
+
+
+def trials(count: int, accuracy: Any, macs: Any) -> list[TrialRecord]:
+    """Random networks whose numbers follow from their parameters."""
+    rng = np.random.default_rng(0)
+    made = []
+    for number in range(count):
+        params = {
+            "unit": str(rng.choice(["eesp", "mobilenet"])), "width": 0.25 * int(rng.integers(1, 5)),
+            **{f"alphas.{level}": int(rng.integers(4)) for level in (2, 3, 4)},
+            "fusion": str(rng.choice(["hff", "none"])),
+        }  # fmt: skip
+        values = {"accuracy": float(accuracy(params, rng)), "macs": float(macs(params, rng))}
+        known = {name: Measurement(name, value, "", "measured", {}) for name, value in values.items()}
+        made.append(TrialRecord(
+            label=str(number), number=number, seed=0, state="complete", params=params, spec={"n": number},
+            arch_id=str(number), values=values, measurements=known,
+        ))  # fmt: skip
+    return made
+
+
+def test_what_mattered_for_any_objective_stays_free(tmp_path: Path) -> None:
+    study(tmp_path / "run")
+    made = trials(
+        120,
+        lambda p, rng: 40 * p["width"] + 10 * (p["unit"] == "eesp") + rng.normal(0, 0.5),
+        lambda p, rng: 1e6 * p["width"] * (1 + p["alphas.3"]),
+    )
+    found = narrow(tmp_path / "run", made)
+    assert {one.field: one.fixed for one in found.decisions} == {
+        "unit": False, "width": False, "alphas": False, "fusion": True,
+    }  # fmt: skip
+    assert found.config.name == "made-narrow" and found.networks == 120
+    assert found.config.space == {**SPACE, "fusion": found.decisions[3].value}
+    assert found.decisions[3].value in ("hff", "none")
+
+
+def test_a_field_of_every_level_is_fixed_at_all_of_them(tmp_path: Path) -> None:
+    study(tmp_path / "run")
+    made = trials(120, lambda p, rng: 40 * p["width"] + rng.normal(0, 0.5), lambda p, rng: 1e6 * p["width"])
+    found = narrow(tmp_path / "run", made)
+    kept = {name: value for name, value in found.config.space.items() if name != "alphas"}
+    assert kept["width"] == SPACE["width"] and kept["unit"] in ("eesp", "mobilenet")
+    level = found.config.space["alphas"]
+    assert level["per_level"] and len(level["choices"]) == 1 and level["choices"][0] in range(4)
+
+
+@pytest.mark.parametrize(
+    ("count", "accuracy", "words"),
+    [
+        (19, lambda p, rng: p["width"], "too few: 19 networks, 20 are needed"),
+        (60, lambda p, rng: rng.normal(), "the fields do not predict it"),
+    ],
+)
+def test_what_says_nothing_is_one_line(tmp_path: Path, count: int, accuracy: Any, words: str) -> None:
+    study(tmp_path / "run")
+    with pytest.raises(InputError, match=f"nothing can be said of what mattered for accuracy: {words}"):
+        narrow(tmp_path / "run", trials(count, accuracy, lambda p, rng: p["width"]))
+
+
+def test_copies_and_given_networks_do_not_count(tmp_path: Path) -> None:
+    study(tmp_path / "run")
+    made = trials(30, lambda p, rng: p["width"], lambda p, rng: p["width"])
+    copies = [replace(one, label=f"c{one.label}", duplicate_of=one.label) for one in made]
+    given = [replace(one, label=f"given-{one.label}", arch_id=f"g{one.label}", params={}) for one in made]
+    assert narrow(tmp_path / "run", [*made, *copies, *given]).networks == 30
+
+
+@pytest.mark.slow
+def test_the_command_writes_a_study_that_is_one(tmp_path: Path) -> None:
+    from analysis.store.runs import write_record
+
+    study(tmp_path / "run")
+    made = trials(60, lambda p, rng: 40 * p["width"] + rng.normal(0, 0.5), lambda p, rng: 1e6 * p["width"])
+    for one in made:
+        write_record(tmp_path / "run", one)
+    said = printed(archspace("narrow", "run", "--json", cwd=tmp_path).stdout)
+    text = (tmp_path / "made-narrow.yaml").read_text()
+    assert (
+        said["networks"] == 60
+        and said["fields"]["width"]["fixed"] is None
+        and text.startswith("# The space of run")
+    )
+    assert parse_config(parse_yaml(text, "study")).space["width"] == SPACE["width"]
+    refused(archspace("narrow", "run", cwd=tmp_path), "made-narrow.yaml: is there already")
+    shown = archspace("narrow", "run", "--out", "again.yaml", cwd=tmp_path).stdout
+    assert "free" in shown and "fixed: " in shown and "wrote again.yaml" in shown
+    assert archspace("search", "again.yaml", "--dry-run", cwd=tmp_path).returncode == 0
