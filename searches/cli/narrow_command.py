@@ -69,7 +69,7 @@ def heading(run: Path, found: Narrowed) -> str:
     fixed = ", ".join(f"{one.field} {one.value}" for one in found.decisions if one.fixed)
     return (
         f"# The space of {run.resolve().name}, without the fields that mattered for none of its objectives: {fixed}.\n"
-        f"# The 95 % interval of their permutation importance, from {found.networks} networks, stayed below {MATTERS:g}.\n"
+        f"# The 95 % interval of their importance, from {found.networks} networks, stayed below {MATTERS:g}.\n"
     )
 
 
