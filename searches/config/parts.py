@@ -92,6 +92,8 @@ class Free(Part):
         log: drawn evenly on a logarithmic scale.
         per_level: one value for each level of the network instead of one for all; for `unit`, `branches`, `alphas`,
             `receptive_field` and `inner`.
+        where: searched only where other fields of the space have one of these values, at one level at least
+            (`{unit: [esp, eesp]}`); elsewhere the network has its default.
     """
 
     choices: list[Any] | None = None
@@ -100,6 +102,7 @@ class Free(Part):
     step: float | None = None
     log: bool = False
     per_level: bool = False
+    where: dict[str, Any] = Field(default_factory=dict)
 
 
 class Bound(Part):

@@ -42,6 +42,7 @@ def check_space(space: Mapping[str, Any], task: str) -> None:
     for name, value in space.items():
         if isinstance(value, Mapping):
             _check_free(name, value)
+            _check_where(name, value.get("where", {}), space)
         else:
             for item in value if isinstance(value, list) and name in PER_LEVEL else [value]:
                 if item is not None:
@@ -84,6 +85,26 @@ def _check_free(name: str, value: Mapping[str, Any]) -> None:
     if value["low"] > value["high"]:
         rule = f"must not be above high, {value['high']}"
         raise FieldError(f"{where}.low", value["low"], rule, value["high"])
+
+
+def _check_where(name: str, where: object, space: Mapping[str, Any]) -> None:
+    """Refuses a condition on a field that is not there always, or on a value that it can never have."""
+    label = f"space.{name}.where"
+    if not isinstance(where, Mapping):
+        raise FieldError(label, where, "must be a mapping of fields to values", "{unit: [esp, eesp]}")
+    if where and name == "network":
+        raise FieldError(label, dict(where), "the network is always chosen", "leave it out")
+    others = [field for field, value in space.items() if field != name and not _conditional(value)]
+    for field, values in where.items():
+        if field not in others:
+            rule = "must be a field of the space that is not conditional itself"
+            raise FieldError(label, field, rule, closest(str(field), others))
+        for value in values if isinstance(values, list) else [values]:
+            check_value(f"{label}.{field}", field, value)
+
+
+def _conditional(value: object) -> bool:
+    return isinstance(value, Mapping) and bool(value.get("where"))
 
 
 def _check_choices(name: str, choices: object) -> None:

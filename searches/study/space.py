@@ -1,15 +1,16 @@
 """SearchSpace: which spec fields are free, and the only caller of ``trial.suggest_*``.
 
 The space is rectangular: every free field is suggested in every trial, so that all samplers can learn from all
-trials. A field that the suggested network cannot honour is dropped on the way to the spec; two suggestions that
-come to the same network have the same ``arch_id`` and the second is answered from the record.
+trials. A field that the suggested network cannot honour, or whose condition (``where``) does not hold, is dropped on
+the way to the spec; two suggestions that come to the same network have the same ``arch_id`` and the second is answered
+from the record.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -31,10 +32,14 @@ TRIES = 64
 
 @dataclass(frozen=True, slots=True)
 class FreeField:
-    """A free field: what each of its values is drawn from, and its levels (empty for one value)."""
+    """A free field: what its values are drawn from, its levels (empty for one value), and where it is searched at all.
+
+    ``where`` has, by other field, the values of which one must stand there.
+    """
 
     distribution: BaseDistribution
     levels: tuple[int, ...] = ()
+    where: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 class SearchSpace:
@@ -71,7 +76,11 @@ class SearchSpace:
         if not isinstance(value, Mapping):
             return
         levels = self._levels(name) if value.get("per_level", False) else ()
-        self.free[name] = FreeField(_distribution(name, value), levels)
+        where = {
+            other: wanted if isinstance(wanted, list) else [wanted]
+            for other, wanted in value.get("where", {}).items()
+        }
+        self.free[name] = FreeField(_distribution(name, value), levels, where)
 
     def _levels(self, name: str) -> tuple[int, ...]:
         """Levels that some network of the space has; a network without a level ignores what is drawn for it."""
@@ -102,6 +111,9 @@ class SearchSpace:
                 fields[name] = [drawn[f"{name}.{level}"] for level in own]
             else:
                 fields[name] = drawn[name]
+        for name, free in self.free.items():
+            if not all(_has(fields[other], wanted) for other, wanted in free.where.items()):
+                del fields[name]
         return fields
 
     def example(self, seed: int) -> ArchSpec:
@@ -143,6 +155,11 @@ class SearchSpace:
             SpecError: the combination cannot be built (a K that does not divide).
         """
         return ArchSpec.sampled(fields)
+
+
+def _has(value: Any, wanted: Sequence[Any]) -> bool:
+    """Whether a field, or one of its levels, has one of the wanted values."""
+    return any(one in wanted for one in (value if isinstance(value, list | tuple) else [value]))
 
 
 def _distribution(name: str, value: Mapping[str, Any]) -> BaseDistribution:

@@ -116,3 +116,57 @@ def test_cheap_networks_first_are_the_same_networks(name: str) -> None:
     assert drawn != ordered and sorted(map(str, drawn)) == sorted(map(str, ordered))
     costs = [space._macs(space.suggest(optuna.trial.FixedTrial(params))) for params in ordered]
     assert costs == sorted(costs)
+
+
+def test_a_conditional_field_is_searched_only_where_its_condition_holds() -> None:
+    where = {"unit": ["esp", "eesp"]}
+    given = {**SPACE, "unit": {"choices": ["esp", "eesp", "mobilenet"]}}
+    given |= {"network": "espnetv2", "branches": {"choices": [2, 4], "where": where}}
+    space = SearchSpace(given, FIXED)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    seen: dict[str, set[object]] = {}
+    for _ in range(60):
+        trial = study.ask()
+        fields = space.suggest(trial)
+        assert "branches" in trial.params  # samplers see every field in every trial
+        seen.setdefault(fields["unit"], set()).add(fields.get("branches"))
+    assert seen == {"esp": {2, 4}, "eesp": {2, 4}, "mobilenet": {None}}
+    drawn = {**study.trials[0].params, "unit": "mobilenet"}
+    specs = [space.spec(space.completed({**drawn, "branches": k})) for k in (2, 4)]
+    assert specs[0].arch_id == specs[1].arch_id
+
+
+def test_a_condition_on_one_level_of_a_field_is_enough() -> None:
+    given = {**SPACE, "network": "espnetv2", "branches": {"choices": [2, 4], "where": {"unit": "eesp"}}}
+    space = SearchSpace(given, FIXED)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    for _ in range(40):
+        fields = space.suggest(study.ask())
+        assert ("branches" in fields) == ("eesp" in fields["unit"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"branches": {"choices": [2], "where": ["unit"]}}, r"space\.branches\.where: .* must be a mapping"),
+        (
+            {"branches": {"choices": [2], "where": {"decoder": "none"}}},
+            "must be a field of the space that is not",
+        ),
+        (
+            {"branches": {"choices": [2], "where": {"unit": ["espp"]}}},
+            r"space\.branches\.where\.unit: 'espp'",
+        ),
+        ({"network": {"choices": ["espnetv2"], "where": {"fusion": "hff"}}}, "the network is always chosen"),
+        (
+            {
+                "fusion": {"choices": ["hff"], "where": {"branches": 2}},
+                "branches": {"choices": [2], "where": {"fusion": "hff"}},
+            },
+            "not conditional itself",
+        ),
+    ],
+)
+def test_a_condition_that_cannot_be_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(FieldError, match=message):
+        SearchSpace({**SPACE, **changes}, FIXED)
