@@ -83,6 +83,11 @@ class Table:
             (seed, key) for seed in self.seeds for key, row in self.rows.items() if seed not in row.metric
         ]
 
+    @property
+    def unmeasured(self) -> list[str]:
+        """``arch_id`` of every network without a latency."""
+        return [key for key, row in self.rows.items() if row.latency is None]
+
     def training_macs(self, row: Row, epochs: int | None = None) -> float:
         """Returns MACs that training a network for so many epochs takes, forward and backward."""
         passes = (self.epochs if epochs is None else epochs) * self.train_images

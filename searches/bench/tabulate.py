@@ -39,7 +39,7 @@ from searches.training.device import check_device
 from searches.training.loop import fit
 
 OnTrained = Callable[[Table, str], None]
-"""Called with the table after each training, and with what was trained in words."""
+"""Called with the table after each training or measurement, and with what it came to in words."""
 
 WATCH_S = 2.0
 
@@ -73,38 +73,56 @@ def tabulate(
     if seeds < 1:
         raise FieldError("seeds", seeds, "each network is trained at least once", 1)
     check_device(config.device)
-    lock = try_lock(path.with_name(f".{path.name}.lock"))
-    if lock is None:
-        raise InputError(f"{path}: another process works on this table")
-    try:
+    with held(path):
         sources = open_data(config)
         data = fingerprinted(config, sources)
         task = judged_at_input(task_on(config, sources))
         table, specs = opened(config, path, task, data, seeds)
-        began, stretch = time.monotonic(), _stretch()
-        due = iter(table.missing)
-        wanted = 0 if minutes is None else began + 60 * minutes
-        with _pool(config) as pool:
-            running: dict[Future[Trained], tuple[int, str]] = {}
-            while True:
-                free = config.workers - len(running)
-                if not wanted or time.monotonic() < wanted:
-                    for seed, key in islice(due, free):
-                        running[pool.submit(_train, specs[key].to_dict(), seed)] = (seed, key)
-                if not running:
-                    return table
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    seed, key = running.pop(future)
-                    trained = future.result()
-                    row = table.rows[key].with_training(seed, trained.metric, trained.seconds)
-                    table = _noted(table.with_row(row), stretch)
-                    table.save(path)
-                    if on_trained is not None:
-                        on_trained(table, f"{specs[key].label}, seed {seed}: {trained.metric[-1]:.2f}")
-    except BrokenProcessPool:
-        rule = "a training process ended without a word (killed, or out of memory)"
-        raise InputError(f"{path}: {rule}; the same command goes on") from None
+        try:
+            return _trained(config, path, table, specs, minutes, on_trained)
+        except BrokenProcessPool:
+            rule = "a training process ended without a word (killed, or out of memory)"
+            raise InputError(f"{path}: {rule}; the same command goes on") from None
+
+
+def _trained(
+    config: StudyConfig, path: Path, table: Table, specs: Mapping[str, ArchSpec], minutes: float | None,
+    on_trained: OnTrained | None,
+) -> Table:  # fmt: skip
+    began, stretch = time.monotonic(), _stretch()
+    due = iter(table.missing)
+    with _pool(config) as pool:
+        running: dict[Future[Trained], tuple[int, str]] = {}
+        while True:
+            free = config.workers - len(running)
+            if minutes is None or time.monotonic() < began + 60 * minutes:
+                for seed, key in islice(due, free):
+                    running[pool.submit(_train, specs[key].to_dict(), seed)] = (seed, key)
+            if not running:
+                return table
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                seed, key = running.pop(future)
+                trained = future.result()
+                row = table.rows[key].with_training(seed, trained.metric, trained.seconds)
+                table = _noted(table.with_row(row), stretch)
+                table.save(path)
+                if on_trained is not None:
+                    on_trained(table, f"{specs[key].label}, seed {seed}: {trained.metric[-1]:.2f}")
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Holds a table, so that one process at a time writes it.
+
+    Raises:
+        InputError: another process works on it.
+    """
+    lock = try_lock(path.with_name(f".{path.name}.lock"))
+    if lock is None:
+        raise InputError(f"{path}: another process works on this table")
+    try:
+        yield
     finally:
         lock.release()
 

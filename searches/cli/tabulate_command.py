@@ -26,6 +26,13 @@ def tabulate(
     minutes: Annotated[
         float | None, typer.Option(help="Begin no training after so many minutes.", min=0)
     ] = None,
+    latency: Annotated[
+        bool,
+        typer.Option(
+            "--latency",
+            help="Train nothing; measure what lacks a latency, in the deployed form, on a machine at rest.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train every network of a small space, as a table that search methods are tried on; killed, it goes on."""
@@ -45,7 +52,12 @@ def tabulate(
     console = Console(stderr=True)
     with Shown(console) as shown:
         try:
-            table = run(config, path, seeds=seeds, minutes=minutes, on_trained=shown.trained)
+            if latency:
+                from searches.bench.latencies import measure_latencies
+
+                table = measure_latencies(config, path, minutes=minutes, on_measured=shown.measured)
+            else:
+                table = run(config, path, seeds=seeds, minutes=minutes, on_trained=shown.trained)
         except KeyboardInterrupt:
             console.print(f"stopped; the same command goes on with {path}", highlight=False)
             raise
@@ -53,10 +65,11 @@ def tabulate(
     if as_json:
         summary = {
             "table": str(path), "networks": len(table.rows), "seeds": list(table.seeds),
-            "trainings": total - missing, "missing": missing,
+            "trainings": total - missing, "missing": missing, "measured": len(table.rows) - len(table.unmeasured),
         }  # fmt: skip
         typer.echo(json.dumps(summary))
         return
     left = f"; {missing} are missing: the same command goes on" if missing else ""
-    words = f"{path}: {len(table.rows)} networks, {total - missing} of {total} trainings{left}"
+    measured = f", {len(table.rows) - len(table.unmeasured)} of {len(table.rows)} latencies"
+    words = f"{path}: {len(table.rows)} networks, {total - missing} of {total} trainings{measured}{left}"
     typer.echo(words)

@@ -33,7 +33,14 @@ class Shown:
     def trained(self, table: Table, words: str) -> None:
         """One training ended."""
         total = len(table.rows) * len(table.seeds)
-        done = total - len(table.missing)
+        self._done(total - len(table.missing), total, words)
+
+    def measured(self, table: Table, words: str) -> None:
+        """One network's latency was measured."""
+        total = len(table.rows)
+        self._done(total - len(table.unmeasured), total, words)
+
+    def _done(self, done: int, total: int, words: str) -> None:
         self.bar.update(self.task, description=words, total=total, completed=done)
         if not self.console.is_terminal:
             self.console.print(f"{done}/{total} {words}", highlight=False, soft_wrap=True)

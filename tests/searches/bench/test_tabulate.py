@@ -16,7 +16,7 @@ from archspace.support.errors import InputError
 from searches.bench.table import Table
 from searches.bench.tabulate import tabulate
 from searches.config.study import parse_config
-from tests.commands import archspace, environment
+from tests.commands import archspace, environment, printed
 from tests.searches.studies import tiny
 from tests.waiting import until
 
@@ -62,6 +62,30 @@ def test_a_stopped_table_goes_on_and_comes_to_the_same(whole: Path, tmp_path: Pa
     assert json.loads(ran.stdout)["missing"] == 0
     one, other = Table.load(whole), Table.load(path)
     assert {key: row.metric for key, row in one.rows.items()} == {k: r.metric for k, r in other.rows.items()}
+
+
+@pytest.mark.slow
+def test_latencies_are_of_the_deployed_form_and_taken_once(
+    whole: Path, tmp_path: Path, cache_folder: Path
+) -> None:
+    path = tmp_path / "measured.json"
+    path.write_bytes(whole.read_bytes())
+    (tmp_path / "study.yaml").write_text(
+        json.dumps({**study(), "measure": {"runs": 5, "warmup": 1, "attempts": 1}})
+    )
+    words = ["tabulate", str(tmp_path / "study.yaml"), "--out", str(path), "--latency", "--json"]
+    assert printed(archspace(*words, "--minutes", "0").stdout)["measured"] <= 1
+    said = printed(archspace(*words).stdout)
+    assert (said["measured"], said["missing"]) == (4, 0)
+    table = Table.load(path)
+    for row in table.rows.values():
+        assert row.latency is not None and row.latency["value"] > 0 and row.latency["unit"] == "ms"
+        assert row.latency["how"]["runtime"].startswith("onnxruntime")
+    before = path.read_bytes()
+    assert archspace(*words).returncode == 0 and path.read_bytes() == before
+    assert {key: row.metric for key, row in Table.load(whole).rows.items()} == {
+        key: row.metric for key, row in table.rows.items()
+    }
 
 
 @pytest.mark.slow
