@@ -40,7 +40,9 @@ class Forked:
         streams: paths of its standard input, output and error.
     """
 
-    def __init__(self, words: list[str], folder: Path, env: dict[str, str], streams: tuple[str, str, str]) -> None:
+    def __init__(
+        self, words: list[str], folder: Path, env: dict[str, str], streams: tuple[str, str, str]
+    ) -> None:
         job = {"words": words, "folder": str(folder), "environment": env}
         job |= dict(zip(("stdin", "stdout", "stderr"), streams, strict=True))
         pipe = _server().stdin
@@ -62,7 +64,10 @@ def program_forked(*words: object, cwd: Path, **env: str) -> Ran:
         out.touch()
         err.touch()
         ran = Forked(
-            [str(word) for word in words], cwd.absolute(), environment(**env), (os.devnull, str(out), str(err))
+            [str(word) for word in words],
+            cwd.absolute(),
+            environment(**env),
+            (os.devnull, str(out), str(err)),
         )
         return Ran(ran.wait(), out.read_text("utf-8"), err.read_text("utf-8"))
 

@@ -122,7 +122,12 @@ def test_every_command_answers_before_anything_heavy_is_imported(tmp_path: Path)
     }.items():
         write_study(tmp_path, **{**tiny(), **change}).rename(tmp_path / f"{name}.yaml")
     cases = dict(line.split("|") for line in WRONG.strip().splitlines())
-    light = ["search field.yaml", "train espnetv2-0.5 --recipe nosuch", "measure espnet --device x", "tables nosuch"]
+    light = [
+        "search field.yaml",
+        "train espnetv2-0.5 --recipe nosuch",
+        "measure espnet --device x",
+        "tables nosuch",
+    ]
     split = lambda lines: json.dumps([line.split() for line in lines])  # noqa: E731
     ran = python(EACH, split(cases), json.dumps(HEAVY), split(light), cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr

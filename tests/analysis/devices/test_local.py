@@ -59,7 +59,7 @@ def target(network: nn.Module) -> Target:
 
 
 def small(**changes: object) -> Target:
-    spec = ArchSpec("espnetv2", width=0.5, classes=10, input_size=(32, 32))
+    spec = ArchSpec("espnetv2", width=0.25, alphas=0, classes=10, input_size=(32, 32))
     from archspace.build import build
 
     torch.manual_seed(0)

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from analysis.devices import board_queue
+from analysis.devices import board_queue, ssh_address
 from analysis.devices.base import DeviceAway
 from analysis.devices.board_queue import with_retries
 from analysis.devices.opening import open_device
@@ -281,7 +281,11 @@ def test_pauses_grow_and_stop_at_the_longest(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
-def test_a_link_that_falls_silent_is_noticed(board: Board, tiny: Target) -> None:
+def test_a_link_that_falls_silent_is_noticed(
+    board: Board, tiny: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ssh_address.OPTIONS["ServerAliveInterval"] == "5"
+    monkeypatch.setitem(ssh_address.OPTIONS, "ServerAliveInterval", "1")
     future = under_way(board, tiny)
     held = board.freeze()
     with pytest.raises(DeviceAway, match="the link was lost: no answer any more") as away:
