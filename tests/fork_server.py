@@ -16,6 +16,7 @@ import threading
 import traceback
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 LIBRARIES = (
@@ -31,22 +32,23 @@ def main() -> None:
     for name in LIBRARIES:
         with suppress(ImportError):
             import_module(name)
-    threads = len(os.listdir("/proc/self/task"))
+    threads = len([*Path("/proc/self/task").iterdir()])
     if threads > 1:
         raise SystemExit(f"{threads} threads: a fork would lack all but one")
     gc.freeze()
-    for line in sys.stdin:
+    while job := sys.stdin.readline():
         process = os.fork()
         if process == 0:
             break
         _, status = os.waitpid(process, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
     else:
         return
     # As an interpreter ends that runs a program, except that it does not take libraries apart object by object.
     code: object = 0
     try:
-        _run(json.loads(line))
+        _run(json.loads(job))
     except SystemExit as end:
         code = end.code
     except BaseException:

@@ -1,7 +1,7 @@
 """Commands in processes of their own that begin with the libraries imported: forks of a server, started once.
 
-Such a process has nothing of this project's packages and no plug-in yet, as one that was started anew; it only saves the
-seconds that torch takes to be imported.
+Such a process has nothing of this project's packages and no plug-in yet, as one that was started anew; it only saves
+the seconds that torch takes to be imported.
 """
 
 from __future__ import annotations

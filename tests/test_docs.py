@@ -8,9 +8,9 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 from contextlib import chdir, redirect_stdout
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest

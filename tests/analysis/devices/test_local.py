@@ -149,6 +149,7 @@ def test_warmup_goes_on_until_stable_and_not_for_ever() -> None:
     assert not never.settled and never.warmup == 20
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_run() -> None:
     class Hungry(Known):
         def forward(self, x: Tensor) -> Tensor:

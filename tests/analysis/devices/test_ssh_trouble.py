@@ -156,6 +156,7 @@ def test_a_hung_trtexec_is_killed_at_its_limit(board: Board, tiny: Target) -> No
     assert board.quiet()
 
 
+@pytest.mark.slow
 def test_a_hung_trtexec_with_children_goes_with_its_group(board: Board, tiny: Target) -> None:
     # A shell in between keeps trtexec's output open, so that killing the shell alone would wait for ever.
     path = Path(board.trtexec("8.2", "hang"))
@@ -249,6 +250,7 @@ def mounted(board: Board, size: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(where)], check=True)
 
 
+@pytest.mark.slow
 def test_a_search_waits_for_a_board_that_comes_back(board: Board, tiny: Target) -> None:
     board.trtexec("8.5")
     device = board.device()
