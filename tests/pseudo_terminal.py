@@ -8,11 +8,12 @@ import os
 import pty
 import re
 import struct
-import subprocess
+import tempfile
 import termios
 from pathlib import Path
 
-from tests.commands import GENEROUS_S, ROOT, command, environment
+from tests.commands import ROOT, environment
+from tests.forked import Forked
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
@@ -25,14 +26,13 @@ def in_terminal(columns: int, *words: object, cwd: Path = ROOT) -> list[str]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     env = {name: value for name, value in environment(TERM="xterm-256color").items() if name != "COLUMNS"}
-    with subprocess.Popen(
-        command(*words), stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, cwd=cwd, env=env
-    ) as process:
+    terminal = os.ttyname(theirs)
+    with tempfile.NamedTemporaryFile() as errors:
+        process = Forked(["archspace", *map(str, words)], cwd, env, (terminal, terminal, errors.name))
+        written = _read(ours)  # before this end lets go, the terminal stays open
         os.close(theirs)
-        written = b"".join(iter(lambda: _read(ours), b""))
-        assert process.stderr is not None
-        errors = process.stderr.read()
-        assert process.wait(GENEROUS_S) == 0, errors
+        written += b"".join(iter(lambda: _read(ours), b""))
+        assert process.wait() == 0, errors.read()
     os.close(ours)
     return _ESCAPE.sub("", written.decode()).replace("\r\n", "\n").splitlines()
 

@@ -8,6 +8,8 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import chdir, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ import pytest
 import yaml
 
 from archspace.__main__ import make_app
-from tests.commands import archspace, archspace_process
+from tests.commands import archspace
+from tests.forked import archspace_forked, program_forked
 
 ROOT = Path(__file__).parents[1]
 MADE = ("docs/gallery/", "docs/_build/")
@@ -57,9 +60,10 @@ def test_a_page_runs_as_printed(page: Path, tmp_path: Path, cache_folder: Path) 
     """Blocks marked sh and python, in order, in one folder, where those that name their file lie.
 
     A Python file is run too, unless it is below a folder: then it is part of a package. Commands of a page that has
-    Python files of its own run in processes of their own: what such a file enters stays in its process.
+    Python files of its own run in processes of their own: what such a file enters stays in its process. The other
+    Python blocks of a page are one program.
     """
-    done: list[str] = []
+    names: dict[str, Any] = {"__name__": "__main__"}
     entries = [(one, text, NAMED.match(text)) for one, text in blocks(page, "sh", "python", "yaml")]
     for _, text, name in entries:
         if name:
@@ -67,16 +71,17 @@ def test_a_page_runs_as_printed(page: Path, tmp_path: Path, cache_folder: Path) 
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
     own = any(name and name[1].endswith(".py") for _, _, name in entries)
-    call = archspace_process if own else archspace
+    call = archspace_forked if own else archspace
     for language, text, name in entries:
         if name:
             if name[1].endswith(".py") and "/" not in name[1]:
-                run([sys.executable, name[1]], tmp_path)
+                ran = program_forked(name[1], cwd=tmp_path)
+                assert ran.returncode == 0, f"{name[1]}\n{ran.stderr}"
         elif language == "python":
-            printed = run([sys.executable, "-c", "\n".join([*done, text])], tmp_path)
-            assert printed.strip() or "print(" not in text
-            assert "except SpecError" not in text or "nearest valid" in printed
-            done.append(text)
+            with chdir(tmp_path), redirect_stdout(StringIO()) as printed:
+                exec(compile(text, named(page), "exec"), names)
+            assert printed.getvalue().strip() or "print(" not in text
+            assert "except SpecError" not in text or "nearest valid" in printed.getvalue()
         elif language == "sh":
             for line in text.strip().splitlines():
                 program, *words = shlex.split(line)

@@ -108,6 +108,7 @@ def test_bad_input_is_one_line(arguments: tuple[str, ...], message: str) -> None
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_measure_says_how_and_why_there_is_no_power() -> None:
     report = read("measure", "espnetv2-0.5", "--input", "32x32", "--runs", "4", "--threads", "1")
     latency = report["latency_ms"]

@@ -86,6 +86,7 @@ def request(**more: object) -> bytes:
     return header(REQUEST, len(text)) + text
 
 
+@pytest.mark.slow
 def test_a_link_that_falls_silent_ends_the_agent(tmp_path: Path) -> None:
     agent = Agent(tmp_path)
     agent.send(request(silence_s=2.0))

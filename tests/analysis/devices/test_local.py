@@ -59,7 +59,7 @@ def target(network: nn.Module) -> Target:
 
 
 def small(**changes: object) -> Target:
-    spec = ArchSpec("espnetv2", width=0.5, classes=10, input_size=(32, 32))
+    spec = ArchSpec("espnetv2", width=0.25, alphas=0, classes=10, input_size=(32, 32))
     from archspace.build import build
 
     torch.manual_seed(0)
@@ -149,6 +149,7 @@ def test_warmup_goes_on_until_stable_and_not_for_ever() -> None:
     assert not never.settled and never.warmup == 20
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_run() -> None:
     class Hungry(Known):
         def forward(self, x: Tensor) -> Tensor:

@@ -83,6 +83,7 @@ def measured(board: Tree, network: Noticed, settings: Settings = QUICK) -> Devic
     return LocalDevice("cpu", str(board.root)).measure(target, settings)
 
 
+@pytest.mark.slow
 def test_idle_busy_and_net_power_and_the_energy_of_a_run(board: Tree, network: Noticed) -> None:
     record = measured(board, network, replace(QUICK, idle_s=0.8))
     assert record.power_w is not None and "power_w" not in record.missing
@@ -95,6 +96,7 @@ def test_idle_busy_and_net_power_and_the_energy_of_a_run(board: Tree, network: N
     assert record.energy_mj >= 5.0 * total.busy * 0.98  # a run takes 5 ms at least
 
 
+@pytest.mark.slow
 def test_a_sensor_that_goes_meanwhile_is_named_and_nothing_is_zero(tmp_path: Path) -> None:
     board = iio(tmp_path, TX2, mode=0)  # nobody writes its files again once they are gone
     board.set("VDD_IN", IDLE)

@@ -22,6 +22,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
+@pytest.mark.slow
 def test_several_networks_are_a_table_and_a_file_of_records(tmp_path: Path) -> None:
     out = tmp_path / "records.json"
     result = run("measure", "espnet", "espnetv2-0.5", *QUICK, "--out", str(out))
@@ -31,6 +32,7 @@ def test_several_networks_are_a_table_and_a_file_of_records(tmp_path: Path) -> N
     assert [one.latency_ms.n for one in records] == [3, 3]
 
 
+@pytest.mark.slow
 def test_one_file_holds_one_record(tmp_path: Path) -> None:
     out = tmp_path / "one.json"
     report = json.loads(run("measure", "espnet", *QUICK, "--json", "--no-power", "--out", str(out)).stdout)

@@ -96,6 +96,7 @@ def test_a_trtexec_without_times_of_queries_gives_its_median_and_says_so(board: 
     assert "median stands for all" in record.missing["samples"]
 
 
+@pytest.mark.slow
 def test_trtexec_counts_power_while_the_engine_runs_and_no_longer(board: Board, tiny: Target) -> None:
     chip = tx2(board.root)
     board.trtexec("8.2")
@@ -135,6 +136,7 @@ def test_a_sensor_that_vanishes_is_named_and_latency_stays(board: Board, tiny: T
     assert "in_power0_input" in record.missing["power_w"]
 
 
+@pytest.mark.slow
 def test_unstable_runs_are_repeated_with_the_engine_that_is_there(board: Board, tiny: Target) -> None:
     board.trtexec("8.5")
     doing: list[str] = []
@@ -144,6 +146,7 @@ def test_unstable_runs_are_repeated_with_the_engine_that_is_there(board: Board, 
     assert doing.count("trtexec builds the engine") == 1
 
 
+@pytest.mark.slow
 def test_two_measurements_of_one_machine_wait_for_each_other(board: Board, tiny: Target) -> None:
     board.trtexec("8.2")
     most = []
@@ -162,6 +165,7 @@ def test_two_measurements_of_one_machine_wait_for_each_other(board: Board, tiny:
     assert len(records) == 2 and max(most) == 1
 
 
+@pytest.mark.slow
 def test_two_machines_wait_for_each_other_on_the_board(
     board: Board, tiny: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +219,7 @@ def test_float16_without_trtexec_is_refused(board: Board, tiny: Target) -> None:
         board.device().measure(tiny, Settings(power=False, precision="float16"))
 
 
+@pytest.mark.slow
 def test_the_command_measures_on_a_board_and_says_in_one_line_that_it_is_away(
     board: Board, tiny: Target
 ) -> None:

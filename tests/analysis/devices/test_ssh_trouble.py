@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from analysis.devices import board_queue
+from analysis.devices import board_queue, ssh_address
 from analysis.devices.base import DeviceAway
 from analysis.devices.board_queue import with_retries
 from analysis.devices.opening import open_device
@@ -156,6 +156,7 @@ def test_a_hung_trtexec_is_killed_at_its_limit(board: Board, tiny: Target) -> No
     assert board.quiet()
 
 
+@pytest.mark.slow
 def test_a_hung_trtexec_with_children_goes_with_its_group(board: Board, tiny: Target) -> None:
     # A shell in between keeps trtexec's output open, so that killing the shell alone would wait for ever.
     path = Path(board.trtexec("8.2", "hang"))
@@ -249,6 +250,7 @@ def mounted(board: Board, size: str) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(where)], check=True)
 
 
+@pytest.mark.slow
 def test_a_search_waits_for_a_board_that_comes_back(board: Board, tiny: Target) -> None:
     board.trtexec("8.5")
     device = board.device()
@@ -281,7 +283,11 @@ def test_pauses_grow_and_stop_at_the_longest(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
-def test_a_link_that_falls_silent_is_noticed(board: Board, tiny: Target) -> None:
+def test_a_link_that_falls_silent_is_noticed(
+    board: Board, tiny: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ssh_address.OPTIONS["ServerAliveInterval"] == "5"
+    monkeypatch.setitem(ssh_address.OPTIONS, "ServerAliveInterval", "1")
     future = under_way(board, tiny)
     held = board.freeze()
     with pytest.raises(DeviceAway, match="the link was lost: no answer any more") as away:

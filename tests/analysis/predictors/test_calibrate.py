@@ -199,6 +199,7 @@ def test_broken_predictor_files_are_one_line(tmp_path: Path) -> None:
             Calibration.read(path)
 
 
+@pytest.mark.slow
 def test_real_times_of_this_cpu(tmp_path: Path) -> None:
     """A space so small that all of it is timed, however busy the machine is: sizes in their order, and marks."""
     out = tmp_path / "cpu.json"

@@ -126,6 +126,7 @@ def test_the_table_has_both_values_in_every_format(kind: str) -> None:
     assert kind == "csv" or "Kendall" in text
 
 
+@pytest.mark.slow
 def test_pareto_report_and_page_show_it(run: Path) -> None:
     keep(run, *(retrained(label, 70.0 - n) for n, label in enumerate("012")))
     shown = archspace("pareto", run)

@@ -13,32 +13,19 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from torch import nn
 
 from archspace.build import build
 from archspace.checkpoint import load
 from archspace.export.export import ExportError, export
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
-from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
+from tests.archspace.export.trained import trained
 
 FILES = {"spec.yaml", "weights.safetensors", "model.onnx", "card.md", "card.json"}
-SMALL = ArchSpec("espnetv2", width=0.5, alphas=(0, 1, 1, 1), classes=10, input_size=(8, 8), channels=1)
+SMALL = ArchSpec("espnetv2", width=0.5, alphas=(0, 1, 0, 0), classes=10, input_size=(8, 8), channels=1)
 GRAY = Preprocessing(channel_order="gray", mean=(0.3,), std=(0.2,))
-
-
-def trained(spec: ArchSpec) -> Network:
-    """A network whose batch norms know the statistics of data, so that its outputs depend on its input."""
-    torch.manual_seed(0)
-    network = build(spec)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None
-    with torch.no_grad():
-        network(torch.randn(8, spec.channels, *spec.input_size))
-    return network
 
 
 @pytest.fixture(scope="module")
@@ -191,45 +178,3 @@ def test_real_inputs_must_fit(small: Network, tmp_path: Path, real: torch.Tensor
     with pytest.raises(InputError, match="real_inputs"):
         export(small, tmp_path / "out", real_inputs=real)
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "size"),
-    [
-        ("espnet-c", (64, 96)),
-        ("espnet-camvid", (120, 160)),
-        ("espnetv2-0.5", (64, 64)),
-        ("espnetv2-seg-0.5", (48, 80)),
-        ("dicenet-seg-0.5", (48, 240)),
-        ("shufflenetv2-0.5", (64, 64)),
-        ("esnet", (64, 96)),
-        ("enet", (64, 96)),
-        ("segnet", (32, 64)),
-    ],
-)
-def test_presets_export(name: str, size: tuple[int, int], tmp_path: Path) -> None:
-    spec = PRESETS[name].spec.replace(input_size=size)
-    report = export(trained(spec), tmp_path / "out", real_inputs=torch.rand(2, 3, *size))
-    assert all(one.relative <= 1e-4 and one.same_class > 0.99 for one in report.agreements.values())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("network", "units"),
-    [
-        ("espnetv2", ("esp", "eesp", "mobilenet", "mobilenetv2")),
-        ("espnetv2", ("shufflenetv2", "resnet", "shufflenet", "asp")),
-        ("espnetv2", ("resnext", "inception", "resnext", "eesp")),
-        ("espnet-c", ("shufflenet", "inception")),
-        ("espnet-c", ("shufflenetv2", "mobilenet")),
-        ("espnet-c", ("resnext", "asp")),
-        ("espnet-c", ("resnet", "mobilenetv2")),
-        ("espnet", ("eesp", "esp")),
-        ("espnetv2", ("fcu", "pfcu", "non-bottleneck-1d", "enet")),
-    ],
-)
-def test_every_unit_exports(network: str, units: tuple[str, ...], tmp_path: Path) -> None:
-    spec = ArchSpec(network, unit=units, alphas=(1,) * len(units), classes=5, input_size=(24, 32))
-    report = export(trained(spec), tmp_path / "out")
-    assert report.agreements["random"].relative <= 1e-4

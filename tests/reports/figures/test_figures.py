@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from analysis.drawing.figure_files import find_browser, write_picture
+from analysis.drawing.figure_files import find_browser, write_pictures
 from analysis.fronts.pareto import hypervolume, minimised
 from analysis.quantities import objective
 from reports.figures.learning import MOST, learning_curves
@@ -164,11 +164,9 @@ def test_figures_as_svg_and_pdf(tmp_path: Path) -> None:
         pytest.skip("no Chromium on this machine")
     made = content_of(merge_runs([write_run(tmp_path / "run", realistic_study(20))]))
     figure = dict(study_figures(made))["tradeoffs"]
-    assert write_picture(figure, tmp_path / "a.svg") is None
-    assert write_picture(figure, tmp_path / "a.pdf") is None
-    assert (
-        "<svg" in (tmp_path / "a.svg").read_text()[:200] and (tmp_path / "a.pdf").read_bytes()[:5] == b"%PDF-"
-    )
+    paths = [tmp_path / "a.svg", tmp_path / "a.pdf"]
+    assert write_pictures(dict.fromkeys(paths, figure)) == (paths, None)
+    assert "<svg" in paths[0].read_text()[:200] and paths[1].read_bytes()[:5] == b"%PDF-"
 
 
 def test_names_are_those_of_papers() -> None:

@@ -259,6 +259,7 @@ class TestFiles:
         assert "Front of camvid-units" in text and "<script src=" not in text and len(text) > 2e6
         assert [p.name for p in tmp_path.iterdir()] == ["p.html"]
 
+    @pytest.mark.slow
     def test_png(self, tmp_path: Path) -> None:
         if find_browser() is None:
             pytest.skip("no Chromium on this machine")
@@ -307,6 +308,7 @@ def test_frame_is_not_changed_by_drawing() -> None:
     pd.testing.assert_frame_equal(frame, before)
 
 
+@pytest.mark.slow
 def test_one_browser_draws_several_pictures_each_in_its_own_height(tmp_path: Path) -> None:
     if find_browser() is None:
         pytest.skip("no Chromium on this machine")

@@ -202,6 +202,7 @@ def test_what_is_no_comparison_or_has_nothing_is_refused(tmp_path: Path) -> None
     assert not (run / "report").exists()
 
 
+@pytest.mark.slow
 def test_the_command_writes_tables_and_figures(tmp_path: Path) -> None:
     source = modules_study(PUBLISHED_ORDER)
     run = tmp_path / "run"

@@ -1,0 +1,56 @@
+"""Every kind of network and every unit can be exported, and answers as torch does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from archspace.export.export import export
+from archspace.presets import PRESETS
+from archspace.spec.archspec import ArchSpec
+from tests.archspace.export.trained import trained
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("espnet-c", (64, 96)),
+        ("espnet-camvid", (120, 160)),
+        ("espnetv2-0.5", (64, 64)),
+        ("espnetv2-seg-0.5", (48, 80)),
+        ("dicenet-seg-0.5", (48, 240)),
+        ("shufflenetv2-0.5", (64, 64)),
+        ("esnet", (64, 96)),
+        ("enet", (64, 96)),
+        ("segnet", (32, 64)),
+    ],
+)
+def test_presets_export(name: str, size: tuple[int, int], tmp_path: Path) -> None:
+    """With one repeated unit a level: more of the same take longer and say no more."""
+    spec = PRESETS[name].spec.replace(input_size=size, alphas=1)
+    report = export(trained(spec), tmp_path / "out", real_inputs=torch.rand(2, 3, *size))
+    assert all(one.relative <= 1e-4 and one.same_class > 0.99 for one in report.agreements.values())
+
+
+@pytest.mark.parametrize(
+    ("network", "units"),
+    [
+        ("espnetv2", ("esp", "eesp", "mobilenet", "mobilenetv2")),
+        ("espnetv2", ("shufflenetv2", "resnet", "shufflenet", "asp")),
+        ("espnetv2", ("resnext", "inception", "resnext", "eesp")),
+        ("espnet-c", ("shufflenet", "inception")),
+        ("espnet-c", ("shufflenetv2", "mobilenet")),
+        ("espnet-c", ("resnext", "asp")),
+        ("espnet-c", ("resnet", "mobilenetv2")),
+        ("espnet", ("eesp", "esp")),
+        ("espnetv2", ("fcu", "pfcu", "non-bottleneck-1d", "enet")),
+    ],
+)
+def test_every_unit_exports(network: str, units: tuple[str, ...], tmp_path: Path) -> None:
+    spec = ArchSpec(network, unit=units, alphas=(1,) * len(units), classes=5, input_size=(24, 32))
+    report = export(trained(spec), tmp_path / "out")
+    assert report.agreements["random"].relative <= 1e-4
