@@ -94,7 +94,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("measured")
     measure = {"runs": 9, "warmup": 1, "spread": 1e-9, "attempts": 1}
     path = write_study(
-        folder, objectives=["accuracy", "latency_ms"], trials=3, workers=2, measure=measure,
+        folder, objectives=["accuracy", "latency_ms"], trials=2, workers=2, measure=measure,
         constraints={"latency_ms": {"max": 1e6}},
     )  # fmt: skip
     result = archspace(
