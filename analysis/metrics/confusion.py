@@ -94,9 +94,8 @@ class ConfusionCounter:
 
     def add(self, scores: Tensor, target: Tensor) -> None:
         """Adds a batch: scores (N, outputs, ...) and targets (N, ...) of the same trailing size."""
-        from torchmetrics.functional.classification import (
-            multiclass_confusion_matrix,
-        )  # SciPy, Matplotlib: a second
+        # Here, because it imports SciPy and Matplotlib, which takes a second.
+        from torchmetrics.functional.classification import multiclass_confusion_matrix
 
         predicted, target = scores.argmax(1), target.long()
         batch = multiclass_confusion_matrix(

@@ -42,7 +42,8 @@ def multilabel_metrics(logits: Tensor, target: Tensor, classes: Sequence[str], v
 
 def _average_precision(logits: Tensor, target: Tensor) -> float:
     """In percent, by the order of the logits: probabilities near 1 are equal where their logits are not."""
-    from torchmetrics.functional.classification import binary_average_precision  # SciPy, Matplotlib: a second
+    # Here, because it imports SciPy and Matplotlib, which takes a second.
+    from torchmetrics.functional.classification import binary_average_precision
 
     rank = torch.unique(logits, return_inverse=True)[1].double()
     return 100 * min(1.0, float(binary_average_precision(rank / (rank.max() + 1), target.long())))
