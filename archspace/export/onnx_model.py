@@ -122,7 +122,8 @@ def _graph(network: nn.Module, image: Tensor, opset: int | None, outputs: Sequen
             raise ExportError(f"export: the network cannot be written as ONNX: {reason}") from error
         assert program is not None
         _strip(program.model)
-        return program.model_proto.SerializeToString()
+        graph: bytes = program.model_proto.SerializeToString()
+        return graph
 
 
 def _strip(model: Model) -> None:
