@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -22,6 +23,12 @@ SHARED = Path(__file__).parents[1].parent / "shared"
 # How long an example takes says how busy the machine is.
 settings.register_profile("archspace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("archspace")
+
+
+def pytest_collection_finish() -> None:
+    """What the imports made stays to the end: the collector need not look at its million objects again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,9 @@ class ConfusionCounter:
 
     def add(self, scores: Tensor, target: Tensor) -> None:
         """Adds a batch: scores (N, outputs, ...) and targets (N, ...) of the same trailing size."""
+        # Here, because it imports SciPy and Matplotlib, which takes a second.
+        from torchmetrics.functional.classification import multiclass_confusion_matrix
+
         predicted, target = scores.argmax(1), target.long()
         batch = multiclass_confusion_matrix(
             predicted, target, self._size, ignore_index=self.void, validate_args=False

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import binary_average_precision
 
 from analysis.metrics.voc import Precision, known_mean
 
@@ -43,5 +42,8 @@ def multilabel_metrics(logits: Tensor, target: Tensor, classes: Sequence[str], v
 
 def _average_precision(logits: Tensor, target: Tensor) -> float:
     """In percent, by the order of the logits: probabilities near 1 are equal where their logits are not."""
+    # Here, because it imports SciPy and Matplotlib, which takes a second.
+    from torchmetrics.functional.classification import binary_average_precision
+
     rank = torch.unique(logits, return_inverse=True)[1].double()
     return 100 * min(1.0, float(binary_average_precision(rank / (rank.max() + 1), target.long())))

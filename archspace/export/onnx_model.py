@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from archspace.export.onnx_graph import kept_graph
 from archspace.export.onnx_lowering import lowered
 from archspace.support.errors import InputError
 
@@ -93,23 +94,36 @@ def write_onnx(
         ExportError: torch cannot express the network in ONNX.
         InputError: the network needs something that the operator set does not have.
     """
+    import onnx
+
+    asked = None if opset is None else EXPORTED
+    graph = kept_graph(network, image, asked, outputs, lambda: _graph(network, image, asked, outputs))
+    model = onnx.load_model_from_string(graph)
+    onnx.helper.set_model_props(
+        model, {f"archspace.{name}": json.dumps(value) for name, value in metadata.items()}
+    )
+    path.write_bytes((model if opset is None else lowered(model, opset)).SerializeToString())
+
+
+def _graph(network: nn.Module, image: Tensor, opset: int | None, outputs: Sequence[str]) -> bytes:
+    """The network as torch's exporter writes it, without metadata.
+
+    Raises:
+        ExportError: torch cannot express the network in ONNX.
+    """
     with _quiet(), torch.no_grad():
         try:
             program = torch.onnx.export(
                 network, (image,), dynamo=True, input_names=[INPUT_NAME], output_names=list(outputs),
-                verbose=False, opset_version=None if opset is None else EXPORTED,
+                verbose=False, opset_version=opset,
             )  # fmt: skip
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ExportError(f"export: the network cannot be written as ONNX: {reason}") from error
         assert program is not None
         _strip(program.model)
-        for name, value in metadata.items():
-            program.model.metadata_props[f"archspace.{name}"] = json.dumps(value)
-        if opset is None:
-            program.save(str(path), external_data=False)
-        else:
-            path.write_bytes(lowered(program.model_proto, opset).SerializeToString())
+        graph: bytes = program.model_proto.SerializeToString()
+        return graph
 
 
 def _strip(model: Model) -> None:

@@ -241,6 +241,7 @@ def test_published_weights_start_a_training(published: Path, tmp_path: Path) -> 
     assert ours and all(torch.allclose(value, theirs[name], atol=1e-6) for name, value in ours.items())
 
 
+@pytest.mark.slow
 def test_a_study_is_given_networks_of_every_form(networks: dict[str, str], tmp_path: Path) -> None:
     texts = [networks[form] for form in FORMS]
     weights = {"name": "as it is", "spec": networks["RUN:N"], "weights": networks["RUN:N"]}

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,20 +159,19 @@ def test_bad_input_is_one_line_and_writes_nothing(tmp_path: Path, words: list[st
     assert not (tmp_path / "out").exists()
 
 
+def spec_file(folder: Path, name: str, **fields: Any) -> Path:
+    """A small classification network as a file."""
+    path = folder / f"{name}.yaml"
+    alphas = {"network": "espnetv2", "task": "classification", "width": 0.25, "alphas": [0, 0, 0, 0]}
+    path.write_text(json.dumps({**alphas, **fields}))
+    return path
+
+
 @pytest.mark.slow
 def test_killed_and_resumed_and_a_checkpoint_is_evaluated(tmp_path: Path, cache_folder: Path) -> None:
     run = tmp_path / "run"
-    words = [
-        "compare",
-        "networks",
-        "espnetv2-0.5",
-        "shufflenetv2-0.5",
-        "--task",
-        "classification",
-        *TINY,
-        "--out",
-        run,
-    ]
+    names = [str(spec_file(tmp_path, "one")), str(spec_file(tmp_path, "two", unit="mobilenet"))]
+    words = ["compare", "networks", *names, "--task", "classification", *TINY, "--out", run]
     first = run / "trials" / "given-0" / "record.json"
     process = subprocess.Popen(
         command(*words), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -185,9 +185,7 @@ def test_killed_and_resumed_and_a_checkpoint_is_evaluated(tmp_path: Path, cache_
     assert first.read_text() == before, "a trial that had finished was run again"
     summary = json.loads(result.stdout)
     assert summary["comparison"] == "networks" and summary["metric"] == "accuracy"
-    assert [(row["network"], row["seeds"]) for row in summary["networks"]] == [
-        ("espnetv2-0.5", 1), ("shufflenetv2-0.5", 1),
-    ]  # fmt: skip
+    assert [(row["network"], row["seeds"]) for row in summary["networks"]] == [(name, 1) for name in names]
     assert all(row["params"] > 0 and row["latency_ms"] > 0 for row in summary["networks"])
 
     weights = run / "trials" / "given-0" / "weights.safetensors"

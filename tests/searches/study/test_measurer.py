@@ -55,6 +55,7 @@ def run(path: Path, out: Path, **changes: Any) -> None:
     run_study(*read_study(str(path), changes, out))
 
 
+@pytest.mark.slow
 def test_a_network_is_measured_once_on_a_device_and_again_with_other_settings(cache_folder: Path) -> None:
     network = build(SPEC)
     first = Measurer(open_device("cpu"), quick(), frozenset({"latency_ms"}))
@@ -94,7 +95,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("measured")
     measure = {"runs": 9, "warmup": 1, "spread": 1e-9, "attempts": 1}
     path = write_study(
-        folder, objectives=["accuracy", "latency_ms"], trials=3, workers=2, measure=measure,
+        folder, objectives=["accuracy", "latency_ms"], trials=2, workers=2, measure=measure,
         constraints={"latency_ms": {"max": 1e6}},
     )  # fmt: skip
     result = archspace(
@@ -198,6 +199,7 @@ def test_a_network_is_measured_as_its_study_measures(measured: Path, cache_folde
     assert taken.how["record"]["latency_ms"]["n"] == config.measure.runs
 
 
+@pytest.mark.slow
 def test_trials_wait_for_a_board_that_is_away_and_are_not_trained_twice(board: Board, tmp_path: Path) -> None:
     out, device = tmp_path / "run", f"ssh://{getpass.getuser()}@127.0.0.1:{board.port}"
     measure = {**LOOSE, "device": device, "wait_s": 0.0}
@@ -223,6 +225,7 @@ def test_a_device_that_is_away_says_so(board: Board) -> None:
         Measurer(device, quick(), frozenset({"latency_ms"})).measured(build(SPEC))
 
 
+@pytest.mark.slow
 def test_a_study_for_energy_on_a_machine_that_cannot_tell_it_ends_at_once(tmp_path: Path) -> None:
     if any(sensor.total for sensor in find_sensors()[0]):
         pytest.skip("this machine has a sensor")
