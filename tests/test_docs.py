@@ -56,13 +56,18 @@ RUN = [page for page in PAGES if blocks(page, "sh", "python")]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=named)
-def test_a_page_runs_as_printed(page: Path, tmp_path: Path, cache_folder: Path) -> None:
+def test_a_page_runs_as_printed(
+    page: Path, tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Blocks marked sh and python, in order, in one folder, where those that name their file lie.
 
     A Python file is run too, unless it is below a folder: then it is part of a package. Commands of a page that has
     Python files of its own run in processes of their own: what such a file enters stays in its process. The other
     Python blocks of a page are one program.
     """
+    monkeypatch.setenv(
+        "BROWSER_PATH", "/no/such/browser"
+    )  # pictures by Matplotlib: a browser takes seconds to start
     names: dict[str, Any] = {"__name__": "__main__"}
     entries = [(one, text, NAMED.match(text)) for one, text in blocks(page, "sh", "python", "yaml")]
     for _, text, name in entries:
