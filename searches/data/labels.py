@@ -124,7 +124,7 @@ def _of_palette(
     used = [int(index) for index in np.unique(indices) if index < len(palette)]
     known = {index: colours.get((int(r), int(g), int(b))) for index in used for r, g, b in [palette[index]]}
     if None not in known.values():
-        table[list(known)] = list(known.values())
+        table[list(known)] = [value for value in known.values() if value is not None]
         return table[indices]
     for index, value in known.items():
         if value not in (None, index) and tuple(palette[index]) != (0, 0, 0):
