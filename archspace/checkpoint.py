@@ -223,6 +223,8 @@ def _description(path: Path, metadata: Mapping[str, str] | None) -> Description:
         plain = parse_json(metadata.get("preprocessing", "null"), "preprocessing")
         preprocessing = None if plain is None else Preprocessing.from_dict(plain)
         notes = parse_json(metadata.get("notes", "{}"), "notes")
+        if not isinstance(notes, Mapping):
+            raise InputError("notes: must be a mapping")
         _check_channels(spec, preprocessing)
     except PluginError as error:
         raise PluginError(f"{path}: {error}") from error
@@ -244,6 +246,7 @@ def _check_fit(tensors: Mapping[str, Tensor], spec: ArchSpec, where: str) -> Non
     import torch
 
     from archspace.build import assembled
+    from archspace.finite import other_kind
 
     with torch.device("meta"):
         wanted = assembled(spec).state_dict()
@@ -253,6 +256,11 @@ def _check_fit(tensors: Mapping[str, Tensor], spec: ArchSpec, where: str) -> Non
         f"{key} has shape {tuple(tensors[key].shape)}, needs {tuple(value.shape)}"
         for key, value in wanted.items()
         if key in tensors and tensors[key].shape != value.shape
+    ]
+    wrong += [
+        f"{key} {kind}"
+        for key, value in wanted.items()
+        if key in tensors and (kind := other_kind(tensors[key], value))
     ]
     if wrong:
         more = f"; and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""

@@ -150,6 +150,8 @@ def fitting(names: Sequence[str], outputs: int, task: str) -> tuple[str, ...] | 
     is left out.
     """
     if task == "detection":
+        if outputs == len(names) + 1:  # a detector counts a background of its own
+            return tuple(names)
         names = [name for name in names if name not in BACKGROUNDS]
         return tuple(names) if outputs in (len(names), len(names) + 1) else None
     if outputs == len(names) + 1 and task == "segmentation" and not BACKGROUNDS & set(names):

@@ -1,4 +1,4 @@
-"""Weights that are no numbers, said when they are loaded."""
+"""Weights that are no numbers, or numbers of another kind, said when they are loaded."""
 
 from __future__ import annotations
 
@@ -20,6 +20,21 @@ def warn_of_lost_weights(tensors: Mapping[str, Tensor], where: str) -> None:
     ]
     if lost:
         _warn(f"{where}: {len(lost)} of {len(tensors)} tensors hold NaN or infinite values, {lost[0]} first")
+
+
+def other_kind(tensor: Tensor, wanted: Tensor | None = None) -> str:
+    """Returns what is wrong with the kind of a tensor's numbers; an empty string where they can be used.
+
+    >>> import torch
+    >>> other_kind(torch.zeros(1, dtype=torch.int8), torch.zeros(1))
+    'is int8, needs real numbers'
+    """
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_meta or tensor.is_sparse or tensor.is_quantized or tensor.is_complex():
+        lacking = "without values" if tensor.is_meta else "sparse" if tensor.is_sparse else kind
+        return f"is {lacking}, needs plain numbers"
+    integers = wanted is not None and wanted.is_floating_point() and not tensor.is_floating_point()
+    return f"is {kind}, needs real numbers" if integers else ""
 
 
 @lru_cache(maxsize=1024)

@@ -134,11 +134,7 @@ def open_target(
 def _onnx(path: Path, input_size: tuple[int, int] | None) -> Target:
     from archspace.export.onnx_model import open_session
 
-    try:
-        session = open_session(path)
-    except Exception as error:  # onnxruntime has no base class for its errors
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: ONNX Runtime cannot open it: {reason}") from error
+    session = open_session(path)
     shape = session.get_inputs()[0].shape
     if len(shape) != 4 or not all(isinstance(side, int) for side in shape):
         raise InputError(f"{path}: its input has shape {shape}; must be a fixed (N, C, H, W)")

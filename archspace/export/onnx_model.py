@@ -139,13 +139,21 @@ def _strip(model: Model) -> None:
 
 
 def open_session(path: Path, threads: int = 1) -> InferenceSession:
-    """Returns an ONNX Runtime session on the CPU."""
+    """Returns an ONNX Runtime session on the CPU.
+
+    Raises:
+        InputError: ONNX Runtime cannot open the file: it is damaged, too new, or its data are not beside it.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = threads
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has no base class for its errors
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: ONNX Runtime cannot open it: {reason}") from error
 
 
 @torch.no_grad()

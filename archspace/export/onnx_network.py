@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from archspace.network import Network
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError
+from archspace.support.text_files import parse_json
 
 
 class OnnxNetwork(Network):
@@ -28,11 +29,14 @@ class OnnxNetwork(Network):
         self.spec, self.multiple, self.feature_info = spec, 1, ()
         self.session = open_session(path)
         metadata = self.session.get_modelmeta().custom_metadata_map
-        how = json.loads(metadata.get("archspace.preprocessing", "null"))
+
+        def noted(name: str) -> Any:
+            key = f"archspace.{name}"
+            return parse_json(metadata.get(key, "null"), f"{path}: {key}")
+
+        how = noted("preprocessing")
         self.preprocessing = None if how is None else Preprocessing.from_dict(how)
-        notes = {
-            name: json.loads(metadata.get(f"archspace.{name}", "null")) for name in ("classes", "colours")
-        }
+        notes = {name: noted(name) for name in ("classes", "colours")}
         self.class_names = ClassNames.of_notes(notes)
         self.size = tuple(self.session.get_inputs()[0].shape[2:])
         self.eval()

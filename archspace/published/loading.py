@@ -9,7 +9,7 @@ from torch import Tensor
 
 from archspace.build import assembled
 from archspace.class_names import published_names
-from archspace.finite import warn_of_lost_weights
+from archspace.finite import other_kind, warn_of_lost_weights
 from archspace.network import Network
 from archspace.published.dicenet import DICENET
 from archspace.published.esnet import ESNET
@@ -80,4 +80,6 @@ def _differences(network: Network, tensors: dict[str, Tensor]) -> list[str]:
             words.append(f"{name} is unknown")
         elif tensor.shape != wanted[name].shape:
             words.append(f"{name} is {tuple(tensor.shape)}, not {tuple(wanted[name].shape)}")
+        elif kind := other_kind(tensor, wanted[name]):
+            words.append(f"{name} {kind}")
     return words

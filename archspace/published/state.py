@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
 from torch import Tensor
 
+from archspace.finite import other_kind
 from archspace.published.pickled import read_pickled
 from archspace.support.errors import InputError
+
+log = logging.getLogger(__name__)
 
 State: TypeAlias = Mapping[str, Tensor]
 Rules: TypeAlias = Sequence[tuple[str, str | Callable[[re.Match[str]], str]]]
@@ -45,6 +50,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     data = read_pickled(path)
     for _ in range(_DEEPEST):
         if isinstance(data, Mapping) and not _are_tensors(data):
+            _say_which(data, path)
             data = next((data[name] for name in WRAPPERS if isinstance(data.get(name), Mapping)), data)
     if not isinstance(data, Mapping) or not _are_tensors(data):
         keys = ", ".join(map(str, list(data)[:_NAMED])) if isinstance(data, Mapping) else type(data).__name__
@@ -54,7 +60,24 @@ def read_state(path: Path) -> dict[str, Tensor]:
     state = _unprefixed({str(name): tensor for name, tensor in data.items()})
     if len(state) < len(data):
         raise InputError(f"{path}: two tensors have one name without {' and '.join(PREFIXES)}")
+    strange = next((f"{name} {kind}" for name, tensor in state.items() if (kind := other_kind(tensor))), None)
+    if strange is not None:
+        raise InputError(f"{path}: {strange}")
     return state
+
+
+def _say_which(data: Mapping[object, object], path: Path) -> None:
+    """Logs which of several state dicts in one file is read."""
+    names = [str(name) for name, value in data.items() if isinstance(value, Mapping) and _are_tensors(value)]
+    chosen = next((name for name in WRAPPERS if name in names), None)
+    if chosen is not None and len(names) > 1:
+        _warn(f"{path}: holds {' and '.join(names)}; {chosen} is read")
+
+
+@lru_cache(maxsize=1024)
+def _warn(message: str) -> None:
+    """Logs a warning once: one command may read a file several times."""
+    log.warning("%s", message)
 
 
 def _are_tensors(data: Mapping[object, object]) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.named import PUBLISHED_SUFFIXES, NamedNetwork, enter_form
-from archspace.support.errors import InputError
+from archspace.support.errors import FieldError, InputError
 from archspace.support.file_kinds import kind_of_file
+from archspace.support.text_files import parse_json
 
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 METADATA_SPEC = "archspace.spec"
@@ -110,5 +110,11 @@ def _onnx(text: str) -> NamedNetwork | None:
         reason = f"is {kind}" if kind else " ".join(str(error).split())
         raise InputError(f"{path}: cannot be opened as ONNX: {reason}") from None
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    spec = ArchSpec.from_dict(json.loads(metadata[METADATA_SPEC])) if METADATA_SPEC in metadata else None
+    spec = None
+    if METADATA_SPEC in metadata:
+        where = f"{path}: {METADATA_SPEC}"
+        try:
+            spec = ArchSpec.from_dict(parse_json(metadata[METADATA_SPEC], where))
+        except FieldError as error:
+            raise InputError(f"{where}: {error}") from error
     return NamedNetwork(text=text, form="onnx", spec=spec, onnx=path)

@@ -55,7 +55,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode) or key.tag == _MERGE:
                 continue
             line = key.start_mark.line + 1
-            names = {str(key.value), str(self.construct_object(key))}
+            names = {str(key.value), str(self.construct_object(key)), *_whole(str(key.value))}
             first = min((lines[name] for name in names if name in lines), default=None)
             if first is not None:
                 raise RepeatedKeyError(
@@ -136,6 +136,12 @@ def dump_yaml(data: Any, **how: Any) -> str:
         how: options of :func:`yaml.dump`; the keys keep their order.
     """
     return str(yaml.dump(data, Dumper=_Dumper, **{"sort_keys": False, "default_flow_style": None, **how}))
+
+
+def _whole(text: str) -> tuple[str, ...]:
+    """The whole number that a field of whole numbers takes a key for: ``01`` and ``1.0`` are 1."""
+    match = re.fullmatch(r"([-+]?)0*([0-9]+?)(?:\.0*)?", text)
+    return (f"{match[1].replace('+', '')}{match[2]}",) if match else ()
 
 
 def _nodes(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:

@@ -18,9 +18,9 @@ Crop: TypeAlias = Literal["squash", "centre"]
 
 
 class Part(BaseModel):
-    """A mapping of fields; unknown ones are refused."""
+    """A mapping of fields; unknown ones, and numbers that are not finite, are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=describe)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, json_schema_extra=describe)
 
     @field_validator("*", mode="before")
     @classmethod

@@ -45,12 +45,14 @@ class Item(NamedTuple):
 
 
 Fill = Callable[[int], Sequence[NDArray[Any]]]
-Stamp = tuple[str, int, int]
+Stamp = tuple[str, int, int, int]
 T = TypeVar("T")
 
 
 def stamp(path: Path, root: Path) -> Stamp:
-    """Returns what identifies a source file's content: (name relative to ``root``, bytes, modification time in ns).
+    """Returns what identifies a source file's content: name relative to ``root``, bytes, and two times in ns.
+
+    These are of the content and of the inode: archives and copies set the first one back, nobody sets the second.
 
     Raises:
         InputError: the file cannot be read.
@@ -59,7 +61,7 @@ def stamp(path: Path, root: Path) -> Stamp:
         status = path.stat()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    return path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns
+    return path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def cached(

@@ -17,6 +17,7 @@ from archspace.support.terminal import Column, TerminalTable, output
 from searches.data.checking import (
     Checked,
     check_split,
+    copies_in,
     in_two,
     remarks_on,
     unread_files,
@@ -95,7 +96,7 @@ def check_pictures(
         "in_two_splits": [{"file": file, "problem": what} for file, what in shared[:most]],
         "unread": [{"file": file, "problem": what} for file, what in unread[:most]],
         "problems": sum(len(check.problems) for check in checked.values()) + len(shared) + len(unread),
-        "remarks": remarks_on(checked, task),
+        "remarks": [*remarks_on(checked, task), *copies_in(checked, root)],
         "sheets": sheets,
     }  # fmt: skip
     write_text(out / REPORT, json.dumps(result, indent=2) + "\n")

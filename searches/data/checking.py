@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 
 from archspace.support.errors import InputError
 from searches.data.cache import in_threads
+from searches.data.fingerprint import images_by_content
 from searches.data.listing import (
     Listing,
     Picture,
@@ -252,3 +254,17 @@ def in_two(checked: dict[str, Checked], root: Path) -> list[tuple[str, str]]:
         for file, names in splits.items()
         if len(names) > 1
     )
+
+
+def copies_in(checked: dict[str, Checked], root: Path) -> list[str]:
+    """Returns a sentence on each two splits of which one holds copies of the other's images, under other names."""
+    images = {split: images_by_content(root.resolve(), check.listing) for split, check in checked.items()}
+    sentences = []
+    for first, second in combinations(images, 2):
+        known = images[first]
+        copies = [(file, known[one]) for one, file in images[second].items() if known.get(one, file) != file]
+        if copies:
+            file, original = (_relative(path, root) for path in min(copies))
+            which = f"the first is {file}, {original} there"
+            sentences.append(f"{len(copies)} images of {second} are copies of images of {first}; {which}")
+    return sentences

@@ -1,6 +1,7 @@
 """A data set's own classes: ``classes.txt`` or ``labelmap.txt`` in its folder, read in one place for all layouts.
 
-``classes.txt`` has a name a line in the order of the values, and the value of void in a line ``void = N``.
+``classes.txt`` has a name a line in the order of the values, and the value of void in a line ``void = N``. The lines
+may be numbered, from 0 on.
 ``labelmap.txt`` is the same, or CVAT's: ``name:red,green,blue:parts:actions``; masks may then be painted in these
 colours. Lines that begin with ``#`` are remarks.
 """
@@ -23,7 +24,12 @@ SAID = "data.classes"
 """The field by which the user says classes."""
 
 _CVAT = re.compile(r"([^:]+):\s*(?:(\d+)\s*,\s*(\d+)\s*,\s*(\d+))?\s*:[^:]*:[^:]*")
-_VOIDS = frozenset({"void", "ignore", "ignored"})
+_VOIDS = frozenset({"void", "ignore", "ignored", "ignore_index"})
+_SETTING = re.compile(rf"({'|'.join(sorted(_VOIDS, reverse=True))})\s*[=:]\s*(.*)", re.IGNORECASE)
+_NUMBERED = re.compile(r"(\d{1,5})(\s*[:;,=)]\s*|\.?\s+)(\S.*)")
+"""``3: car``, ``3) car``, ``3. car``, ``3 car``."""
+_MORE = re.compile(r".*\S\s*(?:[,;=\t]\s*|:\s+)\d+")
+"""``car,3``, ``car: 3``, ``car,0,0,142``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,24 +103,47 @@ def read_class_list(path: Path) -> ClassList:
     colours: dict[tuple[int, int, int], int] = {}
     void: int | None = None
     for line in listed_names(path):
-        setting = re.fullmatch(r"void\s*=\s*(\d{1,5})", line, re.IGNORECASE)
+        setting = _SETTING.fullmatch(line)
         label = _CVAT.fullmatch(line)
-        if setting:
-            void = int(setting[1])
-        elif line.lower().startswith("void") and "=" in line:
-            raise InputError(f"{path}: {line!r}: must be 'void = N' with a whole number N")
-        elif line.startswith("#"):
+        if line.startswith("#"):
             continue
-        elif label and path.name.lower() == FILES[1]:
+        if label and path.name.lower() == FILES[1]:
             value = VOID if label[1].strip().lower() in _VOIDS else len(names)
             if label[2]:
                 _add_colour(path, colours, (int(label[2]), int(label[3]), int(label[4])), value)
             void = VOID if value == VOID else void
             names += [] if value == VOID else [label[1].strip()]
+        elif setting:
+            if not re.fullmatch(r"\d{1,5}", setting[2]):
+                raise InputError(f"{path}: {line!r}: must be 'void = N' with a whole number N")
+            void = int(setting[2])
         else:
             names.append(line)
+    names = _without_numbers(path, names)
     _check(path, names, void)
     return ClassList(source=path, names=tuple(names), void=void, colours=colours)
+
+
+def _without_numbers(path: Path, names: list[str]) -> list[str]:
+    """The names of lines that number them from 0 on.
+
+    Raises:
+        InputError: the numbers say another order than the lines, or something else.
+    """
+    listed = [match for match in map(_NUMBERED.fullmatch, names) if match]
+    if names and len(listed) == len(names):
+        numbers, plain = [int(match[1]) for match in listed], all(not match[2].strip() for match in listed)
+        if numbers == list(range(len(names))):
+            return [match[3] for match in listed]
+        if not plain or (len(names) > 1 and numbers == list(range(1, len(names) + 1))):  # "30 km/h" is a name
+            rule = "numbers its classes, and not from 0 on; a line is a name, the first of value 0"
+            said = ", ".join(f"{match[1]}: {match[3]}" for match in listed[:3])
+            raise InputError(f"{path}: {rule} ({SAID}: {{{said}, ...}} in the study says the values)")
+    if len(names) > 1 and all(map(_MORE.fullmatch, names[1:])):
+        raise InputError(
+            f"{path}: {names[1]!r}: has a number beside the name; a line is a name, the first of value 0"
+        )
+    return names
 
 
 def _add_colour(

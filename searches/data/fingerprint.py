@@ -7,6 +7,7 @@ no list of files (a plug-in's) by the arrays that it reads.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,7 +32,10 @@ from searches.data.identify import TEXT
 from searches.data.layouts import digits, scenes
 from searches.data.listing import Listing, Objects, Picture, refuse, without_repeats
 from searches.data.reading import assembled
+from searches.data.remarks import shared_images
 from searches.data.text import TextSplit
+
+log = logging.getLogger(__name__)
 
 GENERATORS = {"digits": (digits.VERSION, False), "scenes": (scenes.GENERATOR_VERSION, True)}
 """Version of what makes built-in data, and whether a seed goes into them."""
@@ -111,10 +115,12 @@ def fingerprint_of(sources: Mapping[str, Source], name: str | None) -> DataFinge
         InputError: a file is missing or cannot be read.
     """
     first = next(iter(sources.values()))
+    splits = {split: source.fingerprint() for split, source in sources.items()}
+    for remark in shared_images(splits):
+        log.warning("%s: %s", first.request.layout, remark)
     return DataFingerprint(
         name=name or default_name(first.request.layout, first.request.root), layout=first.request.layout,
-        task=first.request.task, classes=first.classes, source=first.kind,
-        splits={split: source.fingerprint() for split, source in sources.items()},
+        task=first.request.task, classes=first.classes, source=first.kind, splits=splits,
     )  # fmt: skip
 
 
@@ -143,6 +149,25 @@ def default_name(layout: str, root: Path | None) -> str:
         return layout
     path = root.expanduser().resolve()
     return (path.stem if path.is_file() else path.name) or layout
+
+
+def images_by_content(folder: Path, listing: Listing) -> dict[str, str]:
+    """Returns the files of a listing's pictures by a hash of their content; those that cannot be read are left out."""
+    hashes = FileHashes(folder)
+    pictures = list(listing.pictures)
+    shared = hashed(*(hashes.of(path)[0] for path in listing.files))
+
+    def made(i: int) -> str | None:
+        try:
+            return _image(pictures[i], hashes, shared)[0]
+        except InputError:
+            return None
+
+    try:
+        rows = list(in_threads(made, len(pictures)))
+    finally:
+        hashes.save()
+    return {row: picture.file for row, picture in zip(rows, pictures, strict=True) if row is not None}
 
 
 def _of_files(request: Request, listing: Listing) -> SplitFingerprint:

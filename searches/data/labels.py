@@ -17,8 +17,8 @@ from PIL import Image
 from archspace.support.errors import InputError
 from searches.data.images import decoding, upright
 
-LOSSY = frozenset({"JPEG", "MPO", "JPEG2000", "WEBP", "AVIF"})
-"""Formats that change values a little, which makes other classes at every edge."""
+LOSSY = frozenset({"JPEG", "MPO", "JPEG2000", "WEBP", "AVIF", "TIFF_JPEG"})
+"""Formats, and compressions of TIFF, that change values a little, which makes other classes at every edge."""
 
 SMALL = 64
 """Greys of a palette that are below this, and not their own indices, may be labels."""
@@ -40,8 +40,9 @@ def read_labels(path: Path, colours: Colours | None = None) -> NDArray[np.int32]
     """
     name = str(path)
     with decoding(path, name), Image.open(path) as image:
-        if image.format in LOSSY:
-            raise InputError(f"{name}: is {image.format} inside, which changes values; a mask is a PNG file")
+        inside = str(image.info.get("compression") if image.format == "TIFF" else image.format).upper()
+        if inside in LOSSY:
+            raise InputError(f"{name}: is {inside} inside, which changes values; a mask is a PNG file")
         if getattr(image, "n_frames", 1) > 1:
             raise InputError(f"{name}: holds {getattr(image, 'n_frames', 1)} pictures; a mask is one")
         steps = _steps(image, name)
@@ -53,6 +54,8 @@ def read_labels(path: Path, colours: Colours | None = None) -> NDArray[np.int32]
             raise InputError(f"{name}: is a {turned.mode} image; {rule}")
         values = np.asarray(turned).astype(np.int32)
     if turned.mode == "P":
+        if colours:
+            return _of_palette(turned, values, name, colours)
         _check_palette(turned, name)
     return values if steps is None else np.rint(values * steps).astype(np.int32)
 
@@ -106,6 +109,29 @@ def _painted(samples: NDArray[np.uint8], name: str, colours: Colours) -> NDArray
             f"{name}: has colour {red},{green},{blue} in {wrong.size} pixels; no class of the labelmap has it"
         )
     return values
+
+
+def _of_palette(
+    image: Image.Image, indices: NDArray[np.int32], name: str, colours: Colours
+) -> NDArray[np.int32]:
+    """The values of a mask with a palette, in a data set that says what colours stand for.
+
+    They are those of its colours, as a program that makes files smaller sorts a palette anew. Indices are the values
+    where the palette has other colours, which then are for display.
+    """
+    palette = np.array(image.getpalette() or [], np.int64).reshape(-1, 3)
+    table = np.arange(256, dtype=np.int32)
+    used = [int(index) for index in np.unique(indices) if index < len(palette)]
+    known = {index: colours.get((int(r), int(g), int(b))) for index in used for r, g, b in [palette[index]]}
+    if None not in known.values():
+        table[list(known)] = [value for value in known.values() if value is not None]
+        return table[indices]
+    for index, value in known.items():
+        if value not in (None, index) and tuple(palette[index]) != (0, 0, 0):
+            rule = "which of the two is the class is open; save it as a grey PNG without a palette"
+            raise InputError(f"{name}: index {index} of its palette has the colour of class {value}: {rule}")
+    _check_palette(image, name)
+    return indices
 
 
 def _check_palette(image: Image.Image, name: str) -> None:

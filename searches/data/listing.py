@@ -125,6 +125,11 @@ def picture_file(path: Path, name: str, **more: Any) -> Picture:
     )  # fmt: skip
 
 
+def in_shares(*numbers: float) -> bool:
+    """Returns whether the numbers of a box are shares of the picture (YOLO's), where pixels are meant."""
+    return all(0 <= number <= 1 for number in numbers) and any(number % 1 for number in numbers)
+
+
 class Placed(NamedTuple):
     """Objects in shares of the upright picture.
 

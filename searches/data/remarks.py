@@ -1,9 +1,11 @@
-"""What annotations look like as a whole: classes that never occur, and how much is void."""
+"""What data look like as a whole: classes that never occur, how much is void, and images of two splits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
+from analysis.store.fingerprint import SplitFingerprint
 from archspace.support.numbers import number
 
 MUCH_VOID = 0.4
@@ -58,3 +60,26 @@ def much_void(void: int, pixels: int, values: Sequence[int], where: str, *, abse
     meant = f" (value {' or '.join(map(str, values))} in the masks)" if 0 < len(values) <= _NAMED else ""
     hint = "; is it a class? then say which value is which class, and what is void" if absent else ""
     return [f"void{meant} is {number(100 * void / pixels, '%')} of all pixels of {where}{hint}"]
+
+
+def shared_images(splits: Mapping[str, SplitFingerprint]) -> list[str]:
+    """Returns a sentence on each two splits that have images in common, by content, whatever these are called."""
+    remarks = []
+    for one, other in combinations(splits, 2):
+        first, second = splits[one].items, splits[other].items
+        if first is None or second is None:
+            continue
+        known = dict(zip(first.images, first.names, strict=True))
+        both = [
+            (known[image], name)
+            for name, image in zip(second.names, second.images, strict=True)
+            if image in known
+        ]
+        if both:
+            was, now = both[0]
+            which = f"the first is {now}" + (f", {was} there" if was != now else "")
+            remarks.append(
+                f"{len(both)} of {len(second.names)} images of {other} {'is' if len(both) == 1 else 'are'} in {one} too"
+                f" ({which}): what is judged on {other} promises too much"
+            )
+    return remarks

@@ -38,7 +38,19 @@ def as_said(lister: Lister, request: Request, on_fault: OnFault) -> Listing:
         return ordered(lister(whole, on_fault), whole)
     pool = replace(whole, split="train")
     told = on_fault if request.split == "train" or on_fault is refuse else passed
-    return part_of(ordered(lister(pool, told), request), request, shares)
+    listing = part_of(ordered(lister(pool, told), request), request, shares)
+    remarks = _instead(lister, replace(whole, split=request.split)) if request.split in shares else ()
+    return replace(listing, remarks=(*listing.remarks, *remarks))
+
+
+def _instead(lister: Lister, own: Request) -> Sequence[str]:
+    """A remark where the folder has the split itself, which a part of train then stands in for."""
+    try:
+        count = len(lister(own, passed).pictures)
+    except InputError:
+        return ()
+    what = f"its own {own.split}, {count} images, is not used"
+    return (f"data.splits takes {own.split} from train: {what}",) if count else ()
 
 
 def divided(listing: Listing, request: Request) -> Listing:

@@ -111,10 +111,11 @@ def open_study(
     if held is None:
         name_objectives(study, config.objectives)
         study.set_user_attr("identity", json.dumps(identity, sort_keys=True))
-    elif _held_identity(held, config) != identity:
-        raise FieldError(
-            "name", config.name, "the storage holds another study of this name", f"{config.name}-2"
-        )
+    elif (other := _held_identity(held, config)) != identity:
+        first = None if other is None else first_difference(other, identity)
+        which = "" if first is None else f" ({first[0]}: {first[1]} there, {first[2]} here)"
+        rule = f"the storage holds another study of this name{which}"
+        raise FieldError("name", config.name, rule, f"{config.name}-2, or the study as it was begun")
     made_on = study.user_attrs.get(DATA_ATTR)
     if made_on is None:
         study.set_user_attr(DATA_ATTR, data.to_dict())

@@ -65,6 +65,7 @@ class Trials:
         """
         with locked(self.folder / "study.lock"):
             trials = self.study.get_trials(deepcopy=False)
+            complete = sum(frozen.state == TrialState.COMPLETE for frozen in trials)
             running = 0
             for frozen in trials:
                 if frozen.state != TrialState.RUNNING:
@@ -73,13 +74,17 @@ class Trials:
                     running += 1
                     continue
                 lock = self._lock(frozen.number)
-                if lock is not None:
+                if lock is None:
+                    running += 1
+                    continue
+                state = self.study._storage.get_trial(frozen._trial_id).state
+                if state == TrialState.RUNNING:
                     log.info("trial %s: taken up again", self.label(frozen.number))
                     return Claim(optuna.Trial(self.study, frozen._trial_id), lock)
-                running += 1
+                lock.release()  # it has ended since the trials were listed
+                complete += state == TrialState.COMPLETE
             if waiting:
                 return None
-            complete = sum(frozen.state == TrialState.COMPLETE for frozen in trials)
             if complete + running >= self.target or len(trials) >= self.bound:
                 return None
             trial = self.study.ask()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import errno
 import json
+import re
 from pathlib import Path
 from typing import NoReturn
 
@@ -121,6 +122,25 @@ def test_tensors_of_another_network_name_keys_and_shapes(saved: Path) -> None:
         load(rewritten(saved, spec=other.to_json()))
     with pytest.raises(InputError, match="is missing"):
         load(rewritten(saved, spec=SPEC.replace(alphas=(0, 3, 7, 4)).to_json()))
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.complex64])
+def test_numbers_of_another_kind_are_refused(saved: Path, kind: torch.dtype) -> None:
+    with safetensors.safe_open(str(saved), framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    name = next(name for name, tensor in tensors.items() if tensor.ndim == 4)
+    safetensors.torch.save_file({**tensors, name: tensors[name].to(kind)}, saved, metadata)
+    with pytest.raises(InputError, match=f"{re.escape(name)} is {str(kind).removeprefix('torch.')}, needs"):
+        load(saved)
+    half = {key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in tensors.items()}
+    safetensors.torch.save_file(half, saved, metadata)
+    assert next(load(saved).parameters()).dtype == torch.float32
+
+
+def test_notes_that_are_no_mapping_are_a_broken_checkpoint(saved: Path) -> None:
+    with pytest.raises(InputError, match="notes: must be a mapping"):
+        load(rewritten(saved, notes="[1]"))
 
 
 def test_a_folded_network_is_refused_and_leaves_nothing(network: Network, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_names_fit_with_or_without_what_is_no_class() -> None:
     assert fitting(NAMED["cityscapes"], 19, "segmentation") == tuple(CITYSCAPES)
     assert fitting(NAMED["coco"], 81, "detection") == fitting(NAMED["coco"], 80, "detection") == COCO
     assert fitting(CAMVID, 5, "segmentation") is None
+    assert fitting(("cell", "void"), 3, "detection") == ("cell", "void")
 
 
 def test_where_names_are_from() -> None:

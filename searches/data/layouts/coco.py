@@ -4,8 +4,9 @@
 their images are in ``train2017``, ``images/train2017``, ``train`` or ``images``. Classes are the file's categories in
 the order of their ids, which may have gaps. Corners are ``x, y, x + width, y + height``, in pixels from 0.
 
-A *crowd* is ignored in detection, void in segmentation, and present in multi-label classification. ``coco-voc`` is
-restricted to PASCAL VOC's 20 classes, in VOC's order; pictures without any of them are left out.
+A category called background is no class: masks have it anyway, and boxes do not. A *crowd* is ignored in detection,
+void in segmentation, and present in multi-label classification. ``coco-voc`` is restricted to PASCAL VOC's 20 classes,
+in VOC's order; pictures without any of them are left out.
 """
 
 from __future__ import annotations
@@ -57,11 +58,12 @@ def list_coco(request: Request, on_fault: OnFault) -> Listing:
     if undivided(request.folder / "annotations") and not request.whole and request.split in ("train", *USUAL):
         return divided(list_coco(replace(request, split="train", whole=True), on_fault), request)
     path = annotation_file(request)
-    names = _as_listed(request, _consistent(request, path))
-    classes = {identity: (index, name) for index, (identity, name) in enumerate(names.items())}
-    return _listing(
-        request, path, {i: index for i, (index, _) in classes.items()}, tuple(names.values()), on_fault
-    )
+    known = _as_listed(request, _consistent(request, path))
+    names = {identity: name for identity, name in known.items() if name.lower() != BACKGROUND} or known
+    index = {identity: number for number, identity in enumerate(names)}
+    if request.task == "segmentation":
+        index |= {identity: -1 for identity in known if identity not in names}
+    return _listing(request, path, index, tuple(names.values()), on_fault)
 
 
 @listed("coco-voc", tasks=TASKS)

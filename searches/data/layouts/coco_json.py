@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from archspace.support.errors import InputError
 from archspace.support.text_files import parse_json, read_json
-from searches.data.listing import OnFault
+from searches.data.listing import OnFault, in_shares
 
 _MARK = b'"categories"'
 
@@ -134,6 +134,8 @@ def _annotation_fault(item: Any) -> str:
     numbers = isinstance(box, list) and all(map(_finite, box))
     if not numbers or len(box) != 4:  # type: ignore[arg-type]
         return f"bbox {box!r} must be four numbers: x, y, width, height"
+    if in_shares(*box):  # type: ignore[misc]
+        return f"bbox {box!r} looks like shares of the picture; must be pixels"
     if item.get("iscrowd", 0) not in (0, 1) or isinstance(item.get("iscrowd"), str):
         return f"iscrowd {item['iscrowd']!r} must be 0 or 1"
     return ""

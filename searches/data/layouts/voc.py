@@ -24,6 +24,7 @@ from unicodedata import normalize
 
 import numpy as np
 
+from archspace.class_names import voc_colour
 from archspace.support.errors import InputError
 from searches.data.class_list import SAID, own_classes
 from searches.data.dataset import Request, Sign, some
@@ -241,7 +242,9 @@ def _vocs_values(request: Request, years: Sequence[Path]) -> Values:
             f"{request.root}: {rule}, or {SAID} of the study (PASCAL VOC's own are known by VOC2012)"
         )
     values = usual_values(request.own, ("background", *CLASSES))
-    return values._replace(rule=f"{values.rule} (PASCAL VOC's; own classes are listed in classes.txt)")
+    rule = f"{values.rule} (PASCAL VOC's; own classes are listed in classes.txt)"
+    colours = {voc_colour(index): index for index in (*range(len(CLASSES) + 1), VOID)}
+    return values._replace(rule=rule, colours=colours)
 
 
 def _image(member: Member, finder: Mapping[Path, ImageNames], on_fault: OnFault) -> Path | None:

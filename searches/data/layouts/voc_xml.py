@@ -18,7 +18,7 @@ import numpy as np
 
 from archspace.support.errors import InputError
 from archspace.support.file_kinds import foreign_kind
-from searches.data.listing import Objects
+from searches.data.listing import Objects, in_shares
 from searches.data.splits import in_any_case
 
 KNOWN = frozenset(
@@ -95,6 +95,9 @@ def read_annotation(path: Path) -> Annotation:
             _number(_only(box, side, path, number), path, f"object {number}: bndbox/{side}")
             for side in ("xmin", "ymin", "xmax", "ymax")
         )
+        if in_shares(xmin, ymin, xmax, ymax):
+            rule = "looks like shares of the picture; a box has pixels"
+            raise InputError(f"{path}: object {number}: {xmin:g}, {ymin:g}, {xmax:g}, {ymax:g} {rule}")
         difficult = _flag(item.findtext("difficult"), f"{path}: object {number}: difficult")
         objects.append((name, xmin - 1, ymin - 1, xmax, ymax, difficult))
     _check_all_read(tree, path)

@@ -110,6 +110,28 @@ def test_what_training_scripts_wrap_around_names_is_taken_off(
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("tensor", "words"),
+    [
+        (torch.zeros(2, dtype=torch.complex64), "is complex64, needs plain numbers"),
+        (torch.zeros(2).to_sparse(), "is sparse"),
+        (torch.zeros(2, device="meta"), "is without values"),
+    ],
+)
+def test_tensors_without_plain_numbers_are_refused(tmp_path: Path, tensor: torch.Tensor, words: str) -> None:
+    torch.save({"a.weight": tensor}, tmp_path / "a.pth")
+    with pytest.raises(InputError, match=rf"a\.pth: a\.weight {words}"):
+        read_state(tmp_path / "a.pth")
+
+
+def test_of_several_state_dicts_it_is_said_which_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.save({"model": {"a": torch.zeros(1)}, "ema": {"a": torch.ones(1)}}, tmp_path / "a.pth")
+    assert read_state(tmp_path / "a.pth")["a"].item() == 0
+    assert "holds model and ema; model is read" in caplog.text
+
+
 def test_a_compiled_part_is_read_and_names_that_meet_are_refused(tmp_path: Path) -> None:
     torch.save({"encoder._orig_mod.x": torch.ones(1)}, tmp_path / "w.pth")
     assert list(read_state(tmp_path / "w.pth")) == ["encoder.x"]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 
@@ -92,6 +93,28 @@ def test_an_onnx_file_of_ours_says_its_spec_and_answers(exported: Path, tmp_path
     moved.write_bytes(b"no model")
     with pytest.raises(InputError, match=r"moved.onnx: cannot be opened as ONNX"):
         find_network(str(moved))
+
+
+def test_a_damaged_onnx_file_is_one_line_with_its_name(exported: Path, tmp_path: Path) -> None:
+    def changed(name: str, **metadata: str) -> str:
+        model = onnx.load(str(exported / "model.onnx"))
+        held = {entry.key: entry.value for entry in model.metadata_props}
+        onnx.helper.set_model_props(
+            model, held | {f"archspace.{key}": value for key, value in metadata.items()}
+        )
+        if name == "new.onnx":
+            model.opset_import[0].version = 99
+        onnx.save(model, str(tmp_path / name))
+        return str(tmp_path / name)
+
+    with pytest.raises(InputError, match=r"a.onnx: archspace.spec: is not JSON"):
+        find_network(changed("a.onnx", spec="{x"), accept="answers")
+    with pytest.raises(InputError, match=r"b.onnx: archspace.spec: width: -1"):
+        find_network(changed("b.onnx", spec=json.dumps({**SPEC.to_dict(), "width": -1})), accept="answers")
+    with pytest.raises(InputError, match=r"c.onnx: archspace.classes: is not JSON"):
+        find_network(changed("c.onnx", classes="[x"), accept="answers").load()
+    with pytest.raises(InputError, match=r"new.onnx: ONNX Runtime cannot open it: "):
+        find_network(changed("new.onnx"), accept="answers").load()
 
 
 def test_a_foreign_onnx_file_can_only_be_run(tmp_path: Path) -> None:

@@ -90,3 +90,10 @@ def test_what_is_written_is_read_back_by_us_and_by_yaml_1_1() -> None:
     data: dict[str, Any] = {str(i): text for i, text in enumerate([*texts, ""])}
     data |= {"f": 1e-5, "big": 2**60, "t": True, "n": None, "l": [1, 2.5, "x"]}
     assert parse_yaml(dump_yaml(data), "file") == data == yaml.safe_load(dump_yaml(data))
+
+
+@pytest.mark.parametrize("second", ["01", "1.0", "'1'", "+1", "0x1", "1."])
+def test_two_keys_that_are_one_number_are_one_key(second: str) -> None:
+    with pytest.raises(RepeatedKeyError, match=r"line 2: key .* occurs twice"):
+        parse_yaml(f"1: a\n{second}: b\n", "f.yaml")
+    assert parse_yaml("1: a\n10: b\n1.5: c\n100: d\n", "f.yaml") == {1: "a", 10: "b", 1.5: "c", 100: "d"}

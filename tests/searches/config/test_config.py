@@ -111,6 +111,7 @@ def test_changes_reach_nested_fields(tmp_path: Path) -> None:
         ("trials", "9" * 400, "a whole number of 400 digits"), ("seed", "yes", "seed: 'yes': "),
         ("training", "{epochs: false}", "training.epochs: False: must not be true or false"),
         ("training", "{lr: true}", "training.lr: True: must not be true or false"),
+        ("training", "{lr: .inf}", "training.lr: inf: input should be a finite number"),
         ("training", "{flip: 2}", "training.flip: 2: "),
         ("data", "{layout: digits, input_size: [true, 16]}", "data.input_size: [True, 16]: must not be true or false"),
         ("data", "{layout: digits, layout: scenes}", "line 2: key 'layout' occurs twice (first in line 2)"),

@@ -78,7 +78,11 @@ def test_stamp_sees_size_and_time(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"123")
     os.utime(path, ns=(5, 7))
-    assert stamp(path, tmp_path) == ("sub/a.png", 3, 7)
+    made = stamp(path, tmp_path)
+    assert made[:3] == ("sub/a.png", 3, 7)
+    path.write_bytes(b"xyz")
+    os.utime(path, ns=(5, 7))
+    assert stamp(path, tmp_path) != made
     with pytest.raises(InputError, match=r"b\.png: cannot be read"):
         stamp(tmp_path / "b.png", tmp_path)
 

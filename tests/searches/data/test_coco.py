@@ -177,6 +177,19 @@ def test_a_box_without_a_shape_is_no_background(tmp_path: Path) -> None:
     refused("has a box and no segmentation: it would be background", "coco", tmp_path, task="segmentation")
 
 
+@pytest.mark.parametrize("name", ["background", "Background"])
+def test_a_category_called_background_is_no_class(tmp_path: Path, name: str) -> None:
+    named = [(0, name), (1, "person"), (3, "car")]
+    shape = {"segmentation": [SQUARE]}
+    coco(tmp_path, [{"category_id": 3, **shape}, {"category_id": 0, **shape}], categories=named)
+    boxes = loaded("coco", tmp_path, task="detection")
+    assert boxes.classes == ("person", "car")
+    assert boxes.targets.of(0)[1].tolist() == [1]  # type: ignore[union-attr]
+    masks = loaded("coco", tmp_path, task="segmentation")
+    assert masks.classes == ("background", "person", "car")
+    assert np.unique(masks.targets).tolist() == [0]  # type: ignore[arg-type]
+
+
 def test_restricted_to_vocs_classes(tmp_path: Path) -> None:
     named = ((1, "person"), (3, "car"), (4, "motorcycle"), (9, "giraffe"), (70, "tv"))
     coco(tmp_path, [
@@ -257,6 +270,7 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
             for crowd in ("0", "1", "", 2, -1, None, [0], 0.5, float("nan"))
         ],
         ({"images": [{**image, "height": 10**18}]}, "must be whole numbers from 1 to"),
+        ({"annotations": [{**item, "bbox": [0.1, 0.2, 0.5, 0.5]}]}, "looks like shares of the picture"),
         ({"annotations": None}, "has no list 'annotations'"),
         ({"images": [image, image]}, "images[1]: its id occurs twice"),
         ({"images": [image, {**image, "id": 2}]}, "the name '1.jpg' occurs twice"),

@@ -106,6 +106,7 @@ def saved(**how: Any) -> Callable[[Path], None]:
     [
         (saved(format="JPEG"), "is JPEG inside, which changes values"),
         (saved(format="WEBP"), "is WEBP inside"),
+        (saved(format="TIFF", compression="jpeg"), "is JPEG inside"),
         (lambda path: paletted(path, [0, 0, 0, 1, 1, 1, 11, 11, 11, 255, 255, 255]),
          "index 2 of its palette is grey 11"),
         (lambda path: png(path, [[(1, 2, 3)]], 8, 2), "is a RGB image of colours"),
@@ -134,6 +135,31 @@ def test_painted_masks_are_read_by_their_colours(tmp_path: Path) -> None:
     assert read_labels(path, colours).tolist() == [[0, 1, 255]]
     with pytest.raises(InputError, match="has colour 1,2,3 in 1 pixels"):
         read_labels(png(tmp_path / "a.png", [[(1, 2, 3)]], 8, 2), colours)
+
+
+def test_a_palette_that_was_sorted_anew_is_read_by_its_colours(tmp_path: Path) -> None:
+    colours = {(0, 0, 0): 0, (128, 0, 0): 1, (0, 128, 0): 2, (224, 224, 192): 255}
+    sorted_anew = [0, 128, 0, 0, 0, 0, 224, 224, 192, 128, 0, 0]
+    path = paletted(tmp_path / "a.png", sorted_anew, [[1, 3, 0, 2]])
+    assert read_labels(path, colours).tolist() == [[0, 1, 2, 255]]
+    for_display = [0, 0, 0, 9, 9, 99, 30, 60, 90]
+    path = paletted(tmp_path / "b.png", for_display, [[0, 1, 2]])
+    assert read_labels(path, colours).tolist() == [[0, 1, 2]]
+    with pytest.raises(InputError, match="index 1 of its palette has the colour of class 2"):
+        read_labels(paletted(tmp_path / "c.png", [0, 0, 0, 0, 128, 0, 1, 2, 3], [[0, 1, 2]]), colours)
+
+
+def test_vocs_masks_are_read_by_vocs_colours_where_a_program_sorted_the_palette(tmp_path: Path) -> None:
+    root = tmp_path / "VOC2012"
+    photo(root / "JPEGImages" / "a.png", (1, 3))
+    (root / "SegmentationClass").mkdir()
+    person = [192, 128, 128]
+    paletted(root / "SegmentationClass" / "a.png", [0, 0, 0, 128, 0, 0, *person], [[0, 1, 2]])
+    (root / "ImageSets" / "Segmentation").mkdir(parents=True)
+    for split in ("train", "val"):
+        (root / "ImageSets" / "Segmentation" / f"{split}.txt").write_text("a\n")
+    read = loaded("voc", root, task="segmentation", input_size=(1, 3))
+    assert read.targets.tolist() == [[[0, 1, 15]]]
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])

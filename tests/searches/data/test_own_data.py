@@ -68,13 +68,14 @@ def test_folders_of_classes_are_divided_in_their_proportions(tmp_path: Path) -> 
 
 
 def test_a_part_of_train_goes_before_the_folders_own_and_a_split_that_is_none_stays_none(
-    tmp_path: Path,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in "ab":
         class_folders(tmp_path / "train", 5, 5)
         photo(tmp_path / "val" / name / "own.png")
     train, val = both("imagefolder", tmp_path, "classification", FIFTH)
     assert (len(train), len(val)) == (8, 2) and all(name.startswith("train/") for name in val.names)
+    assert caplog.text.count("data.splits takes val from train: its own val, 2 images, is not used") == 1
     tested = Own(splits={"test": 0.2})
     assert len(loaded("imagefolder", tmp_path, task="classification", own=tested)) == 8
     assert len(loaded("imagefolder", tmp_path, "val", task="classification", own=tested)) == 2

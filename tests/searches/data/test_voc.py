@@ -236,6 +236,8 @@ STRANGE = [
      "object 1: difficult: 'maybe': must be 0 or 1"),
     (f"<annotation>{OBJECT.replace('<xmin>1<', '<xmin>1_0<')}</annotation>",
      "object 1: bndbox/xmin: '1_0': must be a number"),
+    ("<annotation><object><name>dog</name><bndbox><xmin>0.1</xmin><ymin>0.2</ymin><xmax>0.5</xmax><ymax>1</ymax>"
+     "</bndbox></object></annotation>", "object 1: 0.1, 0.2, 0.5, 1 looks like shares of the picture"),
     ('<!DOCTYPE x [<!ENTITY a "dog">]><annotation/>', "defines entities"),
 ]  # fmt: skip
 """Annotations in which a reader of objects would see fewer of them, or none, and what is said instead."""

@@ -22,10 +22,8 @@ def study(**changes: Any) -> StudyConfig:
 def test_left_out_it_is_the_studys_own_with_ten_times_the_epochs() -> None:
     scenes = read_config("scenes")
     own = full_recipe(scenes, scenes.training, None, None)
-    assert (
-        own.epochs == MORE_EPOCHS * scenes.training.epochs
-        and f"{scenes.training.epochs} -> {own.epochs}" in own.words
-    )
+    epochs = scenes.training.epochs
+    assert own.epochs == MORE_EPOCHS * epochs and f"{epochs} -> {MORE_EPOCHS * epochs} epochs" in own.words
     assert own.recipe.model_dump(exclude={"epochs"}) == scenes.training.model_dump(exclude={"epochs"})
 
 

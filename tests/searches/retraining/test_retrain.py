@@ -22,7 +22,7 @@ from analysis.store.retrained import RETRAINED_FILE, read_retrained, read_retrai
 from archspace.support.errors import InputError
 from searches.data.dataset import checked_request
 from searches.data.fingerprint import Source
-from searches.retraining.judging import images_of
+from searches.retraining.judging import seen_in
 from searches.training.resume import STATE_FILE
 from tests.commands import archspace as call
 from tests.commands import command, environment, printed, refused
@@ -135,18 +135,22 @@ def test_other_data_than_the_study_was_made_on_are_refused(made: Path, run: Path
     assert not (run / "retrained").exists()
 
 
-def test_pictures_of_one_name_in_two_splits_are_two_pictures(tmp_path: Path) -> None:
+def test_pictures_of_one_name_in_two_splits_are_two_pictures_and_a_copy_is_the_same_one(
+    tmp_path: Path,
+) -> None:
     for split in ("train", "val"):
         coco(tmp_path, [{}], split=split, sizes=[(8, 8), (8, 8)])
     Image.new("RGB", (8, 8), "red").save(tmp_path / "val2017" / "2.jpg")
     train, val = (
-        images_of(Source(checked_request(
+        Source(checked_request(
             "coco", split, root=tmp_path, input_size=(8, 8), channels=3, task="detection", seed=0
-        )))
+        ))
         for split in ("train", "val")
     )  # fmt: skip
-    assert {name for name, _ in train} == {name for name, _ in val} == {"1.jpg", "2.jpg"}
-    assert {name for name, _ in train & val} == {"1.jpg"}
+    assert seen_in(val, train) == ["1.jpg"]
+    shutil.copy(tmp_path / "val2017" / "2.jpg", tmp_path / "train2017" / "1.jpg")
+    copied = Source(train.request)
+    assert seen_in(val, copied) == ["1.jpg", "2.jpg"]
 
 
 @pytest.mark.slow
