@@ -67,13 +67,13 @@ def retrain(
         now("checking the data and the device")
         from searches.retraining.run import check_ready, run_plan
 
-        check_ready(todo)
+        not_test = check_ready(todo)
     from rich.console import Console
 
     from searches.cli.retrain_tables import announce, show_retrained
 
     console = Console(stderr=True)
-    announce(todo, wanted, console)
+    announce(todo, wanted, not_test, console)
     results = run_plan(todo, console)
     show_retrained(results, as_json)
     if results.failed:

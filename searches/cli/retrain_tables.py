@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.quantities import QUANTITIES, Quantity
 from analysis.store.picks import PICKS
-from archspace.support.numbers import amount, fixed, number
+from archspace.support.numbers import NOTHING, amount, fixed, marked, number
 from archspace.support.terminal import Column, TerminalTable, output
 
 if TYPE_CHECKING:
@@ -21,8 +22,15 @@ if TYPE_CHECKING:
     from searches.retraining.run import RetrainResults
 
 
-def announce(todo: Plan, wanted: Wanted, console: Console) -> None:
-    """Says before the first step what is going to be done, and what was chosen where the user did not say."""
+def announce(todo: Plan, wanted: Wanted, not_test: str | None, console: Console) -> None:
+    """Says before the first step what is going to be done, and what was chosen where the user did not say.
+
+    Args:
+        todo: what is going to be done.
+        wanted: what the user asked for.
+        not_test: why the validation split will judge the networks; ``None`` where the test split does.
+        console: where it is said.
+    """
     networks = len({job.trial.label for job in todo.jobs})
     seeds = f", {wanted.seeds} seeds each" if wanted.seeds > 1 else ""
     start = (
@@ -31,11 +39,14 @@ def announce(todo: Plan, wanted: Wanted, console: Console) -> None:
         else "scratch, as papers do (--from-trial: from the trial's weights)"
     )
     learned = "train and val" if wanted.use_val else "train"
+    judge = "test is looked at once, after each training"
+    if not_test is not None:
+        judge = f"val, by which the search has chosen, judges after each training: {not_test}"
     lines = [
         f"retraining {networks} network{'s' * (networks > 1)} of {todo.record.name}{seeds}",
         *(f"recipe: {words}" for words in dict.fromkeys(job.recipe.words for job in todo.jobs)),
         f"start: {start}",
-        f"data: every image of {learned}; test is looked at once, after each training",
+        f"data: every image of {learned}; {judge}",
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -58,9 +69,10 @@ def show_retrained(results: RetrainResults, as_json: bool) -> None:
     for one in agreements:
         words = one.words if len(agreements) == 1 else f"{one.setting.words}: {one.words}"
         console.print(words, markup=False, soft_wrap=True)
+    for note in dict.fromkeys(note for record in results.records for note in record.notes):
+        folders = ", ".join(record.folder for record in results.records if note in record.notes)
+        console.print(f"{folders}: {note}", markup=False, soft_wrap=True)
     for record in results.records:
-        for note in record.notes:
-            console.print(f"{record.folder}: {note}", markup=False, soft_wrap=True)
         if record.test_evaluations > 1:
             rule = "a recipe chosen by the test split makes its numbers too good"
             times = f"judged on the test split {record.test_evaluations} times"
@@ -71,7 +83,11 @@ def show_retrained(results: RetrainResults, as_json: bool) -> None:
     for folder, reason in results.failed.items():
         print(f"{folder}: {reason}", file=sys.stderr)  # noqa: T201
     if networks:
-        console.print(f"beside the search: archspace report {results.run}", markup=False, soft_wrap=True)
+        console.print(
+            f"beside the search: archspace report {shlex.quote(str(results.run))}",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _table(networks: Sequence[Retrained]) -> TerminalTable:
@@ -90,11 +106,11 @@ def _table(networks: Sequence[Retrained]) -> TerminalTable:
     for network in networks:
         words = [word for word in PICKS if word in network.records[0].picked.split(", ")]
         name = f"{network.trial.label} ({', '.join(words)})" if words else network.trial.label
-        measured = (network.measured(one.name) for one in device)
+        measured = ((one, network.measured(one.name)) for one in device)
         table.add(
             name, network.name, amount(network.searched, metric.unit), mean_text(network, metric),
             str(len(network.records)),
-            *(amount(None if m is None else m.value, one.unit) for m, one in zip(measured, device, strict=True)),
+            *(NOTHING if m is None else marked(amount(m.value, one.unit), bool(m.unstable)) for one, m in measured),
         )  # fmt: skip
     return table
 

@@ -77,18 +77,17 @@ def check_data(run: Path, config: TrainConfig) -> None:
     )
 
 
-def check_test_split(config: TrainConfig) -> None:
-    """Refuses to learn from the validation images where no others are left to judge the network on.
+def why_not_test(config: TrainConfig) -> str | None:
+    """Returns the reason why the validation images will judge the networks, or None where a test split does.
 
     Raises:
-        FieldError: the data have no test split of their own.
+        FieldError: there is one, and the validation images are learned from: no others are left.
     """
-    if config.data.use_val:
-        _, reason = _unseen(config, ArchSpec.from_dict(dict(config.spec)))  # type: ignore[arg-type]
-        if reason is not None:
-            raise FieldError(
-                "--use-val", True, f"nothing would be left to judge the network on: {reason}", "leave it out"
-            )
+    _, reason = _unseen(config, ArchSpec.from_dict(dict(config.spec)))  # type: ignore[arg-type]
+    if config.data.use_val and reason is not None:
+        rule = f"nothing would be left to judge the network on: {reason}"
+        raise FieldError("--use-val", None, rule, "leave it out")
+    return reason
 
 
 def judged(folder: Path, config: TrainConfig, network: Network) -> Judged:

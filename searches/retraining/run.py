@@ -35,7 +35,7 @@ from archspace.support.terminal import working
 from archspace.support.text_files import read_json
 from searches.data.dataset import Split
 from searches.retraining.card import retrained_card
-from searches.retraining.judging import Judged, check_data, check_test_split, judged, measured_or_reason
+from searches.retraining.judging import Judged, check_data, judged, measured_or_reason, why_not_test
 from searches.retraining.plan import Job, Plan, Wanted, plan, words_of
 from searches.training.data import image_split
 from searches.training.device import check_device
@@ -124,16 +124,17 @@ def retrain(
         data=None if data is None else Path(data), use_val=use_val, from_trial=from_trial, device=device,
         threads=threads, replace=replace, bounds=bounds or {},
     )  # fmt: skip
-    return run_plan(plan(Path(run), wanted), Console(stderr=True, quiet=not progress))
+    todo = plan(Path(run), wanted)
+    check_ready(todo)
+    return run_plan(todo, Console(stderr=True, quiet=not progress))
 
 
 def run_plan(todo: Plan, console: Console) -> RetrainResults:
-    """Does what is planned, network after network.
+    """Does what is planned, network after network; :func:`check_ready` comes first.
 
     Raises:
         InputError: the data cannot be used, or the disk is full.
     """
-    check_ready(todo)
     records, failed = [], {}
     for number, job in enumerate(todo.jobs, 1):
         console.print(
@@ -152,8 +153,11 @@ def run_plan(todo: Plan, console: Console) -> RetrainResults:
     return RetrainResults(run=todo.run, records=tuple(records), failed=failed)
 
 
-def check_ready(todo: Plan) -> None:
+def check_ready(todo: Plan) -> str | None:
     """Refuses what this machine or these data do not have, before anything is trained.
+
+    Returns:
+        The reason why the validation split will judge the networks, or None where the test split does.
 
     Raises:
         InputError: no such device, the data are not the study's, or nothing would be left to judge the networks on.
@@ -161,7 +165,7 @@ def check_ready(todo: Plan) -> None:
     config = todo.jobs[0].config
     check_device(config.device)
     check_data(todo.run, config)
-    check_test_split(config)
+    return why_not_test(config)
 
 
 def _done(todo: Plan, job: Job, console: Console) -> RetrainedRecord:

@@ -205,12 +205,13 @@ class Progress(Callback):
         )
         log.info("trial %s: %s %s%s", record.label, record.state, values, f" ({detail})" if detail else "")
         self.ended(records)
+        left = self._time_left()
         log.info(
-            "%d of %d trials; best so far: %s; %s",
+            "%d of %d trials; best so far: %s%s",
             self._complete(),
             self._wanted,
             self._best(),
-            self._time_left(),
+            f"; {left}" if left else "",
         )
 
     def ended(self, records: Sequence[TrialRecord]) -> None:

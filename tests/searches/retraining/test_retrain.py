@@ -85,15 +85,24 @@ def test_chosen_networks_are_trained_judged_measured_and_exported(made: Path, tm
     assert not same(*(weights(run, Path(one["folder"]).name) for one in seeds))
 
 
+def measured_unstable(record: Path, name: str) -> None:
+    """Marks a number in the record of a retrained network as one of an unstable measurement."""
+    data = json.loads(record.read_text())
+    data["measurements"][name]["how"].update(stable=False, flags=["drift"])
+    record.write_text(json.dumps(data))
+
+
 @pytest.mark.slow
 def test_what_is_done_is_kept_and_another_training_is_refused_or_replaces_it(run: Path) -> None:
     first = searches.retrain(run, "knee", epochs=1)
     folder = first.folder(first.records[0])
     before = (folder / "weights.safetensors").stat().st_mtime_ns
+    measured_unstable(folder / RETRAINED_FILE, "latency_ms")
     ran = call("retrain", run, "--epochs", "1")
     assert ran.returncode == 0 and "done before" in ran.stderr
     assert (folder / "weights.safetensors").stat().st_mtime_ns == before
     label = first.records[0].trial
+    assert any(word.startswith("~") for word in ran.stdout.split())
     assert f"{folder}/export" in ran.stdout and f"archspace report {run}" in ran.stdout
     refused(call("retrain", run, "--epochs", "2"), str(folder), "training.epochs: 1 -> 2", "--replace")
     refused(call("retrain", run, "--epochs", "1", "--from-trial"), "from scratch -> from the trial's weights")
@@ -171,6 +180,9 @@ def test_val_judges_where_there_is_no_test_and_is_learned_from_only_where_there_
     )
     ran = call("retrain", run, "--pick", given, "--epochs", "1", "--data", data)
     assert ran.returncode == 0 and "judged on 6 (val)" in ran.stdout
+    assert (
+        "val, by which the search has chosen, judges" in ran.stderr and "test is looked at" not in ran.stderr
+    )
     assert "no test split can be used" in " ".join(ran.stdout.split())
     record = next(one for one in read_retrained(run) if one.trial == given)
     assert record.setting.split == "val" and record.test_evaluations == 0
