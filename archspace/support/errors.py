@@ -15,7 +15,7 @@ class FieldError(InputError):
 
     Args:
         field: dotted name of the field, as the user writes it (``branches[1]``, ``space.width``).
-        value: what was given.
+        value: what was given; ``None`` of an option that was left out.
         rule: what must hold, in words.
         nearest: the nearest valid value, or what to do instead.
     """
@@ -23,7 +23,8 @@ class FieldError(InputError):
     def __init__(self, field: str, value: object, rule: str, nearest: object = None) -> None:
         self.field, self.value, self.rule, self.nearest = field, value, rule, nearest
         hint = "" if nearest is None else f"; nearest valid: {nearest}"
-        super().__init__(f"{field}: {value!r}: {rule}{hint}")
+        given = "" if value is None and field.startswith("--") else f" {value!r}:"
+        super().__init__(f"{field}:{given} {rule}{hint}")
 
     def __reduce__(self) -> tuple[type[FieldError], tuple[str, object, str, object]]:
         return type(self), (self.field, self.value, self.rule, self.nearest)

@@ -131,7 +131,7 @@ def test_a_comparison_is_a_study_that_survives_yaml() -> None:
 @pytest.mark.parametrize(
     ("budget", "message"),
     [
-        (Budget(layout="cityscapes"), "--recipe: None: says how the networks are trained"),
+        (Budget(layout="cityscapes"), "--recipe: says how the networks are trained"),
         (Budget(recipe="nothing"), "--recipe: 'nothing': no such file or recipe"),
         (Budget(size="big"), "input: 'big': must be HEIGHTxWIDTH"),
         (Budget(data=Path("/nowhere")), "--data: '/nowhere': no such folder"),
