@@ -20,7 +20,10 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    path: Annotated[Path, typer.Argument(help="Folder of the data set, or a text file.")],
+    path: Annotated[
+        Path,
+        typer.Argument(help="Folder of the data set, a text file, or a study: its data as it reads them."),
+    ],
     layout: Annotated[
         str | None, typer.Option(help="Layout of the data; seen from the folder if left out.")
     ] = None,

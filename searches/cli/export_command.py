@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -146,7 +147,9 @@ def _next(named: NamedNetwork) -> list[str]:
     if done:
         where = named.run / RETRAINED_FOLDER / done[0].folder
         return [f"its weights are {short}; trained in full: {where}"]
-    return [f"its weights are {short}; next: archspace retrain {named.run} --pick {named.trial}"]
+    return [
+        f"its weights are {short}; next: archspace retrain {shlex.quote(str(named.run))} --pick {named.trial}"
+    ]
 
 
 def _folder(named: NamedNetwork, pick: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +53,9 @@ def init(
         write_text(path.with_name(SCHEMA_FILE), _schema_text())
         text = f"# yaml-language-server: $schema={SCHEMA_FILE}\n{text}"
     write_text(path, text)
-    typer.echo(f"wrote {path}; run it with: archspace search {path}")
+    named = shlex.quote(str(path))
+    check = "" if data is None else f"look at every file: archspace data check {named}; "
+    typer.echo(f"wrote {path}; {check}run it with: archspace search {named}")
 
 
 def _proposed(data: Path, task: str | None) -> str:

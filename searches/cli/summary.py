@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,17 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
     for line in unstable_lines(config, records):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+    run = shlex.quote(str(folder))
     console.print(
-        f"{counts}; plot: archspace pareto {folder}; export: archspace export {folder}",
+        f"{counts}; plot: archspace pareto {run}; export: archspace export {run}",
         markup=False,
         soft_wrap=True,
     )
     if front:
-        short = f"weights are of {sum(stage.epochs for stage in config.training.plan())} epochs each"
+        epochs = sum(stage.epochs for stage in config.training.plan())
+        short = f"weights are of {epochs} epoch{'s' * (epochs != 1)} each"
         console.print(
-            f"{short}; next, train one in full: archspace retrain {folder} --pick knee",
+            f"{short}; next, train one in full: archspace retrain {run} --pick knee",
             markup=False,
             soft_wrap=True,
         )

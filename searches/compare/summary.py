@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
@@ -96,4 +97,7 @@ def show_comparison(config: StudyConfig, folder: Path, records: Sequence[TrialRe
     }
     for name, why in missing.items():
         console.print(f"{name}: not measured: {why}", markup=False, soft_wrap=True)
-    console.print(f"beside the published ones, with figures: archspace compared {folder}", soft_wrap=True)
+    console.print(
+        f"beside the published ones, with figures: archspace compared {shlex.quote(str(folder))}",
+        soft_wrap=True,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.files import write_text
 from archspace.support.terminal import Column, TerminalTable, output
+from searches.config.study import read_config
 from searches.data.checking import (
     Checked,
     check_split,
@@ -22,8 +24,9 @@ from searches.data.checking import (
     remarks_on,
     unread_files,
 )
-from searches.data.dataset import SPLITS, layouts
+from searches.data.dataset import NOTHING_SAID, SPLITS, layouts
 from searches.data.identify import TEXT, identify
+from searches.data.own import Own, own_of
 from searches.data.serving import checked_task, served
 from searches.data.sheet import write_sheet
 from searches.data.text import UNKNOWN, load_text, text_files
@@ -33,15 +36,26 @@ REPORT = "check.json"
 
 
 def check(
-    root: Path, layout: str | None, task: str | None, split: str | None, out: Path | None, tiles: int, most: int,
+    path: Path, layout: str | None, task: str | None, split: str | None, out: Path | None, tiles: int, most: int,
     as_json: bool,
 ) -> int:  # fmt: skip
     """Checks a data set, prints what was found and writes the contact sheets; the number of problems.
 
+    Args:
+        path: the data set's folder, a text, or a study: its data are checked as it reads them.
+        layout, task: seen from the folder if left out; a study says its own.
+        split: all that are there if left out.
+        out: folder of the contact sheets.
+        tiles: pictures of each.
+        most: problems that are listed.
+        as_json: print one JSON object.
+
     Raises:
         InputError: there is nothing that can be checked.
     """
-    root = root.expanduser()
+    root, own, study = path.expanduser(), NOTHING_SAID, None
+    if root.suffix in (".yaml", ".yml") and root.is_file():
+        study, (root, layout, task, own) = root, _of_study(root, layout, task)
     if split is not None and split not in SPLITS:
         raise FieldError("--split", split, "unknown split", closest(split, list(SPLITS)))
     if not root.exists():
@@ -52,7 +66,9 @@ def check(
     else:
         layouts()[layout]
         folder = out or Path("runs") / "data" / (root.resolve().name or layout)
-        result = check_pictures(root, layout, task, split, folder, tiles, most)
+        result = check_pictures(root, layout, task, split, folder, tiles, most, own)
+    if study is not None:
+        result["study"] = str(study)
     if as_json:
         print(json.dumps(result))  # noqa: T201
     else:
@@ -60,13 +76,26 @@ def check(
     return int(result["problems"])
 
 
+def _of_study(path: Path, layout: str | None, task: str | None) -> tuple[Path, str, str, Own]:
+    """Folder, layout and task of a study, and what it says of its data."""
+    config = read_config(str(path))
+    data = config.data
+    for option, given, own in (("--layout", layout, data.layout), ("--task", task, config.task)):
+        if given not in (None, own):
+            raise FieldError(option, given, f"{path} says {own}", "leave it out")
+    if layouts()[data.layout].lister is not None and data.root is None:
+        raise FieldError("data.root", None, f"{path} names no folder", "archspace data check FOLDER")
+    return Path(data.root or "."), data.layout, config.task, own_of(data)
+
+
 def check_pictures(
-    root: Path, layout: str, task: str | None, split: str | None, out: Path, tiles: int, most: int
-) -> dict[str, Any]:
+    root: Path, layout: str, task: str | None, split: str | None, out: Path, tiles: int, most: int,
+    own: Own = NOTHING_SAID,
+) -> dict[str, Any]:  # fmt: skip
     """Checks the splits one after the other, with a bar on stderr."""
     console = Console(stderr=True)
     with console.status("reading annotations"):
-        tasks = served(layout, root, task)
+        tasks = served(layout, root, task, own)
     task = checked_task(task, tasks)
     if split is not None and split not in tasks[task]:
         rule = f"{root} has no such split (here: {', '.join(tasks[task])})"
@@ -78,7 +107,7 @@ def check_pictures(
         for name in [split] if split is not None else tasks[task]:
             line = bar.add_task(f"checking {name}", total=None)
             checked[name] = check_split(
-                layout, root, task, name, tiles,
+                layout, root, task, name, tiles, own,
                 lambda count, line=line: bar.update(line, total=count),  # type: ignore[misc]
                 lambda line=line: bar.advance(line),  # type: ignore[misc]
             )  # fmt: skip
@@ -146,8 +175,10 @@ def _print(result: dict[str, Any]) -> None:
     remarks = result.get("remarks", ())
     for remark in remarks:
         console.print(f"note: {remark}", markup=False)
-    if result["layout"] != TEXT:
-        console.print(f"a study on it: archspace init --data {result['root']}", markup=False)
+    if "study" in result:
+        console.print(f"to search: archspace search {shlex.quote(result['study'])}", markup=False)
+    elif result["layout"] != TEXT:
+        console.print(f"a study on it: archspace init --data {shlex.quote(result['root'])}", markup=False)
     end = "no problems" if not result["problems"] else problems
     console.print(f"{end}; see {_notes(remarks)}" if remarks else end)
 

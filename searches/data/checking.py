@@ -23,6 +23,7 @@ from searches.data.listing import (
     upright_mask,
     without_repeats,
 )
+from searches.data.own import Own
 from searches.data.remarks import absent_classes, alike_classes, much_void
 from searches.data.serving import listing_of, split_request
 from searches.data.sheet import Tile, chosen, drawn
@@ -89,7 +90,7 @@ class _PictureCheck:
 
 
 def check_split(
-    layout: str, root: Path, task: str, split: str, tiles: int, on_start: Callable[[int], None],
+    layout: str, root: Path, task: str, split: str, tiles: int, own: Own, on_start: Callable[[int], None],
     on_picture: Callable[[], None],
 ) -> Checked:  # fmt: skip
     """Looks at every file of a split.
@@ -100,6 +101,7 @@ def check_split(
         task: decides which annotation is read.
         split: ``train``, ``val`` or ``test``.
         tiles: pictures of the contact sheet.
+        own: what the user says of the folder.
         on_start: told how many pictures there are.
         on_picture: told after every picture.
 
@@ -107,7 +109,7 @@ def check_split(
         InputError: the split as a whole cannot be listed.
     """
     faults: list[InputError] = []
-    request = split_request(layout, root, task, split)
+    request = split_request(layout, root, task, split, own)
     listing = listing_of(request, faults.append)
     checked = Checked(listing=listing)
     pictures = without_repeats(listing.pictures, faults.append)

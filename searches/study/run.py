@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,7 +122,7 @@ def _run(config: StudyConfig, folder: Path, console: Console, fresh: bool, tenso
                         progress.ended(study.records())
                 remeasure_front(study, progress)
         except KeyboardInterrupt:
-            console.print(f"stopped; to go on: archspace search {folder}", highlight=False)
+            console.print(f"stopped; to go on: archspace search {shlex.quote(str(folder))}", highlight=False)
             raise
     return study
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -100,7 +101,11 @@ def train(
     folder = _folder_of(config, network, out)
     console = Console(stderr=True, quiet=not progress)
     return train_config(
-        config, folder, console, f"to go on: archspace train {folder}", tensorboard=tensorboard
+        config,
+        folder,
+        console,
+        f"to go on: archspace train {shlex.quote(str(folder))}",
+        tensorboard=tensorboard,
     )
 
 

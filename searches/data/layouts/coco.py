@@ -29,7 +29,7 @@ from searches.data.layouts import voc
 from searches.data.layouts.coco_json import Instances, categories, read_instances
 from searches.data.layouts.coco_masks import render
 from searches.data.layouts.maskfiles import refuse_values
-from searches.data.listing import Listing, Objects, OnFault, Picture, picture_file
+from searches.data.listing import Listing, NothingThereError, Objects, OnFault, Picture, picture_file
 from searches.data.reading import listed
 from searches.data.said import USUAL, divided
 from searches.data.splits import SPLITS, VOID, split_of
@@ -178,6 +178,8 @@ def _listing(
     masks = request.task == "segmentation"
     if masks:
         refuse_values(request.own, path)
+        if objects and not any(item.get("segmentation") for items in objects.values() for item in items):
+            raise NothingThereError(f"{path}: has boxes alone: no annotation has a segmentation")
     key = {"rendered": 1, "classes": sorted(index.items())} if masks else {}
     pictures = _pictures(request, path, instances, images, objects, index, on_fault) if images else []
     return Listing(

@@ -74,7 +74,8 @@ def list_pairs(request: Request, on_fault: OnFault) -> Listing:
     own = own_classes(request.own, [root, folders[1]])
     if own is None:
         rule = "nothing names the classes of the masks: classes.txt does, a name a line in the order of the values"
-        raise InputError(f"{root}: {rule}, or {SAID} ('archspace init --data' proposes them)")
+        study = "'archspace init --data' writes a study with names for them, which 'archspace data check' takes too"
+        raise InputError(f"{root}: {rule}, or {SAID} ({study})")
     values = own_values(request.own, own, (VOID,))
     pictures = list_images(images)
     suffix = _suffix(pictures, ImageNames(masks))

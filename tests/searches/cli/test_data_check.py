@@ -293,3 +293,30 @@ def test_classes_that_differ_in_case_alone_are_said(tmp_path: Path) -> None:
         "classes 'Cat' and 'cat' differ in the case of letters alone; are they one?",
         "1 images of val are copies of images of train; the first is val/dog/a.png, train/dog/a.png there",
     ]
+
+
+def test_a_study_is_checked_as_it_reads_its_data(tmp_path: Path) -> None:
+    for i in range(5):
+        photo(tmp_path / "own data" / "images" / f"{i}.jpg", (3, 3))
+        mask(tmp_path / "own data" / "masks" / f"{i}.png", [[0, 128, 255]] * 3)
+    refused(archspace("data", "check", tmp_path / "own data"), "names the classes", "data check")
+    study = tmp_path / "a study.yaml"
+    written = archspace("init", study, "--data", tmp_path / "own data")
+    assert f"archspace data check '{study}'" in written.stdout
+    result = checked(study)
+    assert result["study"] == str(study) and result["root"] == str(tmp_path / "own data")
+    assert {name: one["images"] for name, one in result["splits"].items()} == {"train": 4, "val": 1}
+    assert result["splits"]["train"]["classes"]["object"]["images"] == 4
+    assert result["splits"]["val"]["void_pixels"] * 3 == result["splits"]["val"]["pixels"]
+    refused(archspace("data", "check", study, "--task", "detection"), "--task", "segmentation")
+    study.write_text(study.read_text().replace("  void: [255]", "  void: []"))
+    assert checked(study, problems=True)["problems"] == 5
+
+
+def test_boxes_alone_serve_no_segmentation(tmp_path: Path) -> None:
+    coco(tmp_path, [{}, {"segmentation": []}])
+    assert "segmentation" not in checked(tmp_path)["tasks"]
+    refused(archspace("data", "check", tmp_path, "--task", "segmentation"), "boxes alone")
+    assert (
+        archspace("init", tmp_path / "s.yaml", "--data", tmp_path, "--task", "segmentation").returncode == 2
+    )

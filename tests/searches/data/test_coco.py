@@ -172,7 +172,7 @@ def test_splits_by_other_names(tmp_path: Path, name: str, folder: str) -> None:
 
 
 def test_a_box_without_a_shape_is_no_background(tmp_path: Path) -> None:
-    coco(tmp_path, [{"segmentation": []}])
+    coco(tmp_path, [{"segmentation": []}, {"segmentation": [[0, 0, 4, 0, 4, 4]]}])
     assert len(loaded("coco", tmp_path, task="detection")) == 1
     refused("has a box and no segmentation: it would be background", "coco", tmp_path, task="segmentation")
 
