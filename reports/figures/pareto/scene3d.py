@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from analysis.quantities import Quantity
 from reports.figures.pareto.layout import PRESETS, UNTRAINED
-from reports.figures.pareto.traces import KNEE_NAME
+from reports.figures.pareto.traces import KNEE_NAME, KNEE_OF_MORE
 from reports.frames.origins import origins
 from reports.frames.retrained import is_retrained
 from reports.style.axes import Axis, make_axis, reachable
@@ -70,7 +70,8 @@ def pareto_scene(frame: pd.DataFrame, order: Sequence[Quantity], references: pd.
     others += [(state, crosses[crosses["state"] == state], _UNTRAINED) for state in UNTRAINED]
     others.append((RETRAINED_NAME, points[is_retrained(points)], _RETRAINED))
     others.append((UNSTABLE_NAME, points[unstable(points, order)], _DOUBTFUL))
-    others.append((KNEE_NAME, points[points["knee"]], _KNEE))
+    if points["on_front"].sum() > KNEE_OF_MORE:
+        others.append((KNEE_NAME, points[points["knee"]], _KNEE))
     traces += [_marks(group, order, name, marker) for name, group, marker in others if len(group)]
     return Scene(tuple(traces), _scene(axes), len(frame) - int(located.sum()))
 
@@ -137,8 +138,9 @@ def _short(one: Quantity) -> str:
 
 
 def _scene(axes: Sequence[Axis]) -> dict[str, Any]:
+    """The view, from so far away that the upright axis' title, left of its numbers, is in it on any screen."""
     scene: dict[str, Any] = {
-        "camera": {"eye": {"x": 1.6, "y": -1.7, "z": 0.75}, "center": {"z": -0.15}},
+        "camera": {"eye": {"x": 1.9, "y": -2.0, "z": 0.85}, "center": {"x": -0.08, "y": -0.08, "z": -0.15}},
         "aspectmode": "manual",
         "aspectratio": {"x": 1.25, "y": 1.25, "z": 0.95},
     }

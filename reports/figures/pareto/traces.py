@@ -40,6 +40,8 @@ from reports.style.legend import (
 from reports.style.style import INK, MUTED, dark_edge
 
 FRONT, KNEE_NAME = "Pareto front (trial no.)", "knee of the front"
+KNEE_OF_MORE = 2
+"""A knee is ringed on a front of more points than this."""
 WIDE, NARROW = "wide", "narrow"
 """Labels of a page that is as wide as the picture, and of one on a phone."""
 DOT_GAP = 8.0
@@ -145,7 +147,7 @@ def _knee_and_presets(layers: Layers) -> list[go.Scatter]:
     x, y = (o.name for o in layers.objectives)
     traces = []
     knee = layers.points[layers.points["knee"]]
-    if layers.points["on_front"].sum() > 2:
+    if layers.points["on_front"].sum() > KNEE_OF_MORE:
         look = {"marker": KNEE, "hoverinfo": "skip", "showlegend": False, "legendgroup": KNEE_NAME}
         traces.append(go.Scatter(x=knee[x], y=knee[y], mode="markers", **look))
     if len(layers.presets):
@@ -199,7 +201,7 @@ def marks(panels: Sequence[Layers], *, line: str = FRONT, large: str = "") -> di
         }
     if points["on_front"].any():
         found[line] = {"line": FRONT_LINE}
-    if panels[0].points["on_front"].sum() > 2:
+    if panels[0].points["on_front"].sum() > KNEE_OF_MORE:
         found[KNEE_NAME] = {"marker": {**KNEE, "size": 15}}
     if is_retrained(points).any():
         found[RETRAINED_NAME] = {"marker": {**RETRAINED, "size": 9}}

@@ -15,6 +15,7 @@ from analysis.fronts.pareto import hypervolume, minimised
 from analysis.quantities import objective
 from reports.figures.learning import MOST, learning_curves
 from reports.figures.parallel import coordinates
+from reports.figures.pareto.run_figure import plot_front
 from reports.figures.progress import progress, progress_figure
 from reports.figures.seeds import NO_SEEDS, seed_spreads, seeds_figure
 from reports.figures.tradeoffs import pairs
@@ -173,3 +174,15 @@ def test_names_are_those_of_papers() -> None:
     assert written("espnetv2 s=0.5 eesp K=4 a=0-3-7") == "ESPNetv2 s=0.5 EESP K=4 α=0-3-7"
     assert common_name(["A 0.5x (seed 0)", "A 0.5x (seed 1)"]) == "A 0.5x (2 seeds)"
     assert common_name(["left", "right"]) == "left (2 seeds)" and common_name(["alone"]) == "alone"
+
+
+@pytest.mark.parametrize(("trials", "rings"), [(2, 0), (40, 4)])
+def test_a_knee_is_ringed_in_every_panel_and_the_scene_or_in_none(
+    tmp_path: Path, trials: int, rings: int
+) -> None:
+    """Of two networks none is a knee; else the three panels and the 3-D view show it, and the legend names it."""
+    study = realistic_study(trials, objectives=("macs", "latency_ms", "miou"))
+    figure = plot_front(write_run(tmp_path / "run", study))
+    ringed = [trace for trace in figure.data if trace.legendgroup == "knee of the front"]
+    assert len([trace for trace in ringed if not trace.showlegend]) == rings
+    assert len([trace for trace in ringed if trace.showlegend]) == min(rings, 1)
