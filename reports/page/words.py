@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.quantities import Quantity, described
 from analysis.store.fingerprint import DataFingerprint
-from archspace.support.numbers import UNSTABLE_MARK, marked, number
+from archspace.support.numbers import UNSTABLE_MARK, counted, marked, number
 from reports.figures.seeds import NO_SEEDS
 from reports.frames.origins import doubts
 from reports.frames.trials import data_words, front_frame
@@ -36,11 +36,8 @@ def asked(content: Content) -> list[tuple[str, str]]:
     space = config.get("space") or {}
     free = [f"{field}: {_choices(value)}" for field, value in space.items() if isinstance(value, Mapping)]
     training = config.get("training") or {}
-    budget = [
-        f"{training[key]} {word}"
-        for key, word in (("epochs", "epochs"), ("batch", "a batch"))
-        if training.get(key)
-    ]
+    budget = [counted(training["epochs"], "epoch")] if training.get("epochs") else []
+    budget += [f"{training['batch']} a batch"] if training.get("batch") else []
     sampler = config.get("sampler")
     facts = [
         ("Goal", "; ".join(goals)),
