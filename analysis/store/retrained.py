@@ -14,6 +14,7 @@ from analysis.fronts.correlation import LEAST, RankCorrelation, rank_correlation
 from analysis.store.records import Measurement, StudyRecord, TrialRecord
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
+from archspace.support.numbers import counted
 from archspace.support.text_files import read_json
 
 RETRAINED_FOLDER = "retrained"
@@ -51,7 +52,7 @@ class Setting:
         """In words: ``80 epochs from scratch on 400 images (train), judged on 100 (test)``."""
         start = "from scratch" if self.start == "scratch" else "from the trial's weights"
         learned = f"{self.images:,} images ({' and '.join(self.trained_on)})"
-        epochs = f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
+        epochs = counted(self.epochs, "epoch")
         return f"{epochs} {start} on {learned}, judged on {self.judged_images:,} ({self.split}); recipe: {self.recipe}"
 
 

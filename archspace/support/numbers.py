@@ -103,6 +103,15 @@ def tick_text(value: float) -> str:
     return f"{value / factor:g}{letter}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Returns a count with its noun, in the plural where there are several or none.
+
+    >>> counted(1, "epoch"), counted(1200, "epoch")
+    ('1 epoch', '1,200 epochs')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def told_apart(value: float, other: float) -> tuple[str, str]:
     """Returns two numbers with as many digits as it takes to see which is larger; whole ones in full.
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.quantities import described
 from analysis.store.retrained import Retrained, read_retrained, retrained_networks
-from archspace.support.numbers import fixed, number
+from archspace.support.numbers import counted, fixed, number
 from reports.frames.merge import Merged
 
 
@@ -69,4 +69,4 @@ def retrained_text(one: Retrained) -> str:
     spread = "" if one.deviation is None else f" ± {fixed(one.deviation)}"
     seeds = f"{len(one.records)} seed{'' if len(one.records) == 1 else 's'}"
     value = number(one.mean, metric.unit)
-    return f"{metric.short} {value}{spread} on {one.setting.split} ({one.setting.epochs} epochs, {seeds})"
+    return f"{metric.short} {value}{spread} on {one.setting.split} ({counted(one.setting.epochs, 'epoch')}, {seeds})"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from analysis.quantities import Quantity, described
 from analysis.store.records import Measurement
 from analysis.store.retrained import Retrained, agreements
+from archspace.support.numbers import counted
 from reports.tables.table import EMPTY, Cell, Column, Row, Table, column_of, without_empty
 
 NAME = "retrained"
@@ -48,7 +49,7 @@ def _searched_note(networks: Sequence[Retrained]) -> tuple[str, ...]:
     taken = one.trial.measurements.get(one.records[0].metric)
     epochs = None if taken is None else taken.how.get("epochs")
     split = "val" if taken is None else taken.how.get("split", "val")
-    after = f" after {epochs} epochs" if epochs is not None else ""
+    after = f" after {counted(epochs, 'epoch')}" if epochs is not None else ""
     return (f"Searched: on the {split} split{after}, by which the search has chosen.",)
 
 

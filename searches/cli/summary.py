@@ -11,7 +11,7 @@ from typing import Any
 from analysis.quantities import objective
 from analysis.store.records import TrialRecord, unstable
 from archspace.spec.archspec import ArchSpec
-from archspace.support.numbers import UNSTABLE_MARK, amount, marked
+from archspace.support.numbers import UNSTABLE_MARK, amount, counted, marked
 from archspace.support.terminal import Column, TerminalTable, output
 from searches.compare.summary import show_comparison
 from searches.config.study import StudyConfig
@@ -46,7 +46,7 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
     )
     if front:
         epochs = sum(stage.epochs for stage in config.training.plan())
-        short = f"weights are of {epochs} epoch{'s' * (epochs != 1)} each"
+        short = f"weights are of {counted(epochs, 'epoch')} each"
         console.print(
             f"{short}; next, train one in full: archspace retrain {run} --pick knee",
             markup=False,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,9 +25,27 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
     if first["type"] == "extra_forbidden":
         rule = "unknown field"
         nearest = closest(str(first["loc"][-1]), _siblings(first["loc"], model))
+    elif (
+        first["type"] == "string_pattern_mismatch"
+    ):  # names of studies and trainings, which are names of folders
+        rule = (
+            "is the name of a folder: letters A to Z, digits, '.', '_' and '-', the first a letter or digit"
+        )
+        nearest = folder_name(str(first["input"])) or None
     elif first["type"] == "missing":
         return InputError(f"{field}: missing: this field is needed")
     return FieldError(field, first["input"], rule, nearest)
+
+
+def folder_name(text: str) -> str:
+    """Returns a text as a name that a study may have, as near as may be; empty where nothing of it is left.
+
+    >>> folder_name("Äpfel & Birnen"), folder_name("=1+1")
+    ('Apfel-Birnen', '1-1')
+    """
+    letters = unicodedata.normalize("NFKD", text)  # a letter apart from its accent
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")
 
 
 def _bound(ctx: Mapping[str, Any]) -> object:

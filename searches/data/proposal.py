@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 
 from analysis.quantities import main_metric
+from searches.config.errors import folder_name
 from searches.data.looking import Look
 
 STEP = 32
@@ -84,7 +84,7 @@ def study_text(look: Look) -> str:
     used = min(train, MOST_TRAIN)
     batch = max(2, min(LARGEST_BATCH, used // 4))
     epochs = max(EPOCHS[0], min(EPOCHS[1], round(PICTURES_SEEN / used)))
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", look.root.resolve().name).strip("-._") or "own"
+    name = folder_name(look.root.resolve().name) or "own"
     metric = main_metric(look.task).name
     flip = " # flip: false where left and right differ (letters, signs)"
     return "".join((

@@ -10,6 +10,7 @@ import numpy as np
 from analysis.quantities import described
 from analysis.store.records import StudyRecord, TrialRecord
 from archspace.support.errors import InputError
+from archspace.support.numbers import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,4 +83,4 @@ def short_training(study: StudyRecord, trial: TrialRecord) -> str | None:
         return None
     epochs, images = taken["epochs"], (study.config.get("data") or {}).get("train")
     share = f" on {images:,} images" if isinstance(images, int) else ""
-    return f"of a search: {epochs} epoch{'' if epochs == 1 else 's'}{share}, no full training"
+    return f"of a search: {counted(epochs, 'epoch')}{share}, no full training"

@@ -15,6 +15,7 @@ from torch import nn
 
 from analysis.drawing.curves import HISTORY_FILE, curves_figure, read_history
 from analysis.drawing.figure_files import write_html, write_png
+from archspace.support.numbers import counted
 from searches.config.training import TrainConfig
 from searches.tasks.base import Evaluation, Size, Task
 from searches.training.history import write_history
@@ -110,7 +111,7 @@ class Recorder(Callback):
 
     def _figure(self) -> Any:
         rows = read_history(self.folder / HISTORY_FILE)
-        title = f"{self.label}: {len(rows)} epochs"
+        title = f"{self.label}: {counted(len(rows), 'epoch')}"
         return curves_figure(rows, title=title, metric=self.task.metric, counted=self.task.counts)
 
 

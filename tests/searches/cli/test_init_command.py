@@ -104,7 +104,8 @@ def test_a_list_of_classes_names_them(tmp_path: Path) -> None:
 
 
 def test_folders_of_classes(tmp_path: Path) -> None:
-    study, said = written(classes(tmp_path / "leaves"))
+    study, said = written(classes(tmp_path / "Blätter #2"))
+    assert study.name == "Blatter-2" and study.data.root == tmp_path / "Blätter #2"
     assert (
         "layout imagefolder, for classification" in said and "healthy, rust leaf" in said and "grey" in said
     )

@@ -113,6 +113,8 @@ def test_changes_reach_nested_fields(tmp_path: Path) -> None:
         ("training", "{lr: true}", "training.lr: True: must not be true or false"),
         ("training", "{lr: .inf}", "training.lr: inf: input should be a finite number"),
         ("training", "{flip: 2}", "training.flip: 2: "),
+        ("name", "'=böse Blätter'", "name: '=böse Blätter': is the name of a folder"),
+        ("name", "'=böse Blätter'", "nearest valid: bose-Blatter"),
         ("data", "{layout: digits, input_size: [true, 16]}", "data.input_size: [True, 16]: must not be true or false"),
         ("data", "{layout: digits, layout: scenes}", "line 2: key 'layout' occurs twice (first in line 2)"),
         ("space", "{network: espnetv2, width: {low: 0.5, high: 1.0, log: no}}",
