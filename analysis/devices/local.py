@@ -72,7 +72,7 @@ class LocalDevice(Device):
         runtime = _runtime(settings, target)
         runtime.check(target, self.torch_name, settings)
         with tempfile.TemporaryDirectory(prefix="archspace-") as made, ExitStack() as stack:
-            on_progress(f"opening {target.label}", 0.0)
+            on_progress(f"preparing {target.label}", 0.0)
             missing: dict[str, str] = {}
             runtime.prepare(target, settings, Path(made))
             base = self._memory_before(missing)

@@ -40,7 +40,10 @@ def read_run(folder: Path) -> StudyRecord:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such run folder")
     if not (folder / STUDY_FILE).is_file():
-        raise InputError(f"{folder}: not a run folder: it has no {STUDY_FILE}")
+        inside = (
+            f"; 'archspace runs {folder}' lists those in it" if any(folder.glob(f"*/{STUDY_FILE}")) else ""
+        )
+        raise InputError(f"{folder}: not a run folder: it has no {STUDY_FILE}{inside}")
     config = _read_config(folder / STUDY_FILE)
     files = sorted((folder / TRIALS_FOLDER).glob(f"*/{RECORD_FILE}"))
     limits = limits_of(config)

@@ -121,11 +121,12 @@ def _words(key: object) -> str:
 
 
 def _plain(value: object) -> str:
-    """One line of text for a value, safe inside a table cell."""
+    """One line of text for a value, safe inside a table cell; of a mapping what is set."""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{_words(key)} {_plain(item)}" for key, item in value.items())
+        given = {key: item for key, item in value.items() if item not in (None, "", [], (), {})}
+        return ", ".join(f"{_words(key)} {_plain(item)}" for key, item in given.items())
     if isinstance(value, list | tuple):
         size = len(value) == 2 and all(isinstance(item, int) for item in value)
         return (" × " if size else ", ").join(map(_plain, value))

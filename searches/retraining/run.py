@@ -179,7 +179,7 @@ def _done(todo: Plan, job: Job, console: Console) -> RetrainedRecord:
     network = _trained(job, console)
     with working("judging", quiet=console.quiet):
         result = judged(job.folder, job.config, network)
-    with working("measuring", quiet=console.quiet) as now:
+    with working("measuring", quiet=console.quiet or not todo.study.asked_of_device) as now:
         measured, unmeasured = measured_or_reason(todo.run, todo.study, network, now)
     record = _record(job, network, result, before)
     notes = tuple(note for note in (result.reason, unmeasured, *_doubts(todo, measured)) if note)

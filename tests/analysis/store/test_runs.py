@@ -111,6 +111,10 @@ class TestErrors:
         with pytest.raises(InputError, match=r"not a run folder: it has no study\.yaml"):
             read_run(tmp_path)
 
+    def test_a_folder_of_run_folders(self, run: Path) -> None:
+        with pytest.raises(InputError, match=r"has no study\.yaml; 'archspace runs .*' lists those in it"):
+            read_run(run.parent)
+
     @pytest.mark.parametrize(
         ("text", "message"),
         [
