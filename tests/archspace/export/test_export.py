@@ -16,6 +16,7 @@ import torch
 
 from archspace.build import build
 from archspace.checkpoint import load
+from archspace.export.card_text import markdown
 from archspace.export.export import ExportError, export
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
@@ -98,6 +99,12 @@ def test_the_model_is_valid_folded_and_holds_no_paths_of_this_machine(folder: Pa
     norms = sum(node.op_type == "BatchNormalization" for node in model.graph.node)
     alone = sum("norm.weight" in key and "mix" in key for key in load(folder).state_dict())
     assert norms == alone
+
+
+def test_a_card_in_words_leaves_out_what_is_not_set(folder: Path) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    card["found"] = {"training": {"teacher": None, "flip": False, "stages": [], "clip": 0}}
+    assert "- training: flip False, clip 0\n" in markdown(card)
 
 
 def test_the_card_says_what_it_should(folder: Path) -> None:
