@@ -76,6 +76,23 @@ def scale_axes(axes: Axes, layout: Data, end: str) -> None:
             axis.set_tick_params(labelbottom=name != "x", labelleft=name != "y")
 
 
+def match_axes(planes: Mapping[str, Axes], layout: Data) -> None:
+    """Gives axes that match another one the same ends: those it has by its range, else what all their data need."""
+    for name in ("x", "y"):
+        groups: dict[str, list[str]] = {}
+        for end in planes:
+            first = end
+            while (matched := (layout.get(f"{name}axis{first}") or {}).get("matches")) is not None:
+                first = str(matched).removeprefix(name)
+            groups.setdefault(first, []).append(end)
+        for ends in groups.values():
+            ranged = [end for end in ends if (layout.get(f"{name}axis{end}") or {}).get("range") is not None]
+            limits = [getattr(planes[end], f"get_{name}lim")() for end in ranged[:1] or ends]
+            for end in ends if len(ends) > 1 else []:
+                low, high = (min(one[0] for one in limits), max(one[1] for one in limits))
+                getattr(planes[end], f"set_{name}lim")(*(limits[0] if ranged else (low, high)))
+
+
 def _tick(value: float, _: int | None, *, suffix: str) -> str:
     return tick_text(value) + suffix
 

@@ -46,7 +46,7 @@ def draw_plainly(figure: go.Figure, path: Path, size: tuple[int, int]) -> None:
     """
     from matplotlib.figure import Figure
 
-    from analysis.drawing.plain_axes import draw_shape, plane_axes, plot_area, scale_axes
+    from analysis.drawing.plain_axes import draw_shape, match_axes, plane_axes, plot_area, scale_axes
     from analysis.drawing.plain_scene import scene_axes
 
     data = _as_lists(figure.to_plotly_json())
@@ -69,9 +69,10 @@ def draw_plainly(figure: go.Figure, path: Path, size: tuple[int, int]) -> None:
     for shape in layout.get("shapes") or ():
         end = str(shape.get("xref") or "x").split(" ")[0].removeprefix("x")
         draw_shape(planes.get(end) or next(iter(planes.values())), shape)
-    for end, axes in planes.items():
-        if end != "scene":
-            scale_axes(axes, layout, end)
+    flat = {end: axes for end, axes in planes.items() if end != "scene"}
+    for end, axes in flat.items():
+        scale_axes(axes, layout, end)
+    match_axes(flat, layout)
     _annotations(picture, planes, layout, area)
     _heading(picture, layout, width, height)
     _legend(picture, data["data"], area)
