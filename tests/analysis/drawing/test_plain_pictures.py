@@ -62,18 +62,19 @@ def test_points_stand_where_the_axes_say(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("hidden")
 def test_axes_that_match_end_where_the_other_does(tmp_path: Path) -> None:
-    """Two panels over one x axis: a point at the right end of the longer one, and half-way in the shorter one."""
+    """Two panels over one x axis: the only point of the second stands below the left one of the first."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True)
     figure.add_trace(
         go.Scatter(x=[0, 10], y=[0, 1], mode="markers", marker={"color": "#ff0000", "size": 16}), 1, 1
     )
-    figure.add_trace(go.Scatter(x=[5], y=[0], mode="markers", marker={"color": "#0000ff", "size": 16}), 2, 1)
+    figure.add_trace(go.Scatter(x=[0], y=[0], mode="markers", marker={"color": "#0000ff", "size": 16}), 2, 1)
     figure.update_layout(showlegend=False)
     assert write_png(figure, tmp_path / "two.png") is None
     pixels = np.asarray(Image.open(tmp_path / "two.png").convert("RGB")).astype(int)
     red = np.flatnonzero((abs(pixels - (255, 0, 0)).sum(axis=2) < 60).any(axis=0))
     blue = np.flatnonzero((abs(pixels - (0, 0, 255)).sum(axis=2) < 60).any(axis=0))
-    assert abs(blue.mean() - (red.min() + red.max()) / 2) < 0.01 * pixels.shape[1]
+    left = red[red < (red.min() + red.max()) / 2]
+    assert abs(blue.mean() - left.mean()) < 0.01 * pixels.shape[1]
 
 
 @pytest.mark.usefixtures("hidden")
