@@ -50,19 +50,21 @@ def cache(
         report = {"folder": str(cache_root()), "variable": CACHE_VARIABLE, "kinds": kinds, "entries": listed}
         typer.echo(json.dumps(report))
         return
-    from rich.console import Console
-    from rich.table import Table
-
     from archspace.support.numbers import number
+    from archspace.support.terminal import Column, TerminalTable, output
 
-    console = Console(highlight=False)
+    console = output()
     console.print(f"{cache_root()} (set {CACHE_VARIABLE} for another)", soft_wrap=True, markup=False)
-    table = Table("kind", "entries", "size", "newest", "oldest", "what it is")
+    numbers = [
+        Column(name, "number", rank)
+        for name, rank in (("entries", 0), ("size", 0), ("newest", 1), ("oldest", 1))
+    ]
+    table = TerminalTable("kind", *numbers, Column("what it is", "text"))
     for name, kind in CACHES.items():
         own = [one for one in found if one.kind == name]
         ages = [one.age_s for one in own]
         size = number(sum(one.size_bytes for one in own), "bytes")
-        table.add_row(
+        table.add(
             name,
             str(len(own)),
             size,
@@ -70,10 +72,10 @@ def cache(
             _age(max(ages, default=None)),
             kind.about,
         )
-    console.print(table)
+    table.print(console)
     for one in found if every else ():
         text = f"{one.kind}: {one.label}, {number(one.size_bytes, 'bytes')}, {_age(one.age_s)} old, {one.path.name}"
-        console.print(text, soft_wrap=True, markup=False)
+        console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 @app.command(epilog="Example: archspace cache clear measurements data --older-than 30")
