@@ -34,9 +34,11 @@ def narrow(
         raise InputError(f"{out}: is there already; give another name")
     with working(f"{run}: weighing its fields"):
         from analysis.store.runs import read_run
+
+        trials = read_run(run).trials
         from searches.study.narrowing import narrow as narrowed
 
-        found = narrowed(run, read_run(run).trials)
+        found = narrowed(run, trials)
         path = out or Path(f"{found.config.name}.yaml")
         if path.exists():
             raise InputError(f"{path}: is there already; give another --out")

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,24 +69,25 @@ def test_a_stopped_table_goes_on_and_comes_to_the_same(whole: Path, tmp_path: Pa
 def test_latencies_are_of_the_deployed_form_and_taken_once(
     whole: Path, tmp_path: Path, cache_folder: Path
 ) -> None:
-    path = tmp_path / "measured.json"
-    path.write_bytes(whole.read_bytes())
+    path, table = tmp_path / "measured.json", Table.load(whole)
+    last, known = list(table.rows)[-1], {"value": 1.0}  # of the others
+    table = replace(
+        table, rows={k: row if k == last else replace(row, latency=known) for k, row in table.rows.items()}
+    )
+    table.save(path)
     (tmp_path / "study.yaml").write_text(
         json.dumps({**study(), "measure": {"runs": 5, "warmup": 1, "attempts": 1}})
     )
     words = ["tabulate", str(tmp_path / "study.yaml"), "--out", str(path), "--latency", "--json"]
-    assert printed(archspace(*words, "--minutes", "0").stdout)["measured"] <= 1
     said = printed(archspace(*words).stdout)
     assert (said["measured"], said["missing"]) == (4, 0)
-    table = Table.load(path)
-    for row in table.rows.values():
-        assert row.latency is not None and row.latency["value"] > 0 and row.latency["unit"] == "ms"
-        assert row.latency["how"]["runtime"].startswith("onnxruntime")
+    rows = dict(Table.load(path).rows)
+    taken = rows[last].latency
+    assert taken is not None and taken["value"] > 0 and taken["unit"] == "ms"
+    assert taken["how"]["runtime"].startswith("onnxruntime")
+    assert rows == {**table.rows, last: replace(table.rows[last], latency=taken)}
     before = path.read_bytes()
     assert archspace(*words).returncode == 0 and path.read_bytes() == before
-    assert {key: row.metric for key, row in Table.load(whole).rows.items()} == {
-        key: row.metric for key, row in table.rows.items()
-    }
 
 
 @pytest.mark.slow
