@@ -81,6 +81,7 @@ def test_every_file_that_the_page_names_is_there() -> None:
         assert (ROOT / name).exists(), name
 
 
+@pytest.mark.slow
 def test_packages_import_what_the_rules_allow(rules: dict[str, Any]) -> None:
     allowed, everywhere = rules["may_import"], rules["may_import_all"]
     assert set(allowed) == set(PACKAGES)
@@ -121,6 +122,7 @@ def test_what_goes_to_a_board_needs_the_standard_library_alone(rules: dict[str, 
                 assert below(one, folder) or one.split(".")[0] in known | guarded, f"{name} imports {one}"
 
 
+@pytest.mark.slow
 def test_light_modules_import_no_torch(rules: dict[str, Any]) -> None:
     names = [name for name in MODULES if any(below(name, one) for one in rules["without_torch"])]
     assert all(any(below(name, one) for name in MODULES) for one in rules["without_torch"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+import pytest
+
 from tests.commands import ROOT
 from tests.sources import MODULES, PACKAGES, imports, tree
 
@@ -59,6 +61,7 @@ def test_tests_have_the_folders_of_the_packages() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_test_files_do_not_import_one_another() -> None:
     """What several need stands in a module of its own, which is no test."""
     assert not [

@@ -230,6 +230,7 @@ def test_the_label_of_the_guide_is_the_one_that_the_gallery_prints() -> None:
         assert hasattr(spec, rows[part]), part
 
 
+@pytest.mark.slow
 def test_schemas_are_json(tmp_path: Path) -> None:
     for command in ("studies", "recipes"):
         printed = run([sys.executable, "-m", PROGRAM, command, "--schema"], tmp_path)

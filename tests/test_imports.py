@@ -63,6 +63,7 @@ def test_the_four_packages_are_there() -> None:
     assert ENTRY in MODULES
 
 
+@pytest.mark.slow
 def test_imports_go_one_way() -> None:
     wrong = [
         f"{name} imports {dotted}"
@@ -117,6 +118,7 @@ def test_only_studies_import_optuna() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_data_about_networks_and_all_of_reports_need_no_torch() -> None:
     assert set(TORCH_FREE) <= set(MODULES)
     imported_without(TORCH, below(*TORCH_FREE))

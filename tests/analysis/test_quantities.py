@@ -189,6 +189,7 @@ class TestOneMoreEntry:
         page = page_html(content)
         assert "Number of convolutions" in page and re.search(r"[0-9]+ convolutions", page)
 
+    @pytest.mark.slow
     def test_it_is_a_column_of_a_table_and_of_the_csv(self, entry: Quantity, run: Path) -> None:
         column = column_of(entry)
         assert (column.title, column.better, column.digits) == ("Convolutions", "minimize", 0)
@@ -200,6 +201,7 @@ class TestOneMoreEntry:
         assert all(float(row[NAME]) > 0 and row[f"{NAME}_origin"] == "counted" for row in rows)
         assert f"{NAME} " in ran.output and "convolutions)" in ran.output
 
+    @pytest.mark.slow
     def test_it_is_a_bound_of_export_and_a_line_of_the_card(self, run: Path, tmp_path: Path) -> None:
         study = read_run(run)
         complete = [trial for trial in study.trials if trial.state == "complete"]

@@ -557,6 +557,7 @@ def test_a_seeded_build_is_reproducible() -> None:
         assert any(not torch.equal(one[key], other[key]) for key in one)
 
 
+@pytest.mark.slow
 def test_networks_share_no_state() -> None:
     """Other networks, built, run and trained in between, leave a network's weights and output alone."""
     spec = preset("espnet").spec

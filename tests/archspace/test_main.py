@@ -49,6 +49,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(words: list[str], part: str) 
     refused(archspace(*words), part)
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_says_the_same() -> None:
     """Nothing on the way to the operating system adds a line or changes the code."""
     words = ["cost", "espnetv4"]

@@ -28,6 +28,8 @@ from tests.analysis.board import clocked, writer
 from tests.analysis.board.first_order import filtered
 from tests.analysis.board.trees import MILLIVOLTS, NANO, ORIN, TX2, XAVIER, Tree, hwmon, iio, write
 
+pytestmark = pytest.mark.slow
+
 WRITER = Path(writer.__file__)
 IDLE_S, SETTLE_S, COUNTED_S = 2.0, 1.7, 2.5
 RATE_HZ = 100.0

@@ -147,6 +147,7 @@ def test_a_sensor_that_goes_ends_sampling_and_leaves_what_was(
     )
 
 
+@pytest.mark.slow
 def test_a_rail_that_cannot_be_read_for_a_moment_loses_samples_only(board: Tree) -> None:
     path = board.rails["VDD_IN"]
     sampler = Sampler(str(board.root), 1.0)  # time enough to be back before the next sample

@@ -69,6 +69,7 @@ def test_a_program_that_ends_is_a_sensor_that_goes(tmp_path: Path) -> None:
     assert trace.times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "said"),
     [("exit 1", "ended with status 1"), ("echo RAM 1/2MB; exec sleep 60", "printed no rails in 3 s")],

@@ -44,6 +44,7 @@ def test_cost_json_equals_the_counts_and_its_levels_add_up() -> None:
     assert report["macs_fvcore"] is report["macs_thop"] is report["flops_torch"] is None
 
 
+@pytest.mark.slow
 def test_cost_runs_the_counters_on_the_changed_network() -> None:
     report = read(
         "cost", "espnetv2-1.0", "--task", "segmentation", "--classes", "7", "--input", "32x48",
@@ -119,6 +120,7 @@ def test_measure_says_how_and_why_there_is_no_power() -> None:
     assert "median" in run("measure", "espnetv2-0.5", "--input", "32x32", "--runs", "2").stdout
 
 
+@pytest.mark.slow
 def test_measure_takes_checkpoints_and_keeps_their_fields(tmp_path: Path) -> None:
     from archspace.build import build
     from archspace.checkpoint import save

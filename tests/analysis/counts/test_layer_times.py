@@ -29,6 +29,7 @@ def test_parts_hold_every_mac_and_none_is_within_another(by: str) -> None:
     assert times.gap_percent == pytest.approx(100 * (times.sum_ms / times.whole_ms - 1))
 
 
+@pytest.mark.slow
 def test_time_goes_where_the_work_is() -> None:
     """A part that is made to take long is seen, and the others are not blamed."""
     network = build(SPEC)

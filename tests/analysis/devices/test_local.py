@@ -28,6 +28,8 @@ from archspace.export.onnx_model import open_session
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
 
+pytestmark = pytest.mark.slow
+
 CALM = {"spread": 50.0, "drift": 50.0}
 """Limits that a busy machine keeps too, where the test is about something else."""
 

@@ -19,6 +19,8 @@ from tests.analysis.devices.sshd import Board, until
 from tests.commands import archspace
 from tests.waiting import GENEROUS_S
 
+pytestmark = pytest.mark.slow
+
 QUICK = Settings(power=False, warmup=2, runs=20, spread=100.0, drift=100.0, attempts=1)
 WITH_POWER = Settings(
     warmup=2, runs=20, idle_s=0.5, busy_s=1.0, period_s=0.02, spread=100.0, drift=100.0, attempts=1

@@ -28,6 +28,8 @@ from archspace.support.errors import FieldError, InputError
 from tests.analysis.devices.sshd import Board, commands, descendants, free_port, keygen, script, until
 from tests.waiting import GENEROUS_S
 
+pytestmark = pytest.mark.slow
+
 QUICK = Settings(power=False, warmup=2, runs=20, spread=100.0, drift=100.0, attempts=1)
 
 

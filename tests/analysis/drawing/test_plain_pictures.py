@@ -60,6 +60,7 @@ def test_points_stand_where_the_axes_say(tmp_path: Path) -> None:
         assert min(colour_at(picture, *place(0.5, 0.55))) > 200, "what is not visible is not drawn"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hidden")
 def test_axes_that_match_end_where_the_other_does(tmp_path: Path) -> None:
     """Two panels over one x axis: the only point of the second stands below the left one of the first."""

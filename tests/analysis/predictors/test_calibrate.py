@@ -19,6 +19,8 @@ from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
 from tests.analysis.predictors.devices import WALL, KnownDevice
 
+pytestmark = pytest.mark.slow
+
 SPACE = {
     "task": "segmentation", "classes": 8, "input_size": [32, 32], "network": "espnet-c", "fusion": "hff",
     "unit": {"choices": ["esp", "mobilenet"], "per_level": True}, "width": {"choices": [0.5, 1.0]},

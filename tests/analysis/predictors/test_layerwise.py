@@ -51,6 +51,7 @@ def test_whole_random_networks_are_predicted_within_a_few_percent(
     assert blind["rmspe"] > result["rmspe"]
 
 
+@pytest.mark.slow
 def test_what_was_met_is_looked_up_and_the_rest_regressed(fitted: tuple[Layerwise, Layerwise]) -> None:
     assert fitted[0](networks(120, 0)[0]).looked_up == 1.0
     left_out = 0.75

@@ -121,6 +121,7 @@ def test_every_state_of_a_training(tmp_path: Path) -> None:
     held.release()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["a: [", "- a", "format: 1\nname: x", "\x00", "format: 99\nobjectives: [macs]"]
 )

@@ -97,6 +97,7 @@ def one_by_one(corners: Tensor, valid: Tensor, overlap: float) -> list[bool]:
     return [i in kept for i in range(len(corners))]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 100_000), st.integers(1, 24), st.sampled_from([0.0, 0.2, 0.45, 0.8]))
 @settings(max_examples=120)
 def test_suppression_is_that_of_going_one_by_one(seed: int, count: int, overlap: float) -> None:

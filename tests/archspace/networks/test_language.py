@@ -165,6 +165,7 @@ def test_a_model_runs_learns_and_costs_what_its_plan_says(fields: dict[str, Any]
 # ------------------------------------------------------------------------------ time
 
 
+@pytest.mark.slow
 @given(st.sampled_from(VARIANTS), st.lists(st.integers(1, 12), min_size=1, max_size=5), st.integers(1, 3))
 @settings(max_examples=40)
 def test_a_text_cut_into_windows_gives_the_same_outputs(

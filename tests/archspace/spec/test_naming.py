@@ -117,6 +117,7 @@ def test_a_damaged_onnx_file_is_one_line_with_its_name(exported: Path, tmp_path:
         find_network(changed("new.onnx"), accept="answers").load()
 
 
+@pytest.mark.slow
 def test_a_foreign_onnx_file_can_only_be_run(tmp_path: Path) -> None:
     file = tmp_path / "foreign.onnx"
     torch.onnx.export(

@@ -26,6 +26,7 @@ from tests.commands import python
 # ------------------------------------------------------------------------------ round trips
 
 
+@pytest.mark.slow
 @given(specs())
 @settings(max_examples=150)
 def test_a_spec_survives_json_yaml_and_plain_data(spec: ArchSpec) -> None:
@@ -363,6 +364,7 @@ def test_a_change_that_breaks_a_rule_raises() -> None:
 # ------------------------------------------------------------------------------ sampling
 
 
+@pytest.mark.slow
 @given(field_values())
 @settings(max_examples=200)
 def test_sampling_refuses_nothing_but_a_k_that_does_not_fit(fields: dict[str, Any]) -> None:
@@ -535,6 +537,7 @@ def test_an_unknown_network_lists_near_ones(wrong: str) -> None:
     assert f"({len(NETWORKS)} in all)" in str(caught.value)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from([name for name, unit in UNITS.items() if unit.branches]),
     st.sampled_from(FREE),

@@ -47,6 +47,7 @@ def test_a_merged_key_may_be_replaced() -> None:
     assert parse_yaml(text, "file")["one"] == {"a": 1, "b": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -66,6 +66,7 @@ def test_json_is_one_object_and_agrees_with_the_csv(app: typer.Typer, run: Path,
     assert data["objectives"][1] == {"name": "miou", "unit": "%", "direction": "maximize"}
 
 
+@pytest.mark.slow
 def test_other_objectives_leave_the_studys_own_files(app: typer.Typer, run: Path, tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["pareto", str(run)]).exit_code == 0
     own = {path.name: path.read_bytes() for path in (run / "report").iterdir()}

@@ -71,6 +71,7 @@ def test_json_is_one_object(app: typer.Typer) -> None:
     assert data["files"] == {}
 
 
+@pytest.mark.slow
 def test_the_papers_in_one_command(app: typer.Typer, tmp_path: Path) -> None:
     text = ran(app, "report", "--paper", "--out", str(tmp_path))
     line = next(line for line in text.splitlines() if "mobilenetv1-0.75 at 224x224" in line)
@@ -83,6 +84,7 @@ def test_the_papers_in_one_command(app: typer.Typer, tmp_path: Path) -> None:
     assert data["contradictions"] == len(data["tables"][-1]["rows"]) > 10
 
 
+@pytest.mark.slow
 def test_no_command_loads_torch(tmp_path: Path) -> None:
     code = (
         "import sys; sys.argv = ['archspace', 'report', '--paper', '--out', sys.argv[1]]\n"

@@ -282,6 +282,7 @@ class TestFiles:
         assert "pip install 'archspace[png]'" in problem
         assert "BROWSER_PATH" in problem and [p.name for p in tmp_path.iterdir()] == []
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("script", "reason"), [("sleep 61", "within 3 s"), ("exit 1", "")])
     def test_a_browser_that_hangs_or_dies_is_one_line(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str

@@ -158,6 +158,7 @@ def test_data_cannot_end_its_script_element() -> None:
     assert json.loads(text) == {"name": "</script><!-- & \u2028", "other": "ä"}
 
 
+@pytest.mark.slow
 def test_500_trials_take_less_than_5_mb_and_need_no_network(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     write_report([write_run(tmp_path / "run", realistic_study(500))], path, as_json=True)
@@ -230,6 +231,7 @@ class TestCommand:
         (tmp_path / "file.txt").touch()
         assert "--out" in refused(run, "--out", tmp_path / "file.txt")
 
+    @pytest.mark.slow
     def test_figures_next_to_the_page(self, tmp_path: Path) -> None:
         run = write_run(tmp_path / "run", realistic_study(30))
         result = report(run, "--out", tmp_path / "out", "--figures", "html")

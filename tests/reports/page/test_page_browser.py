@@ -13,6 +13,8 @@ from reports.cli.report_command import write_report
 from tests.reports.browser import PHONE, WIDE, chromium, opened
 from tests.reports.runs import realistic_study, write_run
 
+pytestmark = pytest.mark.slow
+
 EVIL = "<script>alert(1)</script>"
 
 

@@ -15,6 +15,8 @@ from reports.tables.page import html_page
 from reports.tables.table import Table
 from tests.reports.tables.nasty import NASTY, nasty_table
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

@@ -28,6 +28,7 @@ def test_a_curve_holds_what_was_reached_until_more_is() -> None:
     assert one.reaching("a", 0.5).tolist() == [5.0, math.inf]
 
 
+@pytest.mark.slow
 def test_standing_of_a_method_that_is_always_ahead() -> None:
     slow = [[(1.0, 0.1), (8.0, 0.5 + seed / 100)] for seed in range(12)]
     fast = [[(1.0, 0.2), (2.0, 0.8 + seed / 100)] for seed in range(12)]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from analysis.devices.cache import MeasurementCache
 from analysis.devices.opening import open_device
@@ -16,6 +17,8 @@ from analysis.devices.record import DeviceRecord
 from analysis.devices.settings import Settings
 from searches.data.cache import Item, cached
 from tests.commands import archspace, printed, refused
+
+pytestmark = pytest.mark.slow
 
 SIZE = ("--input", "32x32", "--runs", "5", "--warmup", "1", "--no-power", "--attempts", "1")
 NETWORK = "espnetv2-0.5"

@@ -23,6 +23,8 @@ from searches.demo.predicting import open_predictor
 from tests.commands import archspace, printed
 from tests.searches.own_data import CLASSES, COLOURS, study_file, training_file, write_data
 
+pytestmark = pytest.mark.slow
+
 FORMS = (
     "training folder",
     "RUN:N",

@@ -171,6 +171,7 @@ def test_a_text_is_checked_and_people_can_read_it(tmp_path: Path) -> None:
     assert "no problems" in completed.stdout
 
 
+@pytest.mark.slow
 def test_real_data_have_no_faults(shared: Path, tmp_path: Path) -> None:
     completed = archspace(
         "data", "check", shared / "data" / "bccd_voc", "--split", "val", "--json", "--out", tmp_path / "out"
@@ -295,6 +296,7 @@ def test_classes_that_differ_in_case_alone_are_said(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_study_is_checked_as_it_reads_its_data(tmp_path: Path) -> None:
     for i in range(5):
         photo(tmp_path / "own data" / "images" / f"{i}.jpg", (3, 3))

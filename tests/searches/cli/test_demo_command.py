@@ -138,6 +138,7 @@ def test_a_detector_names_and_frames_objects(tmp_path: Path) -> None:
     assert sure.returncode == 0 and json.loads(sure.stdout)["images"][0]["objects"] == []
 
 
+@pytest.mark.slow
 def test_what_cannot_be_shown_is_one_line(segmenter: Path, tmp_path: Path) -> None:
     folder = _images(tmp_path / "images")
     image, out = folder / "plain.png", ("--out", str(tmp_path / "out"))

@@ -390,6 +390,7 @@ def on_terminal(desk: Desk, answer: bytes) -> tuple[int, str]:
     return process.wait(GENEROUS_S), output.decode()
 
 
+@pytest.mark.slow
 def test_a_person_reads_everything_and_only_yes_downloads(desk: Desk, tmp_path: Path) -> None:
     desk.offer("text", {"text.zip": zipped({"x/text.bin": b"text"})}, {"x/": ""}, terms="be kind")
     completed = desk.run("text")

@@ -26,6 +26,8 @@ from searches.training.loop import teacher_of
 from tests.searches.networks import FORMS, TRAINED, write_networks
 from tests.searches.studies import tiny
 
+pytestmark = pytest.mark.slow
+
 torch.set_num_threads(1)
 PUBLISHED = "weights/espnet/espnet_p2_q8_camvid.pth"
 SPEC_COMMANDS: dict[str, list[str]] = {

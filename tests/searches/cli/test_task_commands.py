@@ -19,6 +19,8 @@ from tests.searches.calls import evaluate, train
 from tests.searches.data.boxed import coloured, rectangles
 from tests.searches.studies import tiny, write_study
 
+pytestmark = pytest.mark.slow
+
 PRESET = {
     "network": "espnetv2", "width": 0.5, "alphas": [0, 0, 0, 0],
 }  # fmt: skip

@@ -336,6 +336,7 @@ def test_a_damaged_zip_member_is_named(tmp_path: Path) -> None:
     refused("train.zip/a/000.png: ", "imagefolder", tmp_path)
 
 
+@pytest.mark.slow
 def test_cifar10(shared: Path) -> None:
     split = load("imagefolder", shared / "data" / "cifar10", "test", input_size=(32, 32))
     assert split.images.shape == (5000, 32, 32, 3)

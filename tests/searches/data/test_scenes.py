@@ -128,6 +128,7 @@ def pixels(first: int, count: int, keep: int) -> tuple[NDArray[np.float64], NDAr
     return np.concatenate(features), np.concatenate(labels)
 
 
+@pytest.mark.slow
 def test_colour_and_place_of_a_pixel_do_not_give_its_class() -> None:
     tree = pytest.importorskip("sklearn.tree")
     model = tree.DecisionTreeClassifier(max_depth=14, min_samples_leaf=5, random_state=0)

@@ -315,6 +315,7 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     refused("lost.jpg: no such image, though ImageSets lists it", "voc", tmp_path, task="detection")
 
 
+@pytest.mark.slow
 def test_bccd(shared: Path) -> None:
     root = shared / "data" / "bccd_voc"
     splits = {

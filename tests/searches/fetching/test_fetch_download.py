@@ -136,6 +136,7 @@ def test_a_host_that_asks_to_wait_is_obeyed_up_to_the_longest_wait(
     assert waits == [0.4]
 
 
+@pytest.mark.slow
 def test_a_silent_host_is_given_up_and_asked_again_and_a_slow_one_is_waited_for(
     server: Server, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from analysis.fronts.pareto import hypervolume
 from searches.judging.improvement import expected_improvement, expected_volume
@@ -18,6 +19,7 @@ def test_expected_improvement_is_the_mean_of_what_is_won() -> None:
         assert abs(got - won.mean()) < 5 * won.std() / np.sqrt(len(drawn))
 
 
+@pytest.mark.slow
 def test_expected_volume_is_the_mean_gain_in_hypervolume() -> None:
     rng = np.random.default_rng(1)
     front = np.array([[50.0, 5.0], [45.0, 5.6], [40.0, 6.3], [47.0, 6.0]])  # the last one is dominated

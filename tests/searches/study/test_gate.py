@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from archspace.build import build
 from archspace.spec.archspec import ArchSpec
 from archspace.support.files import write_text
@@ -20,6 +22,8 @@ from searches.training.loop import Callback, Step, fit
 from tests.commands import environment
 from tests.searches.training.small_runs import CLASSIFIER, CPU, task_of
 from tests.waiting import until
+
+pytestmark = pytest.mark.slow
 
 WORKER = """
 import sys, time

@@ -75,6 +75,7 @@ def test_a_network_is_measured_once_on_a_device_and_again_with_other_settings(ca
     assert len(list(cache_folder.glob("measurements/*/*.json"))) == 2
 
 
+@pytest.mark.slow
 def test_an_unstable_record_is_reported_and_not_kept(cache_folder: Path) -> None:
     shaky = Settings(power=False, runs=9, warmup=1, spread=1e-9, attempts=2)
     latency = Measurer(open_device("cpu"), shaky, frozenset()).measured(build(SPEC))["latency_ms"]

@@ -15,6 +15,8 @@ import reports
 import searches
 from tests.searches.studies import TINY, tiny
 
+pytestmark = pytest.mark.slow
+
 STUDY = tiny(trials=3, space={**TINY["space"], "alphas": [0, 1, 0, 0]})
 
 

@@ -17,6 +17,8 @@ from tests.commands import Ran, archspace, printed, refused
 from tests.searches.own_data import moved, relabelled, study_file, training_file, write_data
 from tests.searches.studies import write_recipe, write_study
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -32,6 +32,8 @@ from tests.commands import printed
 from tests.searches.calls import evaluate, train
 from tests.searches.training.small_runs import CPU, KillAt, Killed, events, weights
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("a", "b", "c", "d", "e", "<eos>", "<unk>")
 SPEC: dict[str, Any] = {
     "network": "eru", "width": 0.05, "channels": 32, "alphas": [2], "branches": 2, "classes": len(WORDS),

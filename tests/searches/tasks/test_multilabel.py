@@ -58,6 +58,7 @@ def test_rare_classes_weigh_more() -> None:
     assert weighed == pytest.approx((3 + 1) * np.log(2) / 2)
 
 
+@pytest.mark.slow
 def test_a_network_learns_both_classes() -> None:
     train, val = coloured(), coloured(48, seed=1)
     task = MultiLabel(train, val, RGB)

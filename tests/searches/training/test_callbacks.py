@@ -164,6 +164,7 @@ def test_pictures_of_grey_images() -> None:
     assert len(drawn) == 3 and all(isinstance(picture, Image.Image) for _, picture in drawn)
 
 
+@pytest.mark.slow
 def test_the_command_writes_curves_and_events(few_scenes: None, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     completed = archspace(

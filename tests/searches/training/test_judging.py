@@ -21,7 +21,7 @@ from searches.training.evaluate import evaluate
 from searches.training.run import train
 from tests.searches.studies import RECIPE
 
-pytestmark = pytest.mark.usefixtures("cache_folder")
+pytestmark = [pytest.mark.usefixtures("cache_folder"), pytest.mark.slow]
 
 RGB = Preprocessing(channel_order="rgb", mean=(0.5,) * 3, std=(0.25,) * 3)
 COLOURS = ((200, 40, 40), (40, 200, 40), (40, 40, 200))

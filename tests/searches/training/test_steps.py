@@ -128,6 +128,7 @@ def test_distillation_is_hintons() -> None:
     assert coarse.item() == pytest.approx(0, abs=1e-7)
 
 
+@pytest.mark.slow
 def test_a_teacher_pulls_the_network_to_its_scores(tmp_path: object) -> None:
     from pathlib import Path
 
@@ -196,6 +197,7 @@ MEMORY = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory by RLIMIT_AS")
 def test_out_of_memory_halves_the_batch_and_is_reported() -> None:
     """A real limit on the address space: the step of 256 images ends in parts."""

@@ -131,6 +131,7 @@ def test_schedules_closed_forms(schedule: str, middle: float) -> None:
     assert rate_factor(warm, 10, 10) == 1.0
 
 
+@pytest.mark.slow
 def test_training_learns_and_repeats_bit_for_bit() -> None:
     split = _labels()
     task = Classification(split, split, RGB)
