@@ -127,7 +127,7 @@ def test_tensors_of_another_network_name_keys_and_shapes(saved: Path) -> None:
 @pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.complex64])
 def test_numbers_of_another_kind_are_refused(saved: Path, kind: torch.dtype) -> None:
     with safetensors.safe_open(str(saved), framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         metadata = file.metadata()
     name = next(name for name, tensor in tensors.items() if tensor.ndim == 4)
     safetensors.torch.save_file({**tensors, name: tensors[name].to(kind)}, saved, metadata)
