@@ -122,6 +122,8 @@ def test_a_run_is_plotted_exported_and_reported_with_the_plug_in(run: Path) -> N
     "words",
     [
         ("pareto", "{run}"),
+        ("pareto", "{run}", "--json"),
+        ("pareto", "{run}", "--objectives", "accuracy,convs,params"),
         ("pareto", "{run}", "--objectives", "accuracy,convs,params", "--json"),
         ("report", "{run}"),
         ("tables", "classification", "--with", "{run}", "--out", "{tmp}/tables"),

@@ -1,4 +1,4 @@
-"""Every list on terminals of 80 and 120 columns, tables of results on the narrow one, and all of it in a pipe."""
+"""Every table on terminals of 80 and 120 columns, and in a pipe."""
 
 from __future__ import annotations
 
@@ -48,9 +48,11 @@ def test_lists_fit_a_terminal_and_no_name_is_cut(columns: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_front_of_three_objectives_fits_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_front_of_three_objectives_fits_a_terminal(
+    columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
-    columns = 80
     write_run(tmp_path / "run", realistic_study())
     words = ("pareto", "run", "--objectives", "macs,params,miou", "--json")
     front = json.loads(archspace(*words, cwd=tmp_path).stdout)["front"]
@@ -80,9 +82,9 @@ def test_a_row_of_a_pipe_is_one_line() -> None:
 
 
 @pytest.mark.slow
-def test_a_comparison_fits_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_comparison_fits_a_terminal(columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
-    columns = 80
     run = ROOT / "docs" / "gallery" / "compared" / "modules"
     lines = in_terminal(columns, "compared", run, "--out", tmp_path / "out")
     files = next(i for i, line in enumerate(lines) if line.endswith("comparison.md"))

@@ -85,12 +85,12 @@ def match_axes(planes: Mapping[str, Axes], layout: Data) -> None:
             while (matched := (layout.get(f"{name}axis{first}") or {}).get("matches")) is not None:
                 first = str(matched).removeprefix(name)
             groups.setdefault(first, []).append(end)
-        for ends in groups.values():
+        for ends in (ends for ends in groups.values() if len(ends) > 1):
             ranged = [end for end in ends if (layout.get(f"{name}axis{end}") or {}).get("range") is not None]
             limits = [getattr(planes[end], f"get_{name}lim")() for end in ranged[:1] or ends]
-            for end in ends if len(ends) > 1 else []:
-                low, high = (min(one[0] for one in limits), max(one[1] for one in limits))
-                getattr(planes[end], f"set_{name}lim")(*(limits[0] if ranged else (low, high)))
+            common = limits[0] if ranged else (min(low for low, _ in limits), max(high for _, high in limits))
+            for end in ends:
+                getattr(planes[end], f"set_{name}lim")(*common)
 
 
 def _tick(value: float, _: int | None, *, suffix: str) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from reports.style.style import MUTED, STUDY_COLOURS
+from reports.style.style import STUDY_COLOURS
 from reports.style.theme import remark, themed
 
 Floats = NDArray[np.float64]
@@ -36,13 +36,11 @@ class MethodCurve:
 
 def replays_figure(
     compute: Floats, curves: Sequence[MethodCurve], *, title: str, subtitle: str = "",
-    expected: Mapping[str, tuple[Floats, Floats]] | None = None,
 ) -> go.Figure:  # fmt: skip
     """Returns a line and a band a method.
 
     Args:
         compute: (G,) in trainings of the network of mean cost.
-        expected: closed forms to draw beside them, by name: compute and hypervolume.
     """
     figure = go.Figure()
     if not curves:
@@ -64,14 +62,6 @@ def replays_figure(
                 x=compute, y=100 * one.median, mode="lines", name=html.escape(one.method),
                 legendgroup=one.method, line={"color": colour, "width": 2.2, "dash": dash},
                 hovertemplate="%{x:.1f} trainings: %{y:.1f} %<extra>" + words + "</extra>",
-            )
-        )  # fmt: skip
-    for name, (spent, volumes) in (expected or {}).items():
-        figure.add_trace(
-            go.Scatter(
-                x=spent, y=100 * volumes, mode="lines", name=html.escape(name),
-                line={"color": MUTED, "width": 1.6, "dash": "dash"},
-                hovertemplate="%{x:.1f} trainings: %{y:.1f} %<extra>" + html.escape(name) + "</extra>",
             )
         )  # fmt: skip
     figure = themed(figure, title, subtitle)

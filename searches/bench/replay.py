@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -194,8 +195,6 @@ def _open(yardstick: Yardstick, budget: float) -> None:
 
 
 def _replay(method: str, seed: int) -> tuple[list[tuple[float, float]], float]:
-    import time
-
     before = time.process_time()
     ledger = replayed(Ledger(_OPEN["yardstick"], _OPEN["budget"], seed), method)
     return ledger.history, time.process_time() - before

@@ -27,17 +27,14 @@ class Decision:
     Attributes:
         field: its name in ``space``.
         weights: its importance by objective; ``None`` where it did not vary among the networks.
-        value: what it is fixed to; ``None`` where it stays free.
+        fixed: whether it is fixed now.
+        value: what it is fixed to, which may be ``None``.
     """
 
     field: str
     weights: Mapping[str, FieldWeight | None]
+    fixed: bool = False
     value: Any = None
-
-    @property
-    def fixed(self) -> bool:
-        """Whether it is fixed now."""
-        return self.value is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def _decided(name: str, found: Sequence[Importance], front: Sequence[TrialRecord
         return Decision(name, weights)
     drawn = [_drawn(record, name) for record in front]
     return Decision(
-        name, weights, _usual([v for one in drawn for v in (one if isinstance(one, list) else [one])])
+        name, weights, True, _usual([v for one in drawn for v in (one if isinstance(one, list) else [one])])
     )
 
 

@@ -17,7 +17,7 @@ def stick() -> Yardstick:
 
 @pytest.mark.slow
 def test_random_search_is_as_good_as_its_closed_form(stick: Yardstick) -> None:
-    draws, runs = 12, 200
+    draws, runs = 12, 400
     expected = expected_random(stick, draws)
     shares = random_runs(stick, draws, runs)
     error = shares.std(axis=0, ddof=1) / np.sqrt(runs)
@@ -50,7 +50,7 @@ def test_the_held_out_seed_is_never_seen(stick: Yardstick) -> None:
     curves = stick.curves.copy()
     curves[:, -1] = -1000.0
     held = Yardstick("", stick.grid, curves, stick.counts, stick.epoch_cost, 0.5)
-    seen = [Ledger(held, 1e9, seed).train(index) for seed in range(6) for index in range(len(stick))]
+    seen = [Ledger(held, 1e9, seed).train(index) for seed in range(20) for index in range(len(stick))]
     assert min(seen) > 0
 
 

@@ -237,7 +237,7 @@ def test_stopped_in_mid_download_the_same_command_goes_on(desk: Desk, tmp_path: 
 def test_stopped_while_unpacking_nothing_half_done_is_in_the_folder(
     desk: Desk, tmp_path: Path, number: int
 ) -> None:
-    members = {f"x/text.bin/{i}": b"text" for i in range(6_000)}
+    members = {f"x/text.bin/{i}": b"text" for i in range(15_000)}
     desk.offer("text", {"text.tgz": tarred(members, "w:gz")}, {"x/": ""})
     folder = tmp_path / "data" / "text"
     unpacking = folder / "downloads" / ".text.tgz.unpacked.unpacking"
@@ -247,7 +247,7 @@ def test_stopped_while_unpacking_nothing_half_done_is_in_the_folder(
     assert (folder / "downloads" / "text.tgz").is_file()
     assert unpacking.exists() == (number == signal.SIGKILL)
     asked = len(desk.server.asked)
-    assert desk.good("text")["content"]["text.bin"]["files"] == 6_000
+    assert desk.good("text")["content"]["text.bin"]["files"] == 15_000
     assert len(desk.server.asked) == asked
 
 

@@ -268,7 +268,7 @@ def test_killed_at_any_point_it_comes_to_the_same_networks(made: Path, run: Path
     whole = Path(shutil.copytree(made / "run", tmp_path / "whole"))
     expected = searches.retrain(whole, both, epochs=12).records
     first, second = (run / "retrained" / one.folder for one in expected)
-    for reached in (first / "evaluation.json", second / STATE_FILE):
+    for reached in (first / STATE_FILE, first / "evaluation.json", second / STATE_FILE):
         process = begun(run, *words)
         until(
             lambda path=reached, process=process: path.is_file() or process.poll() is not None, str(reached)
