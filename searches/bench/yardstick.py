@@ -20,6 +20,8 @@ from searches.bench.table import Table
 Floats = NDArray[np.float64]
 HELD_OUT = 1
 """Seeds of a table that no method sees."""
+MARGIN = 0.1
+"""How far the reference point of the hypervolume lies beyond the worst values, as a share of their range."""
 
 
 class BudgetSpent(Exception):
@@ -96,8 +98,10 @@ class Yardstick:
 
     @property
     def reference(self) -> Floats:
-        """(2,) worst corner: the lowest true metric and the largest MACs of the table."""
-        return np.asarray(self.points(self.truth).max(axis=0))
+        """(2,) a tenth of the range beyond the lowest true metric and the largest MACs, so that these count too."""
+        points = self.points(self.truth)
+        worst, span = points.max(axis=0), np.ptp(points, axis=0)
+        return np.asarray(worst + MARGIN * np.where(span > 0, span, 1.0))
 
     def volume(self, index: Any) -> float:
         """Returns hypervolume of the true points of some networks, as a share of that of all networks."""

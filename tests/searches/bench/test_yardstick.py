@@ -31,6 +31,11 @@ def test_the_whole_table_has_all_of_the_volume(stick: Yardstick) -> None:
     assert stick.volume(np.array([], dtype=int)) == 0.0
 
 
+def test_every_network_of_the_front_counts_also_the_extreme_ones(stick: Yardstick) -> None:
+    for index in (int(np.argmax(stick.truth)), int(np.argmin(stick.macs))):
+        assert 0 < stick.volume(np.array([index])) < 1
+
+
 def test_a_training_that_goes_on_costs_only_what_is_new(stick: Yardstick) -> None:
     ledger = Ledger(stick, 100.0, 0)
     early = ledger.train(3, 2)
