@@ -54,7 +54,7 @@ def _prelu(module: nn.PReLU) -> Callable[[Tensor], Tensor]:
     def forward(x: Tensor) -> Tensor:
         if x.ndim != 4 or len(module.weight) != x.shape[1]:
             return F.prelu(x, module.weight)
-        return _PReLU.apply(x, module.weight)  # type: ignore[no-any-return]
+        return _PReLU.apply(x, module.weight)  # type: ignore[no-any-return, no-untyped-call]
 
     return forward
 
@@ -78,7 +78,7 @@ def _depthwise(conv: nn.Conv2d) -> Callable[[Tensor], Tensor]:
             return x[:, :, ::stride, ::stride] * conv.weight[:, 0, middle, middle].view(1, -1, 1, 1)
         if dilation == 1:
             return F.conv2d(x, conv.weight, stride=stride, padding=middle, groups=conv.groups)
-        return _Depthwise.apply(x, conv.weight, dilation, stride)  # type: ignore[no-any-return]
+        return _Depthwise.apply(x, conv.weight, dilation, stride)  # type: ignore[no-any-return, no-untyped-call]
 
     return forward
 
@@ -131,7 +131,7 @@ def _gradients(gradient: Tensor, x: Tensor, weight: Tensor, dilation: int) -> tu
     ]
     taps = [tap for tap in taps if abs(tap[2]) < h and abs(tap[3]) < w]
     of_weight, images = torch.zeros_like(weight), max(1, PART // (channels * h * w))
-    for seen, met in zip(x.split(images), gradient.split(images), strict=True):
+    for seen, met in zip(torch.split(x, images), torch.split(gradient, images), strict=True):
         for i, j, down, right in taps:
             first = seen[:, :, max(0, down) : h + min(0, down), max(0, right) : w + min(0, right)]
             second = met[:, :, max(0, -down) : h - max(0, down), max(0, -right) : w - max(0, right)]
