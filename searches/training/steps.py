@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from searches.config.recipe import Stage
 from searches.data.augment import Augmentation
 from searches.tasks.base import LEAST_WEIGHT, Batch, Raw, Size, Task
 from searches.tasks.scores import distilled
+from searches.training.backward import FastBackward
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +40,11 @@ class TrainingError(RuntimeError):
     """Training cannot go on; the message says why."""
 
 
-def make_optimizer(network: nn.Module, stage: Stage) -> torch.optim.Optimizer:
-    """Returns the stage's optimiser over the parameters that learn, in groups by decay and by head."""
+def make_optimizer(network: nn.Module, stage: Stage, device: torch.device) -> torch.optim.Optimizer:
+    """Returns the stage's optimiser over the parameters that learn, in groups by decay and by head.
+
+    On a CPU all parameters of a group are updated by one kernel; a GPU's optimiser is torch's default.
+    """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
@@ -53,11 +58,12 @@ def make_optimizer(network: nn.Module, stage: Stage) -> torch.optim.Optimizer:
         }
         for (decays, head), parameters in groups.items()
     ]
+    fused = True if device.type == "cpu" else None
     if stage.optimizer == "sgd":
         nesterov = stage.nesterov and stage.momentum > 0
-        return torch.optim.SGD(listed, lr=stage.lr, momentum=stage.momentum, nesterov=nesterov)
+        return torch.optim.SGD(listed, lr=stage.lr, momentum=stage.momentum, nesterov=nesterov, fused=fused)
     kind = torch.optim.Adam if stage.optimizer == "adam" else torch.optim.AdamW
-    return kind(listed, lr=stage.lr)
+    return kind(listed, lr=stage.lr, fused=fused)
 
 
 def freeze_norms(network: nn.Module) -> None:
@@ -88,11 +94,13 @@ class Stepper:
         network.requires_grad_(True)
         if stage.freeze_norms:
             freeze_norms(network)
-        self.optimizer = make_optimizer(network, stage)
+        self.optimizer = make_optimizer(network, stage, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=stage.precision == "float16")
         averaged = get_ema_multi_avg_fn(stage.ema)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(network, multi_avg_fn=averaged, use_buffers=True) if stage.ema else None
         self.run: Any = torch.compile(network) if stage.compile else network
+        plain = device.type != "cpu" or stage.compile or stage.precision != "float32"
+        self.backward = None if plain else FastBackward(network)
         self.parts, self.carry = 1, None
 
     def train(self) -> None:
@@ -174,7 +182,8 @@ class Stepper:
 
     def _forward(self, part: Batch) -> tuple[Any, Any]:
         """The network's outputs on a part of the batch, and what it carries on."""
-        with self._precision():
+        faster = nullcontext() if self.backward is None else self.backward.active()
+        with self._precision(), faster:
             return self.task.forward(self.run, part.inputs, self.carry)
 
     def _loss(self, outputs: Any, part: Batch, weight: Tensor, share: float) -> Tensor:

@@ -80,7 +80,7 @@ def test_a_frozen_norm_keeps_everything() -> None:
 
 def test_the_optimiser_has_a_group_for_each_treatment() -> None:
     network = build(SMALL)
-    groups = make_optimizer(network, Stage(lr=0.1, weight_decay=0.01, head_lr=10.0)).param_groups
+    groups = make_optimizer(network, Stage(lr=0.1, weight_decay=0.01, head_lr=10.0), CPU).param_groups
     sizes = {(g["weight_decay"], g["factor"]): sum(p.numel() for p in g["params"]) for g in groups}
     head = network.head.state_dict()
     assert (
@@ -88,7 +88,7 @@ def test_the_optimiser_has_a_group_for_each_treatment() -> None:
         and sizes[0.0, 10.0] == head["linear.1.bias"].numel()
     )
     assert set(sizes) == {(0.01, 1.0), (0.0, 1.0), (0.01, 10.0), (0.0, 10.0)}
-    everything = make_optimizer(network, Stage(weight_decay=0.01, decay_norms=True)).param_groups
+    everything = make_optimizer(network, Stage(weight_decay=0.01, decay_norms=True), CPU).param_groups
     assert {g["weight_decay"] for g in everything} == {0.01}
 
 
