@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.gate import Gate
 from searches.study.given import check_weights, fitted, settled
 from searches.study.judge import Judge, counted, now
+from searches.study.leases import LeaseLost
 from searches.study.measurer import Measurer, waits
 from searches.study.progress import Progress
 from searches.study.run_folder import check_folder, open_run, open_study, with_runtime
@@ -37,6 +37,7 @@ from searches.study.storage import open_storage
 from searches.study.trials import Claim, Trials
 from searches.training.callbacks import Callbacks
 from searches.training.device import check_device
+from searches.training.loop import Callback, Step
 from searches.training.steps import TrainingError
 from searches.training.tensorboard_log import Board
 
@@ -106,14 +107,14 @@ class Study:
         if not own_storage:
             open_run(config, folder, known)
         bound = ASKS_PER_TRIAL * config.trials + SPARE_ASKS
-        sampled = Trials(main, folder, "", config.trials, bound)
+        sampled = Trials(main, folder, "", config.trials, bound, storage=storage)
         wanted = len(config.given)
         study = cls(
             config,
             folder,
             Judge(config, task, measurer, gate, known),
             space,
-            Trials(given, folder, "given-", wanted, wanted),
+            Trials(given, folder, "given-", wanted, wanted, storage=storage),
             sampled,
             tensorboard,
         )
@@ -138,19 +139,33 @@ class Study:
         failures = 0
         self.judge.gate.on_pause = progress.paused
         for trials, claim in self._claims():
-            try:
-                record = self._run_one(trials, claim, progress)
-            except DeviceAway as away:
-                log.warning("trial %s: waits: %s", trials.label(claim.trial.number), away)
-                trials.leave(claim)
+            record = self._ended(trials, claim, progress)
+            if record is None:
                 continue
-            trials.finish(claim, record, self.config.objectives)
             if self.tensorboard and record.spec is not None:
                 write_hyperparameters(self.folder, record)
             progress.finished(record, self.records())
             failures = failures + 1 if record.state == "failed" else 0
             if failures >= MOST_FAILURES:
                 raise InputError(f"{self.folder}: {failures} trials failed in a row; last: {record.reason}")
+
+    def _ended(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord | None:
+        """The record of a claimed trial that has ended; ``None`` where it waits, or is another worker's by now."""
+        label = trials.label(claim.trial.number)
+        try:
+            with trials.held(claim):
+                try:
+                    record = self._run_one(trials, claim, progress)
+                except DeviceAway as away:
+                    log.warning("trial %s: waits: %s", label, away)
+                    trials.leave(claim)
+                    return None
+                trials.finish(claim, record, self.config.objectives)
+        except LeaseLost:
+            log.warning("trial %s: another worker has taken it up meanwhile; this result is dropped", label)
+            claim.release()
+            return None
+        return record
 
     def _claims(self) -> Iterator[tuple[Trials, Claim]]:
         """Trials to run; those whose device was away come in the end, and the study waits for it then."""
@@ -159,11 +174,14 @@ class Study:
             while (claim := trials.claim()) is not None:
                 yield trials, claim
         pauses = iter(waits(self.config.measure.wait_s))
-        while held := [
-            (trials, claim) for trials in both if (claim := trials.claim(waiting=True)) is not None
-        ]:
-            number = len(self.records())
-            yield from held
+        while True:
+            number, tried = len(self.records()), False
+            for trials in both:
+                if (claim := trials.claim(waiting=True)) is not None:
+                    tried = True
+                    yield trials, claim
+            if not tried:
+                return
             if len(self.records()) > number:
                 pauses = iter(waits(self.config.measure.wait_s))
                 continue
@@ -186,12 +204,14 @@ class Study:
             params: dict[str, object] = {}
             spec = fitted(given, self.space.fixed)
         else:
-            fields = self.space.suggest(claim.trial)
+            _ = claim.trial.relative_params  # before the storage is held: a sampler may think for seconds
+            with trials.transaction():
+                fields = self.space.suggest(claim.trial)
             params = dict(claim.trial.params)
             try:
                 spec = self.space.spec(fields)
             except SpecError as error:
-                claim.trial.set_constraint("spec", 1.0)
+                claim.constraints["spec"] = 1.0
                 return make(state="infeasible", params=params, reason=str(error))
         known = counted(spec, (*self.config.objectives, *self.config.constraints))
         common = {"spec": spec.to_dict(), "arch_id": spec.arch_id, "network": spec.label, "params": params}
@@ -207,7 +227,7 @@ class Study:
             )  # fmt: skip
         progress.started(label, spec, known, sum(stage.epochs for stage in recipe.plan()))
         try:
-            with Callbacks(progress, *self._boards(label)) as callback:
+            with Callbacks(Held(claim), progress, *self._boards(label)) as callback:
                 known |= self.judge.judge(
                     spec,
                     recipe,
@@ -238,12 +258,8 @@ class Study:
         return [Board(self.folder, self.judge.task, device, label)] if self.tensorboard else []
 
     def _constrain(self, claim: Claim, known: Mapping[str, Measurement]) -> str | None:
-        """Tells the sampler how far each known constraint is kept; the broken ones in words."""
-        amounts = violations(known, self.config.constraints)
-        for rule, amount in amounts.items():
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                claim.trial.set_constraint(rule, amount)
+        """Notes for the sampler how far each known constraint is kept; the broken ones in words."""
+        claim.constraints.update(violations(known, self.config.constraints))
         return broken(known, self.config.constraints)
 
     def _twin(self, spec: ArchSpec) -> TrialRecord | None:
@@ -251,6 +267,17 @@ class Study:
         apart = {one.name for one in self.config.reference if not one.alike}
         fits = (r for r in self.records() if r.arch_id == spec.arch_id and r.values and r.given not in apart)
         return next(fits, None)
+
+
+class Held(Callback):
+    """Ends a trial's training as soon as another worker has the trial."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+
+    def step(self, step: Step) -> None:
+        """A step was done."""
+        self._claim.check()
 
 
 def _recorder(

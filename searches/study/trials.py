@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+import threading
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis.store.records import TrialRecord
 from analysis.store.runs import RECORD_FILE, TRIALS_FOLDER, write_record
-from archspace.support.locks import Held, locked, try_lock
+from archspace.support.locks import Held, try_lock
+from searches.study.leases import (
+    BEAT_ATTR,
+    BEATS,
+    LEASE_ATTR,
+    LEASE_S,
+    LOCK_FILE,
+    Lease,
+    LeaseLost,
+    Watch,
+    heartbeat,
+)
+from searches.study.storage import transaction
 
 log = logging.getLogger(__name__)
 
@@ -22,16 +38,45 @@ RECORD_ATTR = "record"
 AWAY_ATTR = "away"
 REPLACED_ATTR = "record of "
 """Begins the study's attribute that has a trial's newer record: attributes of a trial that ended cannot change."""
+REPLACED_COUNT = "records replaced"
+"""The study's attribute that grows whenever a record is replaced."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+LOST = (LeaseLost, UpdateFinishedTrialError, KeyError)
+"""How a write fails that comes too late: another worker has the trial, it has ended, or it is gone with its study."""
 STATES = {"complete": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A running trial that this process holds."""
+    """A running trial that this process holds.
+
+    Attributes:
+        trial: Optuna's.
+        lease: as it stands in the storage.
+        lock: the kernel's lock of the trial's folder; ``None`` where one that stands still has it.
+        constraints: how far each is kept, by rule; entered when the trial ends.
+        lost: set as soon as it is known that another worker has the trial.
+    """
 
     trial: optuna.Trial
-    lock: Held
+    lease: Lease
+    lock: Held | None
+    constraints: dict[str, float] = field(default_factory=dict)
+    lost: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> None:
+        """Stops work that is for nothing.
+
+        Raises:
+            LeaseLost: another worker has the trial.
+        """
+        if self.lost.is_set():
+            raise LeaseLost
+
+    def release(self) -> None:
+        """Lets go the kernel's lock."""
+        if self.lock is not None:
+            self.lock.release()
 
 
 class Trials:
@@ -43,11 +88,19 @@ class Trials:
         prefix: of their labels and folders (``""`` or ``"given-"``).
         target: how many are to finish as complete.
         bound: how many may be begun at most.
+        storage: what the study is in, as :func:`searches.study.storage.open_storage` returns it.
+        lease_s: how long a claim lasts that is not renewed.
     """
 
-    def __init__(self, study: optuna.Study, folder: Path, prefix: str, target: int, bound: int) -> None:
+    def __init__(
+        self, study: optuna.Study, folder: Path, prefix: str, target: int, bound: int, *,
+        storage: object = None, lease_s: float = LEASE_S,
+    ) -> None:  # fmt: skip
         self.study, self.folder, self.prefix = study, folder, prefix
         self.target, self.bound = target, bound
+        self._storage, self._lease_s, self._watch = storage, lease_s, Watch()
+        self._records: dict[int, TrialRecord] = {}
+        self._replaced: tuple[Any, dict[str, Any]] = (None, {})
 
     def label(self, number: int) -> str:
         """Returns name of trial ``number`` and of its folder."""
@@ -57,59 +110,162 @@ class Trials:
         """Folder of trial ``number``."""
         return self.folder / TRIALS_FOLDER / self.label(number)
 
+    def transaction(self) -> AbstractContextManager[None]:
+        """Makes what a block does with the study one step among all processes."""
+        return transaction(self.study, self._storage)
+
     def claim(self, *, waiting: bool = False) -> Claim | None:
-        """Returns a trial to run: one that a dead process left, else a new one; ``None`` when there is nothing to do.
+        """Returns a trial to run: one that nobody holds any more, else a new one; ``None`` when there is nothing to do.
+
+        Of two processes, wherever they run, one gets it: the lease is read and written in one step.
 
         Args:
             waiting: take one that waits for its device instead (:meth:`leave`); no other.
         """
-        with locked(self.folder / "study.lock"):
+        with self.transaction():
             trials = self.study.get_trials(deepcopy=False)
             complete = sum(frozen.state == TrialState.COMPLETE for frozen in trials)
             running = 0
             for frozen in trials:
                 if frozen.state != TrialState.RUNNING:
                     continue
-                if (AWAY_ATTR in frozen.user_attrs) != waiting:
-                    running += 1
-                    continue
-                lock = self._lock(frozen.number)
-                if lock is None:
-                    running += 1
-                    continue
-                state = self.study._storage.get_trial(frozen._trial_id).state
-                if state == TrialState.RUNNING:
-                    log.info("trial %s: taken up again", self.label(frozen.number))
-                    return Claim(optuna.Trial(self.study, frozen._trial_id), lock)
-                lock.release()  # it has ended since the trials were listed
-                complete += state == TrialState.COMPLETE
-            if waiting:
+                if (AWAY_ATTR in frozen.user_attrs) == waiting:
+                    claim = self._take(frozen)
+                    if claim is not None:
+                        return claim
+                    if self._state(frozen) != TrialState.RUNNING:  # it has ended since the trials were listed
+                        complete += self._state(frozen) == TrialState.COMPLETE
+                        continue
+                running += 1
+            if waiting or complete + running >= self.target or len(trials) >= self.bound:
                 return None
-            if complete + running >= self.target or len(trials) >= self.bound:
-                return None
-            trial = self.study.ask()
-            lock = self._lock(trial.number)
-            assert lock is not None, "a new trial's lock is free"
-            return Claim(trial, lock)
+            return self._hold(self.study.ask(), term=0)
 
-    def _lock(self, number: int) -> Held | None:
-        return try_lock(self.path(number) / "lock")
+    def _state(self, frozen: FrozenTrial) -> TrialState:
+        return self.study._storage.get_trial(frozen._trial_id).state
+
+    def _take(self, frozen: FrozenTrial) -> Claim | None:
+        """A claim on a running trial that nobody holds any more."""
+        label, lease = self.label(frozen.number), Lease.of(frozen.user_attrs)
+        why = self._free(frozen, lease)
+        if why is None or self._state(frozen) != TrialState.RUNNING:
+            return None
+        log.info("trial %s: taken up again%s", label, why)
+        self._watch.forget(frozen.number)
+        return self._hold(
+            optuna.Trial(self.study, frozen._trial_id), term=0 if lease is None else lease.term + 1
+        )
+
+    def _free(self, frozen: FrozenTrial, lease: Lease | None) -> str | None:
+        """Why nobody holds a trial any more, to be said; ``None`` where somebody does, or may."""
+        if lease is None:
+            return "" if LEASE_ATTR in frozen.user_attrs else self._free_before(frozen)
+        lock = lease.lock_of_the_dead()
+        if lock is not None:
+            lock.release()
+            return ""
+        beat = int(frozen.user_attrs.get(BEAT_ATTR, 0))
+        if self._watch.ran_out(frozen.number, lease.token, beat, lease.seconds):
+            return f": {lease.owner} has not been heard of for {lease.seconds:g} s"
+        return None
+
+    def _free_before(self, frozen: FrozenTrial) -> str | None:
+        """The same of a trial without a lease: an earlier archspace knew locks of the run folder alone."""
+        path = self.path(frozen.number) / LOCK_FILE
+        if path.is_file():
+            lock = try_lock(path)
+            if lock is None:
+                return None
+            lock.release()
+            return ""
+        return "" if self._watch.ran_out(frozen.number, "", 0, self._lease_s) else None
+
+    def _hold(self, trial: optuna.Trial, term: int) -> Claim:
+        """Enters a lease of this process; within the transaction in which the trial was seen to be free."""
+        lease = Lease.here(self.path(trial.number), self._lease_s, term)
+        trial.set_user_attr(LEASE_ATTR, lease.to_dict())
+        return Claim(trial, lease, lease.mark())
+
+    def held(self, claim: Claim) -> AbstractContextManager[None]:
+        """Renews a claim while the block runs; ``claim.lost`` is set if another worker has the trial."""
+        return heartbeat(lambda: self._renew(claim), claim.lease.seconds / BEATS, claim.lost)
+
+    def _renew(self, claim: Claim) -> bool:
+        try:
+            with self.transaction():
+                beat = int(self._attributes(claim).get(BEAT_ATTR, 0)) + 1
+                claim.trial.storage.set_trial_user_attr(claim.trial._trial_id, BEAT_ATTR, beat)
+        except LOST:
+            return False
+        self.look()
+        return True
+
+    def _attributes(self, claim: Claim) -> Mapping[str, Any]:
+        """What the storage has of a trial that is still this claim's.
+
+        Raises:
+            LeaseLost: it is another one's.
+        """
+        known = claim.trial.storage.get_trial_user_attrs(claim.trial._trial_id)
+        lease = Lease.of(known)
+        if lease is None or lease.token != claim.lease.token:
+            raise LeaseLost
+        return known
+
+    def look(self) -> int:
+        """Looks at the counters of the trials that others hold; returns how many of them have not run out."""
+        living = 0
+        for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            lease = Lease.of(frozen.user_attrs)
+            if lease is None:
+                living += LEASE_ATTR not in frozen.user_attrs
+                continue
+            beat = int(frozen.user_attrs.get(BEAT_ATTR, 0))
+            living += not self._watch.ran_out(frozen.number, lease.token, beat, lease.seconds)
+        return living
 
     def leave(self, claim: Claim) -> None:
-        """Leaves a trial running whose device is away; it is claimed again as ``waiting``."""
-        claim.trial.set_user_attr(AWAY_ATTR, True)
-        claim.lock.release()
+        """Leaves a trial running whose device is away; it is claimed again as ``waiting``.
+
+        Raises:
+            LeaseLost: another worker has the trial, or has ended it.
+        """
+        with self._ours():
+            self._attributes(claim)
+            claim.trial.set_user_attr(AWAY_ATTR, True)
+            claim.trial.set_user_attr(LEASE_ATTR, None)
+        claim.release()
 
     def finish(self, claim: Claim, record: TrialRecord, objectives: tuple[str, ...]) -> None:
-        """Enters the record in the storage, then ends the trial, then writes ``record.json``."""
-        for name, value in attributes(record).items():
-            claim.trial.set_user_attr(name, value)
-        claim.trial.set_user_attr(RECORD_ATTR, record.to_dict())
+        """Enters the record in the storage and ends the trial, in one step, then writes ``record.json``.
+
+        Raises:
+            LeaseLost: another worker has the trial, or has ended it; nothing was written.
+        """
         values = [record.values[name] for name in objectives] if record.values else None
         state = TrialState.COMPLETE if values else STATES[record.state]
-        self.study.tell(claim.trial, values, state=state)
+        with self._ours(), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # constraints are experimental, and those of a trial taken up stand there
+            self._attributes(claim)
+            for name, value in attributes(record).items():
+                claim.trial.set_user_attr(name, value)
+            claim.trial.set_user_attr(RECORD_ATTR, record.to_dict())
+            for rule, amount in claim.constraints.items():
+                claim.trial.set_constraint(rule, amount)
+            self.study.tell(claim.trial, values, state=state)
         write_record(self.folder, record)
-        claim.lock.release()
+        claim.release()
+
+    @contextmanager
+    def _ours(self) -> Iterator[None]:
+        """A transaction with a claimed trial, which fails as one where the trial is not ours any more."""
+        try:
+            with self.transaction():
+                yield
+        except LOST as error:
+            raise LeaseLost from error
 
     def replace(self, record: TrialRecord) -> None:
         """Replaces the record of a trial that ended, in the storage and in its folder: numbers were taken again."""

@@ -1,0 +1,177 @@
+"""What a trial costs beside its training: python -m tests.bench.trials [FINISHED ...] [--sampler NAME]
+
+Prints a line a size. Studies with so many finished trials go on with trials that are judged by a formula in no time,
+in the loop that every study runs in: suggest, claim, record, front, and the line that a person sees. ``cpu_ms`` is what
+the processor had of it, ``sampler_ms`` what Optuna's sampler took. Opening is from nothing to the first suggestion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState, create_trial
+from rich.console import Console
+
+from analysis.quantities import objective
+from analysis.store.records import Measurement, TrialRecord
+from archspace.spec.archspec import ArchSpec
+from searches.config.study import StudyConfig, parse_config
+from searches.study.front import front_of
+from searches.study.judge import Judge, counted, now
+from searches.study.progress import Progress
+from searches.study.study import Study
+from tests.searches.studies import tiny
+
+FURTHER = 30
+CAP_MS = 500.0
+SPACE: dict[str, Any] = {
+    "network": "espnetv2",
+    "unit": {"choices": ["eesp", "mobilenet", "shufflenetv2"]},
+    "width": {"low": 0.25, "high": 2.0, "step": 0.005},
+    "alphas": {"low": 0, "high": 7, "per_level": True},
+    "fusion": {"choices": ["hff", "none"]},
+    "residual": {"choices": [True, False]},
+}  # fmt: skip
+
+
+class Formula(Judge):
+    """Says a network's accuracy by a formula, in no time."""
+
+    def judge(self, spec: ArchSpec, *others: Any, **more: Any) -> dict[str, Measurement]:
+        """Returns the accuracy."""
+        return {"accuracy": accuracy(spec, counted(spec)["macs"].value)}
+
+
+def accuracy(spec: ArchSpec, macs: float) -> Measurement:
+    """Returns a number that grows with the network and differs between networks of one size."""
+    value = 100 * (1 - macs**-0.2) - int(spec.arch_id[:4], 16) / 65536
+    how = {"split": "val", "images": 60, "seed": 0, "epochs": 1, "class_accuracy": [value] * 10}
+    return Measurement("accuracy", value, "%", "measured", how)
+
+
+def fill(study: Study, count: int) -> None:
+    """Enters ``count`` finished trials, as a study of random networks and generations of its population leaves them."""
+    rng = np.random.default_rng(0)
+    population, distributions = study.config.sampler.population, study.space.distributions()
+    target = study.sampled.study
+    for number in range(count):
+        drawn = {
+            name: d.choices[rng.integers(len(d.choices))]
+            if isinstance(d, optuna.distributions.CategoricalDistribution)
+            else d.low + d.step * rng.integers(round((d.high - d.low) / d.step) + 1)
+            for name, d in distributions.items()
+        }  # fmt: skip
+        drawn = {name: value.item() if hasattr(value, "item") else value for name, value in drawn.items()}
+        spec = study.space.spec(study.space.completed(drawn))
+        record = record_of(study.config, spec, number, drawn)
+        target.add_trial(
+            create_trial(
+                state=TrialState.COMPLETE, params=drawn, distributions=distributions,
+                values=[record.values[name] for name in study.config.objectives],
+                user_attrs={"label": record.label, "record": record.to_dict()},
+                system_attrs={"NSGAIISampler:generation": number // population},
+            )
+        )  # fmt: skip
+    trials = target.get_trials(deepcopy=False)
+    for generation in range(1, count // population + 1):
+        parents = [one._trial_id for one in trials[(generation - 1) * population : generation * population]]
+        target._storage.set_study_system_attr(target._study_id, f"NSGAIISampler:parent:{generation}", parents)
+
+
+def record_of(config: StudyConfig, spec: ArchSpec, number: int, params: Mapping[str, Any]) -> TrialRecord:
+    """Returns the record of a trial as the study's own look."""
+    known = counted(spec)
+    known |= {"accuracy": accuracy(spec, known["macs"].value)}
+    return TrialRecord(
+        label=str(number), number=number, state="complete", spec=spec.to_dict(), arch_id=spec.arch_id,
+        network=spec.label, seed=number, values={name: known[name].value for name in config.objectives},
+        measurements=known, params=params, started=now(), finished=now(),
+    )  # fmt: skip
+
+
+class Timed:
+    """A sampler that says how long it took."""
+
+    def __init__(self, inner: BaseSampler) -> None:
+        self.inner, self.seconds = inner, 0.0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("inner", "seconds", "__class__", "__dict__"):
+            return object.__getattribute__(self, name)
+        found = getattr(self.inner, name)
+        if not callable(found):
+            return found
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            begin = time.perf_counter()
+            try:
+                return found(*args, **kwargs)
+            finally:
+                self.seconds += time.perf_counter() - begin
+
+        return timed
+
+
+def further(config: StudyConfig, folder: Path) -> dict[str, float]:
+    """Opens a study with finished trials and runs some more; milliseconds a trial."""
+    begin = time.perf_counter()
+    opened = Study.open(config, folder)
+    judge = opened.judge
+    formula = Formula(judge.config, judge.task, None, judge.gate, judge.fingerprint)
+    study = replace(opened, judge=formula)
+    study.records()
+    open_s = time.perf_counter() - begin
+    timed = Timed(study.sampled.study.sampler)
+    study.sampled.study.sampler = timed  # type: ignore[assignment]
+    ended: list[float] = [time.perf_counter()]
+
+    class Clock(Progress):
+        def finished(self, record: TrialRecord, records: Any) -> None:
+            super().finished(record, records)
+            front_of(config, records)
+            ended.append(time.perf_counter())
+
+    objectives = [objective(name) for name in config.objectives]
+    processor = time.process_time()
+    study.run(Clock(objectives, config.trials, study.records(), Console(quiet=True)))
+    each = np.diff(ended) * 1e3
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return {
+        "open_s": open_s, "trial_ms": statistics.median(each), "p90_ms": float(np.quantile(each, 0.9)),
+        "cpu_ms": (time.process_time() - processor) * 1e3 / len(each),
+        "sampler_ms": timed.seconds * 1e3 / len(each), "memory_mb": memory,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Prints the figures of each size asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("finished", nargs="*", type=int, default=[0, 1_000, 10_000])
+    parser.add_argument("--sampler", default="nsga2")
+    parser.add_argument("--storage")
+    asked = parser.parse_args()
+    for count in asked.finished:
+        with tempfile.TemporaryDirectory() as scratch:
+            config = parse_config(tiny(
+                space=SPACE, sampler={"name": asked.sampler, "population": 50}, trials=count + FURTHER,
+                storage=asked.storage, name=f"bench-{count}",
+            ))  # fmt: skip
+            fill(Study.open(config, Path(scratch) / "run"), count)
+            figures = further(config, Path(scratch) / "run")
+        print(f"{count} trials: " + ", ".join(f"{name} {value:.1f}" for name, value in figures.items()))
+        assert figures["trial_ms"] < CAP_MS, f"beyond {CAP_MS:g} ms"
+
+
+if __name__ == "__main__":
+    main()
