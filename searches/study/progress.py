@@ -112,8 +112,8 @@ class Progress(Callback):
         workers: int = 1, others: Callable[[], Iterable[Doing]] = tuple,
     ) -> None:  # fmt: skip
         self._objectives, self._wanted = objectives, wanted
-        self._records = list(done)
-        self._began, self._before = time.monotonic(), self._complete()
+        self._standing = Standing.of(objectives, done)
+        self._began, self._before = time.monotonic(), self._standing.complete
         self._bars = Bars(
             TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), MofNCompleteColumn(),
             TextColumn("{task.fields[note]}", markup=False),
@@ -140,7 +140,7 @@ class Progress(Callback):
         """What is drawn now: called by the thread that refreshes the view."""
         for doing in self._others():
             self.show(doing)
-        return Group(self._bars, Text(f"best so far: {self._best()}", style="bold"))
+        return Group(self._bars, Text(f"best so far: {self._standing.best}", style="bold"))
 
     def show(self, doing: Doing) -> None:
         """Shows what a worker does."""
@@ -159,9 +159,6 @@ class Progress(Callback):
         """This process has no trial any more; the others go on."""
         self._reporter.idle()
         self._bars.update(self._lines[0], visible=False)
-
-    def _complete(self) -> int:
-        return sum(bool(record.values) for record in self._records)
 
     def started(self, label: str, spec: ArchSpec, known: Mapping[str, Measurement], epochs: int) -> None:
         """A trial begins to train."""
@@ -208,31 +205,44 @@ class Progress(Callback):
         left = self._time_left()
         log.info(
             "%d of %d trials; best so far: %s%s",
-            self._complete(),
+            self._standing.complete,
             self._wanted,
-            self._best(),
+            self._standing.best,
             f"; {left}" if left else "",
         )
 
     def ended(self, records: Sequence[TrialRecord]) -> None:
         """Takes over the records of all trials that ended."""
-        self._records = list(records)
-        self._bars.update(self._all, completed=self._complete(), note=self._time_left())
+        self._standing = Standing.of(self._objectives, records)
+        self._bars.update(self._all, completed=self._standing.complete, note=self._time_left())
 
     def _time_left(self) -> str:
-        new = self._complete() - self._before
-        left = self._wanted - self._complete()
+        new = self._standing.complete - self._before
+        left = self._wanted - self._standing.complete
         if new <= 0 or left <= 0:
             return ""
         return f"about {duration((time.monotonic() - self._began) / new * left)} left"
 
-    def _best(self) -> str:
-        feasible = [r for r in self._records if r.state == "complete"]
-        if not feasible:
-            return "none yet"
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a study has come to so far.
+
+    Attributes:
+        complete: trials with values.
+        best: the best value of each objective, in words.
+    """
+
+    complete: int
+    best: str
+
+    @classmethod
+    def of(cls, objectives: Sequence[Quantity], records: Sequence[TrialRecord]) -> Standing:
+        """Returns what these records come to."""
+        feasible = [record for record in records if record.state == "complete"]
         best = []
-        for o in self._objectives:
+        for o in objectives if feasible else ():
             pick = max if o.direction == "maximize" else min
             record = pick(feasible, key=lambda r: r.values[o.name])
             best.append(f"{o.name} {number(record.values[o.name], o.unit)} (trial {record.label})")
-        return ", ".join(best)
+        return cls(sum(bool(record.values) for record in records), ", ".join(best) or "none yet")

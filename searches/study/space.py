@@ -101,6 +101,14 @@ class SearchSpace:
         """Suggests every free field and returns all fields of the spec."""
         return self.completed({name: _suggest(trial, name, d) for name, d in self.distributions().items()})
 
+    def fields(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns all fields of the spec where the free ones have the values ``params``, as a sampler gave them."""
+        distributions = self.distributions()
+        return self.completed({
+            name: round(value, 6) if isinstance(distributions[name], FloatDistribution) else value
+            for name, value in params.items()
+        })  # fmt: skip
+
     def completed(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         """Returns all fields of the spec where the free ones have the values ``drawn``, by parameter."""
         fields = dict(self.fixed)

@@ -13,17 +13,20 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import optuna
 import sqlalchemy
-from optuna.storages import JournalStorage, RDBStorage
+from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.storages.journal._file import get_lock_file
+from optuna.trial import TrialState
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from analysis.store.listing import STORAGE
@@ -39,8 +42,15 @@ JOURNAL = "journal://"
 JOURNAL_GRACE_S, JOURNAL_HELD_S = 30, 25.0
 """After so long others break the lock of a journal file; who has held it nearly so long writes no more under it."""
 
+LOCAL = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay"})
+"""File systems that one kernel has for itself."""
+
 CREATE_TRIES = 5
 """Processes that begin on a new storage at one moment make its tables at once: all but one fail, and try again."""
+
+
+Param: TypeAlias = tuple[Any, BaseDistribution]
+"""The value of a parameter and where it was drawn from."""
 
 
 @runtime_checkable
@@ -50,8 +60,17 @@ class Transactional(Protocol):
     def transaction(self, study_id: int) -> AbstractContextManager[None]:
         """Makes the calls of this thread in a block one step; within another such block it is part of that one."""
 
-    def remove_session(self) -> None:
-        """Closes what this thread holds open."""
+    def attribute(self, trial_id: int, name: str) -> Any:
+        """Returns an attribute of a trial as it is now, ``None`` where it has none."""
+
+    def enter(
+        self, trial_id: int, attributes: Mapping[str, Any], params: Mapping[str, Param] = MappingProxyType({})
+    ) -> None:
+        """Writes attributes and parameters of a running trial, all at once; those that stand there are replaced.
+
+        Raises:
+            UpdateFinishedTrialError: it has ended.
+        """
 
 
 class _Session(Session):
@@ -120,6 +139,51 @@ class TableStorage(RDBStorage):
             session.joined = False
             session.close()
 
+    def attribute(self, trial_id: int, name: str) -> Any:
+        """See :class:`Transactional`."""
+        value = self.scoped_session().scalar(_ATTRIBUTE, {"trial": trial_id, "name": name})
+        return None if value is None else json.loads(value)
+
+    def enter(
+        self, trial_id: int, attributes: Mapping[str, Any], params: Mapping[str, Param] = MappingProxyType({})
+    ) -> None:
+        """See :class:`Transactional`; Optuna's own methods need five statements for each."""
+        session = self.scoped_session()
+        state = session.scalar(_STATE, {"trial": trial_id})
+        if state is None:
+            raise KeyError(trial_id)
+        self.check_trial_is_updatable(trial_id, TrialState[state])
+        rows = [{"trial": trial_id, "name": k, "value": json.dumps(v)} for k, v in attributes.items()]
+        drawn = [
+            {"trial": trial_id, "name": k, "value": d.to_internal_repr(v), "of": distribution_to_json(d)}
+            for k, (v, d) in params.items()
+        ]
+        for delete, insert, values in (
+            (_DELETE_ATTRIBUTE, _INSERT_ATTRIBUTE, rows), (_DELETE_PARAM, _INSERT_PARAM, drawn)
+        ):  # fmt: skip
+            if values:
+                connection = session.connection()
+                connection.execute(delete, values)
+                connection.execute(insert, values)
+
+
+_STATE = sqlalchemy.text("SELECT state FROM trials WHERE trial_id = :trial")
+_USER, _PARAMS = (
+    sqlalchemy.table(name, *map(sqlalchemy.column, columns))
+    for name, columns in (
+        ("trial_user_attributes", ("trial_id", "key", "value_json")),
+        ("trial_params", ("trial_id", "param_name", "param_value", "distribution_json")),
+    )
+)
+_TRIAL, _NAME, _VALUE, _OF = (sqlalchemy.bindparam(name) for name in ("trial", "name", "value", "of"))
+_DELETE_ATTRIBUTE = sqlalchemy.delete(_USER).where(_USER.c.trial_id == _TRIAL, _USER.c.key == _NAME)
+_ATTRIBUTE = sqlalchemy.select(_USER.c.value_json).where(_USER.c.trial_id == _TRIAL, _USER.c.key == _NAME)
+_INSERT_ATTRIBUTE = sqlalchemy.insert(_USER).values(trial_id=_TRIAL, key=_NAME, value_json=_VALUE)
+_DELETE_PARAM = sqlalchemy.delete(_PARAMS).where(_PARAMS.c.trial_id == _TRIAL, _PARAMS.c.param_name == _NAME)
+_INSERT_PARAM = sqlalchemy.insert(_PARAMS).values(
+    trial_id=_TRIAL, param_name=_NAME, param_value=_VALUE, distribution_json=_OF
+)
+
 
 class JournalFile(JournalStorage):
     """A journal file; a transaction holds the file's lock, and what ends a trial is the last that it writes."""
@@ -131,6 +195,16 @@ class JournalFile(JournalStorage):
     def transaction(self, study_id: int) -> AbstractContextManager[None]:
         """See :class:`Transactional`; it is one file, so that studies in it wait for each other."""
         return self._file.transaction()
+
+    def attribute(self, trial_id: int, name: str) -> Any:
+        """See :class:`Transactional`."""
+        return self.get_trial_user_attrs(trial_id).get(name)
+
+    def enter(
+        self, trial_id: int, attributes: Mapping[str, Any], params: Mapping[str, Param] = MappingProxyType({})
+    ) -> None:
+        """See :class:`Transactional`."""
+        _enter(self, trial_id, attributes, params)
 
 
 class _JournalLock(JournalFileSymlinkLock):
@@ -205,17 +279,39 @@ class _Journal(JournalFileBackend):
                 os.fsync(file.fileno())
 
 
-@contextmanager
-def transaction(study: optuna.Study, storage: object) -> Iterator[None]:
-    """Makes the calls of this thread to a study one step; a storage in memory has one process, which is alone."""
-    with storage.transaction(study._study_id) if isinstance(storage, Transactional) else _ALONE:
-        yield
+class Alone:
+    """A storage that one process has for itself, in memory: its threads wait for each other."""
+
+    def __init__(self, storage: BaseStorage) -> None:
+        self._storage, self._lock = storage, threading.RLock()
+
+    @contextmanager
+    def transaction(self, study_id: int) -> Iterator[None]:
+        """See :class:`Transactional`."""
+        with self._lock:
+            yield
+
+    def attribute(self, trial_id: int, name: str) -> Any:
+        """See :class:`Transactional`."""
+        return self._storage.get_trial_user_attrs(trial_id).get(name)
+
+    def enter(
+        self, trial_id: int, attributes: Mapping[str, Any], params: Mapping[str, Param] = MappingProxyType({})
+    ) -> None:
+        """See :class:`Transactional`."""
+        _enter(self._storage, trial_id, attributes, params)
 
 
-_ALONE = threading.RLock()
+def _enter(
+    storage: BaseStorage, trial_id: int, attributes: Mapping[str, Any], params: Mapping[str, Param]
+) -> None:
+    for name, value in attributes.items():
+        storage.set_trial_user_attr(trial_id, name, value)
+    for name, (value, distribution) in params.items():
+        storage.set_trial_param(trial_id, name, distribution.to_internal_repr(value), distribution)
 
 
-def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStorage:
+def open_storage(config: StudyConfig, folder: Path) -> BaseStorage:
     """Returns the study's storage.
 
     Raises:
@@ -224,7 +320,7 @@ def open_storage(config: StudyConfig, folder: Path) -> optuna.storages.BaseStora
     return storage_at(config.storage, folder)
 
 
-def storage_at(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
+def storage_at(url: str | None, folder: Path) -> BaseStorage:
     """Returns the storage of a URL, or that of a run folder.
 
     Raises:
@@ -257,7 +353,7 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-def _opened(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
+def _opened(url: str | None, folder: Path) -> BaseStorage:
     if url is None:
         return _in_folder(folder)
     if url.startswith(JOURNAL):
@@ -269,6 +365,42 @@ def _opened(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
 
 def _in_folder(folder: Path) -> TableStorage:
     """The file of a run folder, opened by its path: in a URL, a ``?``, ``%``, ``#`` or ``{`` of a name means more."""
-    path = str((folder / STORAGE).resolve())
-    connect = partial(sqlite3.connect, path, timeout=LOCK_SECONDS, check_same_thread=False)
-    return TableStorage(f"sqlite:///{STORAGE}", {"creator": connect})
+    path = (folder / STORAGE).resolve()
+    connect = partial(sqlite3.connect, str(path), timeout=LOCK_SECONDS, check_same_thread=False)
+    storage = TableStorage(f"sqlite:///{STORAGE}", {"creator": connect})
+    if is_local(path):
+        _journal_mode(storage, "WAL")
+    return storage
+
+
+def close_storage(storage: BaseStorage) -> None:
+    """Closes a storage; a SQLite file that nobody else has open is one file again, which can be copied alone."""
+    if isinstance(storage, TableStorage):
+        if storage.engine.name == "sqlite":
+            storage.remove_session()
+            storage.engine.dispose()
+            _journal_mode(storage, "DELETE")
+        storage.engine.dispose()
+
+
+def _journal_mode(storage: TableStorage, mode: str) -> None:
+    """Asks for a mode of writing, which cannot be had while others are at work.
+
+    With a log that is written ahead (WAL) a commit waits once for the disk, with a journal of what was there before
+    several times. Both outlast a crash of the process and of the machine.
+    """
+    with suppress(sqlalchemy.exc.OperationalError), storage.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA busy_timeout = 1000")
+        connection.exec_driver_sql(f"PRAGMA journal_mode = {mode}")
+
+
+def is_local(path: Path) -> bool:
+    """Whether a file is on a disk of this machine, as far as is known: SQLite's log needs memory that is shared."""
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    kinds = {
+        Path(words[1].replace("\\040", " ")): words[2] for line in lines if len(words := line.split()) > 2
+    }
+    return next((kinds[place] for place in path.parents if place in kinds), "") in LOCAL

@@ -126,6 +126,10 @@ class Study:
         """Returns every trial that ended: given ones first."""
         return [*self.given.finished(), *self.sampled.finished()]
 
+    def known(self) -> list[TrialRecord]:
+        """Returns the same as the storage was last seen, which is when a trial was claimed."""
+        return [*self.given.known, *self.sampled.known]
+
     def replace(self, record: TrialRecord) -> None:
         """Replaces the record of a trial that ended."""
         (self.given if record.label.startswith(self.given.prefix) else self.sampled).replace(record)
@@ -144,7 +148,7 @@ class Study:
                 continue
             if self.tensorboard and record.spec is not None:
                 write_hyperparameters(self.folder, record)
-            progress.finished(record, self.records())
+            progress.finished(record, self.known())
             failures = failures + 1 if record.state == "failed" else 0
             if failures >= MOST_FAILURES:
                 raise InputError(f"{self.folder}: {failures} trials failed in a row; last: {record.reason}")
@@ -201,13 +205,11 @@ class Study:
         weights = None if given is None else given.weights
         make = _recorder(label, number, seed, started, given, self.judge.data)
         if given is not None:
-            params: dict[str, object] = {}
+            params: dict[str, Any] = {}
             spec = fitted(given, self.space.fixed)
         else:
-            _ = claim.trial.relative_params  # before the storage is held: a sampler may think for seconds
-            with trials.transaction():
-                fields = self.space.suggest(claim.trial)
-            params = dict(claim.trial.params)
+            params = trials.drawn(claim, self.space.distributions())
+            fields = self.space.fields(params)
             try:
                 spec = self.space.spec(fields)
             except SpecError as error:
@@ -265,8 +267,8 @@ class Study:
     def _twin(self, spec: ArchSpec) -> TrialRecord | None:
         """A trial of the same network, trained as all are, whose numbers hold for this one too."""
         apart = {one.name for one in self.config.reference if not one.alike}
-        fits = (r for r in self.records() if r.arch_id == spec.arch_id and r.values and r.given not in apart)
-        return next(fits, None)
+        known = (*self.given.of_network(spec.arch_id), *self.sampled.of_network(spec.arch_id))
+        return next((record for record in known if record.values and record.given not in apart), None)
 
 
 class Held(Callback):

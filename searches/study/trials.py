@@ -6,13 +6,20 @@ import json
 import logging
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
@@ -30,7 +37,7 @@ from searches.study.leases import (
     Watch,
     heartbeat,
 )
-from searches.study.storage import transaction
+from searches.study.storage import Alone, Transactional
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +45,6 @@ RECORD_ATTR = "record"
 AWAY_ATTR = "away"
 REPLACED_ATTR = "record of "
 """Begins the study's attribute that has a trial's newer record: attributes of a trial that ended cannot change."""
-REPLACED_COUNT = "records replaced"
-"""The study's attribute that grows whenever a record is replaced."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 LOST = (LeaseLost, UpdateFinishedTrialError, KeyError)
 """How a write fails that comes too late: another worker has the trial, it has ended, or it is gone with its study."""
@@ -79,6 +84,56 @@ class Claim:
             self.lock.release()
 
 
+class Known:
+    """The records of the trials that ended, each read once."""
+
+    def __init__(self) -> None:
+        self.records: list[TrialRecord] = []
+        self._seen: set[int] = set()
+        self._replaced: dict[str, Any] = {}
+        self._networks: dict[str | None, list[TrialRecord]] = {}
+
+    def update(self, trials: Sequence[FrozenTrial], attributes: Mapping[str, Any]) -> None:
+        """Takes over what has ended or was replaced since.
+
+        Args:
+            trials: of the study.
+            attributes: of the study, with the records that were replaced.
+        """
+        for frozen in trials:
+            if frozen.number not in self._seen and frozen.state in FINISHED:
+                record = _record(frozen)
+                if record is not None:
+                    self.add(record)
+                self._seen.add(frozen.number)
+        for name, data in attributes.items():
+            if name.startswith(REPLACED_ATTR) and self._replaced.get(name) != data:
+                self._replaced[name] = data
+                self._replace(TrialRecord.from_dict(data))
+
+    def add(self, record: TrialRecord) -> None:
+        """Takes over a record."""
+        if record.number in self._seen:
+            return
+        self._seen.add(record.number)
+        insort(self.records, record, key=_number)
+        insort(self._networks.setdefault(record.arch_id, []), record, key=_number)
+
+    def _replace(self, record: TrialRecord) -> None:
+        for records in (self.records, self._networks.get(record.arch_id, [])):
+            place = bisect_left(records, record.number, key=_number)
+            if place < len(records) and records[place].label == record.label:
+                records[place] = record
+
+    def of_network(self, arch_id: str) -> list[TrialRecord]:
+        """Returns the records of one network, by number."""
+        return self._networks.get(arch_id, [])
+
+
+def _number(record: TrialRecord) -> int:
+    return record.number
+
+
 class Trials:
     """The trials of one kind (sampled or given) of a run.
 
@@ -98,9 +153,9 @@ class Trials:
     ) -> None:  # fmt: skip
         self.study, self.folder, self.prefix = study, folder, prefix
         self.target, self.bound = target, bound
-        self._storage, self._lease_s, self._watch = storage, lease_s, Watch()
-        self._records: dict[int, TrialRecord] = {}
-        self._replaced: tuple[Any, dict[str, Any]] = (None, {})
+        self._storage = storage if isinstance(storage, Transactional) else Alone(study._storage)
+        self._lease_s, self._watch = lease_s, Watch()
+        self._known = Known()
 
     def label(self, number: int) -> str:
         """Returns name of trial ``number`` and of its folder."""
@@ -112,7 +167,7 @@ class Trials:
 
     def transaction(self) -> AbstractContextManager[None]:
         """Makes what a block does with the study one step among all processes."""
-        return transaction(self.study, self._storage)
+        return self._storage.transaction(self.study._study_id)
 
     def claim(self, *, waiting: bool = False) -> Claim | None:
         """Returns a trial to run: one that nobody holds any more, else a new one; ``None`` when there is nothing to do.
@@ -123,38 +178,35 @@ class Trials:
             waiting: take one that waits for its device instead (:meth:`leave`); no other.
         """
         with self.transaction():
-            trials = self.study.get_trials(deepcopy=False)
+            trials = self._listed()
             complete = sum(frozen.state == TrialState.COMPLETE for frozen in trials)
             running = 0
-            for frozen in trials:
-                if frozen.state != TrialState.RUNNING:
-                    continue
+            for frozen in [frozen for frozen in trials if frozen.state == TrialState.RUNNING]:
                 if (AWAY_ATTR in frozen.user_attrs) == waiting:
                     claim = self._take(frozen)
                     if claim is not None:
                         return claim
-                    if self._state(frozen) != TrialState.RUNNING:  # it has ended since the trials were listed
-                        complete += self._state(frozen) == TrialState.COMPLETE
-                        continue
                 running += 1
             if waiting or complete + running >= self.target or len(trials) >= self.bound:
                 return None
-            return self._hold(self.study.ask(), term=0)
+            return self._hold(self.study._storage.create_new_trial(self.study._study_id), len(trials))
 
-    def _state(self, frozen: FrozenTrial) -> TrialState:
-        return self.study._storage.get_trial(frozen._trial_id).state
+    def _listed(self) -> list[FrozenTrial]:
+        """All trials as they are now; samplers that ask for them in this thread get the same list."""
+        trials = self.study.get_trials(deepcopy=False)
+        self.study._thread_local.cached_all_trials = trials
+        self._known.update(trials, self.study.user_attrs)
+        return trials
 
     def _take(self, frozen: FrozenTrial) -> Claim | None:
         """A claim on a running trial that nobody holds any more."""
-        label, lease = self.label(frozen.number), Lease.of(frozen.user_attrs)
+        lease = Lease.of(frozen.user_attrs)
         why = self._free(frozen, lease)
-        if why is None or self._state(frozen) != TrialState.RUNNING:
+        if why is None:
             return None
-        log.info("trial %s: taken up again%s", label, why)
+        log.info("trial %s: taken up again%s", self.label(frozen.number), why)
         self._watch.forget(frozen.number)
-        return self._hold(
-            optuna.Trial(self.study, frozen._trial_id), term=0 if lease is None else lease.term + 1
-        )
+        return self._hold(frozen._trial_id, frozen.number, 0 if lease is None else lease.term + 1)
 
     def _free(self, frozen: FrozenTrial, lease: Lease | None) -> str | None:
         """Why nobody holds a trial any more, to be said; ``None`` where somebody does, or may."""
@@ -180,11 +232,29 @@ class Trials:
             return ""
         return "" if self._watch.ran_out(frozen.number, "", 0, self._lease_s) else None
 
-    def _hold(self, trial: optuna.Trial, term: int) -> Claim:
+    def _hold(self, trial_id: int, number: int, term: int = 0) -> Claim:
         """Enters a lease of this process; within the transaction in which the trial was seen to be free."""
-        lease = Lease.here(self.path(trial.number), self._lease_s, term)
-        trial.set_user_attr(LEASE_ATTR, lease.to_dict())
+        lease = Lease.here(self.path(number), self._lease_s, term)
+        self._storage.enter(trial_id, {LEASE_ATTR: lease.to_dict()})
+        trial = optuna.Trial(self.study, trial_id)
+        assert trial.number == number, "trials are numbered in their order, from 0"
         return Claim(trial, lease, lease.mark())
+
+    def drawn(self, claim: Claim, distributions: Mapping[str, BaseDistribution]) -> dict[str, Any]:
+        """Returns the values of all parameters of a trial; the sampler is asked for those that it does not have yet."""
+        trial = claim.trial
+        params = trial.params
+        if not params:
+            asked = trial.relative_params  # before the storage is held: a sampler may think for seconds
+            params = {
+                name: asked[name] if name in asked else _only(distribution)
+                for name, distribution in distributions.items()
+            }
+            with self._ours():
+                self._storage.enter(
+                    trial._trial_id, {}, {n: (v, distributions[n]) for n, v in params.items()}
+                )
+        return {name: params[name] for name in distributions}
 
     def held(self, claim: Claim) -> AbstractContextManager[None]:
         """Renews a claim while the block runs; ``claim.lost`` is set if another worker has the trial."""
@@ -193,24 +263,23 @@ class Trials:
     def _renew(self, claim: Claim) -> bool:
         try:
             with self.transaction():
-                beat = int(self._attributes(claim).get(BEAT_ATTR, 0)) + 1
-                claim.trial.storage.set_trial_user_attr(claim.trial._trial_id, BEAT_ATTR, beat)
+                self._check(claim)
+                beat = int(self._storage.attribute(claim.trial._trial_id, BEAT_ATTR) or 0) + 1
+                self._storage.enter(claim.trial._trial_id, {BEAT_ATTR: beat})
         except LOST:
             return False
         self.look()
         return True
 
-    def _attributes(self, claim: Claim) -> Mapping[str, Any]:
-        """What the storage has of a trial that is still this claim's.
+    def _check(self, claim: Claim) -> None:
+        """Makes sure, within a transaction, that a trial is still this claim's.
 
         Raises:
             LeaseLost: it is another one's.
         """
-        known = claim.trial.storage.get_trial_user_attrs(claim.trial._trial_id)
-        lease = Lease.of(known)
-        if lease is None or lease.token != claim.lease.token:
+        held = self._storage.attribute(claim.trial._trial_id, LEASE_ATTR)
+        if held is None or held["token"] != claim.lease.token:
             raise LeaseLost
-        return known
 
     def look(self) -> int:
         """Looks at the counters of the trials that others hold; returns how many of them have not run out."""
@@ -231,9 +300,8 @@ class Trials:
             LeaseLost: another worker has the trial, or has ended it.
         """
         with self._ours():
-            self._attributes(claim)
-            claim.trial.set_user_attr(AWAY_ATTR, True)
-            claim.trial.set_user_attr(LEASE_ATTR, None)
+            self._check(claim)
+            self._storage.enter(claim.trial._trial_id, {AWAY_ATTR: True, LEASE_ATTR: None})
         claim.release()
 
     def finish(self, claim: Claim, record: TrialRecord, objectives: tuple[str, ...]) -> None:
@@ -248,15 +316,21 @@ class Trials:
             warnings.simplefilter(
                 "ignore"
             )  # constraints are experimental, and those of a trial taken up stand there
-            self._attributes(claim)
-            for name, value in attributes(record).items():
-                claim.trial.set_user_attr(name, value)
-            claim.trial.set_user_attr(RECORD_ATTR, record.to_dict())
+            self._check(claim)
+            self._storage.enter(claim.trial._trial_id, {**attributes(record), RECORD_ATTR: record.to_dict()})
             for rule, amount in claim.constraints.items():
                 claim.trial.set_constraint(rule, amount)
-            self.study.tell(claim.trial, values, state=state)
+            self._end(claim.trial._trial_id, state, values)
+        self._known.add(record)
         write_record(self.folder, record)
         claim.release()
+
+    def _end(self, trial_id: int, state: TrialState, values: Sequence[float] | None) -> None:
+        """Ends a trial as ``study.tell`` does, which reads it twice more."""
+        study, storage = self.study, self.study._storage
+        study.sampler.after_trial(study, storage.get_trial(trial_id), state, values)
+        storage.set_trial_state_values(trial_id, state, values)
+        study._thread_local.cached_all_trials = None
 
     @contextmanager
     def _ours(self) -> Iterator[None]:
@@ -272,14 +346,19 @@ class Trials:
         self.study.set_user_attr(f"{REPLACED_ATTR}{record.label}", record.to_dict())
         write_record(self.folder, record)
 
-    def finished(self) -> Iterator[TrialRecord]:
-        """Records of all trials that ended, by number, each as it was entered last."""
-        replaced = self.study.user_attrs
-        for frozen in self.study.get_trials(deepcopy=False, states=FINISHED):
-            data = replaced.get(f"{REPLACED_ATTR}{self.label(frozen.number)}")
-            record = _record(frozen) if data is None else TrialRecord.from_dict(data)
-            if record is not None:
-                yield record
+    def finished(self) -> Sequence[TrialRecord]:
+        """Returns records of all trials that ended, by number, each as it was entered last."""
+        self._known.update(self.study.get_trials(deepcopy=False, states=FINISHED), self.study.user_attrs)
+        return self._known.records
+
+    @property
+    def known(self) -> Sequence[TrialRecord]:
+        """The same as they were when the storage was last looked at, with those that ended here since."""
+        return self._known.records
+
+    def of_network(self, arch_id: str) -> Sequence[TrialRecord]:
+        """Returns those of :attr:`known` that are of one network."""
+        return self._known.of_network(arch_id)
 
     def mirror(self) -> None:
         """Writes every ``record.json`` that a crash kept from being written, or from being replaced."""
@@ -304,3 +383,11 @@ def _record(frozen: FrozenTrial) -> TrialRecord | None:
     if data is None:
         return None
     return TrialRecord.from_dict(json.loads(data) if isinstance(data, str) else data)
+
+
+def _only(distribution: BaseDistribution) -> Any:
+    """The value of a distribution that has one alone."""
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[0]
+    assert isinstance(distribution, FloatDistribution | IntDistribution) and distribution.single()
+    return distribution.low

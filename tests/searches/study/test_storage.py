@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import shutil
-import socket
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,53 +15,6 @@ from searches.study.space import SearchSpace
 from searches.study.storage import open_storage
 from tests.commands import archspace, refused
 from tests.searches.studies import tiny, write_study
-
-
-@pytest.fixture
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of an empty database on a server of this test's own."""
-    homes = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not homes:
-        pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
-    home = homes[-1].parent
-    folder = tmp_path_factory.mktemp("postgresql")
-    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    if user:
-        folder.chmod(0o777)
-        for parent in folder.parents:
-            if parent != Path("/tmp") and Path("/tmp") in parent.parents:
-                parent.chmod(0o755)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = folder / "data"
-    subprocess.run(
-        [*user, home / "initdb", "-D", data, "-A", "trust", "-U", "archspace"],
-        check=True,
-        capture_output=True,
-    )
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    start = [
-        *user,
-        home / "pg_ctl",
-        "-D",
-        data,
-        "-w",
-        "-t",
-        "600",
-        "-l",
-        folder / "log",
-        "-o",
-        options,
-        "start",
-    ]
-    subprocess.run(start, check=True, capture_output=True)
-    try:
-        yield f"postgresql+psycopg://archspace@127.0.0.1:{port}/postgres"
-    finally:
-        stop = [*user, home / "pg_ctl", "-D", data, "-t", "600", "-m", "immediate", "stop"]
-        subprocess.run(stop, check=False, capture_output=True)
-        shutil.rmtree(data, ignore_errors=True)
 
 
 @pytest.mark.slow
