@@ -66,6 +66,8 @@ class StudyConfig(Part):
         comparison: what the given networks are compared for, where the study is a comparison.
         storage: an Optuna storage URL (``postgresql+psycopg://...``, ``mysql://...``), or ``journal:///FILE`` for a
             journal file; a SQLite file in the run folder if left out.
+        lease_s: seconds after which a worker on another machine counts as lost if nothing was heard of it; its trial is
+            then taken up by another one. On one machine a process that died is noticed at once.
         plugins: modules of other people's code that the study needs (:mod:`archspace.support.plugins`); in a run
             folder, all that were loaded, with their versions.
     """
@@ -88,6 +90,7 @@ class StudyConfig(Part):
     measure: MeasureConfig = Field(MeasureConfig(), validation_alias=AliasChoices("measure", "latency"))
     comparison: Comparison | None = None
     storage: str | None = None
+    lease_s: float = Field(60.0, ge=1)
     plugins: tuple[PluginConfig, ...] = ()
 
     @field_validator("objectives")

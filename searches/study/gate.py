@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import platform
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from pathlib import Path
 
 from archspace.support.files import write_text
 from archspace.support.locks import Held, locked, try_lock
+from archspace.support.machine import machine_folder
 from searches.training.loop import Callback
 
 log = logging.getLogger(__name__)
@@ -44,8 +43,7 @@ class Gate(Callback):
     def __init__(
         self, folder: Path, on_pause: OnPause = lambda reason: None, *, patience_s: float = PATIENCE_S
     ) -> None:
-        host = re.sub(r"[^\w.-]", "_", platform.node()) or "here"
-        self._folder = folder / FOLDER / host
+        self._folder = folder / FOLDER / machine_folder()
         self._lock, self._sign = self._folder / "gate.lock", self._folder / "gate.json"
         self._own = self._folder / f"worker-{os.getpid()}.lock"
         self._held: Held | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 from analysis.devices.settings import OnProgress, no_progress
 from analysis.quantities import QUANTITIES
 from analysis.store.fingerprint import DataFingerprint
-from analysis.store.records import Measurement
+from analysis.store.records import Measurement, TrialRecord
 from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, load, save
 from archspace.network import Network
@@ -24,6 +24,7 @@ from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
 from archspace.support.text_files import parse_json
+from searches.config.parts import Given
 from searches.config.recipe import Recipe
 from searches.config.study import StudyConfig
 from searches.study.gate import Gate
@@ -48,6 +49,20 @@ COUNTER = {"counter": "archspace plan", "counts": "convolution, transposed convo
 def now() -> str:
     """Returns the time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def recorder(
+    label: str, number: int, seed: int, started: str, given: Given | None, data: Mapping[str, Any]
+) -> Callable[..., TrialRecord]:
+    """Returns what makes the record of a trial, that began at ``started``, of its remaining fields."""
+
+    def make(**fields: object) -> TrialRecord:
+        return TrialRecord(
+            label=label, number=number, seed=seed, given=None if given is None else given.name, data=data,
+            started=started, finished=now(), **fields  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    return make
 
 
 def counted(spec: ArchSpec, wanted: Collection[str] = ()) -> dict[str, Measurement]:

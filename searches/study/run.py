@@ -22,13 +22,10 @@ from searches.study.disk import full_disk_as_one_line
 from searches.study.front import remeasure_front
 from searches.study.progress import Progress
 from searches.study.results import StudyResults
-from searches.study.study import Study
+from searches.study.study import JOIN_SECONDS, Study
 from searches.study.workers import Workers
 from searches.training.logs import logging_to
 from searches.training.tensorboard_log import require_tensorboard
-
-JOIN_SECONDS = 2.0
-"""Between two looks at what the other workers have finished."""
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +113,7 @@ def _run(config: StudyConfig, folder: Path, console: Console, fresh: bool, tenso
         try:
             with progress:
                 with workers.running():
-                    study.run(progress)
+                    study.run(progress, wait=True)
                     progress.idle()
                     while not workers.join(JOIN_SECONDS):
                         progress.ended(study.records())
@@ -124,6 +121,8 @@ def _run(config: StudyConfig, folder: Path, console: Console, fresh: bool, tenso
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace search {shlex.quote(str(folder))}", highlight=False)
             raise
+        finally:
+            study.close()
     return study
 
 

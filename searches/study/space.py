@@ -195,3 +195,11 @@ def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> 
     return trial.suggest_int(
         name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
     )
+
+
+def only_value(distribution: BaseDistribution) -> Any:
+    """Returns the value of a distribution that has one alone."""
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[0]
+    assert isinstance(distribution, FloatDistribution | IntDistribution) and distribution.single()
+    return distribution.low

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
 import torch
+from optuna.storages import BaseStorage
 
 from analysis.devices.base import DeviceAway
 from analysis.store.constraints import broken, violations
@@ -18,26 +19,26 @@ from analysis.store.records import Measurement, TrialRecord, unstable
 from analysis.store.runs import STUDY_FILE
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
-from searches.config.parts import Given
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
 from searches.study.board import write_hyperparameters
+from searches.study.claims import Claim, Ours
 from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.gate import Gate
 from searches.study.given import check_weights, fitted, settled
-from searches.study.judge import Judge, counted, now
+from searches.study.judge import Judge, counted, now, recorder
 from searches.study.leases import LeaseLost
 from searches.study.measurer import Measurer, waits
+from searches.study.outages import enduring
 from searches.study.progress import Progress
 from searches.study.run_folder import check_folder, open_run, open_study, with_runtime
 from searches.study.samplers import derived_seed, make_sampler
 from searches.study.screening import Screen
 from searches.study.space import SearchSpace
-from searches.study.storage import open_storage
-from searches.study.trials import Claim, Trials
+from searches.study.storage import close_storage, open_storage
+from searches.study.trials import Trials
 from searches.training.callbacks import Callbacks
 from searches.training.device import check_device
-from searches.training.loop import Callback, Step
 from searches.training.steps import TrainingError
 from searches.training.tensorboard_log import Board
 
@@ -45,6 +46,9 @@ log = logging.getLogger(__name__)
 
 ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 """A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
+
+JOIN_SECONDS = 2.0
+"""Between two looks at what the other workers have finished."""
 
 MOST_FAILURES = 5
 """A study stops after this many failed trials in a row."""
@@ -60,6 +64,7 @@ class Study:
     space: SearchSpace
     given: Trials
     sampled: Trials
+    storage: BaseStorage
     tensorboard: bool = False
 
     @classmethod
@@ -107,15 +112,16 @@ class Study:
         if not own_storage:
             open_run(config, folder, known)
         bound = ASKS_PER_TRIAL * config.trials + SPARE_ASKS
-        sampled = Trials(main, folder, "", config.trials, bound, storage=storage)
+        sampled = Trials(main, folder, "", config.trials, bound, storage=storage, lease_s=config.lease_s)
         wanted = len(config.given)
         study = cls(
             config,
             folder,
             Judge(config, task, measurer, gate, known),
             space,
-            Trials(given, folder, "given-", wanted, wanted, storage=storage),
+            Trials(given, folder, "given-", wanted, wanted, storage=storage, lease_s=config.lease_s),
             sampled,
+            storage,
             tensorboard,
         )
         study.given.mirror()
@@ -134,15 +140,24 @@ class Study:
         """Replaces the record of a trial that ended."""
         (self.given if record.label.startswith(self.given.prefix) else self.sampled).replace(record)
 
-    def run(self, progress: Progress) -> None:
+    def close(self) -> None:
+        """Closes the storage."""
+        close_storage(self.storage)
+
+    def run(self, progress: Progress, *, wait: bool = False) -> None:
         """Runs trials until there is nothing left to do; any number of processes may do so at once.
+
+        Args:
+            progress: who is told.
+            wait: wait for the trials that other processes still run, on whatever machine, to take up those of one that
+                is lost.
 
         Raises:
             InputError: trial after trial fails, or the disk is full.
         """
         failures = 0
         self.judge.gate.on_pause = progress.paused
-        for trials, claim in self._claims():
+        for trials, claim in self._claims(progress if wait else None):
             record = self._ended(trials, claim, progress)
             if record is None:
                 continue
@@ -171,29 +186,37 @@ class Study:
             return None
         return record
 
-    def _claims(self) -> Iterator[tuple[Trials, Claim]]:
-        """Trials to run; those whose device was away come in the end, and the study waits for it then."""
+    def _claims(self, waiting: Progress | None) -> Iterator[tuple[Trials, Claim]]:
+        """Trials to run; those whose device was away come when no others are left, and the study waits for it then."""
         both = (self.given, self.sampled)
-        for trials in both:
-            while (claim := trials.claim()) is not None:
-                yield trials, claim
         pauses = iter(waits(self.config.measure.wait_s))
         while True:
-            number, tried = len(self.records()), False
+            for trials in both:
+                while (claim := trials.claim()) is not None:
+                    yield trials, claim
+            number, tried = len(self.known()), False
             for trials in both:
                 if (claim := trials.claim(waiting=True)) is not None:
                     tried = True
                     yield trials, claim
-            if not tried:
-                return
-            if len(self.records()) > number:
+            if tried and len(self.known()) > number:
                 pauses = iter(waits(self.config.measure.wait_s))
-                continue
-            pause = next(pauses, None)
-            if pause is None:
-                rule = "is away; its trials are trained and wait; when it is back, run the same command"
-                raise InputError(f"{self.config.measure.device}: {rule}")
-            time.sleep(pause)
+            elif tried:
+                pause = next(pauses, None)
+                if pause is None:
+                    rule = "is away; its trials are trained and wait; when it is back, run the same command"
+                    raise InputError(f"{self.config.measure.device}: {rule}")
+                time.sleep(pause)
+            elif waiting is None or not self._others():
+                return
+            else:
+                waiting.idle()
+                waiting.ended(self.known())
+                time.sleep(JOIN_SECONDS)
+
+    def _others(self) -> int:
+        """Trials that other processes run."""
+        return enduring(lambda: self.given.look() + self.sampled.look())
 
     def _run_one(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord:
         """One trial's record; what is already known of the same network is not measured again."""
@@ -203,7 +226,7 @@ class Study:
         seed = derived_seed(self.config.seed, label) if given is None or given.seed is None else given.seed
         recipe = self.config.training if given is None else self.config.recipe_of(given)
         weights = None if given is None else given.weights
-        make = _recorder(label, number, seed, started, given, self.judge.data)
+        make = recorder(label, number, seed, started, given, self.judge.data)
         if given is not None:
             params: dict[str, Any] = {}
             spec = fitted(given, self.space.fixed)
@@ -229,7 +252,7 @@ class Study:
             )  # fmt: skip
         progress.started(label, spec, known, sum(stage.epochs for stage in recipe.plan()))
         try:
-            with Callbacks(Held(claim), progress, *self._boards(label)) as callback:
+            with Callbacks(Ours(claim), progress, *self._boards(label)) as callback:
                 known |= self.judge.judge(
                     spec,
                     recipe,
@@ -269,26 +292,3 @@ class Study:
         apart = {one.name for one in self.config.reference if not one.alike}
         known = (*self.given.of_network(spec.arch_id), *self.sampled.of_network(spec.arch_id))
         return next((record for record in known if record.values and record.given not in apart), None)
-
-
-class Held(Callback):
-    """Ends a trial's training as soon as another worker has the trial."""
-
-    def __init__(self, claim: Claim) -> None:
-        self._claim = claim
-
-    def step(self, step: Step) -> None:
-        """A step was done."""
-        self._claim.check()
-
-
-def _recorder(
-    label: str, number: int, seed: int, started: str, given: Given | None, data: Mapping[str, Any]
-) -> Callable[..., TrialRecord]:
-    def make(**fields: object) -> TrialRecord:
-        return TrialRecord(
-            label=label, number=number, seed=seed, given=None if given is None else given.name, data=data,
-            started=started, finished=now(), **fields  # type: ignore[arg-type]
-        )  # fmt: skip
-
-    return make

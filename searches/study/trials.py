@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import threading
 import warnings
-from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis.store.records import TrialRecord
 from analysis.store.runs import RECORD_FILE, TRIALS_FOLDER, write_record
-from archspace.support.locks import Held, try_lock
+from archspace.support.locks import try_lock
+from searches.study.claims import Claim
+from searches.study.known import FINISHED, RECORD_ATTR, REPLACED_ATTR, Known, attributes
 from searches.study.leases import (
     BEAT_ATTR,
     BEATS,
@@ -37,101 +30,16 @@ from searches.study.leases import (
     Watch,
     heartbeat,
 )
-from searches.study.storage import Alone, Transactional
+from searches.study.outages import enduring
+from searches.study.space import only_value
+from searches.study.transactional import Alone, Transactional
 
 log = logging.getLogger(__name__)
 
-RECORD_ATTR = "record"
 AWAY_ATTR = "away"
-REPLACED_ATTR = "record of "
-"""Begins the study's attribute that has a trial's newer record: attributes of a trial that ended cannot change."""
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 LOST = (LeaseLost, UpdateFinishedTrialError, KeyError)
 """How a write fails that comes too late: another worker has the trial, it has ended, or it is gone with its study."""
 STATES = {"complete": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A running trial that this process holds.
-
-    Attributes:
-        trial: Optuna's.
-        lease: as it stands in the storage.
-        lock: the kernel's lock of the trial's folder; ``None`` where one that stands still has it.
-        constraints: how far each is kept, by rule; entered when the trial ends.
-        lost: set as soon as it is known that another worker has the trial.
-    """
-
-    trial: optuna.Trial
-    lease: Lease
-    lock: Held | None
-    constraints: dict[str, float] = field(default_factory=dict)
-    lost: threading.Event = field(default_factory=threading.Event)
-
-    def check(self) -> None:
-        """Stops work that is for nothing.
-
-        Raises:
-            LeaseLost: another worker has the trial.
-        """
-        if self.lost.is_set():
-            raise LeaseLost
-
-    def release(self) -> None:
-        """Lets go the kernel's lock."""
-        if self.lock is not None:
-            self.lock.release()
-
-
-class Known:
-    """The records of the trials that ended, each read once."""
-
-    def __init__(self) -> None:
-        self.records: list[TrialRecord] = []
-        self._seen: set[int] = set()
-        self._replaced: dict[str, Any] = {}
-        self._networks: dict[str | None, list[TrialRecord]] = {}
-
-    def update(self, trials: Sequence[FrozenTrial], attributes: Mapping[str, Any]) -> None:
-        """Takes over what has ended or was replaced since.
-
-        Args:
-            trials: of the study.
-            attributes: of the study, with the records that were replaced.
-        """
-        for frozen in trials:
-            if frozen.number not in self._seen and frozen.state in FINISHED:
-                record = _record(frozen)
-                if record is not None:
-                    self.add(record)
-                self._seen.add(frozen.number)
-        for name, data in attributes.items():
-            if name.startswith(REPLACED_ATTR) and self._replaced.get(name) != data:
-                self._replaced[name] = data
-                self._replace(TrialRecord.from_dict(data))
-
-    def add(self, record: TrialRecord) -> None:
-        """Takes over a record."""
-        if record.number in self._seen:
-            return
-        self._seen.add(record.number)
-        insort(self.records, record, key=_number)
-        insort(self._networks.setdefault(record.arch_id, []), record, key=_number)
-
-    def _replace(self, record: TrialRecord) -> None:
-        for records in (self.records, self._networks.get(record.arch_id, [])):
-            place = bisect_left(records, record.number, key=_number)
-            if place < len(records) and records[place].label == record.label:
-                records[place] = record
-
-    def of_network(self, arch_id: str) -> list[TrialRecord]:
-        """Returns the records of one network, by number."""
-        return self._networks.get(arch_id, [])
-
-
-def _number(record: TrialRecord) -> int:
-    return record.number
 
 
 class Trials:
@@ -177,6 +85,9 @@ class Trials:
         Args:
             waiting: take one that waits for its device instead (:meth:`leave`); no other.
         """
+        return enduring(lambda: self._claim(waiting))
+
+    def _claim(self, waiting: bool) -> Claim | None:
         with self.transaction():
             trials = self._listed()
             complete = sum(frozen.state == TrialState.COMPLETE for frozen in trials)
@@ -189,7 +100,7 @@ class Trials:
                 running += 1
             if waiting or complete + running >= self.target or len(trials) >= self.bound:
                 return None
-            return self._hold(self.study._storage.create_new_trial(self.study._study_id), len(trials))
+            return self._hold(self._storage.create_new_trial(self.study._study_id), len(trials))
 
     def _listed(self) -> list[FrozenTrial]:
         """All trials as they are now; samplers that ask for them in this thread get the same list."""
@@ -242,12 +153,15 @@ class Trials:
 
     def drawn(self, claim: Claim, distributions: Mapping[str, BaseDistribution]) -> dict[str, Any]:
         """Returns the values of all parameters of a trial; the sampler is asked for those that it does not have yet."""
+        return enduring(lambda: self._drawn(claim, distributions))
+
+    def _drawn(self, claim: Claim, distributions: Mapping[str, BaseDistribution]) -> dict[str, Any]:
         trial = claim.trial
         params = trial.params
         if not params:
             asked = trial.relative_params  # before the storage is held: a sampler may think for seconds
             params = {
-                name: asked[name] if name in asked else _only(distribution)
+                name: asked[name] if name in asked else only_value(distribution)
                 for name, distribution in distributions.items()
             }
             with self._ours():
@@ -299,10 +213,13 @@ class Trials:
         Raises:
             LeaseLost: another worker has the trial, or has ended it.
         """
+        enduring(lambda: self._leave(claim))
+        claim.release()
+
+    def _leave(self, claim: Claim) -> None:
         with self._ours():
             self._check(claim)
             self._storage.enter(claim.trial._trial_id, {AWAY_ATTR: True, LEASE_ATTR: None})
-        claim.release()
 
     def finish(self, claim: Claim, record: TrialRecord, objectives: tuple[str, ...]) -> None:
         """Enters the record in the storage and ends the trial, in one step, then writes ``record.json``.
@@ -311,19 +228,33 @@ class Trials:
             LeaseLost: another worker has the trial, or has ended it; nothing was written.
         """
         values = [record.values[name] for name in objectives] if record.values else None
-        state = TrialState.COMPLETE if values else STATES[record.state]
-        with self._ours(), warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # constraints are experimental, and those of a trial taken up stand there
-            self._check(claim)
-            self._storage.enter(claim.trial._trial_id, {**attributes(record), RECORD_ATTR: record.to_dict()})
-            for rule, amount in claim.constraints.items():
-                claim.trial.set_constraint(rule, amount)
-            self._end(claim.trial._trial_id, state, values)
+        enduring(lambda: self._finish(claim, record, values))
         self._known.add(record)
         write_record(self.folder, record)
         claim.release()
+
+    def _finish(self, claim: Claim, record: TrialRecord, values: Sequence[float] | None) -> None:
+        data, trial_id = record.to_dict(), claim.trial._trial_id
+        try:
+            with self._ours(), warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # constraints are experimental; a trial taken up may have them
+                self._check(claim)
+                self._storage.enter(trial_id, {**attributes(record), RECORD_ATTR: data})
+                for rule, amount in claim.constraints.items():
+                    claim.trial.set_constraint(rule, amount)
+                self._end(trial_id, TrialState.COMPLETE if values else STATES[record.state], values)
+        except LeaseLost:
+            if not self._entered(claim, data):
+                raise
+
+    def _entered(self, claim: Claim, data: Mapping[str, Any]) -> bool:
+        """Whether this claim did end its trial: the storage may go away after the end and before it said so."""
+        with suppress(*LOST), self.transaction():
+            self._check(claim)
+            return bool(self._storage.attribute(claim.trial._trial_id, RECORD_ATTR) == data)
+        return False
 
     def _end(self, trial_id: int, state: TrialState, values: Sequence[float] | None) -> None:
         """Ends a trial as ``study.tell`` does, which reads it twice more."""
@@ -366,28 +297,3 @@ class Trials:
             path = self.folder / TRIALS_FOLDER / record.label / RECORD_FILE
             if not path.is_file() or (record.first and '"first"' not in path.read_text(encoding="utf-8")):
                 write_record(self.folder, record)
-
-
-def attributes(record: TrialRecord) -> dict[str, Any]:
-    """Returns what a person looks for in a trial: its network and how it ended, and every number in its own unit."""
-    words = {
-        "label": record.label, "network": record.network, "arch_id": record.arch_id, "given": record.given,
-        "duplicate_of": record.duplicate_of, "state": record.state, "reason": record.reason,
-    }  # fmt: skip
-    numbers = {name: one.value for name, one in record.measurements.items()}
-    return {name: value for name, value in (words | numbers).items() if value is not None}
-
-
-def _record(frozen: FrozenTrial) -> TrialRecord | None:
-    data = frozen.user_attrs.get(RECORD_ATTR)
-    if data is None:
-        return None
-    return TrialRecord.from_dict(json.loads(data) if isinstance(data, str) else data)
-
-
-def _only(distribution: BaseDistribution) -> Any:
-    """The value of a distribution that has one alone."""
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[0]
-    assert isinstance(distribution, FloatDistribution | IntDistribution) and distribution.single()
-    return distribution.low

@@ -60,7 +60,10 @@ def _work(
             progress.parent = parent
             if channel is not None:
                 progress.follow(Reporter(worker, channel.put))
-            study.run(progress)
+            try:
+                study.run(progress)
+            finally:
+                study.close()
     except KeyboardInterrupt:
         log.info("worker stopped")
     except InputError as error:

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -16,19 +17,18 @@ NUMBERS = count()
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """URL of a server, without the name of a database."""
     homes = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not homes:
         pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
     home = homes[-1].parent
-    folder = tmp_path_factory.mktemp("postgresql")
+    folder = Path(
+        tempfile.mkdtemp(prefix="archspace-postgresql-")
+    )  # pytest's own folders are for its user alone
     user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
     if user:
         folder.chmod(0o777)
-        for parent in folder.parents:
-            if parent != Path("/tmp") and Path("/tmp") in parent.parents:
-                parent.chmod(0o755)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -43,7 +43,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     finally:
         stop = [*user, home / "pg_ctl", "-D", data, "-t", "600", "-m", "immediate", "stop"]
         subprocess.run(stop, check=False, capture_output=True)
-        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

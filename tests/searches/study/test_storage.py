@@ -12,7 +12,7 @@ from analysis.store.runs import read_run
 from archspace.support.errors import InputError
 from searches.config.study import parse_config
 from searches.study.space import SearchSpace
-from searches.study.storage import open_storage
+from searches.study.storage import close_storage, open_storage
 from tests.commands import archspace, refused
 from tests.searches.studies import tiny, write_study
 
@@ -61,8 +61,10 @@ def test_all_of_a_run_is_in_its_folder_whatever_that_is_called(tmp_path: Path, n
     folder = tmp_path / name
     folder.mkdir()
     for _ in range(2):
-        storage = pickle.loads(pickle.dumps(open_storage(parse_config(tiny()), folder)))
-        assert isinstance(storage, RDBStorage)
-        storage.engine.dispose()
+        storage = open_storage(parse_config(tiny()), folder)
+        again = pickle.loads(pickle.dumps(storage))
+        for one in (again, storage):
+            assert isinstance(one, RDBStorage)
+            close_storage(one)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert [path.name for path in folder.iterdir()] == ["study.db"]

@@ -1,0 +1,56 @@
+"""A trial that this process holds."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import optuna
+
+from archspace.support.locks import Held
+from searches.study.leases import Lease, LeaseLost
+from searches.training.loop import Callback, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A running trial that this process holds.
+
+    Attributes:
+        trial: Optuna's.
+        lease: as it stands in the storage.
+        lock: the kernel's lock of the trial's folder; ``None`` where one that stands still has it.
+        constraints: how far each is kept, by rule; entered when the trial ends.
+        lost: set as soon as it is known that another worker has the trial.
+    """
+
+    trial: optuna.Trial
+    lease: Lease
+    lock: Held | None
+    constraints: dict[str, float] = field(default_factory=dict)
+    lost: threading.Event = field(default_factory=threading.Event)
+
+    def check(self) -> None:
+        """Stops work that is for nothing.
+
+        Raises:
+            LeaseLost: another worker has the trial.
+        """
+        if self.lost.is_set():
+            raise LeaseLost
+
+    def release(self) -> None:
+        """Lets go the kernel's lock."""
+        if self.lock is not None:
+            self.lock.release()
+
+
+class Ours(Callback):
+    """Ends a trial's training as soon as another worker has the trial."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+
+    def step(self, step: Step) -> None:
+        """A step was done."""
+        self._claim.check()

@@ -1,0 +1,84 @@
+"""What a study's trials came to: their records, each read from the storage once."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left, insort
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from analysis.store.records import TrialRecord
+
+RECORD_ATTR = "record"
+REPLACED_ATTR = "record of "
+"""Begins the study's attribute that has a trial's newer record: attributes of a trial that ended cannot change."""
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class Known:
+    """The records of the trials that ended, each read once."""
+
+    def __init__(self) -> None:
+        self.records: list[TrialRecord] = []
+        self._seen: set[int] = set()
+        self._replaced: dict[str, Any] = {}
+        self._networks: dict[str | None, list[TrialRecord]] = {}
+
+    def update(self, trials: Sequence[FrozenTrial], attributes: Mapping[str, Any]) -> None:
+        """Takes over what has ended or was replaced since.
+
+        Args:
+            trials: of the study.
+            attributes: of the study, with the records that were replaced.
+        """
+        for frozen in trials:
+            if frozen.number not in self._seen and frozen.state in FINISHED:
+                record = _record(frozen)
+                if record is not None:
+                    self.add(record)
+                self._seen.add(frozen.number)
+        for name, data in attributes.items():
+            if name.startswith(REPLACED_ATTR) and self._replaced.get(name) != data:
+                self._replaced[name] = data
+                self._replace(TrialRecord.from_dict(data))
+
+    def add(self, record: TrialRecord) -> None:
+        """Takes over a record."""
+        if record.number in self._seen:
+            return
+        self._seen.add(record.number)
+        insort(self.records, record, key=_number)
+        insort(self._networks.setdefault(record.arch_id, []), record, key=_number)
+
+    def _replace(self, record: TrialRecord) -> None:
+        for records in (self.records, self._networks.get(record.arch_id, [])):
+            place = bisect_left(records, record.number, key=_number)
+            if place < len(records) and records[place].label == record.label:
+                records[place] = record
+
+    def of_network(self, arch_id: str) -> list[TrialRecord]:
+        """Returns the records of one network, by number."""
+        return self._networks.get(arch_id, [])
+
+
+def _number(record: TrialRecord) -> int:
+    return record.number
+
+
+def _record(frozen: FrozenTrial) -> TrialRecord | None:
+    data = frozen.user_attrs.get(RECORD_ATTR)
+    if data is None:
+        return None
+    return TrialRecord.from_dict(json.loads(data) if isinstance(data, str) else data)
+
+
+def attributes(record: TrialRecord) -> dict[str, Any]:
+    """Returns what a person looks for in a trial: its network and how it ended, and every number in its own unit."""
+    words = {
+        "label": record.label, "network": record.network, "arch_id": record.arch_id, "given": record.given,
+        "duplicate_of": record.duplicate_of, "state": record.state, "reason": record.reason,
+    }  # fmt: skip
+    numbers = {name: one.value for name, one in record.measurements.items()}
+    return {name: value for name, value in (words | numbers).items() if value is not None}

@@ -1,0 +1,73 @@
+"""A storage that does not answer for a while: a server that is restarted, a network that drops."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import sqlalchemy.exc
+from optuna.exceptions import StorageInternalError
+
+from archspace.support.errors import InputError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0, 30.0)
+"""Between two tries, two and a half minutes in all."""
+
+TRANSIENT = (StorageInternalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
+LASTING = (
+    "disk is full",
+    "disk I/O error",
+    "no such table",
+    "unable to open",
+    "readonly database",
+    "No space left",
+)
+"""What waiting does not mend."""
+
+
+def enduring(call: Callable[[], T], pauses: tuple[float, ...] = PAUSES_S) -> T:
+    """Returns what a call to the storage returns, which is made again for a while where the storage does not answer.
+
+    Raises:
+        InputError: it did not answer all the time.
+    """
+    failed = False
+    for pause in (*pauses, None):
+        try:
+            result = call()
+        except TRANSIENT as error:
+            reason = _reason(error)
+            if any(text in reason for text in LASTING):
+                raise
+            if pause is None:
+                rule = "does not answer; when it does, run the same command: the study goes on"
+                raise InputError(f"storage: {rule} ({reason})") from error
+            if not failed:
+                log.warning("the storage does not answer (%s); trying on", reason)
+            failed = True
+            time.sleep(pause)
+        else:
+            if failed:
+                log.info("the storage answers again")
+            return result
+    raise AssertionError("the last try returns or raises")
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what a database said."""
+    for one in _causes(error):
+        if isinstance(one, sqlalchemy.exc.DBAPIError):
+            return str(one.orig).strip().splitlines()[0]
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,0 +1,139 @@
+"""Optuna's tables in a database, with transactions over several of its calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any
+
+import optuna
+import sqlalchemy
+from optuna.distributions import distribution_to_json
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+from searches.study.transactional import Param
+
+FROZEN_S = 60
+"""How long a process that stands still in the middle of a transaction holds up the others."""
+
+
+class _Session(Session):
+    """A session that leaves it to the block around it to commit and to close."""
+
+    joined = broken = False
+
+    def commit(self) -> None:
+        if not self.joined:
+            super().commit()
+        elif not self.broken:
+            self.flush()
+
+    def rollback(self) -> None:
+        self.broken = self.joined
+        super().rollback()
+
+    def close(self) -> None:
+        if self.joined:
+            self.expunge_all()  # what is read next is read anew, as after a commit
+        else:
+            super().close()
+
+
+class TableStorage(RDBStorage):
+    """Optuna's tables in a database; a transaction is one of the database, and holds the row of its study."""
+
+    def __init__(self, url: str, engine_kwargs: dict[str, Any] | None = None) -> None:
+        super().__init__(url, engine_kwargs)
+        self._join()
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        self._join()
+
+    def _join(self) -> None:
+        self.scoped_session = scoped_session(sessionmaker(bind=self.engine, class_=_Session))
+
+    @contextmanager
+    def transaction(self, study_id: int) -> Iterator[None]:
+        """See :class:`Transactional`; an error within undoes all of it."""
+        session = self.scoped_session()
+        assert isinstance(session, _Session)
+        if session.joined:
+            yield
+            return
+        try:
+            if self.engine.name == "sqlite":
+                session.connection().exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                if (
+                    self.engine.name == "postgresql"
+                ):  # one that stands still within it holds up the others so long
+                    session.execute(
+                        sqlalchemy.text(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_S}s'")
+                    )
+                row = sqlalchemy.text("SELECT study_id FROM studies WHERE study_id = :id FOR UPDATE")
+                session.execute(row, {"id": study_id})
+            session.joined, session.broken = True, False
+            yield
+            if session.broken:
+                raise optuna.exceptions.StorageInternalError("a write within a transaction failed")
+            session.joined = False
+            session.commit()
+        except BaseException as error:
+            session.joined = False
+            session.rollback()
+            if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
+                raise optuna.exceptions.StorageInternalError(str(error)) from error
+            raise
+        finally:
+            session.joined = False
+            session.close()
+
+    def attribute(self, trial_id: int, name: str) -> Any:
+        """See :class:`Transactional`."""
+        value = self.scoped_session().scalar(_ATTRIBUTE, {"trial": trial_id, "name": name})
+        return None if value is None else json.loads(value)
+
+    def enter(
+        self, trial_id: int, attributes: Mapping[str, Any], params: Mapping[str, Param] = MappingProxyType({})
+    ) -> None:
+        """See :class:`Transactional`; Optuna's own methods need five statements for each."""
+        session = self.scoped_session()
+        state = session.scalar(_STATE, {"trial": trial_id})
+        if state is None:
+            raise KeyError(trial_id)
+        self.check_trial_is_updatable(trial_id, TrialState[state])
+        rows = [{"trial": trial_id, "name": k, "value": json.dumps(v)} for k, v in attributes.items()]
+        drawn = [
+            {"trial": trial_id, "name": k, "value": d.to_internal_repr(v), "of": distribution_to_json(d)}
+            for k, (v, d) in params.items()
+        ]
+        for delete, insert, values in (
+            (_DELETE_ATTRIBUTE, _INSERT_ATTRIBUTE, rows), (_DELETE_PARAM, _INSERT_PARAM, drawn)
+        ):  # fmt: skip
+            if values:
+                connection = session.connection()
+                connection.execute(delete, values)
+                connection.execute(insert, values)
+
+
+_STATE = sqlalchemy.text("SELECT state FROM trials WHERE trial_id = :trial")
+_USER, _PARAMS = (
+    sqlalchemy.table(name, *map(sqlalchemy.column, columns))
+    for name, columns in (
+        ("trial_user_attributes", ("trial_id", "key", "value_json")),
+        ("trial_params", ("trial_id", "param_name", "param_value", "distribution_json")),
+    )
+)
+_TRIAL, _NAME, _VALUE, _OF = (sqlalchemy.bindparam(name) for name in ("trial", "name", "value", "of"))
+_DELETE_ATTRIBUTE = sqlalchemy.delete(_USER).where(_USER.c.trial_id == _TRIAL, _USER.c.key == _NAME)
+_ATTRIBUTE = sqlalchemy.select(_USER.c.value_json).where(_USER.c.trial_id == _TRIAL, _USER.c.key == _NAME)
+_INSERT_ATTRIBUTE = sqlalchemy.insert(_USER).values(trial_id=_TRIAL, key=_NAME, value_json=_VALUE)
+_DELETE_PARAM = sqlalchemy.delete(_PARAMS).where(_PARAMS.c.trial_id == _TRIAL, _PARAMS.c.param_name == _NAME)
+_INSERT_PARAM = sqlalchemy.insert(_PARAMS).values(
+    trial_id=_TRIAL, param_name=_NAME, param_value=_VALUE, distribution_json=_OF
+)
