@@ -18,6 +18,7 @@ from searches.cli.search_command import search
 from searches.cli.studies_command import init, studies
 from searches.cli.tabulate_command import tabulate
 from searches.cli.train_command import recipes, train
+from searches.cli.worker_command import worker
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +27,10 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace studies")(studies)
     app.command("spaces", hidden=True)(studies)
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace search scenes --out runs/scenes")(search)
+    app.command(
+        rich_help_panel=SEARCH,
+        epilog="Example: archspace worker postgresql+psycopg://me@host/studies scenes --data camvid",
+    )(worker)
     app.command(
         rich_help_panel=SEARCH, epilog="Example: archspace retrain runs/scenes --pick knee,given --epochs 100"
     )(with_bounds(retrain))

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from searches.config.study import StudyConfig
 
 
-def _workers(text: str) -> int | str:
+def workers_of(text: str) -> int | str:
+    """Returns what ``--workers`` says."""
     if text == "auto":
         return text
     if not text.isdigit() or int(text) < 1:
@@ -36,7 +37,7 @@ def search(
     workers: Annotated[
         Any,
         typer.Option(
-            parser=_workers,
+            parser=workers_of,
             metavar="N|auto",
             show_default="the study's",
             help="Processes that share the study; auto: one for every core that its threads leave.",

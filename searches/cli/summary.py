@@ -54,6 +54,16 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
         )
 
 
+def show_joined(config: StudyConfig, folder: Path, records: list[TrialRecord], as_json: bool) -> None:
+    """Prints how a study stands that this machine has worked for."""
+    complete, wanted = sum(bool(record.values) for record in records), config.trials + len(config.given)
+    if as_json:
+        print(json.dumps({"run": str(folder), "name": config.name, "complete": complete, "wanted": wanted}))  # noqa: T201
+        return
+    text = f"{complete} of {wanted} trials of {config.name} are complete; none is left to train here"
+    output().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def _plain(config: StudyConfig, record: TrialRecord) -> dict[str, Any]:
     """A network of the front for machines; ``again`` has the values that were taken again, ``first`` what they were."""
     doubts = unstable(record.measurements, config.asked)

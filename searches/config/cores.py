@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 AUTO = "auto"
 MOST_WORKERS = 8
 """More share one machine's memory and storage worse than they gain."""
+GPUS = Path("/proc/driver/nvidia/gpus")
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -24,15 +25,23 @@ def usable_cores() -> int:
         return cores
 
 
+def usable_gpus() -> int:
+    """Returns how many NVIDIA GPUs this process may use, as far as it is known without torch; 1 where it is not."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return max(1, len([name for name in visible.split(",") if name.strip() not in ("", "-1")]))
+    return max(1, len(list(GPUS.glob("*"))))
+
+
 def usual_workers(device: str, threads: int) -> int:
-    """Returns the workers that ``auto`` stands for: one for every ``threads`` cores; one on a GPU.
+    """Returns the workers that ``auto`` stands for: one for every ``threads`` cores; one on each GPU.
 
     Args:
         device: where networks are trained.
         threads: CPU threads of each worker.
     """
     if device != "cpu":
-        return 1
+        return usable_gpus() if device == "cuda" else 1
     return max(1, min(usable_cores() // max(1, threads), MOST_WORKERS))
 
 

@@ -61,11 +61,14 @@ class StudyConfig(Part):
         device: where networks are trained.
         measure: what they are measured on, and how (``latency`` in studies of an earlier archspace).
         threads: CPU threads of each worker; a study repeats on the same machine with the same number.
-        workers: processes that share the study, or ``auto``: one for every ``threads`` cores of this machine, one on a
-            GPU. With more than one, which trial knows of which depends on timing.
+        workers: processes that share the study, or ``auto``: one for every ``threads`` cores of this machine, one on
+            each GPU. With more than one, which trial knows of which depends on timing.
         comparison: what the given networks are compared for, where the study is a comparison.
-        storage: an Optuna storage URL (``postgresql+psycopg://...``, ``mysql://...``), or ``journal:///FILE`` for a
-            journal file; a SQLite file in the run folder if left out.
+        storage: an Optuna storage URL (``postgresql+psycopg://...``, ``mysql+pymysql://...``), or ``journal:///FILE``
+            for a journal file; a SQLite file in the run folder if left out.
+        artifacts: a folder that all machines of the study reach, for weights and curves of its trials: a path, or an
+            address that fsspec opens (``s3://BUCKET/FOLDER``); its database, or a folder beside its journal file, if
+            left out.
         lease_s: seconds after which a worker on another machine counts as lost if nothing was heard of it; its trial is
             then taken up by another one. On one machine a process that died is noticed at once.
         plugins: modules of other people's code that the study needs (:mod:`archspace.support.plugins`); in a run
@@ -90,6 +93,7 @@ class StudyConfig(Part):
     measure: MeasureConfig = Field(MeasureConfig(), validation_alias=AliasChoices("measure", "latency"))
     comparison: Comparison | None = None
     storage: str | None = None
+    artifacts: str | None = None
     lease_s: float = Field(60.0, ge=1)
     plugins: tuple[PluginConfig, ...] = ()
 

@@ -82,15 +82,23 @@ def counted(spec: ArchSpec, wanted: Collection[str] = ()) -> dict[str, Measureme
     }
 
 
+class MeasuredElsewhere(Exception):
+    """A network is trained and has to be measured by a machine that holds the device."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Trains and measures networks for one study, on data of this fingerprint."""
+    """Trains and measures networks for one study, on data of this fingerprint.
+
+    ``elsewhere``: another machine measures what is trained here.
+    """
 
     config: StudyConfig
     task: ImageTask
     measurer: Measurer | None
     gate: Gate
     fingerprint: DataFingerprint
+    elsewhere: bool = False
 
     @property
     def data(self) -> dict[str, Any]:
@@ -117,6 +125,7 @@ class Judge:
         Raises:
             TrainingError: the loss is not finite.
             DeviceAway: the device cannot be reached now.
+            MeasuredElsewhere: it is trained, and another machine measures it.
             InputError: the weights are not of this network.
         """
         with self.gate.working():
@@ -127,6 +136,8 @@ class Judge:
                     spec, recipe, seed, folder, callback
                 )
         known = {self.task.metric: metric, **self._further(metric)}
+        if self.elsewhere:
+            raise MeasuredElsewhere
         if self.measurer is not None:
             label = f"trial {folder.name}"
             known |= self.measurer.measured(network, label=label, on_progress=on_progress)

@@ -144,6 +144,46 @@ class Watch:
             seen.last = now
             return seen.seconds >= seconds
 
+    def why_free(
+        self, number: int, attributes: Mapping[str, Any], folder: Path, seconds: float
+    ) -> str | None:
+        """Returns why nobody holds a running trial any more, to be said; ``None`` where somebody does, or may.
+
+        Args:
+            number: of the trial.
+            attributes: of the trial, as they are in the storage now.
+            folder: of the trial on this machine.
+            seconds: how long to watch a trial that has no lease.
+        """
+        lease = Lease.of(attributes)
+        if lease is None:
+            return "" if LEASE_ATTR in attributes else self._why_free_before(number, folder, seconds)
+        lock = lease.lock_of_the_dead()
+        if lock is not None:
+            lock.release()
+            return ""
+        if self.ran_out(number, lease.token, int(attributes.get(BEAT_ATTR, 0)), lease.seconds):
+            return f": {lease.owner} has not been heard of for {lease.seconds:g} s"
+        return None
+
+    def _why_free_before(self, number: int, folder: Path, seconds: float) -> str | None:
+        """The same of a trial without a lease: an earlier archspace knew locks of the run folder alone."""
+        path = folder / LOCK_FILE
+        if not path.is_file():
+            return "" if self.ran_out(number, "", 0, seconds) else None
+        lock = try_lock(path)
+        if lock is None:
+            return None
+        lock.release()
+        return ""
+
+    def is_held(self, number: int, attributes: Mapping[str, Any]) -> bool:
+        """Whether somebody holds a running trial, as far as is known; looks at its counter."""
+        lease = Lease.of(attributes)
+        if lease is None:
+            return LEASE_ATTR not in attributes
+        return not self.ran_out(number, lease.token, int(attributes.get(BEAT_ATTR, 0)), lease.seconds)
+
     def forget(self, number: int) -> None:
         """The trial is no longer watched."""
         with self._lock:

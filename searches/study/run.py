@@ -20,10 +20,12 @@ from searches.config.source import read_study
 from searches.config.study import StudyConfig, parse_config
 from searches.study.disk import full_disk_as_one_line
 from searches.study.front import remeasure_front
+from searches.study.joining import HOME, Role
 from searches.study.progress import Progress
+from searches.study.queue import JOIN_SECONDS
 from searches.study.results import StudyResults
-from searches.study.study import JOIN_SECONDS, Study
-from searches.study.workers import Workers
+from searches.study.study import Study
+from searches.study.workers import Workers, on_device
 from searches.training.logs import logging_to
 from searches.training.tensorboard_log import require_tensorboard
 
@@ -72,6 +74,7 @@ def run_study(
     progress: bool = True,
     fresh: bool = False,
     tensorboard: bool = False,
+    role: Role = HOME,
 ) -> Study:
     """Runs or resumes a study, its front measured again in the end.
 
@@ -81,6 +84,7 @@ def run_study(
         progress: whether standard error shows how far it is.
         fresh: measure even what the cache has, and the front once more.
         tensorboard: also write each trial for TensorBoard, in ``tensorboard`` in the run folder.
+        role: what this machine does for the study.
 
     Raises:
         InputError: anything the user gave cannot be used, or the disk is full.
@@ -88,19 +92,21 @@ def run_study(
     if tensorboard:
         require_tensorboard()
     with full_disk_as_one_line(folder):
-        return _run(config, folder, Console(stderr=True, quiet=not progress), fresh, tensorboard)
+        return _run(config, folder, Console(stderr=True, quiet=not progress), fresh, tensorboard, role)
 
 
-def _run(config: StudyConfig, folder: Path, console: Console, fresh: bool, tensorboard: bool) -> Study:
+def _run(
+    config: StudyConfig, folder: Path, console: Console, fresh: bool, tensorboard: bool, role: Role
+) -> Study:
     with working(f"{folder}: reading the data, opening the storage", quiet=console.quiet):
-        study = Study.open(config, folder, fresh=fresh, tensorboard=tensorboard)
+        study = Study.open(on_device(config, 0), folder, fresh=fresh, tensorboard=tensorboard, role=role)
     with logging_to(folder, console=not (console.is_terminal or console.quiet)):
         done = study.records()
         log.info("%s: %d of %d trials done", folder, len(done), config.trials + len(config.given))
         objectives = [objective(name) for name in config.objectives]
         shown = console.is_terminal and not console.quiet
         workers = Workers(
-            config, folder, shown=shown, quiet=console.quiet, fresh=fresh, tensorboard=tensorboard
+            config, folder, shown=shown, quiet=console.quiet, fresh=fresh, tensorboard=tensorboard, role=role
         )
         progress = Progress(
             objectives,
@@ -117,7 +123,9 @@ def _run(config: StudyConfig, folder: Path, console: Console, fresh: bool, tenso
                     progress.idle()
                     while not workers.join(JOIN_SECONDS):
                         progress.ended(study.records())
-                remeasure_front(study, progress)
+                study.mirror()
+                if role.home:
+                    remeasure_front(study, progress)
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace search {shlex.quote(str(folder))}", highlight=False)
             raise

@@ -23,7 +23,9 @@ DATA_ATTR = "data"
 if TYPE_CHECKING:
     import optuna
 
-FREE_TO_CHANGE = frozenset({"trials", "device", "threads", "workers", "storage", "plugins", "lease_s"})
+FREE_TO_CHANGE = frozenset(
+    {"trials", "device", "threads", "workers", "storage", "plugins", "artifacts", "lease_s"}
+)
 """Fields that may differ when a study is resumed."""
 
 

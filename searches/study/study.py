@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,19 +23,22 @@ from searches.data.kept import kept_fingerprint
 from searches.study.board import write_hyperparameters
 from searches.study.claims import Claim, Ours
 from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
+from searches.study.files import files_of
 from searches.study.gate import Gate
 from searches.study.given import check_weights, fitted, settled
-from searches.study.judge import Judge, counted, now, recorder
+from searches.study.joining import HOME, Role, note_study
+from searches.study.judge import Judge, MeasuredElsewhere, counted, now, recorder
 from searches.study.leases import LeaseLost
-from searches.study.measurer import Measurer, waits
-from searches.study.outages import enduring
+from searches.study.measurer import Measurer
 from searches.study.progress import Progress
+from searches.study.queue import claims
 from searches.study.run_folder import check_folder, open_run, open_study, with_runtime
 from searches.study.samplers import derived_seed, make_sampler
 from searches.study.screening import Screen
+from searches.study.sharing import Sharing
 from searches.study.space import SearchSpace
 from searches.study.storage import close_storage, open_storage
-from searches.study.trials import Trials
+from searches.study.trials import QUEUED, Trials
 from searches.training.callbacks import Callbacks
 from searches.training.device import check_device
 from searches.training.steps import TrainingError
@@ -46,9 +48,6 @@ log = logging.getLogger(__name__)
 
 ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 """A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
-
-JOIN_SECONDS = 2.0
-"""Between two looks at what the other workers have finished."""
 
 MOST_FAILURES = 5
 """A study stops after this many failed trials in a row."""
@@ -65,12 +64,14 @@ class Study:
     given: Trials
     sampled: Trials
     storage: BaseStorage
+    role: Role
     tensorboard: bool = False
 
     @classmethod
     def open(
-        cls, config: StudyConfig, folder: Path, *, fresh: bool = False, tensorboard: bool = False
-    ) -> Study:
+        cls, config: StudyConfig, folder: Path, *, fresh: bool = False, tensorboard: bool = False,
+        role: Role = HOME,
+    ) -> Study:  # fmt: skip
         """Opens or creates the study: data, space and storage are checked before anything is written.
 
         Args:
@@ -78,6 +79,7 @@ class Study:
             folder: its run folder.
             fresh: measure even what the cache has.
             tensorboard: also write each trial for TensorBoard.
+            role: what this process does for the study.
 
         Raises:
             InputError: anything the user gave cannot be used.
@@ -99,7 +101,7 @@ class Study:
         if config.trials:
             screen.check(config.seed)
         gate = Gate(folder)
-        measurer = Measurer.of(config, fresh=fresh, gate=gate)
+        measurer = Measurer.of(config, fresh=fresh, gate=gate) if role.measures else None
         if measurer is not None:
             measurer.check(example)
         own_storage = config.storage is None  # another one may hold another study or other data
@@ -111,22 +113,34 @@ class Study:
         given = open_study(storage, f"{config.name}/given", config, known, sampler)
         if not own_storage:
             open_run(config, folder, known)
-        bound = ASKS_PER_TRIAL * config.trials + SPARE_ASKS
-        sampled = Trials(main, folder, "", config.trials, bound, storage=storage, lease_s=config.lease_s)
+        if role.home:
+            note_study(main, config)
+        files, bound = files_of(config, storage), ASKS_PER_TRIAL * config.trials + SPARE_ASKS
         wanted = len(config.given)
+        sharing = Sharing(storage, config.lease_s, files, not role.home or config.artifacts is not None)
         study = cls(
             config,
             folder,
-            Judge(config, task, measurer, gate, known),
+            Judge(config, task, measurer, gate, known, elsewhere=config.measures and not role.measures),
             space,
-            Trials(given, folder, "given-", wanted, wanted, storage=storage, lease_s=config.lease_s),
-            sampled,
+            Trials(given, folder, "given-", wanted, wanted, sharing),
+            Trials(main, folder, "", config.trials, bound, sharing),
             storage,
+            role,
             tensorboard,
         )
-        study.given.mirror()
-        study.sampled.mirror()
+        study.mirror()
         return study
+
+    def mirror(self) -> None:
+        """Writes into the run folder what other machines have finished."""
+        self.given.mirror()
+        self.sampled.mirror()
+
+    @property
+    def kinds(self) -> tuple[Trials, Trials]:
+        """The given trials, then the sampled ones."""
+        return self.given, self.sampled
 
     def records(self) -> list[TrialRecord]:
         """Returns every trial that ended: given ones first."""
@@ -157,7 +171,14 @@ class Study:
         """
         failures = 0
         self.judge.gate.on_pause = progress.paused
-        for trials, claim in self._claims(progress if wait else None):
+        measure = self.config.measure if self.role.measures else None
+
+        def on_wait() -> None:
+            progress.idle()
+            self.mirror()
+            progress.ended(self.known())
+
+        for trials, claim in claims(self.kinds, measure, on_wait if wait else None):
             record = self._ended(trials, claim, progress)
             if record is None:
                 continue
@@ -179,44 +200,16 @@ class Study:
                     log.warning("trial %s: waits: %s", label, away)
                     trials.leave(claim)
                     return None
+                except MeasuredElsewhere:
+                    log.info("trial %s: trained; waits for the machine that measures", label)
+                    trials.leave(claim, QUEUED)
+                    return None
                 trials.finish(claim, record, self.config.objectives)
         except LeaseLost:
             log.warning("trial %s: another worker has taken it up meanwhile; this result is dropped", label)
             claim.release()
             return None
         return record
-
-    def _claims(self, waiting: Progress | None) -> Iterator[tuple[Trials, Claim]]:
-        """Trials to run; those whose device was away come when no others are left, and the study waits for it then."""
-        both = (self.given, self.sampled)
-        pauses = iter(waits(self.config.measure.wait_s))
-        while True:
-            for trials in both:
-                while (claim := trials.claim()) is not None:
-                    yield trials, claim
-            number, tried = len(self.known()), False
-            for trials in both:
-                if (claim := trials.claim(waiting=True)) is not None:
-                    tried = True
-                    yield trials, claim
-            if tried and len(self.known()) > number:
-                pauses = iter(waits(self.config.measure.wait_s))
-            elif tried:
-                pause = next(pauses, None)
-                if pause is None:
-                    rule = "is away; its trials are trained and wait; when it is back, run the same command"
-                    raise InputError(f"{self.config.measure.device}: {rule}")
-                time.sleep(pause)
-            elif waiting is None or not self._others():
-                return
-            else:
-                waiting.idle()
-                waiting.ended(self.known())
-                time.sleep(JOIN_SECONDS)
-
-    def _others(self) -> int:
-        """Trials that other processes run."""
-        return enduring(lambda: self.given.look() + self.sampled.look())
 
     def _run_one(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord:
         """One trial's record; what is already known of the same network is not measured again."""

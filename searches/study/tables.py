@@ -129,7 +129,10 @@ _USER, _PARAMS = (
         ("trial_params", ("trial_id", "param_name", "param_value", "distribution_json")),
     )
 )
-_TRIAL, _NAME, _VALUE, _OF = (sqlalchemy.bindparam(name) for name in ("trial", "name", "value", "of"))
+_TRIAL = sqlalchemy.bindparam("trial", type_=sqlalchemy.Integer)
+_NAME = sqlalchemy.bindparam("name", type_=sqlalchemy.String)
+_VALUE: sqlalchemy.BindParameter[Any] = sqlalchemy.bindparam("value")
+_OF = sqlalchemy.bindparam("of", type_=sqlalchemy.String)
 _DELETE_ATTRIBUTE = sqlalchemy.delete(_USER).where(_USER.c.trial_id == _TRIAL, _USER.c.key == _NAME)
 _ATTRIBUTE = sqlalchemy.select(_USER.c.value_json).where(_USER.c.trial_id == _TRIAL, _USER.c.key == _NAME)
 _INSERT_ATTRIBUTE = sqlalchemy.insert(_USER).values(trial_id=_TRIAL, key=_NAME, value_json=_VALUE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,27 +17,27 @@ from optuna.trial import FrozenTrial, TrialState
 
 from analysis.store.records import TrialRecord
 from analysis.store.runs import RECORD_FILE, TRIALS_FOLDER, write_record
-from archspace.support.locks import try_lock
 from searches.study.claims import Claim
+from searches.study.files import pulled, pushed
 from searches.study.known import FINISHED, RECORD_ATTR, REPLACED_ATTR, Known, attributes
 from searches.study.leases import (
     BEAT_ATTR,
     BEATS,
     LEASE_ATTR,
-    LEASE_S,
-    LOCK_FILE,
     Lease,
     LeaseLost,
     Watch,
     heartbeat,
 )
 from searches.study.outages import enduring
+from searches.study.sharing import ALONE, Sharing
 from searches.study.space import only_value
 from searches.study.transactional import Alone, Transactional
 
 log = logging.getLogger(__name__)
 
-AWAY_ATTR = "away"
+AWAY_ATTR, QUEUED = "away", "queued"
+"""What a trial waits for that is trained: its device to come back (``True``), or a machine that holds it."""
 LOST = (LeaseLost, UpdateFinishedTrialError, KeyError)
 """How a write fails that comes too late: another worker has the trial, it has ended, or it is gone with its study."""
 STATES = {"complete": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
@@ -51,19 +52,24 @@ class Trials:
         prefix: of their labels and folders (``""`` or ``"given-"``).
         target: how many are to finish as complete.
         bound: how many may be begun at most.
-        storage: what the study is in, as :func:`searches.study.storage.open_storage` returns it.
-        lease_s: how long a claim lasts that is not renewed.
+        sharing: what the study is shared through with other processes.
     """
 
     def __init__(
-        self, study: optuna.Study, folder: Path, prefix: str, target: int, bound: int, *,
-        storage: object = None, lease_s: float = LEASE_S,
-    ) -> None:  # fmt: skip
+        self,
+        study: optuna.Study,
+        folder: Path,
+        prefix: str,
+        target: int,
+        bound: int,
+        sharing: Sharing = ALONE,
+    ) -> None:
         self.study, self.folder, self.prefix = study, folder, prefix
         self.target, self.bound = target, bound
+        storage = sharing.storage
         self._storage = storage if isinstance(storage, Transactional) else Alone(study._storage)
-        self._lease_s, self._watch = lease_s, Watch()
-        self._known = Known()
+        self._sharing, self._watch = sharing, Watch()
+        self._known, self._mirrored = Known(), dict[int, bool]()
 
     def label(self, number: int) -> str:
         """Returns name of trial ``number`` and of its folder."""
@@ -77,23 +83,25 @@ class Trials:
         """Makes what a block does with the study one step among all processes."""
         return self._storage.transaction(self.study._study_id)
 
-    def claim(self, *, waiting: bool = False) -> Claim | None:
+    def claim(self, *, waiting: bool | str = False) -> Claim | None:
         """Returns a trial to run: one that nobody holds any more, else a new one; ``None`` when there is nothing to do.
 
         Of two processes, wherever they run, one gets it: the lease is read and written in one step.
 
         Args:
-            waiting: take one that waits for its device instead (:meth:`leave`); no other.
+            waiting: take one that waits for its device instead (:meth:`leave`), no other; with :data:`QUEUED`, one that
+                no machine has tried to measure yet.
         """
         return enduring(lambda: self._claim(waiting))
 
-    def _claim(self, waiting: bool) -> Claim | None:
+    def _claim(self, waiting: bool | str) -> Claim | None:
         with self.transaction():
             trials = self._listed()
             complete = sum(frozen.state == TrialState.COMPLETE for frozen in trials)
             running = 0
             for frozen in [frozen for frozen in trials if frozen.state == TrialState.RUNNING]:
-                if (AWAY_ATTR in frozen.user_attrs) == waiting:
+                away = frozen.user_attrs.get(AWAY_ATTR, False)
+                if away == waiting or (waiting is True and away):
                     claim = self._take(frozen)
                     if claim is not None:
                         return claim
@@ -112,40 +120,20 @@ class Trials:
     def _take(self, frozen: FrozenTrial) -> Claim | None:
         """A claim on a running trial that nobody holds any more."""
         lease = Lease.of(frozen.user_attrs)
-        why = self._free(frozen, lease)
+        why = self._watch.why_free(
+            frozen.number, frozen.user_attrs, self.path(frozen.number), self._sharing.lease_s
+        )
         if why is None:
             return None
         log.info("trial %s: taken up again%s", self.label(frozen.number), why)
         self._watch.forget(frozen.number)
+        if self._sharing.files is not None:
+            pulled(self._sharing.files, self.label(frozen.number), self.path(frozen.number))
         return self._hold(frozen._trial_id, frozen.number, 0 if lease is None else lease.term + 1)
-
-    def _free(self, frozen: FrozenTrial, lease: Lease | None) -> str | None:
-        """Why nobody holds a trial any more, to be said; ``None`` where somebody does, or may."""
-        if lease is None:
-            return "" if LEASE_ATTR in frozen.user_attrs else self._free_before(frozen)
-        lock = lease.lock_of_the_dead()
-        if lock is not None:
-            lock.release()
-            return ""
-        beat = int(frozen.user_attrs.get(BEAT_ATTR, 0))
-        if self._watch.ran_out(frozen.number, lease.token, beat, lease.seconds):
-            return f": {lease.owner} has not been heard of for {lease.seconds:g} s"
-        return None
-
-    def _free_before(self, frozen: FrozenTrial) -> str | None:
-        """The same of a trial without a lease: an earlier archspace knew locks of the run folder alone."""
-        path = self.path(frozen.number) / LOCK_FILE
-        if path.is_file():
-            lock = try_lock(path)
-            if lock is None:
-                return None
-            lock.release()
-            return ""
-        return "" if self._watch.ran_out(frozen.number, "", 0, self._lease_s) else None
 
     def _hold(self, trial_id: int, number: int, term: int = 0) -> Claim:
         """Enters a lease of this process; within the transaction in which the trial was seen to be free."""
-        lease = Lease.here(self.path(number), self._lease_s, term)
+        lease = Lease.here(self.path(number), self._sharing.lease_s, term)
         self._storage.enter(trial_id, {LEASE_ATTR: lease.to_dict()})
         trial = optuna.Trial(self.study, trial_id)
         assert trial.number == number, "trials are numbered in their order, from 0"
@@ -164,7 +152,7 @@ class Trials:
                 name: asked[name] if name in asked else only_value(distribution)
                 for name, distribution in distributions.items()
             }
-            with self._ours():
+            with self._ours(claim):
                 self._storage.enter(
                     trial._trial_id, {}, {n: (v, distributions[n]) for n, v in params.items()}
                 )
@@ -176,11 +164,10 @@ class Trials:
 
     def _renew(self, claim: Claim) -> bool:
         try:
-            with self.transaction():
-                self._check(claim)
+            with self._ours(claim):
                 beat = int(self._storage.attribute(claim.trial._trial_id, BEAT_ATTR) or 0) + 1
                 self._storage.enter(claim.trial._trial_id, {BEAT_ATTR: beat})
-        except LOST:
+        except LeaseLost:
             return False
         self.look()
         return True
@@ -199,27 +186,26 @@ class Trials:
         """Looks at the counters of the trials that others hold; returns how many of them have not run out."""
         living = 0
         for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            lease = Lease.of(frozen.user_attrs)
-            if lease is None:
-                living += LEASE_ATTR not in frozen.user_attrs
-                continue
-            beat = int(frozen.user_attrs.get(BEAT_ATTR, 0))
-            living += not self._watch.ran_out(frozen.number, lease.token, beat, lease.seconds)
+            living += self._watch.is_held(frozen.number, frozen.user_attrs)
         return living
 
-    def leave(self, claim: Claim) -> None:
-        """Leaves a trial running whose device is away; it is claimed again as ``waiting``.
+    def leave(self, claim: Claim, why: bool | str = True) -> None:
+        """Leaves a trial running that is trained; it is claimed again as ``waiting``.
+
+        Args:
+            claim: of the trial.
+            why: its device is away, or with :data:`QUEUED`, another machine holds it.
 
         Raises:
             LeaseLost: another worker has the trial, or has ended it.
         """
-        enduring(lambda: self._leave(claim))
+        self._send(claim)
+        enduring(lambda: self._leave(claim, why))
         claim.release()
 
-    def _leave(self, claim: Claim) -> None:
-        with self._ours():
-            self._check(claim)
-            self._storage.enter(claim.trial._trial_id, {AWAY_ATTR: True, LEASE_ATTR: None})
+    def _leave(self, claim: Claim, why: bool | str) -> None:
+        with self._ours(claim):
+            self._storage.enter(claim.trial._trial_id, {AWAY_ATTR: why, LEASE_ATTR: None})
 
     def finish(self, claim: Claim, record: TrialRecord, objectives: tuple[str, ...]) -> None:
         """Enters the record in the storage and ends the trial, in one step, then writes ``record.json``.
@@ -228,19 +214,22 @@ class Trials:
             LeaseLost: another worker has the trial, or has ended it; nothing was written.
         """
         values = [record.values[name] for name in objectives] if record.values else None
+        self._send(claim)
         enduring(lambda: self._finish(claim, record, values))
         self._known.add(record)
         write_record(self.folder, record)
         claim.release()
 
+    def _send(self, claim: Claim) -> None:
+        claim.check()
+        if self._sharing.files is not None and self._sharing.sends:
+            pushed(self._sharing.files, self.label(claim.trial.number), self.path(claim.trial.number))
+
     def _finish(self, claim: Claim, record: TrialRecord, values: Sequence[float] | None) -> None:
-        data, trial_id = record.to_dict(), claim.trial._trial_id
+        data, trial_id = json.loads(json.dumps(record.to_dict())), claim.trial._trial_id
         try:
-            with self._ours(), warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # constraints are experimental; a trial taken up may have them
-                self._check(claim)
+            with self._ours(claim), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # constraints are experimental; one taken up may have them
                 self._storage.enter(trial_id, {**attributes(record), RECORD_ATTR: data})
                 for rule, amount in claim.constraints.items():
                     claim.trial.set_constraint(rule, amount)
@@ -264,10 +253,11 @@ class Trials:
         study._thread_local.cached_all_trials = None
 
     @contextmanager
-    def _ours(self) -> Iterator[None]:
+    def _ours(self, claim: Claim) -> Iterator[None]:
         """A transaction with a claimed trial, which fails as one where the trial is not ours any more."""
         try:
             with self.transaction():
+                self._check(claim)
                 yield
         except LOST as error:
             raise LeaseLost from error
@@ -292,8 +282,17 @@ class Trials:
         return self._known.of_network(arch_id)
 
     def mirror(self) -> None:
-        """Writes every ``record.json`` that a crash kept from being written, or from being replaced."""
+        """Writes every ``record.json`` that a crash kept from being written, or from being replaced, or that is new.
+
+        What another machine has finished comes with its files.
+        """
         for record in self.finished():
-            path = self.folder / TRIALS_FOLDER / record.label / RECORD_FILE
+            if self._mirrored.get(record.number) == bool(record.first):
+                continue
+            self._mirrored[record.number] = bool(record.first)
+            folder = self.folder / TRIALS_FOLDER / record.label
+            path = folder / RECORD_FILE
+            if not path.is_file() and self._sharing.files is not None:
+                pulled(self._sharing.files, record.label, folder)
             if not path.is_file() or (record.first and '"first"' not in path.read_text(encoding="utf-8")):
                 write_record(self.folder, record)

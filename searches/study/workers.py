@@ -13,8 +13,10 @@ from pathlib import Path
 from rich.console import Console
 
 from analysis.quantities import objective
+from searches.config.cores import usable_gpus
 from searches.config.study import StudyConfig
 from searches.study.disk import full_disk_as_one_line
+from searches.study.joining import HOME, Role
 from searches.study.progress import Doing, Progress, Reporter
 from searches.training.loop import Epoch
 
@@ -37,6 +39,7 @@ def _work(
     parent: int,
     fresh: bool,
     tensorboard: bool,
+    role: Role,
     worker: int,
     channel: SimpleQueue[Doing] | None,
     said: bool,
@@ -53,7 +56,7 @@ def _work(
         from searches.study.study import Study
 
         with full_disk_as_one_line(folder):
-            study = Study.open(config, folder, fresh=fresh, tensorboard=tensorboard)
+            study = Study.open(config, folder, fresh=fresh, tensorboard=tensorboard, role=role)
             objectives = [objective(name) for name in config.objectives]
             wanted = config.trials + len(config.given)
             progress = OrphanProgress(objectives, wanted, study.records(), Console(quiet=True))
@@ -71,6 +74,14 @@ def _work(
         log.error("worker ended: %s", error)
 
 
+def on_device(config: StudyConfig, worker: int) -> StudyConfig:
+    """Returns the study for one of its workers: on a machine with several GPUs each has its own."""
+    gpus = usable_gpus()
+    if config.device != "cuda" or gpus < 2:
+        return config
+    return config.model_copy(update={"device": f"cuda:{worker % gpus}"})
+
+
 class Workers:
     """The study's worker processes beside this one, each with as many threads as the study says.
 
@@ -81,6 +92,7 @@ class Workers:
         quiet: whether nothing is to be seen of them.
         fresh: whether they measure even what the cache has.
         tensorboard: whether they write their trials for TensorBoard.
+        role: what this machine does for the study.
     """
 
     def __init__(
@@ -92,13 +104,16 @@ class Workers:
         quiet: bool,
         fresh: bool = False,
         tensorboard: bool = False,
+        role: Role = HOME,
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._channel: SimpleQueue[Doing] | None = context.SimpleQueue() if shown else None
         said = not (shown or quiet)
-        known = (config, folder, os.getpid(), fresh, tensorboard)
+        known = (folder, os.getpid(), fresh, tensorboard, role)
         self._crew = [
-            context.Process(target=_work, args=(*known, worker, self._channel, said))
+            context.Process(
+                target=_work, args=(on_device(config, worker), *known, worker, self._channel, said)
+            )
             for worker in range(1, config.workers)
         ]
 

@@ -14,14 +14,18 @@ from optuna.trial import TrialState
 
 from analysis.store.records import TrialRecord
 from archspace.support.machine import MACHINE_VARIABLE
+from searches.study.claims import Claim
 from searches.study.leases import Lease, LeaseLost, Watch
+from searches.study.sharing import Sharing
 from searches.study.storage import close_storage, storage_at
-from searches.study.trials import Claim, Trials
+from searches.study.trials import Trials
 
 LEASE_S = 0.3
 STORAGES = [
-    "sqlite", "journal", pytest.param("postgresql", marks=pytest.mark.slow)
-]  # fmt: skip
+    "sqlite",
+    "journal",
+    *(pytest.param(one, marks=pytest.mark.slow) for one in ("postgresql", "mariadb")),
+]
 
 
 def record(label: str, accuracy: float = 50.0) -> TrialRecord:
@@ -46,7 +50,7 @@ def worker(request: pytest.FixtureRequest, tmp_path: Path) -> Worker:
         study = optuna.create_study(
             direction="maximize", storage=storage, study_name="one", load_if_exists=True
         )
-        return Trials(study, tmp_path / folder, "", target, 9, storage=storage, lease_s=lease_s)
+        return Trials(study, tmp_path / folder, "", target, 9, Sharing(storage, lease_s))
 
     return make
 
