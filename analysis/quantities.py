@@ -72,6 +72,11 @@ class Quantity:
         return bool(self.count or self.read or (self.source == "evaluation" and self.tasks))
 
     @property
+    def quality(self) -> bool:
+        """Whether it says how good a network is, not what it takes: a metric, or what is better when larger."""
+        return self.source == "evaluation" or self.direction == "maximize"
+
+    @property
     def counted(self) -> bool:
         """Whether it follows from the spec alone."""
         return self.source == "counted"

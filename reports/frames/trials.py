@@ -60,13 +60,13 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Quantity] | None = None
 
 
 def front_frame(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.DataFrame:
-    """Returns the front of a :func:`trial_frame`, each network once, best first in the first objective to minimise.
+    """Returns the front of a :func:`trial_frame`, each network once, least first in the first objective that is a cost.
 
-    Without an objective to minimise, best first in the first objective.
+    Without such an objective, best first in the first objective.
     """
     front = frame[frame["on_front"]]
     front = front[~front["duplicate_of"].isin(front["label"])]
-    first = next((o for o in objectives if o.direction == "minimize"), objectives[0])
+    first = next((o for o in objectives if not o.quality), objectives[0])
     ascending = first.direction == "minimize"
     return front.sort_values(first.name, ascending=ascending, kind="stable").reset_index(drop=True)
 
@@ -213,7 +213,7 @@ def _count_presets(study: StudyRecord, like: Mapping[str, Any]) -> dict[str, dic
 
     size = (study.config.get("data") or {}).get("input_size") or like["input_size"]
     wanted = {"task": like["task"], "classes": like["classes"], "input_size": tuple(size)}
-    if like.get("channels") is not None:
+    if like.get("channels") is not None and like["task"] != "language":
         wanted["channels"] = like["channels"]
     rows: dict[str, dict[str, Any]] = {}
     quantities = _counted_of(study)

@@ -127,18 +127,19 @@ def _front(content: Content, front: pd.DataFrame) -> list[str]:
 def _against_best(content: Content, knee: Mapping[Any, Any]) -> str:
     """What the knee gives up against the best in quality, and what it saves."""
     quality = content.quality
-    costs = [o for o in content.objectives if o.direction == "minimize"]
+    costs = [o for o in content.objectives if not o.quality]
     if quality is None or quality not in content.objectives or not costs:
         return ""
     done = content.frame[content.frame["on_front"]]
-    best = done.sort_values(quality.name, ascending=False, kind="stable").iloc[0].to_dict()
+    best = _best_first(done, quality).iloc[0].to_dict()
     cost = costs[0]
     if best["label"] == knee["label"] or not knee[cost.name]:
         return " It is also the best in quality."
-    lost = float(best[quality.name] - knee[quality.name])
+    lost = abs(float(best[quality.name] - knee[quality.name]))
+    way = "below" if quality.direction == "maximize" else "above"
     times = float(best[cost.name] / knee[cost.name])
     return (
-        f" That is {_points(lost, quality)} below the best ({number(best[quality.name], quality.unit)}, trial "
+        f" That is {_points(lost, quality)} {way} the best ({number(best[quality.name], quality.unit)}, trial "
         f"{best['label']}), which takes {times:.3g} times the {cost.short}."
     )
 
@@ -160,17 +161,17 @@ def _against_given(content: Content) -> list[str]:
     quality, frame = content.quality, content.frame
     if quality is None:
         return []
-    cost = next((o for o in content.objectives if o.direction == "minimize"), None)
+    cost = next((o for o in content.objectives if not o.quality), None)
     done = frame[(frame["state"] == "complete") & np.isfinite(frame[quality.name])]
     sentences = []
-    named = done[done["given"].notna()].sort_values(quality.name, ascending=False, kind="stable")
+    named = _best_first(done[done["given"].notna()], quality)
     for given in named.drop_duplicates("given").to_dict("records"):
         rivals = done[done["given"].isna()]
         if cost is not None:
             rivals = rivals[rivals[cost.name] <= given[cost.name]]
         if rivals.empty:
             continue
-        best = rivals.sort_values(quality.name, ascending=False, kind="stable").iloc[0].to_dict()
+        best = _best_first(rivals, quality).iloc[0].to_dict()
         gain = float(best[quality.name] - given[quality.name])
         way = "above" if gain >= 0 else "below"
         bound = f" that takes no more {cost.short}" if cost else ""
@@ -180,6 +181,10 @@ def _against_given(content: Content) -> list[str]:
             f"{number(given[quality.name], quality.unit)})."
         )
     return sentences[:4]
+
+
+def _best_first(frame: pd.DataFrame, quality: Quantity) -> pd.DataFrame:
+    return frame.sort_values(quality.name, ascending=quality.direction == "minimize", kind="stable")
 
 
 def _growth(content: Content) -> list[str]:

@@ -106,7 +106,7 @@ def studies(
     for name, text in recipes().items():
         config = parse_config(parse_yaml(text, name))
         rows[name] = {
-            "task": config.task, "data": config.data.layout, "input_size": list(config.data.input_size),
+            "task": config.task, "data": config.data.layout, "input_size": list(config.input_size),
             "objectives": list(config.objectives), "trials": config.trials,
             "free": [field for field, value in config.space.items() if isinstance(value, dict)],
         }  # fmt: skip
@@ -114,11 +114,15 @@ def studies(
         typer.echo(json.dumps(rows))
         return
     objectives, free = Column("objectives", "text", 1), Column("free fields", "text", 2)
-    size, trials = Column("H x W", "number", 3), Column("trials", "number")
+    size, trials = Column("input", "number", 3), Column("trials", "number")
     table = TerminalTable("study", "task", "data", size, objectives, trials, free)
     for name, row in rows.items():
         table.add(
-            name, row["task"], row["data"], " x ".join(map(str, row["input_size"])), ", ".join(row["objectives"]),
+            name, row["task"], row["data"], _input(row["task"], *row["input_size"]), ", ".join(row["objectives"]),
             str(row["trials"]), ", ".join(row["free"]),
         )  # fmt: skip
     table.print()
+
+
+def _input(task: str, height: int, width: int) -> str:
+    return f"{height} tokens" if task == "language" else f"{height} x {width}"
