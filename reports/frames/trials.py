@@ -121,9 +121,7 @@ def preset_references(study: StudyRecord) -> pd.DataFrame:
 
 def study_caption(study: StudyRecord, frame: pd.DataFrame) -> str:
     """Returns one line on a study: task, data, input size, and how many trials ended how."""
-    data = study.config.get("data") or {}
-    size = " × ".join(str(side) for side in data.get("input_size") or ())
-    on = data_words(study)
+    on, size = data_words(study), input_words(study)
     # Ended trials of each kind; a duplicate is a trial that was answered without training.
     states = [f"{count} {state}" for state, count in frame["state"].value_counts().items()]
     copies = int(frame["duplicate_of"].notna().sum())
@@ -135,6 +133,14 @@ def study_caption(study: StudyRecord, frame: pd.DataFrame) -> str:
         + (f" ({copies} duplicate{'s' * (copies > 1)})" if copies else ""),
     ]
     return " · ".join(part for part in parts if part)
+
+
+def input_words(study: StudyRecord) -> str:
+    """Returns what a network of a study reads: ``96 × 128``, or of a text ``35 tokens``; empty where nothing says."""
+    if study.config.get("task") == "language":
+        window = (study.config.get("training") or {}).get("window")
+        return f"{window} tokens" if window else ""
+    return " × ".join(str(side) for side in (study.config.get("data") or {}).get("input_size") or ())
 
 
 def data_words(study: StudyRecord) -> str:

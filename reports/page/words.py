@@ -13,7 +13,7 @@ from analysis.store.fingerprint import DataFingerprint
 from archspace.support.numbers import UNSTABLE_MARK, counted, marked, number
 from reports.figures.seeds import NO_SEEDS
 from reports.frames.origins import doubts
-from reports.frames.trials import data_words, front_frame
+from reports.frames.trials import data_words, front_frame, input_words
 from reports.page.content import Content
 from reports.style.names import common_name
 
@@ -26,8 +26,7 @@ MOST_NAMED = 12
 def asked(content: Content) -> list[tuple[str, str]]:
     """Returns what was asked: (name, value), in the order of a study file."""
     config = content.study.config
-    data = config.get("data") or {}
-    size = " × ".join(str(side) for side in data.get("input_size") or ())
+    size = input_words(content.study)
     goals = [f"{_way(o)} {o.short}" for o in content.objectives]
     limits = [
         _limit(name, bounds, content.study.noted)
@@ -37,7 +36,8 @@ def asked(content: Content) -> list[tuple[str, str]]:
     free = [f"{field}: {_choices(value)}" for field, value in space.items() if isinstance(value, Mapping)]
     training = config.get("training") or {}
     budget = [counted(training["epochs"], "epoch")] if training.get("epochs") else []
-    budget += [f"{training['batch']} a batch"] if training.get("batch") else []
+    batch = "streams of text" if config.get("task") == "language" else "a batch"
+    budget += [f"{training['batch']} {batch}"] if training.get("batch") else []
     sampler = config.get("sampler")
     facts = [
         ("Goal", "; ".join(goals)),
@@ -78,11 +78,12 @@ def state_of(content: Content) -> str | None:
 
 
 def values_text(row: Mapping[Any, Any], objectives: tuple[Quantity, ...]) -> str:
-    """Returns every objective of a trial: ``61.24 %, 12.3 M MACs``, marked where it is unstable."""
+    """Returns every objective of a trial: ``61.24 %, 12.3 M MACs``, marked where it is unstable; by name without unit."""
     texts = []
     for one in objectives:
         doubtful = isinstance(row.get(f"{one.name}_unstable"), str)
-        texts.append(marked(number(float(row[one.name]), one.unit), doubtful))
+        name = "" if one.unit else f"{one.short} "
+        texts.append(f"{name}{marked(number(float(row[one.name]), one.unit), doubtful)}")
     return ", ".join(texts)
 
 

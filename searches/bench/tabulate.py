@@ -29,6 +29,7 @@ from archspace.support.plugins import load_plugins
 from searches.bench.grid import grid
 from searches.bench.table import Row, Table
 from searches.config.changes import first_difference
+from searches.config.recipe import Stage
 from searches.config.study import StudyConfig
 from searches.data.dataset import Split
 from searches.data.kept import refuse_other_data
@@ -143,7 +144,7 @@ def opened(
     new = Table(
         study=_without_paths(config), fixed=fixed,
         metric={"name": metric, "unit": QUANTITIES[task.metric].unit, "split": "val", task.counts: len(task.val)},
-        epochs=sum(stage.epochs for stage in stages), train_images=len(task.train), seeds=tuple(range(seeds)),
+        epochs=sum(stage.epochs for stage in stages), train_images=_inputs(task, stages[-1]), seeds=tuple(range(seeds)),
         data=data,
         rows={
             key: Row(key, cells[i].params, {"params": cost.params, "macs": cost.macs})
@@ -173,6 +174,11 @@ def judged_at_input(task: Task) -> Task:
         return replace(split, own_mask=None)
 
     return type(task)(at_input(task.train), at_input(task.val), task.preprocessing)
+
+
+def _inputs(task: Task, stage: Stage) -> int:
+    """Inputs of an epoch, for which MACs are counted: images, or windows of a text."""
+    return len(task.train) // (stage.window if task.carries else 1)
 
 
 _OPEN: dict[str, Any] = {}

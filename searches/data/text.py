@@ -173,8 +173,8 @@ def vocabulary_of(words: list[str], most: int | None = None) -> tuple[str, ...]:
     return (*(vocabulary if most is None else vocabulary[: most - 1]), UNKNOWN)
 
 
-def seen_stretches(text: TextSplit, other: TextSplit) -> tuple[list[str], int]:
-    """Returns the stretches of :data:`STRETCH` words of a text that stand in another too, and how many it has.
+def seen_stretches(text: TextSplit, other: TextSplit) -> list[str]:
+    """Returns where the stretches of :data:`STRETCH` words of a text begin that stand in another too.
 
     Stretches that are mostly ``<unk>`` say nothing and are passed over. Both texts have the same vocabulary.
     """
@@ -187,7 +187,7 @@ def seen_stretches(text: TextSplit, other: TextSplit) -> tuple[list[str], int]:
     for place, factor in enumerate(factors):
         hashed += np.asarray(other.tokens[place : place + len(hashed)]).astype(np.uint64) * factor
     seen = known[np.isin((ours[known].astype(np.uint64) * factors).sum(axis=1, dtype=np.uint64), hashed)]
-    return [f"from token {place * length} on" for place in seen.tolist()], len(known)
+    return [f"from token {place * length} on" for place in seen.tolist()]
 
 
 def texts_in(root: Path, splits: Mapping[str, str | float] | None = None) -> list[str]:

@@ -26,7 +26,7 @@ from searches.data.dataset import Split
 from searches.data.fingerprint import fingerprint_of
 from searches.data.kept import refuse_other_data
 from searches.data.opening import AnySource, TextSource
-from searches.data.text import TextSplit, seen_stretches
+from searches.data.text import STRETCH, TextSplit, seen_stretches
 from searches.study.measuring import measure_deployed
 from searches.tasks.table import TASKS, task_of
 from searches.training.data import source_of
@@ -160,8 +160,10 @@ def _unseen(config: TrainConfig, spec: ArchSpec) -> tuple[Split | TextSplit | No
         if isinstance(error, FieldError) and error.field == "data.root":
             raise
         return None, f"no test split can be used ({error})"
+    text = isinstance(split, TextSplit)
+    of, what = (len(split) // STRETCH, "stretches of words") if text else (len(split), "images")
     for name, use in (("train", "learned"), ("val", "chosen")):
-        seen, of, what = seen_in(test, source_of(data, spec, name, data.crop))
+        seen = seen_in(test, source_of(data, spec, name, data.crop))
         if len(seen) > FEW * of:
             return None, f"the test split has {len(seen)} {what} by which was {use} already ({min(seen)})"
         if seen:
@@ -169,22 +171,20 @@ def _unseen(config: TrainConfig, spec: ArchSpec) -> tuple[Split | TextSplit | No
     return split, None
 
 
-def seen_in(test: AnySource, other: AnySource) -> tuple[list[str], int, str]:
-    """Returns what of ``test`` is in another split too, whatever it is called there; of how many; and their kind.
+def seen_in(test: AnySource, other: AnySource) -> list[str]:
+    """Returns the names of the images of ``test`` that are in another split too, whatever they are called there.
 
     Files of one name in two folders are two images; a copy under another name is the same one. A text is looked at in
     stretches of words.
     """
     if isinstance(test, TextSource) or isinstance(other, TextSource):
         assert isinstance(test, TextSource) and isinstance(other, TextSource), "one data set"
-        return (*seen_stretches(test.split, other.split), "stretches of words")
-    count = len(test.split)
+        return seen_stretches(test.split, other.split)
     ours, theirs = test.fingerprint().items, other.fingerprint().items
     if ours is None or theirs is None:  # drawn by archspace: a name is drawn once
-        return sorted(set(test.split.names) & set(other.split.names)), count, "images"
+        return sorted(set(test.split.names) & set(other.split.names))
     known = set(theirs.images)
-    seen = [name for name, image in zip(ours.names, ours.images, strict=True) if image in known]
-    return seen, count, "images"
+    return [name for name, image in zip(ours.names, ours.images, strict=True) if image in known]
 
 
 def measured_deployed(

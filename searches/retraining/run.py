@@ -31,6 +31,8 @@ from analysis.store.runs import read_run
 from archspace.checkpoint import WEIGHTS_FILE, load
 from archspace.export.export import ExportError, export
 from archspace.network import Network
+from archspace.plan.design import NETWORKS
+from archspace.support.errors import InputError
 from archspace.support.locks import try_lock
 from archspace.support.terminal import working
 from archspace.support.text_files import read_json
@@ -252,6 +254,10 @@ def _exported(todo: Plan, job: Job, network: Network, record: RetrainedRecord) -
             network, job.folder / EXPORT_FOLDER, real_inputs=real, card=retrained_card(todo.record, record)
         )
     except ExportError as error:
+        return replace(record, notes=(*record.notes, f"not exported: {error}"))
+    except InputError as error:
+        if not NETWORKS[network.spec.network].reads.sequence:
+            raise
         return replace(record, notes=(*record.notes, f"not exported: {error}"))
     return replace(record, exported=True)
 
