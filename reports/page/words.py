@@ -78,7 +78,7 @@ def state_of(content: Content) -> str | None:
 
 
 def values_text(row: Mapping[Any, Any], objectives: tuple[Quantity, ...]) -> str:
-    """Returns every objective of a trial: ``61.24 %, 12.3 M MACs``, marked where it is unstable; by name without unit."""
+    """Returns every objective of a trial: ``61.24 %, 12.3 M MACs``, marked where it is unstable."""
     texts = []
     for one in objectives:
         doubtful = isinstance(row.get(f"{one.name}_unstable"), str)
