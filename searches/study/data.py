@@ -46,8 +46,9 @@ def task_on(config: StudyConfig, sources: Mapping[str, AnySource]) -> Task:
     train = sources["train"].split.head(config.data.train)
     val = sources["val"].split.head(config.data.val)
     task = task_of(config.task, train, val)
-    for stage in config.training.plan():
-        task.check(stage)
+    for recipe in (config.training, *map(config.recipe_of, config.reference)):
+        for stage in recipe.plan():
+            task.check(stage)
     return task
 
 

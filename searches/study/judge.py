@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from searches.tasks.table import make_task
 from searches.training.callbacks import Callbacks
 from searches.training.history import write_history
 from searches.training.loop import Callback, fit
+from searches.training.steps import TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -214,10 +216,16 @@ class Judge:
         return network.cpu().eval(), metric
 
     def _metric(self, network: Network, task: Task, how: Mapping[str, object]) -> Measurement:
-        """The metric on the validation split, and how it was taken."""
+        """The metric on the validation split, and how it was taken.
+
+        Raises:
+            TrainingError: it is infinite, as the perplexity of a network that has learned nonsense.
+        """
         config = self.config
         device = torch.device(config.device)
         evaluation = task.evaluate(network, task.val, device, on_batch=self._pause)
+        if math.isinf(evaluation.value):
+            raise TrainingError(f"{task.metric} is infinite after training; a smaller lr may help")
         taken = {
             "split": "val", task.counts: len(task.val), **judged_on(config),
             "dataset": self.fingerprint.name, "fingerprint": self.fingerprint.splits["val"].short,
