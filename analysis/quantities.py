@@ -72,6 +72,11 @@ class Quantity:
         return bool(self.count or self.read or (self.source == "evaluation" and self.tasks))
 
     @property
+    def quality(self) -> bool:
+        """Whether it says how good a network is, and not what it takes."""
+        return self.source == "evaluation" or self.direction == "maximize"
+
+    @property
     def counted(self) -> bool:
         """Whether it follows from the spec alone."""
         return self.source == "counted"
@@ -268,9 +273,8 @@ _metric("map_small", "mAP of objects below 32 x 32 pixels (COCO)", "mAP, small",
 _metric("map_medium", "mAP of objects of 32 x 32 to 96 x 96 pixels (COCO)", "mAP, medium", _DETECTION)
 _metric("map_large", "mAP of objects above 96 x 96 pixels (COCO)", "mAP, large", _DETECTION)
 _metric("map_voc07", "mAP at 0.50, eleven points (PASCAL VOC 2007)", "mAP at 0.50 (VOC 2007)", _DETECTION)
-_metric(
-    "map_voc12", "mAP at 0.50, area under the curve (PASCAL VOC 2012)", "mAP at 0.50 (VOC 2012)", _DETECTION
-)
+_metric("map_voc12", "mAP at 0.50, area under the curve (PASCAL VOC 2012)", "mAP at 0.50 (VOC 2012)",
+        _DETECTION)  # fmt: skip
 _metric("cp", "Precision, mean over classes (CP)", "class precision", "multilabel")
 _metric("cr", "Recall, mean over classes (CR)", "class recall", "multilabel")
 _metric("cf1", "F1 of class precision and recall (CF1)", "class F1", "multilabel")
@@ -289,12 +293,8 @@ _metric("class_ap", "Average precision by class", "AP")
 _metric("class_ap_voc07", "Average precision by class, PASCAL VOC 2007", "AP, VOC 2007")
 _metric("class_ap_voc12", "Average precision by class, PASCAL VOC 2012", "AP, VOC 2012")
 
-register(
-    Quantity(
-        name="train_loss", unit="", direction="minimize", title="Training loss", short="training loss",
-        source="training", digits=4,
-    )
-)  # fmt: skip
+register(Quantity(name="train_loss", unit="", direction="minimize", title="Training loss",
+                  short="training loss", source="training", digits=4))  # fmt: skip
 
 COMPARED = ("params", "macs", "memory", "latency_ms", "energy_mj")
 """The costs by which networks are set side by side."""

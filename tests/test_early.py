@@ -71,6 +71,8 @@ search scenes --device x|unknown device
 search scenes --workers x|--workers
 search scenes --storage nosuch://x|cannot be opened
 search camvid-small --data nosuch|no such folder
+search wikitext2-small|needs the folder of the text
+search wikitext2-small --data nosuch|no such file or folder
 search scenes --out bad.yaml|is a file
 init --recipe x|unknown recipe
 train nosuch|no preset

@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import Any, Literal
 
 from analysis.fronts.correlation import LEAST, RankCorrelation, rank_correlation
+from analysis.quantities import described
 from analysis.store.records import Measurement, StudyRecord, TrialRecord
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
@@ -34,9 +35,10 @@ class Setting:
         epochs: of all stages.
         start: from scratch, or from the trial's weights.
         trained_on: splits that were learned from.
-        images: so many.
+        images: so many; of a text, tokens.
         split: on which the network was judged once, when all was over.
         judged_images: so many.
+        counts: what they are counted in: images, or tokens.
     """
 
     recipe: str
@@ -46,12 +48,13 @@ class Setting:
     images: int
     split: str
     judged_images: int
+    counts: str = "images"
 
     @property
     def words(self) -> str:
         """In words: ``80 epochs from scratch on 400 images (train), judged on 100 (test)``."""
         start = "from scratch" if self.start == "scratch" else "from the trial's weights"
-        learned = f"{self.images:,} images ({' and '.join(self.trained_on)})"
+        learned = f"{self.images:,} {self.counts} ({' and '.join(self.trained_on)})"
         epochs = counted(self.epochs, "epoch")
         return f"{epochs} {start} on {learned}, judged on {self.judged_images:,} ({self.split}); recipe: {self.recipe}"
 
@@ -203,10 +206,14 @@ def retrained_networks(study: StudyRecord, records: Sequence[RetrainedRecord]) -
                 deviation=stdev(values) if len(values) > 1 else None,
             )
         )  # fmt: skip
-    lines.sort(
-        key=lambda one: (-sizes[one.setting], one.setting.words, -one.mean if one.mean == one.mean else 0.0)
-    )
+    lines.sort(key=lambda one: (-sizes[one.setting], one.setting.words, _worse(one)))
     return tuple(lines)
+
+
+def _worse(one: Retrained) -> float:
+    """The mean with the sign that makes less the better; what is not a number stands last."""
+    better = 1 if described(one.records[0].metric).direction == "minimize" else -1
+    return better * one.mean if one.mean == one.mean else math.inf
 
 
 def searched_value(trial: TrialRecord, metric: str) -> float:

@@ -25,7 +25,7 @@ CLOSE = 8
 """Axes from which their names stand in two heights."""
 _FIELDS = ("unit", "width", "branches", "alphas", "network", "fusion", "reinforcement", "activation")
 """Fields in the order of their place; others that vary follow."""
-_LEFT_OUT = ("version", "task", "classes", "channels", "input_size")
+_LEFT_OUT = ("version", "task", "classes", "input_size")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

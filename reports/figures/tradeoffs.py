@@ -46,8 +46,8 @@ class Pair:
 
 
 def quality_of(objectives: Sequence[Quantity]) -> Quantity | None:
-    """Returns the first objective to maximise."""
-    return next((one for one in objectives if one.direction == "maximize"), None)
+    """Returns the first objective that says how good a network is."""
+    return next((one for one in objectives if one.quality), None)
 
 
 def pairs(
@@ -57,12 +57,12 @@ def pairs(
 
     Args:
         frame: a :func:`reports.frames.trials.trial_frame`.
-        quality: what is better when larger.
+        quality: what says how good a network is.
         references: a :func:`reports.frames.trials.preset_references`.
-        objectives: the study's; those to minimise are costs too.
+        objectives: the study's; those that are no quality are costs too.
     """
     panels = []
-    own = {one.name: one for one in objectives if one.direction == "minimize"}
+    own = {one.name: one for one in objectives if not one.quality}
     names = dict.fromkeys((*COSTS, *own))
     complete = (frame["state"] == "complete").to_numpy()
     for cost in (described(name, own) for name in names if name in frame):

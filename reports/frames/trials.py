@@ -60,13 +60,13 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Quantity] | None = None
 
 
 def front_frame(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.DataFrame:
-    """Returns the front of a :func:`trial_frame`, each network once, best first in the first objective to minimise.
+    """Returns the front of a :func:`trial_frame`, each network once, least first in the first objective that is a cost.
 
-    Without an objective to minimise, best first in the first objective.
+    Without such an objective, best first in the first objective.
     """
     front = frame[frame["on_front"]]
     front = front[~front["duplicate_of"].isin(front["label"])]
-    first = next((o for o in objectives if o.direction == "minimize"), objectives[0])
+    first = next((o for o in objectives if not o.quality), objectives[0])
     ascending = first.direction == "minimize"
     return front.sort_values(first.name, ascending=ascending, kind="stable").reset_index(drop=True)
 
@@ -121,9 +121,7 @@ def preset_references(study: StudyRecord) -> pd.DataFrame:
 
 def study_caption(study: StudyRecord, frame: pd.DataFrame) -> str:
     """Returns one line on a study: task, data, input size, and how many trials ended how."""
-    data = study.config.get("data") or {}
-    size = " × ".join(str(side) for side in data.get("input_size") or ())
-    on = data_words(study)
+    on, size = data_words(study), input_words(study)
     # Ended trials of each kind; a duplicate is a trial that was answered without training.
     states = [f"{count} {state}" for state, count in frame["state"].value_counts().items()]
     copies = int(frame["duplicate_of"].notna().sum())
@@ -135,6 +133,14 @@ def study_caption(study: StudyRecord, frame: pd.DataFrame) -> str:
         + (f" ({copies} duplicate{'s' * (copies > 1)})" if copies else ""),
     ]
     return " · ".join(part for part in parts if part)
+
+
+def input_words(study: StudyRecord) -> str:
+    """Returns what a network of a study reads: ``96 × 128``, or of a text ``35 tokens``; empty where nothing says."""
+    if study.config.get("task") == "language":
+        window = (study.config.get("training") or {}).get("window")
+        return f"{window} tokens" if window else ""
+    return " × ".join(str(side) for side in (study.config.get("data") or {}).get("input_size") or ())
 
 
 def data_words(study: StudyRecord) -> str:
@@ -213,7 +219,7 @@ def _count_presets(study: StudyRecord, like: Mapping[str, Any]) -> dict[str, dic
 
     size = (study.config.get("data") or {}).get("input_size") or like["input_size"]
     wanted = {"task": like["task"], "classes": like["classes"], "input_size": tuple(size)}
-    if like.get("channels") is not None:
+    if like.get("channels") is not None and like["task"] != "language":
         wanted["channels"] = like["channels"]
     rows: dict[str, dict[str, Any]] = {}
     quantities = _counted_of(study)

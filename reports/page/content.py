@@ -74,7 +74,7 @@ class Content:
     Attributes:
         frame: of :func:`reports.frames.trials.trial_frame`.
         numbers: the objectives and further numbers that trials have, as columns of ``frame``.
-        quality: the objective that comparisons are about, if one is to be maximised.
+        quality: the objective that comparisons are about, if one says how good a network is.
         commands: (what for, command).
         retrained: networks that were trained in full.
         made_with: versions and the like as recorded, (name, value).

@@ -16,7 +16,7 @@ from reports.figures.seeds import Spread
 from reports.figures.tradeoffs import Pair
 from reports.frames.origins import doubts
 from reports.page.content import Content
-from reports.style.axes import LOG_RATIO
+from reports.style.axes import LOG_RATIO, axis_order
 from reports.style.legend import studies_of
 from reports.style.names import unit_name
 from reports.style.style import column_scale, study_colour, unit_style
@@ -137,8 +137,7 @@ def _first_axes(content: Content) -> list[str | None]:
     """What the plot shows first: a cost against a quality; with one objective, against what else is known."""
     goals = [*content.objectives, *(one for one in content.numbers if one not in content.objectives)]
     goals = goals[: max(2, len(content.objectives))]
-    order = sorted(goals, key=lambda one: (one.direction == "maximize", not one.counted))
-    names: list[str | None] = [one.name for one in order]
+    names: list[str | None] = [one.name for one in axis_order(goals)]
     return [names[0], names[-1]] if len(names) > 1 else [None, names[0]]
 
 

@@ -98,7 +98,8 @@ def _chosen(chosen: Chosen | None) -> str:
     numbers = _number_table(chosen.numbers)
     if not chosen.layers:
         return f'{lead}{numbers}<p class="note">Not drawn: {html.escape(chosen.unseen or "")}.</p>'
-    size = " × ".join(map(str, chosen.input_size))
+    height, width = chosen.input_size
+    size = f"a window of {height} tokens" if width == 1 else f"{height} × {width}"
     drawing = ribbon_svg(ribbon(chosen.layers, chosen.input_size))
     legend = (
         f'<p class="note">Input {size}. A box is a layer or a run of equal units (×n): the taller, the larger its map; '

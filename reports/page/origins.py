@@ -9,7 +9,7 @@ from analysis.store.records import Measurement, StudyRecord
 
 _SHOWN = (
     "device", "runtime", "form", "version", "precision", "threads", "batch", "n", "p95", "split", "layout", "images",
-    "epochs", "counter", "counts", "predictor", "error",
+    "tokens", "epochs", "counter", "counts", "predictor", "error",
 )  # fmt: skip
 _WORDS = {"n": "runs"}
 _VERSIONS = ("archspace", "python", "torch", "commit", "cpu", "device", "runtime", "system")

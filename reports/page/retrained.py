@@ -16,7 +16,7 @@ def retrained_html(content: Content) -> str:
     """Returns the section; how to get there where nothing was trained in full yet."""
     if not content.retrained:
         return (
-            '<p class="note">A trial\'s weights are those of a short training, and its score is of images by which '
+            '<p class="note">A trial\'s weights are those of a short training, and its score is of data by which '
             "the search has chosen. <code>archspace retrain</code> trains chosen networks in full and judges them "
             "once on the test split: the command is below.</p>"
         )

@@ -13,7 +13,7 @@ from analysis.store.fingerprint import DataFingerprint
 from archspace.support.numbers import UNSTABLE_MARK, counted, marked, number
 from reports.figures.seeds import NO_SEEDS
 from reports.frames.origins import doubts
-from reports.frames.trials import data_words, front_frame
+from reports.frames.trials import data_words, front_frame, input_words
 from reports.page.content import Content
 from reports.style.names import common_name
 
@@ -26,8 +26,7 @@ MOST_NAMED = 12
 def asked(content: Content) -> list[tuple[str, str]]:
     """Returns what was asked: (name, value), in the order of a study file."""
     config = content.study.config
-    data = config.get("data") or {}
-    size = " × ".join(str(side) for side in data.get("input_size") or ())
+    size = input_words(content.study)
     goals = [f"{_way(o)} {o.short}" for o in content.objectives]
     limits = [
         _limit(name, bounds, content.study.noted)
@@ -37,7 +36,8 @@ def asked(content: Content) -> list[tuple[str, str]]:
     free = [f"{field}: {_choices(value)}" for field, value in space.items() if isinstance(value, Mapping)]
     training = config.get("training") or {}
     budget = [counted(training["epochs"], "epoch")] if training.get("epochs") else []
-    budget += [f"{training['batch']} a batch"] if training.get("batch") else []
+    batch = "streams of text" if config.get("task") == "language" else "a batch"
+    budget += [f"{training['batch']} {batch}"] if training.get("batch") else []
     sampler = config.get("sampler")
     facts = [
         ("Goal", "; ".join(goals)),
@@ -82,7 +82,8 @@ def values_text(row: Mapping[Any, Any], objectives: tuple[Quantity, ...]) -> str
     texts = []
     for one in objectives:
         doubtful = isinstance(row.get(f"{one.name}_unstable"), str)
-        texts.append(marked(number(float(row[one.name]), one.unit), doubtful))
+        name = "" if one.unit else f"{one.short} "
+        texts.append(f"{name}{marked(number(float(row[one.name]), one.unit), doubtful)}")
     return ", ".join(texts)
 
 
@@ -127,18 +128,19 @@ def _front(content: Content, front: pd.DataFrame) -> list[str]:
 def _against_best(content: Content, knee: Mapping[Any, Any]) -> str:
     """What the knee gives up against the best in quality, and what it saves."""
     quality = content.quality
-    costs = [o for o in content.objectives if o.direction == "minimize"]
+    costs = [o for o in content.objectives if not o.quality]
     if quality is None or quality not in content.objectives or not costs:
         return ""
     done = content.frame[content.frame["on_front"]]
-    best = done.sort_values(quality.name, ascending=False, kind="stable").iloc[0].to_dict()
+    best = _best_first(done, quality).iloc[0].to_dict()
     cost = costs[0]
     if best["label"] == knee["label"] or not knee[cost.name]:
         return " It is also the best in quality."
-    lost = float(best[quality.name] - knee[quality.name])
+    lost = abs(float(best[quality.name] - knee[quality.name]))
+    way = "below" if quality.direction == "maximize" else "above"
     times = float(best[cost.name] / knee[cost.name])
     return (
-        f" That is {_points(lost, quality)} below the best ({number(best[quality.name], quality.unit)}, trial "
+        f" That is {_points(lost, quality)} {way} the best ({number(best[quality.name], quality.unit)}, trial "
         f"{best['label']}), which takes {times:.3g} times the {cost.short}."
     )
 
@@ -160,17 +162,17 @@ def _against_given(content: Content) -> list[str]:
     quality, frame = content.quality, content.frame
     if quality is None:
         return []
-    cost = next((o for o in content.objectives if o.direction == "minimize"), None)
+    cost = next((o for o in content.objectives if not o.quality), None)
     done = frame[(frame["state"] == "complete") & np.isfinite(frame[quality.name])]
     sentences = []
-    named = done[done["given"].notna()].sort_values(quality.name, ascending=False, kind="stable")
+    named = _best_first(done[done["given"].notna()], quality)
     for given in named.drop_duplicates("given").to_dict("records"):
         rivals = done[done["given"].isna()]
         if cost is not None:
             rivals = rivals[rivals[cost.name] <= given[cost.name]]
         if rivals.empty:
             continue
-        best = rivals.sort_values(quality.name, ascending=False, kind="stable").iloc[0].to_dict()
+        best = _best_first(rivals, quality).iloc[0].to_dict()
         gain = float(best[quality.name] - given[quality.name])
         way = "above" if gain >= 0 else "below"
         bound = f" that takes no more {cost.short}" if cost else ""
@@ -180,6 +182,10 @@ def _against_given(content: Content) -> list[str]:
             f"{number(given[quality.name], quality.unit)})."
         )
     return sentences[:4]
+
+
+def _best_first(frame: pd.DataFrame, quality: Quantity) -> pd.DataFrame:
+    return frame.sort_values(quality.name, ascending=quality.direction == "minimize", kind="stable")
 
 
 def _growth(content: Content) -> list[str]:

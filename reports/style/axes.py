@@ -69,8 +69,8 @@ class Axis:
 
 
 def axis_order(objectives: Sequence[Quantity]) -> list[Quantity]:
-    """Costs that are counted first (x), then other costs, then what is maximised (y); else as given."""
-    return sorted(objectives, key=lambda o: (o.direction == "maximize", not o.counted))
+    """Costs that are counted first (x), then other costs, then how good a network is (y); else as given."""
+    return sorted(objectives, key=lambda o: (o.quality, not o.counted))
 
 
 def make_axis(

@@ -84,7 +84,7 @@ def column_scale(objective: Quantity, values: Iterable[float]) -> tuple[str, flo
     unit = f"{letter}B" if objective.unit == "bytes" else f"{letter} {objective.unit}".strip()
     digits = 0 if factor == 1 and objective.counted else 2 if least < 10 * factor else 1
     digits = 2 if objective.unit == "%" else digits
-    return f"{objective.name} ({unit})", factor, digits
+    return f"{objective.name} ({unit})" if unit else objective.name, factor, digits
 
 
 def scaled_column(objective: Quantity, values: Sequence[float]) -> tuple[str, list[str]]:

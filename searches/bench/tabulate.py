@@ -29,12 +29,13 @@ from archspace.support.plugins import load_plugins
 from searches.bench.grid import grid
 from searches.bench.table import Row, Table
 from searches.config.changes import first_difference
+from searches.config.recipe import Stage
 from searches.config.study import StudyConfig
 from searches.data.dataset import Split
 from searches.data.kept import refuse_other_data
 from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.space import SearchSpace
-from searches.tasks.base import ImageTask
+from searches.tasks.base import ImageTask, Task
 from searches.training.device import check_device
 from searches.training.loop import fit
 
@@ -128,7 +129,7 @@ def held(path: Path) -> Iterator[None]:
 
 
 def opened(
-    config: StudyConfig, path: Path, task: ImageTask, data: DataFingerprint, seeds: int
+    config: StudyConfig, path: Path, task: Task, data: DataFingerprint, seeds: int
 ) -> tuple[Table, Mapping[str, ArchSpec]]:
     """Returns the table at ``path``, or a new one of this study, and the networks of its rows.
 
@@ -142,8 +143,8 @@ def opened(
     metric = "miou_at_input" if config.task == "segmentation" else task.metric
     new = Table(
         study=_without_paths(config), fixed=fixed,
-        metric={"name": metric, "unit": QUANTITIES[task.metric].unit, "split": "val", "images": len(task.val)},
-        epochs=sum(stage.epochs for stage in stages), train_images=len(task.train), seeds=tuple(range(seeds)),
+        metric={"name": metric, "unit": QUANTITIES[task.metric].unit, "split": "val", task.counts: len(task.val)},
+        epochs=sum(stage.epochs for stage in stages), train_images=_inputs(task, stages[-1]), seeds=tuple(range(seeds)),
         data=data,
         rows={
             key: Row(key, cells[i].params, {"params": cost.params, "macs": cost.macs})
@@ -164,13 +165,20 @@ def opened(
     return replace(kept, seeds=tuple(range(max(seeds, len(kept.seeds)))), rows=rows), specs
 
 
-def judged_at_input(task: ImageTask) -> ImageTask:
+def judged_at_input(task: Task) -> Task:
     """Returns the task with masks judged at the size of the input: at the labels' own it would outweigh training."""
+    if not isinstance(task, ImageTask):
+        return task
 
     def at_input(split: Split) -> Split:
         return replace(split, own_mask=None)
 
     return type(task)(at_input(task.train), at_input(task.val), task.preprocessing)
+
+
+def _inputs(task: Task, stage: Stage) -> int:
+    """Inputs of an epoch, for which MACs are counted: images, or windows of a text."""
+    return len(task.train) // (stage.window if task.carries else 1)
 
 
 _OPEN: dict[str, Any] = {}

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.fronts.pareto import hypervolume, non_dominated
+from analysis.quantities import described
 from archspace.support.errors import InputError
 from searches.bench.grid import Grid
 from searches.bench.table import Table
@@ -34,7 +35,7 @@ class Yardstick:
 
     Attributes:
         grid: the networks, and the values that name them.
-        curves: (N, S, E) the metric after each epoch.
+        curves: (N, S, E) the metric after each epoch, with its sign turned where less of it is better.
         counts: (N, 2) MACs of one forward pass, and parameters.
         epoch_cost: (N,) compute of one epoch, in trainings of the network of mean cost.
         noise: standard deviation over the seeds of one training's final metric, pooled over all networks.
@@ -67,7 +68,8 @@ class Yardstick:
                 f"{table.name}: its networks are not those of its space; it was made by another version"
             )
         rows = [table.rows[key] for key in keys]
-        curves = np.array([[row.metric[seed] for seed in table.seeds] for row in rows])
+        better = -1 if described(table.metric["name"]).direction == "minimize" else 1
+        curves = better * np.array([[row.metric[seed] for seed in table.seeds] for row in rows])
         cost = np.array([table.training_macs(row, 1) for row in rows])
         return cls(
             table.name, grid, curves, np.array([[row.counted["macs"], row.counted["params"]] for row in rows]),

@@ -6,10 +6,11 @@ Whatever is refused here is refused in the same words later, for those who call 
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspace.support.errors import FieldError, InputError
+from archspace.support.errors import FieldError
 
 if TYPE_CHECKING:
     from searches.config.study import StudyConfig
@@ -33,20 +34,22 @@ def check_study(study: StudyConfig, folder: Path) -> None:
         InputError: the first thing that is wrong with its device, data, networks, space or run folder.
     """
     from analysis.devices.opening import open_device
+    from searches.config.data import TEXT
     from searches.config.space import check_space
-    from searches.data.dataset import checked_request
-    from searches.data.own import own_of
+    from searches.data.opening import check_text, request_of
     from searches.study.given import settled
     from searches.study.run_folder import check_folder
 
     check_device_name(study.device)
     given = settled(study)
     data = study.data
-    for split, crop, size in (("train", "squash", data.input_size), ("val", data.crop, study.input_size)):
-        checked_request(
-            data.layout, split, root=data.root, input_size=size, channels=data.channels, task=study.task,
-            seed=data.seed, crop=crop, own=own_of(data),  # type: ignore[arg-type]
-        )  # fmt: skip
+    if data.layout == TEXT:
+        check_text(data)
+    else:
+        size = study.input_size
+        wanted = partial(request_of, data, task=study.task, layout=data.layout, channels=data.channels)
+        wanted("train", size=data.input_size or size)
+        wanted("val", size=size, crop=data.crop)
     check_space(study.space, study.task)
     open_device(study.measure.device)
     check_storage(study.storage)
@@ -61,9 +64,8 @@ def check_training(run: TrainConfig) -> None:
     """
     from archspace.spec.archspec import ArchSpec
     from archspace.spec.naming import find_network, read_spec
-    from searches.data.dataset import checked_request
     from searches.data.identify import TEXT
-    from searches.data.own import own_of
+    from searches.data.opening import check_text, request_of
     from searches.training.layout import layout_for
 
     check_device_name(run.device)
@@ -72,13 +74,12 @@ def check_training(run: TrainConfig) -> None:
     spec = read_spec(run.spec) if isinstance(run.spec, str) else ArchSpec.from_dict(run.spec)
     layout, data = layout_for(spec.task, run.data), run.data
     if layout != TEXT:
-        checked_request(
-            layout, "train", root=data.root, input_size=data.input_size or spec.input_size,
-            channels=spec.channels, task=spec.task, seed=data.seed,
-            own=own_of(data),
+        request_of(
+            data, "train", task=spec.task, layout=layout, size=data.input_size or spec.input_size,
+            channels=spec.channels,
         )  # fmt: skip
-    elif data.root is not None and not data.root.exists():
-        raise InputError(f"{data.root}: no such file or folder")
+    else:
+        check_text(data)
     if run.init is not None:
         find_network(str(run.init), accept="weights", field="--init")
 

@@ -46,7 +46,7 @@ def announce(todo: Plan, wanted: Wanted, not_test: str | None, console: Console)
         f"retraining {networks} network{'s' * (networks > 1)} of {todo.record.name}{seeds}",
         *(f"recipe: {words}" for words in dict.fromkeys(job.recipe.words for job in todo.jobs)),
         f"start: {start}",
-        f"data: every image of {learned}; {judge}",
+        f"data: every {'token' if todo.study.task == 'language' else 'image'} of {learned}; {judge}",
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -21,7 +21,8 @@ def init(
         typer.Option(help="Built-in study to start from; scenes if left out.", autocompletion=complete_study),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder of pictures: look at it and write a study that runs on it.")
+        Path | None,
+        typer.Option(help="Folder of pictures, or a text: look at it and write a study that runs on it."),
     ] = None,
     task: Annotated[
         str | None, typer.Option(help="With --data: for what; the first that the folder serves if left out.")
@@ -31,7 +32,7 @@ def init(
         typer.Option("--schema", help="Write study.schema.json beside it too: editors complete the fields."),
     ] = False,
 ) -> None:
-    """Write a commented study.yaml to start from: a built-in one, or one for a folder of your own pictures."""
+    """Write a commented study.yaml to start from: a built-in one, or one for your own pictures or text."""
     from archspace.support.errors import FieldError, InputError, closest
     from archspace.support.files import write_text
     from searches.config.study import recipes
@@ -59,7 +60,7 @@ def init(
 
 
 def _proposed(data: Path, task: str | None) -> str:
-    """The study for a folder; what it holds is said on the way.
+    """The study for a folder or a text; what it holds is said on the way.
 
     Raises:
         InputError: the folder cannot be understood, or what is written would not run.
@@ -68,11 +69,16 @@ def _proposed(data: Path, task: str | None) -> str:
     from searches.config.study import parse_config
     from searches.data.looking import look
     from searches.data.proposal import lines, study_text
+    from searches.data.text_proposal import is_text, look_at_text, text_lines, text_study
 
-    seen = look(data, task)
-    text = study_text(seen)
+    if is_text(data):
+        read = look_at_text(data, task)
+        text, said = text_study(read), text_lines(read)
+    else:
+        seen = look(data, task)
+        text, said = study_text(seen), lines(seen)
     parse_config(parse_yaml(text, "study"))
-    for line in lines(seen):
+    for line in said:
         typer.echo(line)
     return text
 
@@ -106,7 +112,7 @@ def studies(
     for name, text in recipes().items():
         config = parse_config(parse_yaml(text, name))
         rows[name] = {
-            "task": config.task, "data": config.data.layout, "input_size": list(config.data.input_size),
+            "task": config.task, "data": config.data.layout, "input_size": list(config.input_size),
             "objectives": list(config.objectives), "trials": config.trials,
             "free": [field for field, value in config.space.items() if isinstance(value, dict)],
         }  # fmt: skip
@@ -114,11 +120,15 @@ def studies(
         typer.echo(json.dumps(rows))
         return
     objectives, free = Column("objectives", "text", 1), Column("free fields", "text", 2)
-    size, trials = Column("H x W", "number", 3), Column("trials", "number")
+    size, trials = Column("input", "number", 3), Column("trials", "number")
     table = TerminalTable("study", "task", "data", size, objectives, trials, free)
     for name, row in rows.items():
         table.add(
-            name, row["task"], row["data"], " x ".join(map(str, row["input_size"])), ", ".join(row["objectives"]),
+            name, row["task"], row["data"], _input(row["task"], *row["input_size"]), ", ".join(row["objectives"]),
             str(row["trials"]), ", ".join(row["free"]),
         )  # fmt: skip
     table.print()
+
+
+def _input(task: str, height: int, width: int) -> str:
+    return f"{height} tokens" if task == "language" else f"{height} x {width}"

@@ -14,7 +14,7 @@ from archspace.support.errors import FieldError
 from archspace.support.yaml_text import parse_yaml
 from searches.compare.comparisons import Compared
 from searches.config.recipe import Recipe
-from searches.config.study import STUDY_TASKS, StudyConfig, parse_config, recipes
+from searches.config.study import StudyConfig, parse_config, recipes
 from searches.config.training import read_train
 from searches.data.identify import TEXT, identify
 
@@ -51,8 +51,10 @@ def comparison_study(make: Callable[[Recipe], Compared], task: str, budget: Budg
     Raises:
         InputError: anything the user gave cannot be used.
     """
-    if task not in STUDY_TASKS:
-        raise FieldError("--task", task, "networks of this task are not compared by training", STUDY_TASKS[0])
+    if task not in USUAL:
+        raise FieldError(
+            "--task", task, "networks of this task are not compared by training", next(iter(USUAL))
+        )
     layout = budget.layout or (BUILT_IN.get(task, "scenes") if budget.data is None else identify(budget.data))
     if layout == TEXT:
         raise FieldError(

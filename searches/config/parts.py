@@ -52,6 +52,11 @@ FIXED_BY_DATA = ("task", "classes", "input_size", "channels")
 """Fields of a spec that a study's task and data determine."""
 
 
+def fixed_by_data(task: str) -> tuple[str, ...]:
+    """Returns the fields of a spec that a study's task and data determine; a text leaves its words' embedding open."""
+    return FIXED_BY_DATA if task != "language" else FIXED_BY_DATA[:-1]
+
+
 class PluginConfig(Part):
     """A plug-in of a study or a training run.
 

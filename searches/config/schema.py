@@ -10,8 +10,9 @@ from archspace.plan.design import NETWORKS
 from archspace.plan.request import UNITS
 from archspace.presets import PRESETS
 from archspace.spec.record import FIELDS, SpecRecord
+from searches.config.data import OF_PICTURES, OF_TEXT, TEXT
 from searches.config.described import attribute_docs
-from searches.config.parts import FIXED_BY_DATA, Free
+from searches.config.parts import Free, fixed_by_data
 from searches.config.study import StudyConfig
 from searches.config.training import TrainConfig
 
@@ -32,7 +33,12 @@ def study_schema(layouts: Iterable[str]) -> dict[str, Any]:
     fields["objectives"]["items"] = _proposed(goals())
     fields["constraints"]["propertyNames"] = _proposed(goals())
     fields["given"]["items"] = {"anyOf": [_proposed(PRESETS), {"$ref": "#/$defs/Given"}]}
-    parts["DataConfig"]["properties"]["layout"].update(_proposed(layouts))
+    parts["DataConfig"]["properties"]["layout"].update(_proposed([*layouts, TEXT]))
+    parts["DataConfig"] |= {
+        "if": {"properties": {"layout": {"const": TEXT}}, "required": ["layout"]},
+        "then": {"properties": dict.fromkeys(OF_PICTURES, False)},
+        "else": {"properties": dict.fromkeys(OF_TEXT, False), "required": ["input_size"]},
+    }
     return _with_plugins(schema)
 
 
@@ -52,7 +58,7 @@ def _with_plugins(schema: dict[str, Any]) -> dict[str, Any]:
 def space_fields() -> dict[str, str]:
     """Returns the fields that a study's ``space`` may have, and what each means."""
     docs = attribute_docs(SpecRecord)
-    return {name: docs[name] for name in FIELDS if name not in FIXED_BY_DATA}
+    return {name: docs[name] for name in FIELDS if name not in fixed_by_data("language")}
 
 
 def _space() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from archspace.plan.request import UNITS
 from archspace.spec import fields
 from archspace.spec.record import FIELDS
 from archspace.support.errors import FieldError, closest
-from searches.config.parts import FIXED_BY_DATA, Free
+from searches.config.parts import Free, fixed_by_data
 
 PER_LEVEL = ("unit", "branches", "alphas", "receptive_field", "inner")
 FREE_KEYS = tuple(Free.model_fields)
@@ -27,12 +27,13 @@ def check_space(space: Mapping[str, Any], task: str) -> None:
     Raises:
         FieldError: the first thing that is wrong.
     """
+    fixed = fixed_by_data(task)
     for name, value in space.items():
-        if name in FIXED_BY_DATA:
+        if name in fixed:
             rule = "follows from the study's task and data"
             raise FieldError(f"space.{name}", value, rule, "leave it out")
         if name not in FIELDS:
-            known = [field for field in FIELDS if field not in FIXED_BY_DATA]
+            known = [field for field in FIELDS if field not in fixed]
             raise FieldError(f"space.{name}", value, "unknown field", closest(name, known))
     if not space:
         return
@@ -134,6 +135,7 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "downsampling": lambda f, v: fields.choice(f, v, fields.DOWNSAMPLINGS, "downsampling"),
     "reinforcement": fields.flag,
     "decoder": lambda f, v: fields.choice(f, v, sorted(DECODERS), "decoder"),
+    "channels": lambda f, v: fields.whole(f, v, 1, fields.MOST_CHANNELS),
 }
 
 

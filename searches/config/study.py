@@ -22,7 +22,7 @@ from archspace.support.text_files import read_text
 from archspace.support.yaml_text import dump_yaml, parse_yaml
 from searches.config.changes import changed
 from searches.config.cores import Workers
-from searches.config.data import DataConfig
+from searches.config.data import TEXT, DataConfig, check_kind
 from searches.config.errors import first_error
 from searches.config.parts import (
     Bound,
@@ -36,7 +36,7 @@ from searches.config.parts import (
 )
 from searches.config.recipe import Recipe
 
-StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection"]
+StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection", "language"]
 STUDY_TASKS: tuple[str, ...] = get_args(StudyTask)
 """Tasks that a study can train for."""
 
@@ -122,6 +122,7 @@ class StudyConfig(Part):
 
     @model_validator(mode="after")
     def _fits_task(self) -> StudyConfig:
+        check_kind(self.data.layout, self.task)
         if not self.trials and not self.given:
             raise FieldError("trials", 0, "a study without sampled trials needs given networks", 16)
         if self.trials and not self.space:
@@ -156,8 +157,16 @@ class StudyConfig(Part):
 
     @property
     def input_size(self) -> tuple[int, int]:
-        """(H, W) of the networks' input: that at which training ends, which is the data's unless the recipe says."""
-        return self.training.plan()[-1].last_size or self.data.input_size
+        """(H, W) of the networks' input: that at which training ends, which is the data's unless the recipe says.
+
+        Of a text it is (T, 1), T the tokens of a window of training.
+        """
+        last = self.training.plan()[-1]
+        if self.data.layout == TEXT:
+            return last.window, 1
+        size = last.last_size or self.data.input_size
+        assert size is not None, "the data of pictures say it"
+        return size
 
     def recipe_of(self, given: Given) -> Recipe:
         """Returns the recipe that a given network is trained by.

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.text_files import read_text
 from archspace.support.yaml_text import dump_yaml, parse_yaml
-from searches.config.data import Classes, Void, check_classes, check_shares, check_void
+from searches.config.data import Classes, Void, check_classes, check_splits, check_void
 from searches.config.errors import first_error
 from searches.config.parts import Crop, Part, PluginConfig, with_plugins
 from searches.config.recipe import Recipe
@@ -37,9 +37,10 @@ class TrainData(Part):
             to its name (``{0: ground, 255: disc}``). They are those of ``classes.txt``, of the folders or of the
             annotations if left out; of names that the data say themselves, the list says the order.
         void: the value, or values, in the masks that loss and metric ignore; as the layout has it if left out.
-        splits: of a text: split -> the one whose file is read in its place. ``{train: valid, val: test}`` learns
-            from the validation file and is judged on the test file, where there is no other. Of pictures: split ->
-            share of train, ``{val: 0.2}``, as of a study.
+        vocabulary: of a text: so many of train's most frequent words are told apart, as of a study.
+        splits: split -> share of train, ``{val: 0.2}``, as of a study. Of a text also split -> the one whose file is
+            read in its place: ``{train: valid, val: test}`` learns from the validation file and is judged on the test
+            file, where there is no other.
         use_val: learn from the validation images too, where nothing is chosen by them any more.
         seed: of generated data, and of what ``splits`` draws.
     """
@@ -54,6 +55,7 @@ class TrainData(Part):
     crop: Crop = "squash"
     classes: Classes | None = None
     void: Void | None = None
+    vocabulary: int | None = Field(None, ge=2)
     splits: dict[str, str | float] = Field(default_factory=dict)
     use_val: bool = False
     seed: int = Field(0, ge=0)
@@ -62,14 +64,18 @@ class TrainData(Part):
     def _own(self) -> TrainData:
         check_classes(self.classes)
         check_void(self.void)
-        if not all(isinstance(value, str) for value in self.splits.values()):
-            check_shares(self.splits)
+        check_splits(self.splits, self.layout)
         return self
 
     @property
     def files(self) -> dict[str, str]:
         """Of a text: split -> the one whose file is read in its place."""
         return {name: value for name, value in self.splits.items() if isinstance(value, str)}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Split -> share of train that is taken for it."""
+        return {name: value for name, value in self.splits.items() if not isinstance(value, str)}
 
 
 class TrainConfig(Part):

@@ -15,7 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from archspace.support.errors import FieldError, InputError, closest
 from archspace.support.files import write_text
 from archspace.support.terminal import Column, TerminalTable, output
+from searches.config.data import DataConfig
 from searches.config.study import read_config
+from searches.config.training import TrainData
 from searches.data.checking import (
     Checked,
     check_split,
@@ -29,7 +31,7 @@ from searches.data.identify import TEXT, identify
 from searches.data.own import Own, own_of
 from searches.data.serving import checked_task, served
 from searches.data.sheet import write_sheet
-from searches.data.text import UNKNOWN, load_text, text_files
+from searches.data.text import UNKNOWN, load_text, text_files, texts_in
 from searches.fetching.hint import fetch_hint
 
 REPORT = "check.json"
@@ -54,15 +56,18 @@ def check(
         InputError: there is nothing that can be checked.
     """
     root, own, study = path.expanduser(), NOTHING_SAID, None
+    text = TrainData(root=root)
     if root.suffix in (".yaml", ".yml") and root.is_file():
-        study, (root, layout, task, own) = root, _of_study(root, layout, task)
+        study, (data, task) = root, _of_study(root, layout, task)
+        root, layout, own = Path(data.root or "."), data.layout, own_of(data)
+        text = TrainData(root=root, splits=data.splits, vocabulary=data.vocabulary)
     if split is not None and split not in SPLITS:
         raise FieldError("--split", split, "unknown split", closest(split, list(SPLITS)))
     if not root.exists():
         raise FieldError("PATH", str(root), f"no such folder{fetch_hint()}")
     layout = layout or identify(root)
     if layout == TEXT:
-        result = check_text(root, split)
+        result = check_text(text, split)
     else:
         layouts()[layout]
         folder = out or Path("runs") / "data" / (root.resolve().name or layout)
@@ -76,16 +81,17 @@ def check(
     return int(result["problems"])
 
 
-def _of_study(path: Path, layout: str | None, task: str | None) -> tuple[Path, str, str, Own]:
-    """Folder, layout and task of a study, and what it says of its data."""
+def _of_study(path: Path, layout: str | None, task: str | None) -> tuple[DataConfig, str]:
+    """The data of a study, and its task."""
     config = read_config(str(path))
     data = config.data
     for option, given, own in (("--layout", layout, data.layout), ("--task", task, config.task)):
         if given not in (None, own):
             raise FieldError(option, given, f"{path} says {own}", "leave it out")
-    if layouts()[data.layout].lister is not None and data.root is None:
+    needs_root = data.layout == TEXT or layouts()[data.layout].lister is not None
+    if needs_root and data.root is None:
         raise FieldError("data.root", None, f"{path} names no folder", "archspace data check FOLDER")
-    return Path(data.root or "."), data.layout, config.task, own_of(data)
+    return data, config.task
 
 
 def check_pictures(
@@ -132,27 +138,30 @@ def check_pictures(
     return result
 
 
-def check_text(root: Path, split: str | None) -> dict[str, Any]:
+def check_text(data: TrainData, split: str | None) -> dict[str, Any]:
     """Counts the tokens of a text; without a train split the vocabulary is that of its first split."""
-    files = text_files(root)
-    if not files:
+    assert data.root is not None
+    root, files = data.root, text_files(data.root)
+    found = texts_in(root, data.splits)
+    if not found:
         raise InputError(f"{root}: has no text file of a split")
-    if split is not None and split not in files:
-        raise FieldError("--split", split, f"{root} has no such split (here: {', '.join(files)})")
-    learnt = "train" if "train" in files else next(iter(files))
+    if split is not None and split not in found:
+        raise FieldError("--split", split, f"{root} has no such split (here: {', '.join(found)})")
+    learnt = "train" if "train" in found else found[0]
     counts, problems = {}, []
     words = 0
-    for name in [split] if split is not None else files:
+    for name in [split] if split is not None else found:
+        splits = data.splits if learnt == "train" or name == "train" else {**data.splits, "train": learnt}
         try:
-            text = load_text(root, name, splits={"train": learnt} if name != "train" else None)
+            text = load_text(root, name, splits=splits, most=data.vocabulary)
         except InputError as error:
-            problems.append({"file": str(files[name]), "problem": str(error)})
+            problems.append({"file": str(files.get(name, root)), "problem": str(error)})
             continue
         words = len(text.vocabulary)
         unknown = int((text.tokens == text.vocabulary.index(UNKNOWN)).sum())
         counts[name] = {"file": text.name, "tokens": len(text), "unknown": unknown}
     return {
-        "root": str(root), "layout": TEXT, "tasks": {"language": list(files)}, "task": "language",
+        "root": str(root), "layout": TEXT, "tasks": {"language": found}, "task": "language",
         "vocabulary": {"from": learnt, "words": words}, "splits": counts, "problems": len(problems),
         "listed": problems, "sheets": {},
     }  # fmt: skip
@@ -177,7 +186,7 @@ def _print(result: dict[str, Any]) -> None:
         console.print(f"note: {remark}", markup=False)
     if "study" in result:
         console.print(f"to search: archspace search {shlex.quote(result['study'])}", markup=False)
-    elif result["layout"] != TEXT:
+    else:
         console.print(f"a study on it: archspace init --data {shlex.quote(result['root'])}", markup=False)
     end = "no problems" if not result["problems"] else problems
     console.print(f"{end}; see {_notes(remarks)}" if remarks else end)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,12 +28,10 @@ from searches.data.boxes import Boxes
 from searches.data.cache import in_threads
 from searches.data.dataset import Request, Split, layouts
 from searches.data.filehash import FileHashes
-from searches.data.identify import TEXT
 from searches.data.layouts import digits, scenes
 from searches.data.listing import Listing, Objects, Picture, refuse, without_repeats
 from searches.data.reading import assembled
 from searches.data.remarks import shared_images
-from searches.data.text import TextSplit
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +40,33 @@ GENERATORS = {"digits": (digits.VERSION, False), "scenes": (scenes.GENERATOR_VER
 
 PLACES = ("members",)
 """Entries of a listing's key that say where its parts lie, not what they are."""
+
+
+class Opened(Protocol):
+    """One split of a data set of any kind, opened and not yet read."""
+
+    @property
+    def layout(self) -> str:
+        """As what it is read."""
+
+    @property
+    def root(self) -> Path | None:
+        """Where it lies; ``None`` of built-in data."""
+
+    @property
+    def task(self) -> str:
+        """For what it is read."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; none of a text."""
+
+    @property
+    def kind(self) -> str:
+        """What the fingerprint is made from."""
+
+    def fingerprint(self) -> SplitFingerprint:
+        """Returns the split by its content."""
 
 
 @dataclass(eq=False)
@@ -54,6 +79,21 @@ class Source:
 
     request: Request
     _split: Split | None = field(default=None, repr=False)
+
+    @property
+    def layout(self) -> str:
+        """As what it is read."""
+        return self.request.layout
+
+    @property
+    def root(self) -> Path | None:
+        """The data set's folder."""
+        return self.request.root
+
+    @property
+    def task(self) -> str:
+        """For what it is read."""
+        return self.request.task
 
     @cached_property
     def listing(self) -> Listing | None:
@@ -104,8 +144,8 @@ class Source:
         return _of_arrays(self.split)
 
 
-def fingerprint_of(sources: Mapping[str, Source], name: str | None) -> DataFingerprint:
-    """Returns the fingerprint of a data set of images.
+def fingerprint_of(sources: Mapping[str, Opened], name: str | None) -> DataFingerprint:
+    """Returns the fingerprint of a data set.
 
     Args:
         sources: its splits by name, one at least.
@@ -117,30 +157,11 @@ def fingerprint_of(sources: Mapping[str, Source], name: str | None) -> DataFinge
     first = next(iter(sources.values()))
     splits = {split: source.fingerprint() for split, source in sources.items()}
     for remark in shared_images(splits):
-        log.warning("%s: %s", first.request.layout, remark)
+        log.warning("%s: %s", first.layout, remark)
     return DataFingerprint(
-        name=name or default_name(first.request.layout, first.request.root), layout=first.request.layout,
-        task=first.request.task, classes=first.classes, source=first.kind, splits=splits,
+        name=name or default_name(first.layout, first.root), layout=first.layout, task=first.task,
+        classes=first.classes, source=first.kind, splits=splits,
     )  # fmt: skip
-
-
-def fingerprint_of_text(splits: Mapping[str, TextSplit], root: Path, name: str | None) -> DataFingerprint:
-    """Returns the fingerprint of a text: of its words, and of the vocabulary as its labels."""
-    made = {
-        split: SplitFingerprint(
-            count=len(text), size=text.tokens.nbytes, names=split, counts="tokens",
-            images=hashed(np.ascontiguousarray(text.tokens).tobytes()), labels=hashed(*text.vocabulary),
-        )
-        for split, text in splits.items()
-    }  # fmt: skip
-    return DataFingerprint(
-        name=name or default_name(TEXT, root),
-        layout=TEXT,
-        task="language",
-        classes=(),
-        source=FILES,
-        splits=made,
-    )
 
 
 def default_name(layout: str, root: Path | None) -> str:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from archspace.support.errors import FieldError, InputError
+from searches.config.data import TEXT as TEXT
 from searches.data.dataset import Sign, layouts
 from searches.data.text import text_files
 from searches.fetching.hint import fetch_hint
-
-TEXT = "text"
-"""The layout of language data, which :func:`searches.data.text.load_text` reads."""
 
 
 def signs() -> dict[str, Sign]:

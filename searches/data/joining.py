@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from archspace.support.errors import InputError
 from searches.data.boxes import Boxes
 from searches.data.dataset import Split, Targets
+from searches.data.text import TextSplit
 
 
 class Chained:
@@ -44,6 +45,12 @@ class Chained:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         whole = np.concatenate([self.first, self.second])
         return whole if dtype is None else whole.astype(dtype)
+
+
+def joined_texts(first: TextSplit, second: TextSplit) -> TextSplit:
+    """Returns the tokens of one text followed by those of another with the same words."""
+    tokens = np.concatenate([np.asarray(first.tokens), np.asarray(second.tokens)])
+    return replace(first, tokens=tokens, name=f"{first.name} and {second.name}")
 
 
 def joined(first: Split, second: Split) -> Split:

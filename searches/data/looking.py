@@ -84,9 +84,7 @@ def look(root: Path, task: str | None = None) -> Look:
         raise FieldError("--data", str(root), "no such folder")
     layout = identify(root)
     if layout == TEXT:
-        raise InputError(
-            f"--data: {root}: is text; a study is of pictures: archspace train --data trains on it"
-        )
+        raise InputError(f"--data: {root}: is text, not pictures")
     own, values = NOTHING_SAID, dict[int, str]()
     if _nameless(layout, root, task):
         own, values = _proposed(_masks(layout, root))

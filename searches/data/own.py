@@ -56,12 +56,11 @@ def own_of(data: DataConfig | TrainData) -> Own:
     values = tuple(sorted(named)) if isinstance(named, dict) else ()
     names = tuple(named[value] for value in values) if isinstance(named, dict) else tuple(named)
     void = None if data.void is None else (data.void,) if isinstance(data.void, int) else tuple(data.void)
-    shares = {name: share for name, share in data.splits.items() if isinstance(share, float)}
     own = Own(
         classes=names,
         values=values if mapped else (),
         void=void,
-        splits=MappingProxyType(shares),
+        splits=MappingProxyType(data.shares),
         seed=data.seed,
     )
     own.meaning()

@@ -93,7 +93,7 @@ def study_text(look: Look) -> str:
         f"task: {look.task}\n",
         "data:\n",
         f"  layout: {look.layout}\n",
-        f"  root: {_quoted(str(look.root.resolve()))}\n",
+        f"  root: {quoted(str(look.root.resolve()))}\n",
         f"  input_size: [{height}, {width}]   # H, W; the pictures are {look.height[1]} x {look.width[1]} (median)\n",
         "  channels: 1   # the pictures are grey\n" if look.grey else "",
         _classes(look),
@@ -114,8 +114,8 @@ def study_text(look: Look) -> str:
     ))  # fmt: skip
 
 
-def _quoted(text: str) -> str:
-    """A text as YAML takes it on any line."""
+def quoted(text: str) -> str:
+    """Returns a text as YAML takes it on any line."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -129,7 +129,7 @@ def _classes(look: Look) -> str:
     """The classes that nothing in the folder names, for the user to rename, and void."""
     if not look.values:
         return f"  # classes: {_shown(look.classes)} (as the data name them)\n"
-    rows = "".join(f"    {value}: {_quoted(name)}\n" for value, name in look.values.items())
+    rows = "".join(f"    {value}: {quoted(name)}\n" for value, name in look.values.items())
     void = ", ".join(map(str, look.void))
     return (
         f"  classes:   # value in the masks: name; nothing in the folder names them, so give them theirs\n{rows}"

@@ -23,12 +23,13 @@ from archspace.support.text_files import read_json
 from searches.config.study import StudyConfig
 from searches.config.training import TrainConfig
 from searches.data.dataset import Split
-from searches.data.fingerprint import Source, fingerprint_of
+from searches.data.fingerprint import fingerprint_of
 from searches.data.kept import refuse_other_data
+from searches.data.opening import AnySource, TextSource
+from searches.data.text import STRETCH, TextSplit, seen_stretches
 from searches.study.measuring import measure_deployed
-from searches.tasks.base import ImageTask
-from searches.tasks.table import TASKS, make_task
-from searches.training.data import image_source, image_split
+from searches.tasks.table import TASKS, task_of
+from searches.training.data import source_of
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,15 @@ class Judged:
     Attributes:
         metric: the task's metric.
         split: on which it was judged.
-        images: so many.
+        images: so many; of a text, tokens.
+        counts: ``images`` or ``tokens``.
         reason: why it was not the test split; ``None`` where it was.
     """
 
     metric: Measurement
     split: str
     images: int
+    counts: str
     reason: str | None
 
 
@@ -71,17 +74,17 @@ def check_data(run: Path, config: TrainConfig) -> None:
         return
     spec = ArchSpec.from_dict(dict(config.spec))  # type: ignore[arg-type]
     names = [name for name in ("train", "val") if name in held.splits]
-    sources = {name: image_source(config.data, spec, name, spec.input_size) for name in names}
+    sources = {name: source_of(config.data, spec, name) for name in names}
     refuse_other_data(
         str(run), held, fingerprint_of(sources, config.data.name), "; --data says where they are"
     )
 
 
 def why_not_test(config: TrainConfig) -> str | None:
-    """Returns the reason why the validation images will judge the networks, or None where a test split does.
+    """Returns the reason why the validation split will judge the networks, or None where a test split does.
 
     Raises:
-        FieldError: there is one, and the validation images are learned from: no others are left.
+        FieldError: there is one, and the validation split is learned from: no other are left.
     """
     _, reason = _unseen(config, ArchSpec.from_dict(dict(config.spec)))  # type: ignore[arg-type]
     if config.data.use_val and reason is not None:
@@ -106,7 +109,10 @@ def judged(folder: Path, config: TrainConfig, network: Network) -> Judged:
     value = float("nan") if data[name] is None else float(data[name])
     how = {"training": str(folder), **{k: v for k, v in data.items() if k not in ("metric", name)}}
     metric = Measurement(name, value, QUANTITIES[name].unit, "measured", how)
-    return Judged(metric=metric, split=data["split"], images=int(data["images"]), reason=data["not_test"])
+    counts = next(name for name in ("images", "tokens") if name in data)
+    return Judged(
+        metric=metric, split=data["split"], images=int(data[counts]), counts=counts, reason=data["not_test"]
+    )
 
 
 def _evaluated(config: TrainConfig, network: Network) -> dict[str, Any]:
@@ -117,54 +123,63 @@ def _evaluated(config: TrainConfig, network: Network) -> dict[str, Any]:
     if one is not None and value is not None and value.value != value.value:
         one, reason = None, "the test split has no labels that count"
     if one is None or value is None:
-        split, one = "val", image_split(config.data, spec, "val", spec.input_size, config.data.crop)
+        split, one = "val", source_of(config.data, spec, "val", config.data.crop).split
         value = _evaluation(config, network, one)
-    source = image_source(config.data, spec, split, spec.input_size, config.data.crop)
+    source = source_of(config.data, spec, split, config.data.crop)
+    shown = (
+        {} if isinstance(one, TextSplit) else {"input_size": list(spec.input_size), "crop": config.data.crop}
+    )
     return {
         "network": spec.label, "arch_id": spec.arch_id, "task": spec.task, "layout": config.data.layout,
-        "split": split, "images": len(one), "input_size": list(spec.input_size), "crop": config.data.crop,
+        "split": split, TASKS[spec.task].counts: len(one), **shown,
         "data": fingerprint_of({split: source}, config.data.name).record_of(split), "metric": value.metric,
         "not_test": reason, "origin": "measured", "device": config.device, "torch": torch.__version__,
         **value.to_dict(),
     }  # fmt: skip
 
 
-def _evaluation(config: TrainConfig, network: Network, split: Split) -> Any:
-    spec, preprocessing = network.spec, network.preprocessing
-    if preprocessing is None or not issubclass(TASKS[spec.task], ImageTask):
+def _evaluation(config: TrainConfig, network: Network, split: Split | TextSplit) -> Any:
+    spec = network.spec
+    if network.preprocessing is None and isinstance(split, Split):
         raise InputError(f"{spec.label}: does not say how images become its input")
     device = torch.device(config.device)
-    task = make_task(spec.task, split, split, preprocessing)
+    task = task_of(spec.task, split, split, network.preprocessing)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     evaluation = task.evaluate(network, split, device)
     network.cpu()
     return evaluation
 
 
-def _unseen(config: TrainConfig, spec: ArchSpec) -> tuple[Split | None, str | None]:
+def _unseen(config: TrainConfig, spec: ArchSpec) -> tuple[Split | TextSplit | None, str | None]:
     """The test split, or why there is none on which nothing was chosen or learned."""
-    data, size = config.data, spec.input_size
+    data = config.data
     try:
-        test = image_source(data, spec, "test", size, data.crop)
+        test = source_of(data, spec, "test", data.crop)
         split = test.split
     except InputError as error:
         if isinstance(error, FieldError) and error.field == "data.root":
             raise
         return None, f"no test split can be used ({error})"
+    text = isinstance(split, TextSplit)
+    of, what = (len(split) // STRETCH, "stretches of words") if text else (len(split), "images")
     for name, use in (("train", "learned"), ("val", "chosen")):
-        seen = seen_in(test, image_source(data, spec, name, size, data.crop))
-        if len(seen) > FEW * len(split):
-            return None, f"the test split has {len(seen)} images by which was {use} already ({min(seen)})"
+        seen = seen_in(test, source_of(data, spec, name, data.crop))
+        if len(seen) > FEW * of:
+            return None, f"the test split has {len(seen)} {what} by which was {use} already ({min(seen)})"
         if seen:
-            log.warning("%d of %d images of test are in %s too (%s)", len(seen), len(split), name, min(seen))
+            log.warning("%d of %d %s of test are in %s too (%s)", len(seen), of, what, name, min(seen))
     return split, None
 
 
-def seen_in(test: Source, other: Source) -> list[str]:
+def seen_in(test: AnySource, other: AnySource) -> list[str]:
     """Returns the names of the images of ``test`` that are in another split too, whatever they are called there.
 
-    Files of one name in two folders are two images; a copy under another name is the same one.
+    Files of one name in two folders are two images; a copy under another name is the same one. A text is looked at in
+    stretches of words.
     """
+    if isinstance(test, TextSource) or isinstance(other, TextSource):
+        assert isinstance(test, TextSource) and isinstance(other, TextSource), "one data set"
+        return seen_stretches(test.split, other.split)
     ours, theirs = test.fingerprint().items, other.fingerprint().items
     if ours is None or theirs is None:  # drawn by archspace: a name is drawn once
         return sorted(set(test.split.names) & set(other.split.names))

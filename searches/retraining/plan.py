@@ -15,6 +15,7 @@ from archspace.checkpoint import WEIGHTS_FILE
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
 from searches.config.changes import first_difference
+from searches.config.data import TEXT
 from searches.config.recipe import Recipe
 from searches.config.study import StudyConfig, parse_config
 from searches.config.training import TrainConfig, TrainData, read_train
@@ -140,7 +141,7 @@ def plan(run: Path, wanted: Wanted) -> Plan:
 def _check_root(study: StudyConfig, wanted: Wanted) -> None:
     """Refuses data that are gone before anything heavy is imported."""
     root = study.data.root if wanted.data is None else wanted.data.expanduser()
-    if root is not None and not root.is_dir():
+    if root is not None and not (root.is_dir() or (study.data.layout == TEXT and root.is_file())):
         where = "; --data says where they are now" if wanted.data is None else ""
         raise FieldError("data.root", str(root), f"no such folder{where}")
 
@@ -186,7 +187,7 @@ def _job(
 
 
 def _data(study: StudyConfig, wanted: Wanted) -> TrainData:
-    """The study's data: every image of its splits, not the share of them that a search trains on."""
+    """The study's data: all of its splits, not the share of them that a search trains on."""
     held = study.data.model_dump()
     fields = {name: held[name] for name in TrainData.model_fields if name in held}
     root = study.data.root if wanted.data is None else wanted.data.expanduser().resolve()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from torch import Tensor
 
 from analysis.store.environment import environment
 from analysis.store.records import Measurement, unstable
@@ -30,14 +31,17 @@ from analysis.store.runs import read_run
 from archspace.checkpoint import WEIGHTS_FILE, load
 from archspace.export.export import ExportError, export
 from archspace.network import Network
+from archspace.plan.design import NETWORKS
+from archspace.support.errors import InputError
 from archspace.support.locks import try_lock
 from archspace.support.terminal import working
 from archspace.support.text_files import read_json
 from searches.data.dataset import Split
+from searches.data.text import TextSplit
 from searches.retraining.card import retrained_card
 from searches.retraining.judging import Judged, check_data, judged, measured_or_reason, why_not_test
 from searches.retraining.plan import Job, Plan, Wanted, plan, words_of
-from searches.training.data import image_split
+from searches.training.data import source_of
 from searches.training.device import check_device
 from searches.training.run import METRICS_FILE, train_config
 from searches.training.steps import TrainingError
@@ -208,10 +212,11 @@ def _trained(job: Job, console: Console) -> Network:
 def _record(job: Job, network: Network, result: Judged, before: RetrainedRecord | None) -> RetrainedRecord:
     data, spec = job.config.data, network.spec
     learned = ("train", "val") if data.use_val else ("train",)
-    images = sum(len(_split(job, network, name)) for name in learned)
+    learned_from = sum(len(_split(job, network, name)) for name in learned)
     setting = Setting(
         recipe=job.recipe.name, epochs=job.recipe.epochs, start="trial" if job.config.init else "scratch",
-        trained_on=learned, images=images, split=result.split, judged_images=result.images,
+        trained_on=learned, images=learned_from, split=result.split, judged_images=result.images,
+        counts=result.counts,
     )  # fmt: skip
     earlier = 0 if before is None else before.test_evaluations
     return RetrainedRecord(
@@ -226,23 +231,33 @@ def _record(job: Job, network: Network, result: Judged, before: RetrainedRecord 
     )  # fmt: skip
 
 
-def _split(job: Job, network: Network, name: str) -> Split:
+def _split(job: Job, network: Network, name: str) -> Split | TextSplit:
     """A split as the network reads it."""
     data = job.config.data
-    return image_split(data, network.spec, name, data.input_size or network.spec.input_size)
+    return source_of(data, network.spec, name, size=data.input_size).split
+
+
+def _real_inputs(job: Job, network: Network) -> Tensor | None:
+    """The first validation images as the network's input; ``None`` of a text."""
+    if network.preprocessing is None:
+        return None
+    val = source_of(job.config.data, network.spec, "val").split
+    assert isinstance(val, Split), "a network with preprocessing reads images"
+    return network.preprocessing.apply(np.asarray(val.images[:REAL_IMAGES]))
 
 
 def _exported(todo: Plan, job: Job, network: Network, record: RetrainedRecord) -> RetrainedRecord:
     """Exports the network into its folder; one that no format has a form for is none the worse trained."""
-    images = np.asarray(
-        image_split(job.config.data, network.spec, "val", network.spec.input_size).images[:REAL_IMAGES]
-    )
-    real = None if network.preprocessing is None else network.preprocessing.apply(images)
+    real = _real_inputs(job, network)
     try:
         export(
             network, job.folder / EXPORT_FOLDER, real_inputs=real, card=retrained_card(todo.record, record)
         )
     except ExportError as error:
+        return replace(record, notes=(*record.notes, f"not exported: {error}"))
+    except InputError as error:
+        if not NETWORKS[network.spec.network].reads.sequence:
+            raise
         return replace(record, notes=(*record.notes, f"not exported: {error}"))
     return replace(record, exported=True)
 

@@ -19,20 +19,18 @@ REAL_IMAGES = 4
 
 
 def real_images(study: StudyRecord, preprocessing: Any) -> Tensor | None:
-    """Returns the first validation images of the study's data as network input; ``None`` when the data are gone."""
+    """Returns the first validation images of the study's data as network input; ``None`` when there are none (now)."""
     from searches.config.study import parse_config
-    from searches.data.dataset import load_split
-    from searches.data.own import own_of
+    from searches.data.dataset import Split
+    from searches.study.data import open_data
 
+    if preprocessing is None:  # of a text
+        return None
     try:
-        config = parse_config(dict(study.config))
-        data = config.data
-        split = load_split(
-            data.layout, "val", root=data.root, input_size=config.input_size, channels=data.channels,
-            task=config.task, seed=data.seed, crop=data.crop, own=own_of(data),
-        )  # fmt: skip
+        split = open_data(parse_config(dict(study.config)))["val"].split
     except InputError:
         return None
+    assert isinstance(split, Split), "of a network of images"
     return preprocessing.apply(np.asarray(split.images[:REAL_IMAGES]))  # type: ignore[no-any-return]
 
 
@@ -81,6 +79,7 @@ def short_training(study: StudyRecord, trial: TrialRecord) -> str | None:
     taken = next((one.how for one in trial.measurements.values() if "epochs" in one.how), None)
     if taken is None:
         return None
-    epochs, images = taken["epochs"], (study.config.get("data") or {}).get("train")
-    share = f" on {images:,} images" if isinstance(images, int) else ""
+    epochs, learned = taken["epochs"], (study.config.get("data") or {}).get("train")
+    counts = "tokens" if "tokens" in taken else "images"
+    share = f" on {learned:,} {counts}" if isinstance(learned, int) else ""
     return f"of a search: {counted(epochs, 'epoch')}{share}, no full training"

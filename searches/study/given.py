@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network, read_spec
-from archspace.support.errors import FieldError
-from searches.config.parts import Given
+from archspace.support.errors import FieldError, InputError
+from searches.config.parts import Given, fixed_by_data
 from searches.config.study import StudyConfig
 
 LASTING = ("preset", "spec file")
@@ -39,20 +39,31 @@ def settled(config: StudyConfig) -> StudyConfig:
 def fitted(given: Given, fixed: Mapping[str, Any]) -> ArchSpec:
     """Returns a given network for the study's task and data."""
     spec = given_spec(given.spec)
-    return spec.replace(**{name: fixed[name] for name in ("task", "classes", "input_size", "channels")})
+    return spec.replace(**{name: fixed[name] for name in fixed_by_data(fixed["task"])})
 
 
-def check_weights(config: StudyConfig, fixed: Mapping[str, Any]) -> None:
-    """Refuses weights that are for other data, before anything is trained."""
+def check_weights(config: StudyConfig, fixed: Mapping[str, Any], words: Sequence[str] = ()) -> None:
+    """Refuses weights that are for other data, before anything is trained.
+
+    Args:
+        config: the study.
+        fixed: what its data determine of every network.
+        words: the vocabulary of a text.
+
+    Raises:
+        InputError: a network is for another task, other classes or channels, or knows other words.
+    """
     for one in config.reference:
         if one.weights is None:
             continue
-        find_network(str(one.weights), accept="weights", field="weights")
+        named = find_network(str(one.weights), accept="weights", field="weights")
         spec = given_spec(one.spec)
-        for name in ("task", "classes", "channels"):
+        for name in (name for name in fixed_by_data(config.task) if name != "input_size"):
             if getattr(spec, name) != fixed[name]:
                 rule = f"{one.name} is a checkpoint for another value; the study's data have {fixed[name]}"
                 raise FieldError(name, getattr(spec, name), rule, fixed[name])
+        if config.task == "language" and named.notes().get("classes") != list(words):
+            raise InputError(f"{one.weights}: knows other words than those of the study's text")
 
 
 def given_spec(name: str | Mapping[str, Any]) -> ArchSpec:

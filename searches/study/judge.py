@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,20 +28,22 @@ from archspace.support.text_files import parse_json
 from searches.config.parts import Given
 from searches.config.recipe import Recipe
 from searches.config.study import StudyConfig
+from searches.study.data import judged_on
 from searches.study.gate import Gate
 from searches.study.measurer import Measurer
-from searches.tasks.base import ImageTask
+from searches.tasks.base import ImageTask, Task
 from searches.tasks.table import make_task
 from searches.training.callbacks import Callbacks
 from searches.training.history import write_history
 from searches.training.loop import Callback, fit
+from searches.training.steps import TrainingError
 
 log = logging.getLogger(__name__)
 
 TRAINED_FILE = "trained.json"
 """The metric of a trial that was trained, beside its weights."""
 
-ON = ("split", "images", "dataset", "fingerprint")
+ON = ("split", "images", "tokens", "dataset", "fingerprint")
 """What a metric says of the data that it was taken on."""
 
 COUNTER = {"counter": "archspace plan", "counts": "convolution, transposed convolution and linear layers"}
@@ -94,7 +97,7 @@ class Judge:
     """
 
     config: StudyConfig
-    task: ImageTask
+    task: Task
     measurer: Measurer | None
     gate: Gate
     fingerprint: DataFingerprint
@@ -207,20 +210,26 @@ class Judge:
             )
             raise InputError(f"{weights}: {rule} for {spec.classes}") from None
         task = self.task
-        if other.preprocessing is not None:
-            task = make_task(self.config.task, self.task.train, self.task.val, other.preprocessing)
+        if isinstance(task, ImageTask) and other.preprocessing is not None:
+            task = make_task(self.config.task, task.train, task.val, other.preprocessing)
         metric = self._metric(network.to(self.config.device), task, {"weights": str(weights)})
         return network.cpu().eval(), metric
 
-    def _metric(self, network: Network, task: ImageTask, how: Mapping[str, object]) -> Measurement:
-        """The metric on the validation split, and how it was taken."""
+    def _metric(self, network: Network, task: Task, how: Mapping[str, object]) -> Measurement:
+        """The metric on the validation split, and how it was taken.
+
+        Raises:
+            TrainingError: it is infinite, as the perplexity of a network that has learned nonsense.
+        """
         config = self.config
         device = torch.device(config.device)
         evaluation = task.evaluate(network, task.val, device, on_batch=self._pause)
+        if math.isinf(evaluation.value):
+            raise TrainingError(f"{task.metric} is infinite after training; a smaller lr may help")
         taken = {
-            "split": "val", "images": len(task.val), "layout": config.data.layout,
+            "split": "val", task.counts: len(task.val), **judged_on(config),
             "dataset": self.fingerprint.name, "fingerprint": self.fingerprint.splits["val"].short,
-            "input_size": list(config.input_size), "crop": config.data.crop, **how, "device": config.device,
+            **how, "device": config.device,
             "threads": config.threads, **evaluation.to_dict(), "torch": torch.__version__,
         }  # fmt: skip
         return Measurement(task.metric, evaluation.value, QUANTITIES[task.metric].unit, "measured", taken)

@@ -18,8 +18,9 @@ from analysis.quantities import QUANTITIES
 from analysis.store.records import Measurement
 from archspace.build import build
 from archspace.network import Network
+from archspace.plan.design import NETWORKS
 from archspace.spec.archspec import ArchSpec
-from archspace.support.errors import FieldError
+from archspace.support.errors import FieldError, InputError
 from archspace.support.locks import try_lock
 from searches.config.study import StudyConfig
 from searches.study.gate import POLL_S, Gate
@@ -71,12 +72,16 @@ class Measurer:
         return cls(open_device(measure.device), settings, wanted, fresh=fresh, gate=gate)
 
     def check(self, spec: ArchSpec) -> None:
-        """Measures a network briefly where the study asks for power: a device without a sensor is refused at once.
+        """Measures a network briefly where that may not be possible: what cannot be is refused at once.
+
+        That is where the study asks for power, which needs a sensor, and a network that reads a sequence, which not
+        every runtime can run.
 
         Raises:
-            FieldError: the device cannot say a quantity that the study asks for.
+            FieldError: the device cannot say a quantity that the study asks for, or its runtime not run the network.
         """
-        if not needs_power(self.wanted):
+        sequence = NETWORKS[spec.network].reads.sequence
+        if not (sequence or needs_power(self.wanted)):
             return
         quick = replace(self.settings, runs=5, warmup=1, attempts=1, idle_s=0.5, busy_s=1.0)
         try:
@@ -85,6 +90,10 @@ class Measurer:
         except DeviceAway as away:
             log.warning("%s: not reached now (%s); trials will wait for it", self.device.name, away)
             return
+        except InputError as error:
+            if not sequence or isinstance(error, FieldError):
+                raise
+            raise FieldError("measure.runtime", self.settings.runtime, str(error), "torch") from None
         self._all_there(record)
 
     def measured(

@@ -95,7 +95,7 @@ class Study:
         )  # fmt: skip
         task = task_on(config, sources)
         space = SearchSpace(config.space, fixed_fields(config, task))
-        check_weights(config, space.fixed)
+        check_weights(config, space.fixed, task.classes)
         example = space.example(config.seed) if config.trials else fitted(config.reference[0], space.fixed)
         screen = Screen(space, config.constraints)
         if config.trials:

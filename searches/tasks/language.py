@@ -81,8 +81,8 @@ class Language(Task):
             FieldError: it does.
         """
         super().check(stage)
-        for name, value in (("input_size", stage.input_size), ("sizes", stage.sizes)):
-            if value:
+        for name in ("input_size", "sizes", "area", "zoom", "colour", "shift"):
+            if value := getattr(stage, name):
                 rule = "is of images; a text is read in windows of training.window tokens"
                 raise FieldError(f"training.{name}", value, rule, "leave it out")
         if (len(self.train) - 1) // stage.batch < LEAST_TOKENS:

@@ -11,16 +11,13 @@ from archspace.support.errors import FieldError
 from searches.config.parts import Crop
 from searches.config.recipe import Size
 from searches.config.training import TrainConfig, TrainData
-from searches.data.dataset import Split, checked_request
-from searches.data.fingerprint import Source, fingerprint_of, fingerprint_of_text
+from searches.data.fingerprint import fingerprint_of
 from searches.data.identify import TEXT
-from searches.data.joining import joined
-from searches.data.own import own_of
-from searches.data.statistics import statistics
-from searches.data.text import load_text
+from searches.data.joining import joined, joined_texts
+from searches.data.opening import AnySource, open_source, open_splits
+from searches.data.text import TextSplit
 from searches.tasks.base import Task
-from searches.tasks.language import Language
-from searches.tasks.table import TASKS, make_task
+from searches.tasks.table import TASKS, task_of
 from searches.training.layout import layout_for
 
 log = logging.getLogger(__name__)
@@ -46,50 +43,48 @@ def load_known_task(config: TrainConfig) -> tuple[Task, ArchSpec, DataFingerprin
     layout = layout_for(spec.task, config.data)
     last = config.training.plan()[-1].last_size
     size = spec.input_size if layout == TEXT else last or config.data.input_size or spec.input_size
-    task, known = _language(config.data) if layout == TEXT else _images(config.data, spec, size)
+    task, known = _opened(config.data, spec, layout, size)
     for stage in config.training.plan():
         task.check(stage)
     return task, _fitting(spec, task, size), known
 
 
-def image_source(data: TrainData, spec: ArchSpec, name: str, size: Size, crop: Crop = "squash") -> Source:
-    """Returns one split of a run's pictures, all of it, as a network of ``spec`` takes them; decoded at ``size`` later.
+def source_of(
+    data: TrainData, spec: ArchSpec, name: str, crop: Crop = "squash", size: Size | None = None
+) -> AnySource:
+    """Returns one split of a run's data, all of it, as a network of ``spec`` takes it; decoded later.
+
+    Args:
+        data: of the run.
+        spec: the network.
+        name: ``train``, ``val`` or ``test``.
+        crop: how pictures of another aspect become the input.
+        size: (H, W) at which pictures are decoded; the network's if left out.
 
     Raises:
         InputError: the data have no such split, or cannot be used.
     """
-    return Source(checked_request(
-        layout_for(spec.task, data), name, root=data.root, input_size=size, channels=spec.channels, task=spec.task,
-        seed=data.seed, crop=crop, own=own_of(data),
-    ))  # fmt: skip
+    return open_source(
+        data, name, task=spec.task, layout=layout_for(spec.task, data), size=size or spec.input_size,
+        channels=spec.channels, crop=crop,
+    )  # fmt: skip
 
 
-def image_split(data: TrainData, spec: ArchSpec, name: str, size: Size, crop: Crop = "squash") -> Split:
-    """Returns one split of a run's pictures as :func:`image_source` has it, decoded."""
-    return image_source(data, spec, name, size, crop).split
-
-
-def _language(data: TrainData) -> tuple[Task, DataFingerprint]:
-    if data.root is None:
-        raise FieldError("--data", None, "needs the folder of the text, or one text file")
-    if data.use_val:
-        raise FieldError("data.use_val", True, "is of pictures; a text has data.splits", "false")
-    splits = {name: load_text(data.root, name, splits=data.files) for name in ("train", "val")}
-    task = Language(splits["train"].head(data.train), splits["val"].head(data.val))
-    return task, fingerprint_of_text(splits, data.root, data.name)
-
-
-def _images(data: TrainData, spec: ArchSpec, size: Size) -> tuple[Task, DataFingerprint]:
-    """The task; its validation split is decoded at the ``size`` of the trained network, as ``evaluate`` reads it."""
+def _opened(data: TrainData, spec: ArchSpec, layout: str, size: Size) -> tuple[Task, DataFingerprint]:
+    """The task; pictures of val are decoded at the ``size`` of the trained network, as ``evaluate`` reads them."""
     decoded = data.input_size or spec.input_size
-    sources = {
-        "train": image_source(data, spec, "train", decoded),
-        "val": image_source(data, spec, "val", size, data.crop),
-    }
+    sources = open_splits(
+        data, task=spec.task, layout=layout, decoded=decoded, size=size, channels=spec.channels
+    )
     train, val = sources["train"].split.head(data.train), sources["val"].split.head(data.val)
     if data.use_val:
-        train = joined(train, image_split(data, spec, "val", decoded).head(data.val))
-    return make_task(spec.task, train, val, statistics(train)), fingerprint_of(sources, data.name)
+        more = source_of(data, spec, "val", size=decoded).split.head(data.val)
+        train = (
+            joined_texts(train, more)
+            if isinstance(train, TextSplit) and isinstance(more, TextSplit)
+            else joined(train, more)  # type: ignore[arg-type]
+        )
+    return task_of(spec.task, train, val), fingerprint_of(sources, data.name)
 
 
 def _fitting(spec: ArchSpec, task: Task, size: Size) -> ArchSpec:

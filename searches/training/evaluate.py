@@ -17,11 +17,11 @@ from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
 from searches.config.parts import Crop
 from searches.config.training import TrainData
-from searches.data.dataset import Split, checked_request
-from searches.data.fingerprint import Source, fingerprint_of, fingerprint_of_text
+from searches.data.dataset import Split
+from searches.data.fingerprint import Source, fingerprint_of
 from searches.data.identify import TEXT
-from searches.data.own import own_of
-from searches.data.text import UNKNOWN, load_text
+from searches.data.opening import request_of, text_source
+from searches.data.text import UNKNOWN
 from searches.tasks.base import ImageTask, Task
 from searches.tasks.language import Language, described
 from searches.tasks.table import TASKS, make_task
@@ -113,9 +113,8 @@ def _images(
     spec, preprocessing = network.spec, network.preprocessing
     if preprocessing is None:
         raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")
-    source = Source(checked_request(
-        layout, split_name, root=data.root, input_size=spec.input_size, channels=spec.channels, task=spec.task,
-        seed=data.seed, crop=crop, own=own_of(data),
+    source = Source(request_of(
+        data, split_name, task=spec.task, layout=layout, size=spec.input_size, channels=spec.channels, crop=crop
     ))  # fmt: skip
     split = source.split.head({"train": data.train, "val": data.val}.get(split_name))
     _check_classes(path, network, split)
@@ -129,27 +128,24 @@ def _text(
 ) -> tuple[Language, dict[str, Any]]:
     """The split in the words of the checkpoint, and what is to be said of it."""
     assert named is not None
-    root = data.root
-    if root is None:
-        raise FieldError("--data", None, "needs the folder of the text, or one text file")
     notes, path = named.notes(), named.text
     words = notes.get("classes")
     if not isinstance(words, list) or len(words) != network.spec.classes or UNKNOWN not in words:
         known = len(words) if isinstance(words, list) else "no"
         rule = f"keeps {known} words, its network scores {network.spec.classes}"
         raise InputError(f"{path}: {rule}; save it with its vocabulary as notes['classes']")
-    split = load_text(root, split_name, vocabulary=words, splits=data.files or None)
-    split = split.head({"train": data.train, "val": data.val}.get(split_name))
+    source = text_source(data, split_name, words)
+    split = source.split.head({"train": data.train, "val": data.val}.get(split_name))
     unknown = np.count_nonzero(split.tokens == words.index(UNKNOWN)) / len(split)
     if unknown > MOST_UNKNOWN:
         rule = f"{100 * unknown:.0f} % of its words are not among the {len(words)} of {path}"
-        raise FieldError("--data", f"{root}, {split.name}", f"{rule}: they do not belong together")
+        raise FieldError("--data", f"{data.root}, {split.name}", f"{rule}: they do not belong together")
     if notes.get("trained_on") == described(split):
         console.print(
             f"{split.name} is the text that {path} was trained on; its perplexity says little",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
-    record = fingerprint_of_text({split_name: split}, root, None).record_of(split_name)
+    record = fingerprint_of({split_name: source}, None).record_of(split_name)
     return Language(split, split), {"file": split.name, "words": len(words), "data": record}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from analysis.store.runs import STUDY_FILE, TRAIN_FILE
 from archspace.spec.named import NamedNetwork
 from archspace.support.errors import FieldError
+from searches.config.data import OF_TEXT, check_kind, check_splits
 from searches.config.study import read_config
 from searches.config.training import TrainData, read_train
 from searches.data.identify import TEXT, identify
@@ -27,15 +28,13 @@ def layout_for(task: str, data: TrainData) -> str:
         built_in = BUILT_IN.get(task, "scenes")
         near = "--data FOLDER" if built_in is None else f"--data FOLDER, or --layout {built_in}"
         raise FieldError("--data", None, "needs a folder, or --layout of built-in data", near)
-    if (layout == TEXT) != (task == "language"):
-        rule = f"the data are {'text' if layout == TEXT else 'pictures'}, the network's task is {task}"
-        raise FieldError("data.layout", layout, rule, "a network of eru" if layout == TEXT else TEXT)
-    if data.files and layout != TEXT:
-        rule = "names of files are of texts; of pictures it is a share of train"
-        raise FieldError("data.splits", data.splits, rule, "{val: 0.2}")
-    if layout == TEXT and (len(data.files) < len(data.splits) or data.classes or data.void is not None):
-        field = "data.classes" if data.classes else "data.splits" if data.splits else "data.void"
-        raise FieldError(field, getattr(data, field[5:]), "is of pictures; a text has none", "leave it out")
+    check_kind(layout, task)
+    if layout != TEXT:
+        check_splits(data.splits, layout)
+    for name in ("classes", "void", "input_size") if layout == TEXT else OF_TEXT:
+        if getattr(data, name) is not None:
+            kind = "pictures; a text has none" if layout == TEXT else "texts; pictures have none"
+            raise FieldError(f"data.{name}", getattr(data, name), f"is of {kind}", "leave it out")
     return layout
 
 
@@ -45,7 +44,8 @@ def data_of(named: NamedNetwork | None, root: str | os.PathLike[str] | None, lay
         return own_data(named)
     own = TrainData() if root is None else own_data(named)
     if own.root is not None and root is not None and own.root.resolve() == Path(root).expanduser().resolve():
-        said = {"classes": own.classes, "void": own.void, "splits": own.splits, "seed": own.seed}
+        names = ("classes", "void", "vocabulary", "splits", "seed")
+        said = {name: getattr(own, name) for name in names}
         return TrainData.model_validate({"layout": layout or own.layout, "root": Path(root), **said})
     return TrainData(layout=layout, root=None if root is None else Path(root))
 
@@ -61,6 +61,5 @@ def own_data(named: NamedNetwork | None) -> TrainData:
         return read_train(str(folder / TRAIN_FILE)).data
     if folder is not None and (folder / STUDY_FILE).is_file():
         data = read_config(str(folder / STUDY_FILE)).data
-        held = data.model_dump(exclude={"name", "input_size", "channels"})
-        return TrainData.model_validate({**held, "splits": dict(data.splits)})
+        return TrainData.model_validate(data.model_dump(exclude={"name", "input_size", "channels"}))
     return TrainData()

@@ -11,8 +11,9 @@ from PIL import Image
 from archspace.support.yaml_text import dump_yaml, read_yaml
 from searches.config.study import StudyConfig, read_config
 from searches.data.own import own_of
-from tests.commands import archspace, refused
+from tests.commands import archspace, printed, refused
 from tests.searches.data.layout_files import coco, mask, photo, voc_picture
+from tests.searches.texts import write_text_files
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 
@@ -151,7 +152,12 @@ def test_what_cannot_be_understood_is_one_line_and_nothing_is_written(tmp_path: 
     refused(archspace("init", path, "--data", root, "--recipe", "scenes"), "--recipe")
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "train.txt").write_text("a b\n")
-    refused(archspace("init", path, "--data", tmp_path / "text"), "is text", "archspace train")
+    (tmp_path / "text" / "valid.txt").write_text("a b\n")
+    (tmp_path / "text" / "test.txt").write_text("a b\n")
+    refused(archspace("init", path, "--data", tmp_path / "text"), "3 tokens to train on")
+    refused(
+        archspace("init", path, "--data", tmp_path / "text", "--task", "detection"), "is text", "language"
+    )
     assert not path.exists()
     path.write_text("mine")
     refused(archspace("init", path, "--data", masks(tmp_path / "good", (0, 1))), "is there already")
@@ -181,3 +187,34 @@ def test_from_a_folder_to_a_retrained_network(tmp_path: Path, layout: str) -> No
         assert names == (["background", "object"] if layout == "pairs" else ["healthy", "rust leaf"])
     evaluated = archspace("evaluate", f"{run}:0", "--json")
     assert evaluated.returncode == 0 and '"layout": "' + layout in evaluated.stdout
+
+
+@pytest.mark.parametrize(
+    ("lines", "splits"),
+    [
+        ({"train": 40, "valid": 10, "test": 10}, {}),
+        ({"train": 40, "test": 10}, {"val": 0.1}),
+        ({"train": 40}, {"val": 0.1, "test": 0.1}),
+        ({"valid": 40, "test": 10}, {"train": "valid", "val": 0.1}),
+    ],
+)
+def test_a_text_becomes_a_language_study_with_all_splits(
+    tmp_path: Path, lines: dict[str, int], splits: dict[str, object]
+) -> None:
+    config, said = written(write_text_files(tmp_path / "text", lines))
+    assert config.task == "language" and config.data.splits == splits
+    assert config.objectives == ("perplexity", "macs") and "channels" in config.space
+    assert "text, for language" in said and "words of train" in said
+    checked = archspace("data", "check", tmp_path / "text.yaml", "--json")
+    assert checked.returncode == 0, checked.stderr
+    assert list(printed(checked.stdout)["splits"]) == ["train", "val", "test"]
+    assert archspace("search", tmp_path / "text.yaml", "--dry-run").returncode == 0
+
+
+def test_one_file_becomes_a_language_study_too(tmp_path: Path) -> None:
+    root = write_text_files(tmp_path / "text", {"train": 60})
+    (root / "train.txt").rename(tmp_path / "novel.txt")
+    path = tmp_path / "study.yaml"
+    assert archspace("init", path, "--data", tmp_path / "novel.txt").returncode == 0
+    config = read_config(str(path))
+    assert config.name == "novel" and config.data.root == tmp_path / "novel.txt" and not config.data.splits

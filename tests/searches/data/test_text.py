@@ -9,7 +9,7 @@ import pytest
 
 from archspace.support.errors import InputError
 from searches.data import text
-from searches.data.text import END, TextSplit, load_text, text_files
+from searches.data.text import END, STRETCH, TextSplit, load_text, seen_stretches, text_files
 
 pytestmark = pytest.mark.usefixtures("cache_folder")
 
@@ -141,3 +141,46 @@ def test_wikitext2_is_as_long_as_published(shared: Path) -> None:
     assert val.vocabulary == test.vocabulary
     assert {"<unk>", "<eos>", "the"} <= set(val.vocabulary[:12])
     assert val.tokens.max() == len(val.vocabulary) - 1
+
+
+def test_shares_of_train_are_its_last_lines(tmp_path: Path) -> None:
+    write(tmp_path, valid__txt="".join(f"w{i}\n" for i in range(10)), test__txt="own\n")
+    splits = {"train": "valid", "val": 0.2}
+    train, val, test = (load_text(tmp_path, name, splits=splits) for name in ("train", "val", "test"))
+    assert words(train) == [word for i in range(8) for word in (f"w{i}", END)]
+    assert words(val) == ["<unk>", END] * 2 and words(test) == ["<unk>", END]
+    assert (train.name, val.name, test.name) == ("valid.txt, train", "valid.txt, val", "test.txt")
+    both = {"train": "valid", "val": 0.2, "test": 0.1}
+    parts = [
+        load_text(tmp_path, name, splits=both, vocabulary=train.vocabulary)
+        for name in ("train", "val", "test")
+    ]
+    assert [len(part) // 2 for part in parts] == [7, 2, 1]
+    one = {"val": 0.3}
+    assert len(load_text(tmp_path / "valid.txt", "train", splits=one)) == 14
+    with pytest.raises(InputError, match="no text file of split 'test'"):
+        load_text(tmp_path / "valid.txt", "test", splits=one)
+
+
+def test_a_vocabulary_of_ones_size_keeps_the_most_frequent(tmp_path: Path) -> None:
+    write(tmp_path, train__txt="a a a b b c\n", valid__txt="a b c\n")
+    assert load_text(tmp_path, "train", most=3).vocabulary == ("a", "b", "<unk>")
+    assert words(load_text(tmp_path, "val", most=3)) == ["a", "b", "<unk>", "<unk>"]
+    assert load_text(tmp_path, "train", most=99).vocabulary == ("a", "b", "c", END, "<unk>")
+    write(tmp_path, train__txt="<unk> <unk> a b\n")
+    assert load_text(tmp_path, "train", most=2).vocabulary == ("<unk>", "a")
+
+
+def test_stretches_that_stand_in_another_text_are_found_wherever_they_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = (*(f"w{i}" for i in range(50)), "<unk>")
+    other = TextSplit(tokens=rng.integers(0, 50, 500), vocabulary=names, name="train")
+    fresh = rng.integers(0, 50, 4 * STRETCH)
+    assert seen_stretches(TextSplit(tokens=fresh, vocabulary=names, name="test"), other) == []
+    copied = fresh.copy()
+    copied[STRETCH : 2 * STRETCH] = other.tokens[101 : 101 + STRETCH]
+    assert seen_stretches(TextSplit(tokens=copied, vocabulary=names, name="test"), other) == [
+        f"from token {STRETCH} on"
+    ]
+    nothing = TextSplit(tokens=np.full(100, 50), vocabulary=names, name="unknown")
+    assert seen_stretches(nothing, nothing) == []
