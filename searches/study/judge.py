@@ -35,7 +35,8 @@ from searches.tasks.base import ImageTask, Task
 from searches.tasks.table import make_task
 from searches.training.callbacks import Callbacks
 from searches.training.history import write_history
-from searches.training.loop import Callback, fit
+from searches.training.loop import Callback, Epoch, fit
+from searches.training.resume import StateError, remove_state
 from searches.training.steps import TrainingError
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,9 @@ TRAINED_FILE = "trained.json"
 
 ON = ("split", "images", "tokens", "dataset", "fingerprint")
 """What a metric says of the data that it was taken on."""
+
+SAVE_SECONDS = 30.0
+"""Seconds between two states of a trial on disk: a shorter trial writes none, unless it pauses at a rung."""
 
 COUNTER = {"counter": "archspace plan", "counts": "convolution, transposed convolution and linear layers"}
 
@@ -119,10 +123,11 @@ class Judge:
         weights: Path | None = None,
         on_progress: OnProgress = no_progress,
     ) -> dict[str, Measurement]:
-        """Trains ``spec`` from scratch and measures it; weights, history and metric go to ``folder``.
+        """Trains ``spec`` and measures it; weights, history and metric go to ``folder``.
 
         A network with ``weights`` is evaluated instead of trained.
-        A trial that was trained before, but not measured because the device was away, is not trained again.
+        A trial that was killed, or paused (:meth:`rung`), goes on from its state in ``folder``; one that was trained
+        before, but not measured because the device was away, is not trained again.
         A study that asks for nothing of a device measures nothing.
 
         Raises:
@@ -145,6 +150,20 @@ class Judge:
             label = f"trial {folder.name}"
             known |= self.measurer.measured(network, label=label, on_progress=on_progress)
         return known
+
+    def rung(
+        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, callback: Callback, epochs: int
+    ) -> dict[str, Measurement]:
+        """Trains ``spec`` up to so many epochs and returns what the evaluation says there; nothing is measured.
+
+        The state of the training stays in ``folder``: :meth:`judge` and a later rung go on from it.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
+        with self.gate.working():
+            _, metric = self._train(spec, recipe, seed, folder, callback, until=epochs)
+        return {self.task.metric: metric, **self._further(metric)}
 
     def _further(self, metric: Measurement) -> dict[str, Measurement]:
         """What the study asks for of the evaluation, beside its headline.
@@ -177,26 +196,40 @@ class Judge:
         return (network, Measurement.from_dict(data["metric"])) if data["arch_id"] == spec.arch_id else None
 
     def _train(
-        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, callback: Callback
+        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, callback: Callback, until: int | None = None
     ) -> tuple[Network, Measurement]:
-        config, device = self.config, torch.device(self.config.device)
-        torch.set_num_threads(config.threads)
-        torch.manual_seed(seed)
-        network = build(spec)
-        history = fit(
-            network, self.task, recipe, seed=seed, device=device, callback=Callbacks(callback, self.gate)
-        )
-        epochs = sum(stage.epochs for stage in recipe.plan())
-        metric = self._metric(network, self.task, {"seed": seed, "epochs": epochs})
+        """Trains to the end, or ``until`` an epoch, and evaluates; weights and history go to ``folder``."""
+        network, history = self._fitted(spec, recipe, seed, folder, Callbacks(callback, self.gate), until)
+        metric = self._metric(network, self.task, {"seed": seed, "epochs": len(history)})
         network.cpu().eval()
         write_history(folder, history)
         network.class_names = self.task.class_names
-        save(network, folder / WEIGHTS_FILE, preprocessing=self.task.preprocessing,
-             notes={"study": config.name, "seed": seed, "data": self.data,
-                    **({} if config.data.crop == "squash" else {"crop": config.data.crop})})  # fmt: skip
-        trained = {"arch_id": spec.arch_id, "metric": metric.to_dict()}
-        write_text(folder / TRAINED_FILE, json.dumps(trained) + "\n")
+        partly = {} if until is None else {"epochs": until}
+        crop = {} if self.config.data.crop == "squash" else {"crop": self.config.data.crop}
+        notes = {"study": self.config.name, "seed": seed, "data": self.data, **crop, **partly}
+        save(network, folder / WEIGHTS_FILE, preprocessing=self.task.preprocessing, notes=notes)
+        if until is None:
+            trained = {"arch_id": spec.arch_id, "metric": metric.to_dict()}
+            write_text(folder / TRAINED_FILE, json.dumps(trained) + "\n")
+            remove_state(folder)
         return network, metric
+
+    def _fitted(
+        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, callback: Callback, until: int | None
+    ) -> tuple[Network, list[Epoch]]:
+        """The trained network and its epochs; a state that they cannot go on from is none."""
+        torch.set_num_threads(self.config.threads)
+        while True:
+            torch.manual_seed(seed)
+            network = build(spec)
+            try:
+                return network, fit(
+                    network, self.task, recipe, seed=seed, device=torch.device(self.config.device), folder=folder,
+                    callback=callback, save_seconds=SAVE_SECONDS, save_epochs=False, until=until,
+                )  # fmt: skip
+            except StateError as error:
+                log.warning("trial %s starts again: %s", folder.name, error)
+                remove_state(folder)
 
     def _evaluated(self, spec: ArchSpec, weights: Path) -> tuple[Network, Measurement]:
         """The network of a checkpoint, for the study's image size, and its metric; images are prepared as it says."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from searches.training.steps import Stepper, TrainingError
 __all__ = ["Callback", "Epoch", "Step", "TrainingError", "fit"]
 
 SAVE_SECONDS = 60.0
-"""Seconds between two states of a run on disk; one is also written after every epoch."""
+"""Seconds between two states of a run on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,31 +83,50 @@ class Callback:
 
 def fit(
     network: Network, task: Task, recipe: Recipe, *, seed: int, device: torch.device, folder: Path | None = None,
-    callback: Callback | None = None, save_seconds: float = SAVE_SECONDS,
+    callback: Callback | None = None, save_seconds: float = SAVE_SECONDS, save_epochs: bool = True,
+    until: int | None = None,
 ) -> list[Epoch]:  # fmt: skip
     """Trains ``network`` in place and returns its epochs.
 
-    The order of images, their augmentation and dropout follow from ``seed`` alone.
+    The order of images, their augmentation and dropout follow from ``seed`` alone. A training that pauses, or is
+    killed, and goes on from its state comes to the same weights, bit by bit, as one that does neither.
 
     Args:
         folder: where the state is kept, and from where an interrupted run goes on; kept in memory alone if left out.
         save_seconds: between two states on disk.
+        save_epochs: also write one at the end of every epoch, however short it was.
+        until: pause after so many epochs, over all stages, with the state on disk; ``network`` is then what would be
+            kept if the training ended here. To the end if left out.
 
     Raises:
         TrainingError: the loss is not finite; the message has the epoch, the step and the batch.
         InputError: ``folder`` holds another run, the recipe asks for what the task does not have, or two images do
             not fit into memory.
     """
-    run = _Run(network, task, recipe, seed, device, folder, callback or Callback(), save_seconds)
-    return run.all()
+    saving = _Saving(folder, save_seconds, save_epochs)
+    return _Run(network, task, recipe, seed, device, callback or Callback(), saving, until).all()
+
+
+@dataclass(slots=True)
+class _Saving:
+    """Where the state of a run is kept, and how often it is written."""
+
+    folder: Path | None
+    seconds: float
+    epochs: bool
+    last: float = field(default_factory=time.monotonic)
+
+    @property
+    def due(self) -> bool:
+        return time.monotonic() - self.last > self.seconds
 
 
 class _Run:
     """One call of :func:`fit`."""
 
     def __init__(
-        self, network: Network, task: Task, recipe: Recipe, seed: int, device: torch.device, folder: Path | None,
-        callback: Callback, save_seconds: float,
+        self, network: Network, task: Task, recipe: Recipe, seed: int, device: torch.device, callback: Callback,
+        saving: _Saving, until: int | None,
     ) -> None:  # fmt: skip
         self.network, self.task, self.stages, self.seed, self.device = (
             network,
@@ -116,15 +135,20 @@ class _Run:
             seed,
             device,
         )
-        self.folder, self.callback, self.save_seconds = folder, callback, save_seconds
+        self.callback, self.saving, self.until = callback, saving, until
         for stage in self.stages:
             task.check(stage)
         self.identity = Identity(network.spec.arch_id, recipe, seed, task.describe())
         self.place = Place()
-        self.saved = time.monotonic()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the run is where it is to pause."""
+        return self.until is not None and len(self.place.history) >= self.until
 
     def all(self) -> list[Epoch]:
-        state = None if self.folder is None else load_state(self.folder, self.identity)
+        folder = self.saving.folder
+        state = None if folder is None else load_state(folder, self.identity)
         if state is not None:
             self.place = state[0]
         self.callback.begun(tuple(self.place.history))
@@ -139,13 +163,16 @@ class _Run:
             stepper.finish()
             if stage.encoder_only:
                 adopt_encoder(self.network, network)
+            if self.paused:
+                break
             self.place.stage, self.place.epoch = number + 1, 0
         return self.place.history
 
     def _stage(self, stage: Stage, stepper: Stepper) -> None:
-        while self.place.epoch < stage.epochs:
+        while self.place.epoch < stage.epochs and not self.paused:
             self._epoch(stage, stepper)
-            self._save(stepper)
+            if self.saving.epochs or self.saving.due or self.paused:
+                self._save(stepper)
 
     def _jobs(self, stage: Stage) -> list[tuple[NDArray[np.int64], Size]]:
         """The batches of the current epoch with their input sizes: one pass at each size."""
@@ -177,7 +204,7 @@ class _Run:
                 Step(number, place.step, len(jobs), loss, rate, place.stage + 1, images_seen, speed)
             )
             before += self.callback.pause()
-            if time.monotonic() - self.saved > self.save_seconds:
+            if self.saving.due:
                 self._save(stepper)
                 before = time.perf_counter()
         epoch = Epoch(
@@ -202,9 +229,11 @@ class _Run:
         self.callback.pause()
 
     def _save(self, stepper: Stepper) -> None:
-        self.saved = time.monotonic()
-        if self.folder is not None:
-            save_state(self.folder, self.identity, self.network.spec.to_dict(), self.place, stepper.state())
+        if self.saving.folder is not None:
+            save_state(
+                self.saving.folder, self.identity, self.network.spec.to_dict(), self.place, stepper.state()
+            )
+        self.saving.last = time.monotonic()
 
 
 def encoder_alone(network: Network) -> Network:

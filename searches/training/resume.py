@@ -17,6 +17,14 @@ STATE_FILE = "training.pt"
 STATE_FORMAT = 1
 
 
+class StateError(InputError):
+    """A run cannot go on from the state in its folder."""
+
+
+class OtherRunError(FieldError, StateError):
+    """The state in a folder is that of another run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Epoch:
     """What an epoch came to.
@@ -101,8 +109,8 @@ def load_state(folder: Path, identity: Identity) -> tuple[Place, dict[str, Any]]
     """Returns the state of the run in ``folder``, or ``None`` where there is none yet.
 
     Raises:
-        FieldError: the folder holds another run.
-        InputError: the file cannot be read.
+        OtherRunError: the folder holds another run.
+        StateError: the file cannot be read.
     """
     path = folder / STATE_FILE
     if not path.is_file():
@@ -110,17 +118,22 @@ def load_state(folder: Path, identity: Identity) -> tuple[Place, dict[str, Any]]
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise InputError(
+        raise StateError(
             f"{path}: cannot be read: {str(error).splitlines()[0]}; remove it to start again"
         ) from None
     for name, value in identity.to_dict().items():
         if data.get(name) != value:
             changed = _changed(data.get(name), value) if name == "recipe" else name
             rule = f"{folder} holds a training run with another value; give another --out, or resume it as it was"
-            raise FieldError(changed, value if name != "recipe" else None, rule, None)
+            raise OtherRunError(changed, value if name != "recipe" else None, rule, None)
     place = dict(data["place"])
     place["history"] = [Epoch(**epoch) for epoch in place["history"]]
     return Place(**place), data["state"]
+
+
+def remove_state(folder: Path) -> None:
+    """Removes the state of a run that is not to go on."""
+    (folder / STATE_FILE).unlink(missing_ok=True)
 
 
 def _changed(held: Any, new: dict[str, Any]) -> str:

@@ -49,6 +49,16 @@ class KillAt(Callback):
             raise Killed
 
 
+class StepCount(Callback):
+    """Counts the steps of all runs that it follows."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def step(self, step: Step) -> None:
+        self.steps += 1
+
+
 def task_of(fields: dict[str, Any]) -> Task:
     rng = np.random.default_rng(0)
     side = fields["input_size"][0]

@@ -23,6 +23,7 @@ from tests.searches.training.small_runs import (
     SEGMENTER,
     KillAt,
     Killed,
+    StepCount,
     fresh,
     task_of,
     weights,
@@ -79,6 +80,50 @@ def test_killed_at_any_step_it_ends_with_the_same_weights(
     expected = weights(whole)
     assert all(torch.equal(value, expected[key]) for key, value in weights(broken).items())
     assert [(e.number, e.loss, e.rate) for e in again] == [(e.number, e.loss, e.rate) for e in history]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("pauses", [(1,), (1, 2), (2, 2, 3)])
+def test_paused_at_the_end_of_any_epoch_it_ends_with_the_same_weights(
+    name: str, pauses: tuple[int, ...], tmp_path: Path
+) -> None:
+    fields, recipe = RECIPES[name]
+    whole, steps = fresh(fields), StepCount()
+    history = fit(whole, task_of(fields), Recipe(**recipe), seed=3, device=CPU, callback=steps)
+    done = StepCount()
+    for until in (*pauses, None):
+        network = fresh(fields)
+        again = fit(
+            network, task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path, callback=done,
+            save_seconds=1e9, save_epochs=False, until=until,
+        )  # fmt: skip
+        assert len(again) == (until or len(history))
+        with torch.no_grad():
+            task_of(fields).evaluate(network, task_of(fields).val, CPU)
+    expected = weights(whole)
+    assert all(torch.equal(value, expected[key]) for key, value in weights(network).items())
+    assert [(e.number, e.loss, e.rate) for e in again] == [(e.number, e.loss, e.rate) for e in history]
+    assert done.steps == steps.steps, "no step was done twice"
+
+
+def test_a_paused_network_is_what_a_training_of_so_many_epochs_would_keep(tmp_path: Path) -> None:
+    fields = CLASSIFIER
+    recipe = {"batch": 5, "ema": 0.9, "schedule": "constant", "warmup": 0.0}
+    paused, short = fresh(fields), fresh(fields)
+    fit(paused, task_of(fields), Recipe(epochs=3, **recipe), seed=3, device=CPU, folder=tmp_path, until=2)
+    fit(short, task_of(fields), Recipe(epochs=2, **recipe), seed=3, device=CPU)
+    expected = weights(short)
+    assert all(torch.equal(value, expected[key]) for key, value in weights(paused).items())
+
+
+def test_a_short_training_writes_no_state_unless_it_is_to(tmp_path: Path) -> None:
+    fields = CLASSIFIER
+    task, recipe = task_of(fields), Recipe(epochs=2, batch=5)
+    fit(fresh(fields), task, recipe, seed=3, device=CPU, folder=tmp_path, save_epochs=False)
+    assert not (tmp_path / STATE_FILE).exists()
+    fit(fresh(fields), task, recipe, seed=3, device=CPU, folder=tmp_path, save_epochs=False, until=1)
+    assert (tmp_path / STATE_FILE).is_file()
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
