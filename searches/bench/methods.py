@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 
 from analysis.fronts.pareto import ranks
 from archspace.support.registry import Registry
+from searches.bench.halving import Ladder
 from searches.bench.yardstick import BudgetSpent, Ledger
 from searches.judging.improvement import expected_volume
 from searches.judging.surrogate import Surrogate, features
@@ -23,7 +24,6 @@ Method: TypeAlias = Callable[[Ledger, np.random.Generator], None]
 
 METHODS: Registry[Method] = Registry("method")
 POPULATION, SAMPLE = 16, 4
-ETA = 3
 STARTUP = 6
 ASKS = 20
 """Suggestions of a sampler for each network of the space, at most."""
@@ -44,8 +44,12 @@ def random(ledger: Ledger, rng: np.random.Generator) -> None:
         ledger.train(int(index))
 
 
-def sampled(make: Callable[[int], BaseSampler]) -> Method:
-    """Returns the method that asks one of Optuna's samplers, as a study does: what was trained before costs nothing."""
+def sampled(make: Callable[[int], BaseSampler], *, rungs: bool = False) -> Method:
+    """Returns the method that asks one of Optuna's samplers, as a study does: what was trained before costs nothing.
+
+    Args:
+        rungs: not every network is trained in full; the sampler learns from those that are.
+    """
 
     def method(ledger: Ledger, rng: np.random.Generator) -> None:
         stick = ledger.yardstick
@@ -53,20 +57,27 @@ def sampled(make: Callable[[int], BaseSampler]) -> Method:
             warnings.simplefilter("ignore")
             sampler = make(int(rng.integers(2**31)))
             study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+            ladder = Ladder(ledger, whole=not rungs)
+            trials: dict[int, optuna.Trial] = {}
             for _ in range(ASKS * len(stick)):
-                if len(ledger.trained) == len(stick):
+                if len(ledger.finished) == len(stick):
                     return
                 trial = study.ask(dict(stick.grid.distributions))
                 index = stick.grid.index(trial.params)
-                if index is None:
+                if index is None or ladder.waits(index):
                     study.tell(trial, state=TrialState.PRUNED)
+                else:
+                    trials[index] = trial
+                if index is None:
                     continue
-                study.tell(trial, [ledger.train(index), float(stick.macs[index])])
+                for done, value in ladder.after(index):
+                    study.tell(trials[done], [value, float(stick.macs[done])])
 
     return method
 
 
 METHODS.register("tpe")(sampled(lambda seed: optuna.samplers.TPESampler(seed=seed)))
+METHODS.register("tpe+rungs")(sampled(lambda seed: optuna.samplers.TPESampler(seed=seed), rungs=True))
 METHODS.register("nsga2")(
     sampled(lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=POPULATION))
 )
@@ -110,47 +121,10 @@ def mutated(ledger: Ledger, parent: int, rng: np.random.Generator) -> int:
 @METHODS.register("moasha")
 def moasha(ledger: Ledger, rng: np.random.Generator) -> None:
     """Asynchronous successive halving over non-dominated sorting (Schmucker et al. 2021), one worker."""
-    stick = ledger.yardstick
-    rungs = halving(stick.epochs)
-    held: list[dict[int, float]] = [{} for _ in rungs]
-    waiting = [int(index) for index in rng.permutation(len(stick))]
-    while True:
-        for level in range(len(rungs) - 2, -1, -1):
-            chosen = promotable(ledger, held[level], held[level + 1])
-            if chosen is not None:
-                held[level + 1][chosen] = ledger.train(chosen, rungs[level + 1])
-                break
-        else:
-            if not waiting:
-                return
-            index = waiting.pop()
-            held[0][index] = ledger.train(index, rungs[0])
-
-
-def halving(epochs: int) -> list[int]:
-    """Returns the rungs of successive halving up to ``epochs``, in epochs.
-
-    >>> halving(9)
-    [1, 3, 9]
-    """
-    rungs = [epochs]
-    while rungs[0] > 1:
-        rungs.insert(0, max(1, rungs[0] // ETA))
-    return rungs
-
-
-def promotable(ledger: Ledger, rung: Mapping[int, float], above: Mapping[int, float]) -> int | None:
-    """Returns the best network of a rung that belongs to its best third and is not above it, or ``None``.
-
-    Args:
-        rung: the networks of the rung with their values there.
-        above: those of the next rung.
-    """
-    room, index = len(rung) // ETA, list(rung)
-    if not room:
-        return None
-    depth = ranks(ledger.yardstick.points(np.array([rung[i] for i in index]), index))
-    return next((index[i] for i in np.argsort(depth, kind="stable")[:room] if index[i] not in above), None)
+    ladder = Ladder(ledger)
+    for index in rng.permutation(len(ledger.yardstick)):
+        for _ in ladder.after(int(index)):
+            pass
 
 
 @METHODS.register("screened")

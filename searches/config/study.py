@@ -24,6 +24,7 @@ from searches.config.changes import changed
 from searches.config.cores import Workers
 from searches.config.data import TEXT, DataConfig, check_kind
 from searches.config.errors import first_error
+from searches.config.judging import Judging
 from searches.config.parts import (
     Bound,
     Comparison,
@@ -35,6 +36,7 @@ from searches.config.parts import (
     with_plugins,
 )
 from searches.config.recipe import Recipe
+from searches.config.rungs import FIELD as RUNGS_FIELD
 
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection", "language"]
 STUDY_TASKS: tuple[str, ...] = get_args(StudyTask)
@@ -58,6 +60,8 @@ class StudyConfig(Part):
         trials: how many sampled trials are to finish; none for a comparison of the given networks.
         seed: a trial's seed follows from it and the trial's number.
         training: how every network is trained.
+        judging: which networks are trained in full; all if left out. With `rungs`, `trials` counts full trainings'
+            worth of epochs.
         device: where networks are trained.
         measure: what they are measured on, and how (``latency`` in studies of an earlier archspace).
         threads: CPU threads of each worker; a study repeats on the same machine with the same number.
@@ -87,6 +91,7 @@ class StudyConfig(Part):
     trials: int = Field(16, ge=0)
     seed: int = Field(0, ge=0)
     training: Recipe = Recipe()
+    judging: Judging = Judging()
     device: str = "cpu"
     threads: int = Field(1, ge=1)
     workers: Workers = 1
@@ -129,6 +134,8 @@ class StudyConfig(Part):
             raise FieldError("space", None, "sampled trials need a space", {"network": "espnetv2"})
         for one in self.reference:
             self.recipe_of(one)
+        if len(self.levels) > 1 and not self.trials:
+            raise FieldError(RUNGS_FIELD, self.judging.rungs, "given networks are all trained in full", "none")
         known = goals(self.task)
         for name in self.objectives:
             if name not in known:
@@ -167,6 +174,11 @@ class StudyConfig(Part):
         size = last.last_size or self.data.input_size
         assert size is not None, "the data of pictures say it"
         return size
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Epochs at which sampled networks are compared, and at which their training ends."""
+        return self.judging.levels(self.training)
 
     def recipe_of(self, given: Given) -> Recipe:
         """Returns the recipe that a given network is trained by.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from searches.bench.methods import METHODS, halving, replayed
+from searches.bench.methods import METHODS, replayed
 from searches.bench.yardstick import BudgetSpent, Ledger, Yardstick, expected_random, random_runs
 from tests.searches.bench.spaces import made_up
 
@@ -67,7 +67,3 @@ def test_a_method_spends_its_budget_and_repeats(stick: Yardstick, name: str) -> 
     assert 0 < runs[0].spent <= 8.0
     spent = [at for at, _ in runs[0].history]
     assert spent == sorted(spent) and 0 < runs[0].history[-1][1] <= 1
-
-
-def test_rungs_of_successive_halving() -> None:
-    assert [halving(epochs) for epochs in (1, 2, 6, 20)] == [[1], [1, 2], [1, 2, 6], [1, 2, 6, 20]]

@@ -92,13 +92,13 @@ def test_paused_at_the_end_of_any_epoch_it_ends_with_the_same_weights(
     whole, steps = fresh(fields), StepCount()
     history = fit(whole, task_of(fields), Recipe(**recipe), seed=3, device=CPU, callback=steps)
     done = StepCount()
-    for until in (*pauses, None):
+    for epochs in (*pauses, None):
         network = fresh(fields)
         again = fit(
             network, task_of(fields), Recipe(**recipe), seed=3, device=CPU, folder=tmp_path, callback=done,
-            save_seconds=1e9, save_epochs=False, until=until,
+            save_seconds=1e9, save_epochs=False, until=epochs,
         )  # fmt: skip
-        assert len(again) == (until or len(history))
+        assert len(again) == (epochs or len(history))
         with torch.no_grad():
             task_of(fields).evaluate(network, task_of(fields).val, CPU)
     expected = weights(whole)

@@ -1,0 +1,95 @@
+"""At which epochs the trainings of a study are compared, so that not every network is trained in full. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from archspace.support.errors import FieldError
+from archspace.support.numbers import counted
+from searches.config.parts import Part
+from searches.config.recipe import Recipe, Stage
+
+FIELD = "judging.rungs"
+
+
+class Rungs(Part):
+    """Which networks are trained in full, where not all are.
+
+    Attributes:
+        rungs: epochs, over all stages, after which a training pauses and is compared with all that came as far; the
+            training's end need not be said. `auto`: the epochs of a training divided by `reduction`, again and again.
+            None if left out: every network is trained in full.
+        reduction: of so many networks that reached a rung, one goes on.
+    """
+
+    rungs: tuple[int, ...] | Literal["auto"] = ()
+    reduction: int = Field(3, ge=2)
+
+    @field_validator("rungs", mode="before")
+    @classmethod
+    def _listed(cls, rungs: object) -> object:
+        if rungs is None:
+            return ()
+        listed = isinstance(rungs, list | tuple) and all(isinstance(epochs, int) for epochs in rungs)
+        if not (listed or rungs == "auto"):
+            nearest = [rungs] if isinstance(rungs, int) and rungs > 0 else "auto"
+            raise FieldError(FIELD, rungs, "must be a list of epochs, or auto", nearest)
+        return rungs
+
+    def levels(self, recipe: Recipe) -> tuple[int, ...]:
+        """Returns the epochs at which trainings by ``recipe`` are compared and, last, at which they end.
+
+        >>> Rungs(rungs="auto").levels(Recipe(epochs=9)), Rungs().levels(Recipe(epochs=9))
+        ((1, 3, 9), (9,))
+
+        Raises:
+            FieldError: the rungs do not fit the training.
+        """
+        stages = recipe.plan()
+        first, end = _whole_from(stages), sum(stage.epochs for stage in stages)
+        if self.rungs == "auto":
+            rungs = [epochs for epochs in halving(end, self.reduction) if epochs >= first]
+            if len(rungs) < 2:
+                rule = f"a training of {counted(end, 'epoch')} has no epoch before its end to compare networks at"
+                raise FieldError(FIELD, "auto", rule, "training.epochs of 2 or more")
+            return tuple(rungs)
+        given = list(self.rungs)
+        _check(given, first, end)
+        return (*(epochs for epochs in given if epochs < end), end)
+
+
+def halving(epochs: int, reduction: int) -> list[int]:
+    """Returns the rungs of successive halving up to ``epochs``, in epochs.
+
+    >>> halving(20, 3)
+    [1, 2, 6, 20]
+    """
+    rungs = [epochs]
+    while rungs[0] > 1:
+        rungs.insert(0, max(1, rungs[0] // reduction))
+    return rungs
+
+
+def _whole_from(stages: Sequence[Stage]) -> int:
+    """The first epoch after which the whole network has been trained, its decoder too."""
+    before = [0, *accumulate(stage.epochs for stage in stages)]
+    return 1 + max((end for end, stage in zip(before[1:], stages, strict=True) if stage.encoder_only), default=0)
+
+
+def _check(rungs: list[int], first: int, end: int) -> None:
+    """Refuses rungs that no training of ``end`` epochs has, its whole network being trained from ``first`` on."""
+    ordered = sorted({epochs for epochs in rungs if first <= epochs <= end})
+    nearest = ordered or [max(first, end // 2)]
+    if any(epochs > end for epochs in rungs):
+        raise FieldError(FIELD, rungs, f"longer than the training, which has {counted(end, 'epoch')}", nearest)
+    if any(epochs < 1 for epochs in rungs):
+        raise FieldError(FIELD, rungs, "a rung is an epoch, from 1 on", nearest)
+    if any(epochs < first for epochs in rungs):
+        rule = f"the decoder is not trained before epoch {first}, and without it there is nothing to compare"
+        raise FieldError(FIELD, rungs, rule, nearest)
+    if rungs != ordered:
+        raise FieldError(FIELD, rungs, "must rise, each rung once", nearest)
