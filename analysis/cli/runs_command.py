@@ -55,6 +55,8 @@ def print_runs(folder: Path, listed: list[Listed]) -> None:
             short = described(run.metric).short
             best = f"{short} {amount(run.best, run.unit)}{' %' if run.unit == '%' else ''}"
         trials = "" if run.wanted is None else f"{run.done} of {run.wanted}"
+        if run.paused:
+            trials += f", {run.paused} paused"
         table.add(
             run.path, run.kind, run.state, trials, run.data or "", best, run.trial or "", age(age_s(run))
         )

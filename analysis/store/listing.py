@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from analysis.quantities import QUANTITIES, Quantity, objective
+from analysis.store.rungs import full_epochs, has_rungs, rungs_in
 from analysis.store.running import held_locks
 from analysis.store.runs import (
     RECORD_FILE,
@@ -50,7 +51,8 @@ class Listed:
         kind: ``study``, ``comparison`` or ``training``.
         state: ``stopped`` means that it can go on; ``broken`` that its files cannot be read, for ``problem``.
         name, task, data: as its file says; the data by their folder's name, or their layout where they are built in.
-        done, wanted: trials of a study; epochs are not counted.
+        done, wanted: trials of a study; where networks are compared at rungs, full trainings' worth of epochs.
+        paused: networks of a study that wait at a rung with the state of their training.
         metric: the first objective, or the metric of a training; ``best`` is its best value so far.
         unit: of ``best``.
         best: in the metric's unit.
@@ -67,6 +69,7 @@ class Listed:
     data: str | None = None
     done: int | None = None
     wanted: int | None = None
+    paused: int = 0
     metric: str | None = None
     unit: str = ""
     best: float | None = None
@@ -123,31 +126,36 @@ def _listed(folder: Path, locks: frozenset[int]) -> Listed:
 
 @dataclass(frozen=True, slots=True)
 class _Trials:
-    """What is known of a study's trials: how many have values and failed, and the best of the first objective."""
+    """What is known of a study's trials: how many are done and failed, and the best of the first objective.
+
+    A trial is done that has values; in a study with rungs, a full training's worth of epochs counts as one.
+    """
 
     complete: int
     failed: int
     begun: int
     running: bool
     best: tuple[float, str] | None
+    paused: int = 0
 
 
 def _study(folder: Path, locks: frozenset[int]) -> Listed:
     config = read_study_config(folder)
     first = objective(str(config["objectives"][0]), read_quantities(folder))
-    trials = _from_storage(folder, str(config["name"]), first, locks) or _from_records(folder, first, locks)
+    trials = _from_storage(folder, config, first, locks) or _from_records(folder, config, first, locks)
     wanted = int(config.get("trials") or 0) + len(config.get("given") or ())
     state: State = "stopped"
     if trials.running:
         state = "running"
-    elif trials.complete >= wanted:
+    elif trials.complete >= wanted and not trials.paused:
         state = "complete"
     elif trials.failed and not trials.complete:
         state = "failed"
     value, label = trials.best or (None, None)
     return Listed(
         path=str(folder), kind="comparison" if config.get("comparison") else "study", state=state,
-        name=str(config["name"]), task=config.get("task"), data=_data(config), done=trials.complete, wanted=wanted,
+        name=str(config["name"]), task=config.get("task"), data=_data(config),
+        done=trials.complete, wanted=wanted, paused=trials.paused,
         metric=first.name, unit=first.unit, best=value, trial=label,
         changed=_changed(*(folder / name for name in (STUDY_FILE, STORAGE, STUDY_LOG))),
     )  # fmt: skip
@@ -163,9 +171,11 @@ WHERE s.study_name IN (?, ?) AND t.state = 'COMPLETE' AND v.objective = 0 AND v.
 AND a.value_json LIKE '%"state": "complete"%' ORDER BY v.value {} LIMIT 1"""
 
 
-def _from_storage(folder: Path, name: str, first: Quantity, locks: frozenset[int]) -> _Trials | None:
+def _from_storage(
+    folder: Path, config: dict[str, Any], first: Quantity, locks: frozenset[int]
+) -> _Trials | None:
     """From Optuna's tables in the run folder; ``None`` where there are none, or they are not as expected."""
-    path = folder / STORAGE
+    path, name = folder / STORAGE, str(config["name"])
     if not path.is_file():
         return None
     names = (name, f"{name}/given")
@@ -179,19 +189,21 @@ def _from_storage(folder: Path, name: str, first: Quantity, locks: frozenset[int
             running = tables.execute(_RUNNING, names).fetchall()
             order = "DESC" if first.direction == "maximize" else "ASC"
             best = tables.execute(_BEST.format(order), names).fetchone()
+            rungs = rungs_in(tables, name, full_epochs(config)) if has_rungs(config) else None
     except sqlite3.Error:
         return None
     by_state = dict(counts)
     return _Trials(
-        complete=by_state.get("COMPLETE", 0), failed=by_state.get("FAIL", 0), begun=sum(by_state.values()),
+        complete=by_state.get("COMPLETE", 0) if rungs is None else rungs.done,
+        paused=0 if rungs is None else rungs.paused, failed=by_state.get("FAIL", 0), begun=sum(by_state.values()),
         running=any(_is_held(folder, label(*one), locks) for one in running),
         best=None if best is None else (float(best[0]), label(*best[1:])),
     )  # fmt: skip
 
 
-def _from_records(folder: Path, first: Quantity, locks: frozenset[int]) -> _Trials:
+def _from_records(folder: Path, config: dict[str, Any], first: Quantity, locks: frozenset[int]) -> _Trials:
     """From the trials' own folders; a record that cannot be read counts as begun."""
-    complete, failed, begun, running = 0, 0, 0, False
+    complete, failed, begun, running, epochs = 0, 0, 0, False, 0
     best: tuple[float, str] | None = None
     for trial in sorted((folder / TRIALS_FOLDER).glob("*")):
         begun += 1
@@ -203,7 +215,9 @@ def _from_records(folder: Path, first: Quantity, locks: frozenset[int]) -> _Tria
         except InputError:
             continue
         failed += record.state == "failed"
-        complete += bool(record.values)
+        sampled = record.given is None and has_rungs(config)
+        complete += bool(record.values) and not sampled
+        epochs += (record.epochs or 0) if sampled else 0
         value = record.values.get(first.name, math.nan)
         sign = -1 if first.direction == "minimize" else 1
         if (
@@ -212,7 +226,7 @@ def _from_records(folder: Path, first: Quantity, locks: frozenset[int]) -> _Tria
             and (best is None or sign * value > sign * best[0])
         ):
             best = value, record.label
-    return _Trials(complete, failed, begun, running, best)
+    return _Trials(complete + epochs // full_epochs(config), failed, begun, running, best)
 
 
 def _is_held(folder: Path, label: str, locks: frozenset[int]) -> bool:

@@ -12,7 +12,7 @@ from analysis.quantities import Quantity
 from analysis.store.fingerprint import DataFingerprint
 
 Origin = Literal["measured", "counted", "predicted", "published"]
-TrialState = Literal["complete", "infeasible", "failed", "running"]
+TrialState = Literal["complete", "infeasible", "stopped", "failed", "running"]
 
 EXPORTED_FORM = "ONNX file"
 POWER = ("power_w", "energy_mj")
@@ -67,6 +67,10 @@ class Measurement:
         return f"{EXPORTED_FORM} in {runtime}" if "ONNX" in form else str(runtime)
 
 
+_KEPT_IF_ANY = ("first", "rungs")
+"""Mappings of measurements that a record as plain data has only where something is in them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
     """One trial of a study as it is kept in ``trials/N/record.json`` and in the study's storage.
@@ -74,7 +78,8 @@ class TrialRecord:
     Attributes:
         label: the trial's name in its study and its folder's name (``"7"``, ``"given-0"``).
         number: its number among the trials of its kind.
-        state: ``infeasible`` means that a constraint ruled it out; ``reason`` says which.
+        state: ``infeasible`` means that a constraint ruled it out, ``stopped`` that its training was not carried to the
+            end because others were better at a rung; ``reason`` says which.
         given: name of the preset or file when the network was given instead of sampled, else ``None``.
         spec: the network as plain data (:meth:`archspace.ArchSpec.to_dict`), ``None`` if none came out.
         arch_id: the network's id, ``None`` with ``spec``.
@@ -88,7 +93,11 @@ class TrialRecord:
             and a fingerprint (:meth:`analysis.store.fingerprint.DataFingerprint.record`); ``None`` in records of an
             earlier archspace.
         duplicate_of: label of the trial that answered for the same ``arch_id``, if any.
-        reason: why it is infeasible or failed.
+        reason: why it is infeasible, stopped or failed.
+        rungs: the task's metric at the epochs (as text) at which it was compared with others, of a study with rungs; no
+            value of a full training. Those of a stopped trial are all that is known of its quality.
+        epochs: that it was trained for in this study, 0 where it was answered from another trial's record or was ruled
+            out before; ``None`` where that is not known, as in records of an earlier archspace.
         first: what was measured first of those numbers that were taken again, by name; the new ones replaced them.
         started, finished: ISO 8601 times in UTC.
     """
@@ -108,6 +117,8 @@ class TrialRecord:
     duplicate_of: str | None = None
     reason: str | None = None
     first: Mapping[str, Measurement] = field(default_factory=dict)
+    rungs: Mapping[str, Measurement] = field(default_factory=dict)
+    epochs: int | None = None
     started: str | None = None
     finished: str | None = None
 
@@ -123,11 +134,13 @@ class TrialRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data for JSON; a value that is not finite becomes ``None``."""
-        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__ if name != "first"}
+        data: dict[str, Any] = {
+            name: getattr(self, name) for name in self.__slots__ if name not in _KEPT_IF_ANY
+        }
         for name in ("spec", "params", "data"):
             data[name] = None if data[name] is None else dict(data[name])
         data["values"] = {k: v if math.isfinite(v) else None for k, v in self.values.items()}
-        for name in ("measurements", *(("first",) if self.first else ())):
+        for name in ("measurements", *(name for name in _KEPT_IF_ANY if getattr(self, name))):
             data[name] = {k: m.to_dict() for k, m in getattr(self, name).items()}
         return data
 
@@ -138,7 +151,7 @@ class TrialRecord:
         fields["values"] = {
             k: math.nan if v is None else float(v) for k, v in (data.get("values") or {}).items()
         }
-        for name in ("measurements", "first"):
+        for name in ("measurements", *_KEPT_IF_ANY):
             fields[name] = {k: Measurement.from_dict(m) for k, m in (data.get(name) or {}).items()}
         return cls(**fields)
 

@@ -35,6 +35,9 @@ class Progress:
         objectives: those of ``reference``.
         improvements: trials that moved the front; more than ``trials`` has steps where those were thinned.
         last: number of ended trials at the last improvement.
+        epochs: for each step, epochs that all trials had been trained for, of a study that stopped some at a rung; its
+            other numbers are of the trials that were not.
+        all_epochs: of training in the end.
     """
 
     trials: tuple[int, ...]
@@ -44,6 +47,8 @@ class Progress:
     objectives: tuple[Quantity, ...]
     improvements: int
     last: int
+    epochs: tuple[int, ...] | None = None
+    all_epochs: int = 0
 
     @property
     def reference_text(self) -> str:
@@ -59,13 +64,16 @@ class Progress:
 def progress(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> Progress | None:
     """Returns the growth of the front over the trials, in the order in which they ended (else of their rows).
 
+    Of a study that stopped some at a rung, it is the growth over the epochs of all trainings.
+
     ``None`` where no complete trial has every objective.
 
     Args:
         frame: a :func:`reports.frames.trials.trial_frame`.
         objectives: one or more.
     """
-    ordered = frame.sort_values("finished", kind="stable", na_position="last")
+    stopped = frame["state"] == "stopped"
+    ordered = frame[~stopped].sort_values("finished", kind="stable", na_position="last")
     values = ordered[[o.name for o in objectives]].to_numpy(dtype=float).copy()
     values[(ordered["state"] != "complete").to_numpy()] = np.nan
     points = minimised(values, [o.direction for o in objectives])
@@ -83,13 +91,24 @@ def progress(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> Progress | 
     )
     ones = np.ones(len(objectives))
     shares = tuple(hypervolume(scaled[: end + 1][usable[: end + 1]], ones) for end in chosen)
+    spent = _epochs_spent(ordered) if stopped.any() else None
     signs = [1.0 if o.direction == "minimize" else -1.0 for o in objectives]
     return Progress(
         trials=tuple(end + 1 for end in chosen), shares=shares, total=len(points), improvements=len(moves),
         last=moves[-1] + 1,
         reference={o.name: float(s * c) for o, s, c in zip(objectives, signs, corner, strict=True)},
         objectives=tuple(objectives),
+        epochs=None if spent is None else tuple(int(spent[end]) for end in chosen),
+        all_epochs=0 if spent is None else int(frame["study_epochs"].max()),
     )  # fmt: skip
+
+
+def _epochs_spent(frame: pd.DataFrame) -> NDArray[np.int64] | None:
+    """Epochs that all trials of the one study had been trained for when each ended; ``None`` where that is not known."""
+    several = "study" in frame and frame["study"].nunique() > 1
+    if several or "study_epochs" not in frame or frame["study_epochs"].isna().any():
+        return None
+    return np.asarray(frame["study_epochs"].to_numpy(dtype=np.int64))
 
 
 def _moves(points: Floats, usable: NDArray[np.bool_]) -> list[int]:
@@ -106,17 +125,23 @@ def _moves(points: Floats, usable: NDArray[np.bool_]) -> list[int]:
 
 
 def progress_figure(growth: Progress, *, title: str) -> go.Figure:
-    """Hypervolume over the trials as a step line; the reference point stands in the subtitle."""
-    trials, shares = [*growth.trials, growth.total], [*growth.shares, growth.shares[-1]]
+    """Hypervolume over the trials, or epochs, as a step line; the reference point stands in the subtitle."""
+    by_epochs, shares = growth.epochs is not None, [*growth.shares, growth.shares[-1]]
+    trials = [*growth.trials, growth.total]
+    if growth.epochs is not None:
+        trials = [*growth.epochs, growth.all_epochs]
     figure = go.Figure(
         go.Scatter(
             x=trials, y=[100 * share for share in shares], mode="lines+markers",
             line={"shape": "hv", "color": OKABE_ITO["blue"], "width": 2.4},
             marker={"size": [6] * len(growth.trials) + [0.1]},
-            hovertemplate="%{x} trials: %{y:.2f} %<extra></extra>", showlegend=False,
+            hovertemplate=f"%{{x}} {'epochs' if by_epochs else 'trials'}: %{{y:.2f}} %<extra></extra>",
+            showlegend=False,
         )
     )  # fmt: skip
-    figure.update_xaxes(title="Trials ended", rangemode="tozero")
+    figure.update_xaxes(
+        title="Epochs of training in all" if by_epochs else "Trials ended", rangemode="tozero"
+    )
     figure.update_yaxes(title="Hypervolume (% of the box)", rangemode="tozero")
     return themed(
         figure, title, f"reference point: {growth.reference_text}; the box ends at each objective's best"

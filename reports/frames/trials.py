@@ -14,6 +14,7 @@ import pandas as pd
 from analysis.fronts.pareto import UNRANKED, knee, minimised, ranks
 from analysis.quantities import QUANTITIES, Quantity, described
 from analysis.store.records import StudyRecord, TrialRecord
+from analysis.store.rungs import spent_until
 from archspace.spec.archspec import ArchSpec
 from archspace.support.csv_cells import defused
 from archspace.support.errors import InputError, SpecError
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 
 _LEADING = ("label", "number", "state", "given", "arch_id", "unit", "on_front", "rank", "knee")
 _TRAILING = ("duplicate_of", "reason", "seed", "dataset", "fingerprint", "started", "finished")
-_BESIDE = ("_taken_in", "_first", "_unstable")
+_BESIDE = ("_taken_in", "_first", "_unstable", "_at_rung")
+_COST = ("epochs", "study_epochs")
 _REFERENCE_COLUMNS = ("name", "network", "unit", "arch_id", "dataset", "published", "source")
 
 
@@ -36,6 +38,9 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Quantity] | None = None
     ``<name>_origin`` beside it; where a device measured it, ``<name>_taken_in`` (form and runtime), ``<name>_first``
     (what was measured before it was taken again) and, for what the study asks for, ``<name>_unstable`` (why it is not
     to be trusted);
+    for a trial that was stopped at a rung, its metric there as ``<name>_at_rung``, never as ``<name>``;
+    ``epochs`` that the trial was trained for and ``study_epochs`` that all trials had been when it ended, where the
+    records have them;
     ``duplicate_of, reason, seed``; ``dataset`` and ``fingerprint``: name and content of the data that the trial was
     trained and judged on; ``started, finished``; the spec as ``spec.<field>`` (a list as JSON text).
 
@@ -50,13 +55,18 @@ def trial_frame(study: StudyRecord, objectives: Sequence[Quantity] | None = None
     chosen = tuple(objectives or study.objectives)
     names = _measured_names(study, chosen)
     frame = pd.DataFrame([_row(trial, names, study.asked) for trial in study.trials])
+    spent = spent_until(study.trials)
+    if spent is not None:
+        frame["epochs"] = pd.array([trial.epochs for trial in study.trials], dtype="Int64")
+        frame["study_epochs"] = [spent[trial.label] for trial in study.trials]
     for name in (*names, "number"):
         frame[name] = pd.to_numeric(frame[name])
     _mark_front(frame, chosen)
     specs = [column for column in frame.columns if column.startswith("spec.")]
     numbers = [f"{name}{part}" for name in names for part in ("", "_origin", *_BESIDE)]
     numbers = [column for column in numbers if column in frame]
-    return frame[[*_LEADING, *numbers, *_TRAILING, *specs]]
+    cost = [column for column in _COST if column in frame]
+    return frame[[*_LEADING, *numbers, *cost, *_TRAILING, *specs]]
 
 
 def front_frame(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> pd.DataFrame:
@@ -165,7 +175,7 @@ def _measured_names(study: StudyRecord, objectives: Sequence[Quantity]) -> list[
     """The chosen objectives, then every other number that some trial has, in order of appearance."""
     names = dict.fromkeys(o.name for o in (*objectives, *study.objectives))
     for trial in study.trials:
-        names.update(dict.fromkeys(trial.known))
+        names.update(dict.fromkeys((*trial.known, *(metric.name for metric in trial.rungs.values()))))
     return list(names)
 
 
@@ -184,6 +194,9 @@ def _row(trial: TrialRecord, names: Sequence[str], asked: Collection[str]) -> di
                 row[f"{name}_unstable"] = "; ".join(measurement.unstable) or None
         if name in trial.first:
             row[f"{name}_first"] = trial.first[name].value
+    if trial.state == "stopped" and trial.rungs:
+        last = trial.rungs[max(trial.rungs, key=int)]
+        row[f"{last.name}_at_rung"] = last.value
     return row | _flat(trial.spec or {}, "spec.")
 
 

@@ -146,9 +146,10 @@ def _progress(content: Content) -> dict[str, Any] | None:
     if one is None:
         return None
     return {
-        "trials": one.trials,
+        "trials": one.trials if one.epochs is None else one.epochs,
+        "counted": "trials ended" if one.epochs is None else "epochs of training in all",
         "shares": _numbers(one.shares, 5),
-        "total": one.total,
+        "total": one.total if one.epochs is None else one.all_epochs,
         "reference": one.reference_text,
     }
 

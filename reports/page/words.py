@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.quantities import Quantity, described
 from analysis.store.fingerprint import DataFingerprint
+from analysis.store.rungs import full_epochs, has_rungs
 from archspace.support.numbers import UNSTABLE_MARK, counted, marked, number
 from reports.figures.seeds import NO_SEEDS
 from reports.frames.origins import doubts
@@ -71,10 +72,22 @@ def findings(content: Content) -> list[str]:
 def state_of(content: Content) -> str | None:
     """That the study is not over, if it is not."""
     wanted = content.study.config.get("trials")
+    if isinstance(wanted, int) and has_rungs(content.study.config) and len(content.merged.runs) == 1:
+        return _of_rungs(content, wanted)
     sampled = int(content.frame["given"].isna().sum())
     if not isinstance(wanted, int) or len(content.merged.runs) > 1 or sampled >= wanted:
         return None
     return f"The study is not over: {sampled} of {wanted} trials have ended."
+
+
+def _of_rungs(content: Content, wanted: int) -> str | None:
+    """That a study with rungs is not over: what waits at one has no record yet."""
+    config, frame = content.study.config, content.frame
+    spent = int(frame.loc[frame["given"].isna(), "epochs"].sum()) if "epochs" in frame else 0
+    budget = wanted * full_epochs(config)
+    if spent >= budget or (frame["state"] == "stopped").any():
+        return None
+    return f"The study is not over: the trials that ended took {spent} of {budget} epochs; networks wait at a rung."
 
 
 def values_text(row: Mapping[Any, Any], objectives: tuple[Quantity, ...]) -> str:
@@ -93,6 +106,7 @@ def _ended(content: Content) -> str:
     copies = int(frame["duplicate_of"].notna().sum())
     words = {
         "complete": "completed",
+        "stopped": "stopped at a rung, where others were better",
         "infeasible": "ruled out by a limit before training",
         "failed": "failed",
     }
@@ -193,6 +207,11 @@ def _growth(content: Content) -> list[str]:
     if grown is None or grown.total < 5:
         return []
     text = f"The front moved last with trial {grown.last} of {grown.total} to end"
+    if grown.epochs is not None:
+        text = f"The front moved last after {grown.epochs[-1]} of {grown.all_epochs} epochs of training"
+        if grown.epochs[-1] > (1 - LATE) * grown.all_epochs:
+            return [f"{text}: it was still growing, so more trials may find better networks."]
+        return [f"{text}, and stood still from then on."]
     if grown.last > (1 - LATE) * grown.total:
         return [f"{text}: it was still growing, so more trials may find better networks."]
     return [f"{text}, so it has stood still for {_many(grown.total - grown.last, 'trial')}."]

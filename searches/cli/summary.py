@@ -17,6 +17,10 @@ from searches.compare.summary import show_comparison
 from searches.config.study import StudyConfig
 from searches.study.front import front_of
 
+ENDED = {
+    "complete": "complete", "stopped": "stopped at a rung", "infeasible": "infeasible", "failed": "failed",
+}  # fmt: skip
+"""How trials end, in words."""
 MOST_LINES = 12
 """Lines about unstable numbers that are printed; the files have all."""
 
@@ -27,7 +31,9 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
         show_comparison(config, folder, records, as_json)
         return
     front = front_of(config, records)
-    states = {state: sum(r.state == state for r in records) for state in ("complete", "infeasible", "failed")}
+    states = {state: sum(r.state == state for r in records) for state in ENDED}
+    if not states["stopped"]:
+        del states["stopped"]
     if as_json:
         rows = [_plain(config, record) for record in front]
         data = next((r.data for r in records if r.data is not None), None)
@@ -37,7 +43,7 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
     _table(config, front).print(console)
     for line in unstable_lines(config, records):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    counts = ", ".join(f"{count} {state}" for state, count in states.items() if count)
+    counts = ", ".join(f"{count} {ENDED[state]}" for state, count in states.items() if count)
     run = shlex.quote(str(folder))
     console.print(
         f"{counts}; plot: archspace pareto {run}; export: archspace export {run}",

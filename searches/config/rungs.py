@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal
@@ -74,10 +75,32 @@ def halving(epochs: int, reduction: int) -> list[int]:
     return rungs
 
 
+def cost_of_one(levels: Sequence[int], reduction: int) -> float:
+    """Returns epochs for each network that is begun, where every rung sends on its share of them.
+
+    >>> round(cost_of_one((1, 3, 9), 3), 2)
+    2.33
+    """
+    steps = zip(levels, (0, *levels), strict=False)
+    return float(sum((here - before) / reduction**level for level, (here, before) in enumerate(steps)))
+
+
+def least_trainings(levels: Sequence[int], reduction: int) -> int:
+    """Returns the full trainings that a study must pay for, so that about one network comes through all rungs.
+
+    >>> least_trainings((1, 3, 9), 3), least_trainings((9,), 3)
+    (3, 1)
+    """
+    begun = float(reduction ** (len(levels) - 1))
+    return math.ceil(begun * cost_of_one(levels, reduction) / levels[-1])
+
+
 def _whole_from(stages: Sequence[Stage]) -> int:
     """The first epoch after which the whole network has been trained, its decoder too."""
     before = [0, *accumulate(stage.epochs for stage in stages)]
-    return 1 + max((end for end, stage in zip(before[1:], stages, strict=True) if stage.encoder_only), default=0)
+    return 1 + max(
+        (end for end, stage in zip(before[1:], stages, strict=True) if stage.encoder_only), default=0
+    )
 
 
 def _check(rungs: list[int], first: int, end: int) -> None:
@@ -85,7 +108,9 @@ def _check(rungs: list[int], first: int, end: int) -> None:
     ordered = sorted({epochs for epochs in rungs if first <= epochs <= end})
     nearest = ordered or [max(first, end // 2)]
     if any(epochs > end for epochs in rungs):
-        raise FieldError(FIELD, rungs, f"longer than the training, which has {counted(end, 'epoch')}", nearest)
+        raise FieldError(
+            FIELD, rungs, f"longer than the training, which has {counted(end, 'epoch')}", nearest
+        )
     if any(epochs < 1 for epochs in rungs):
         raise FieldError(FIELD, rungs, "a rung is an epoch, from 1 on", nearest)
     if any(epochs < first for epochs in rungs):

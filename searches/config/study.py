@@ -37,6 +37,7 @@ from searches.config.parts import (
 )
 from searches.config.recipe import Recipe
 from searches.config.rungs import FIELD as RUNGS_FIELD
+from searches.config.rungs import least_trainings
 
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection", "language"]
 STUDY_TASKS: tuple[str, ...] = get_args(StudyTask)
@@ -135,7 +136,9 @@ class StudyConfig(Part):
         for one in self.reference:
             self.recipe_of(one)
         if len(self.levels) > 1 and not self.trials:
-            raise FieldError(RUNGS_FIELD, self.judging.rungs, "given networks are all trained in full", "none")
+            raise FieldError(
+                RUNGS_FIELD, self.judging.rungs, "given networks are all trained in full", "none"
+            )
         known = goals(self.task)
         for name in self.objectives:
             if name not in known:
@@ -145,6 +148,17 @@ class StudyConfig(Part):
             if name not in known:
                 raise FieldError("constraints", name, "unknown quantity", closest(name, list(known)))
         return self
+
+    def _rungs_fit(self) -> None:
+        """Refuses rungs that would be of no use, or through which no network would come."""
+        levels, reduction = self.levels, self.judging.reduction
+        if len(levels) > 1 and not self.trials:
+            raise FieldError(RUNGS_FIELD, self.judging.rungs, "given networks are all trained in full", [])
+        least = least_trainings(levels, reduction)
+        if self.trials and self.trials < least:
+            rungs = list(levels[:-1])
+            rule = f"too few for any to come to the end, where one of {reduction} goes on at each rung of {rungs}"
+            raise FieldError("trials", self.trials, rule, least)
 
     @property
     def asked_of_device(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import optuna
 
 from archspace.support.locks import Held
+from searches.study.bracket import RungState
 from searches.study.leases import Lease, LeaseLost
 from searches.training.loop import Callback, Step
 
@@ -22,6 +23,7 @@ class Claim:
         lock: the kernel's lock of the trial's folder; ``None`` where one that stands still has it.
         constraints: how far each is kept, by rule; entered when the trial ends.
         lost: set as soon as it is known that another worker has the trial.
+        rung: how far it has come, and up to which epoch it is to be trained, in a study with rungs.
     """
 
     trial: optuna.Trial
@@ -29,6 +31,7 @@ class Claim:
     lock: Held | None
     constraints: dict[str, float] = field(default_factory=dict)
     lost: threading.Event = field(default_factory=threading.Event)
+    rung: RungState | None = None
 
     def check(self) -> None:
         """Stops work that is for nothing.

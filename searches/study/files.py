@@ -23,6 +23,7 @@ from searches.config.study import StudyConfig
 from searches.study.leases import LOCK_FILE, OWNER_FILE
 from searches.study.storage import JOURNAL
 from searches.study.tables import TableStorage
+from searches.training.resume import STATE_FILE
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,8 @@ class Files(Protocol):
     def push(self, label: str, folder: Path) -> None:
         """Sends what is in a trial's folder."""
 
-    def pull(self, label: str, folder: Path) -> None:
-        """Fetches what was sent of a trial and is not in its folder yet."""
+    def pull(self, label: str, folder: Path, *, anew: bool = False) -> None:
+        """Fetches what was sent of a trial and is not in its folder yet; ``anew``, also what is there already."""
 
 
 def files_of(config: StudyConfig, storage: BaseStorage) -> Files | None:
@@ -87,19 +88,21 @@ class FolderFiles:
 
     def push(self, label: str, folder: Path) -> None:
         """See :class:`Files`."""
-        place = f"{self._root}/{label}"
-        for path in _sent(folder):
+        place, sent = f"{self._root}/{label}", _sent(folder)
+        for path in sent:
             self._system.makedirs(place, exist_ok=True)
             part = f"{place}/.{path.name}.{uuid.uuid4().hex}"
             self._system.put_file(str(path), part)
             self._system.mv(part, f"{place}/{path.name}")
+        if self._system.exists(f"{place}/{STATE_FILE}") and STATE_FILE not in {path.name for path in sent}:
+            self._system.rm_file(f"{place}/{STATE_FILE}")
 
-    def pull(self, label: str, folder: Path) -> None:
+    def pull(self, label: str, folder: Path, *, anew: bool = False) -> None:
         """See :class:`Files`."""
         place = f"{self._root}/{label}"
         with suppress(FileNotFoundError):
             for name in sorted(path.rpartition("/")[2] for path in self._system.ls(place, detail=False)):
-                if not name.startswith(".") and not (folder / name).exists():
+                if not name.startswith(".") and (anew or not (folder / name).exists()):
                     with replacing(folder / name) as temporary:
                         self._system.get_file(f"{place}/{name}", str(temporary))
 
@@ -143,14 +146,14 @@ class TableFiles:
                     values = {**rows, "name": path.name, "piece": piece, "content": content}
                     connection.execute(sqlalchemy.insert(_PIECES), values)
 
-    def pull(self, label: str, folder: Path) -> None:
+    def pull(self, label: str, folder: Path, *, anew: bool = False) -> None:
         """See :class:`Files`."""
         with self._engine.connect() as connection:
             names = connection.scalars(
                 sqlalchemy.select(_PIECES.c.name).where(self._of(label), _PIECES.c.piece == 0)
             )
             for name in sorted(names):
-                if Path(name).name != name or (folder / name).exists():
+                if Path(name).name != name or ((folder / name).exists() and not anew):
                     continue
                 pieces = sqlalchemy.select(_PIECES.c.content).where(self._of(label), _PIECES.c.name == name)
                 with replacing(folder / name) as temporary, temporary.open("wb") as file:
@@ -179,10 +182,14 @@ def pushed(files: Files, label: str, folder: Path) -> None:
         log.warning("trial %s: its files could not be sent (%s); they are in %s", label, _line(error), folder)
 
 
-def pulled(files: Files, label: str, folder: Path) -> None:
-    """Fetches a trial's files; a place that cannot be reached is said."""
+def pulled(files: Files, label: str, folder: Path, *, anew: bool = False) -> None:
+    """Fetches a trial's files; a place that cannot be reached is said.
+
+    Args:
+        anew: also those that are in its folder, since another machine may have gone on with the trial.
+    """
     try:
-        files.pull(label, folder)
+        files.pull(label, folder, anew=anew)
     except InputError:
         raise
     except Exception as error:  # of any file system's or database's driver

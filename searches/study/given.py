@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from analysis.store.records import TrialRecord
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network, read_spec
 from archspace.support.errors import FieldError, InputError
@@ -69,3 +70,9 @@ def check_weights(config: StudyConfig, fixed: Mapping[str, Any], words: Sequence
 def given_spec(name: str | Mapping[str, Any]) -> ArchSpec:
     """Returns the spec of a named network or of plain fields."""
     return read_spec(name, field="given") if isinstance(name, str) else ArchSpec.from_dict(name)
+
+
+def answering(config: StudyConfig, records: Iterable[TrialRecord]) -> TrialRecord | None:
+    """Returns a trial, of those of one network, that was trained as all are: its numbers hold for another one too."""
+    apart = {one.name for one in config.reference if not one.alike}
+    return next((record for record in records if record.values and record.given not in apart), None)

@@ -61,12 +61,15 @@ def now() -> str:
 def recorder(
     label: str, number: int, seed: int, started: str, given: Given | None, data: Mapping[str, Any]
 ) -> Callable[..., TrialRecord]:
-    """Returns what makes the record of a trial, that began at ``started``, of its remaining fields."""
+    """Returns what makes the record of a trial, that began at ``started``, of its remaining fields.
 
-    def make(**fields: object) -> TrialRecord:
+    It was not trained where they say nothing of epochs.
+    """
+
+    def make(*, epochs: int | None = 0, **fields: object) -> TrialRecord:
         return TrialRecord(
             label=label, number=number, seed=seed, given=None if given is None else given.name, data=data,
-            started=started, finished=now(), **fields  # type: ignore[arg-type]
+            epochs=epochs, started=started, finished=now(), **fields  # type: ignore[arg-type]
         )  # fmt: skip
 
     return make
@@ -196,7 +199,13 @@ class Judge:
         return (network, Measurement.from_dict(data["metric"])) if data["arch_id"] == spec.arch_id else None
 
     def _train(
-        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, callback: Callback, until: int | None = None
+        self,
+        spec: ArchSpec,
+        recipe: Recipe,
+        seed: int,
+        folder: Path,
+        callback: Callback,
+        until: int | None = None,
     ) -> tuple[Network, Measurement]:
         """Trains to the end, or ``until`` an epoch, and evaluates; weights and history go to ``folder``."""
         network, history = self._fitted(spec, recipe, seed, folder, Callbacks(callback, self.gate), until)
@@ -230,6 +239,9 @@ class Judge:
             except StateError as error:
                 log.warning("trial %s starts again: %s", folder.name, error)
                 remove_state(folder)
+            except (RuntimeError, MemoryError):
+                remove_state(folder)  # it has failed, and would again
+                raise
 
     def _evaluated(self, spec: ArchSpec, weights: Path) -> tuple[Network, Measurement]:
         """The network of a checkpoint, for the study's image size, and its metric; images are prepared as it says."""

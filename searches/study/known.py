@@ -15,6 +15,11 @@ RECORD_ATTR = "record"
 REPLACED_ATTR = "record of "
 """Begins the study's attribute that has a trial's newer record: attributes of a trial that ended cannot change."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+STATES = {
+    "complete": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "stopped": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}  # fmt: skip
+"""Optuna's states of trials, by those of their records."""
 
 
 class Known:

@@ -18,7 +18,8 @@ from rich.text import Text
 from analysis.quantities import Quantity
 from analysis.store.records import Measurement, TrialRecord
 from archspace.spec.archspec import ArchSpec
-from archspace.support.numbers import duration, number
+from archspace.support.numbers import counted, duration, number
+from searches.study.bracket import RungState, Spent
 from searches.training.loop import Callback, Epoch, Step
 
 log = logging.getLogger("searches")
@@ -105,20 +106,22 @@ class Progress(Callback):
         console: where to draw.
         workers: processes that share the study.
         others: gives what the other workers have said since it was last asked.
+        spent: of a study with rungs, gives how far its sampled trials have come.
     """
 
     def __init__(
         self, objectives: Sequence[Quantity], wanted: int, done: Sequence[TrialRecord], console: Console, *,
-        workers: int = 1, others: Callable[[], Iterable[Doing]] = tuple,
+        workers: int = 1, others: Callable[[], Iterable[Doing]] = tuple, spent: Callable[[], Spent] | None = None,
     ) -> None:  # fmt: skip
-        self._objectives, self._wanted = objectives, wanted
-        self._standing = Standing.of(objectives, done)
-        self._began, self._before = time.monotonic(), self._standing.complete
+        self._objectives, self._wanted, self._spent = objectives, wanted, spent
+        self._standing = Standing.of(objectives, done, spent and spent())
+        self._began, self._before = time.monotonic(), self._standing.done
         self._bars = Bars(
             TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), MofNCompleteColumn(),
             TextColumn("{task.fields[note]}", markup=False),
         )  # fmt: skip
-        self._all = self._bars.add_task("trials", total=wanted, completed=self._before, note="")
+        counts = "trials" if spent is None else "trainings"
+        self._all = self._bars.add_task(counts, total=wanted, completed=int(self._before), note="")
         self._lines = [self._bars.add_task("", total=None, note="", visible=False) for _ in range(workers)]
         self._others, self._reporter = others, Reporter(0, self.show)
         self._live = Live(get_renderable=self._seen, console=console, transient=True, refresh_per_second=4)
@@ -202,23 +205,34 @@ class Progress(Callback):
         )
         log.info("trial %s: %s %s%s", record.label, record.state, values, f" ({detail})" if detail else "")
         self.ended(records)
-        left = self._time_left()
-        log.info(
-            "%d of %d trials; best so far: %s%s",
-            self._standing.complete,
-            self._wanted,
-            self._standing.best,
-            f"; {left}" if left else "",
-        )
+        self._say_all()
+
+    def at_rung(self, label: str, state: RungState, records: Sequence[TrialRecord]) -> None:
+        """A trial paused at a rung; ``records`` are all that ended."""
+        metric = state.rungs[str(state.reached)]
+        value = f"{metric.name} {number(metric.value, metric.unit)}"
+        log.info("trial %s: paused after epoch %d: %s", label, state.reached, value)
+        self.ended(records)
+        self._say_all()
+
+    def _say_all(self) -> None:
+        """How far the study is, as a line of the log."""
+        left, standing = self._time_left(), self._standing
+        done = f"{standing.done:.0f} of {self._wanted} trials"
+        if standing.paused is not None:
+            paused = counted(standing.paused, "network")
+            done = f"{standing.done:.1f} of {self._wanted} trainings, {paused} paused"
+        log.info("%s; best so far: %s%s", done, standing.best, f"; {left}" if left else "")
 
     def ended(self, records: Sequence[TrialRecord]) -> None:
         """Takes over the records of all trials that ended."""
-        self._standing = Standing.of(self._objectives, records)
-        self._bars.update(self._all, completed=self._standing.complete, note=self._time_left())
+        self._standing = Standing.of(self._objectives, records, self._spent and self._spent())
+        paused = f"{self._standing.paused} paused at a rung" if self._standing.paused is not None else ""
+        note = ", ".join(filter(None, [paused, self._time_left()]))
+        self._bars.update(self._all, completed=int(self._standing.done), note=note)
 
     def _time_left(self) -> str:
-        new = self._standing.complete - self._before
-        left = self._wanted - self._standing.complete
+        new, left = self._standing.done - self._before, self._wanted - self._standing.done
         if new <= 0 or left <= 0:
             return ""
         return f"about {duration((time.monotonic() - self._began) / new * left)} left"
@@ -229,20 +243,27 @@ class Standing:
     """What a study has come to so far.
 
     Attributes:
-        complete: trials with values.
+        done: trials with values; of a study with rungs, the full trainings that the epochs so far come to.
         best: the best value of each objective, in words.
+        paused: networks that wait at a rung, of a study with rungs.
     """
 
-    complete: int
+    done: float
     best: str
+    paused: int | None = None
 
     @classmethod
-    def of(cls, objectives: Sequence[Quantity], records: Sequence[TrialRecord]) -> Standing:
-        """Returns what these records come to."""
+    def of(
+        cls, objectives: Sequence[Quantity], records: Sequence[TrialRecord], spent: Spent | None = None
+    ) -> Standing:
+        """Returns what these records come to, and what their study has ``spent`` if it has rungs."""
         feasible = [record for record in records if record.state == "complete"]
         best = []
         for o in objectives if feasible else ():
             pick = max if o.direction == "maximize" else min
             record = pick(feasible, key=lambda r: r.values[o.name])
             best.append(f"{o.name} {number(record.values[o.name], o.unit)} (trial {record.label})")
-        return cls(sum(bool(record.values) for record in records), ", ".join(best) or "none yet")
+        said, ended = ", ".join(best) or "none yet", [record for record in records if record.values]
+        if spent is None:
+            return cls(len(ended), said)
+        return cls(sum(record.given is not None for record in ended) + spent.trainings, said, spent.paused)

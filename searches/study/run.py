@@ -14,6 +14,8 @@ import torch
 from rich.console import Console
 
 from analysis.quantities import objective
+from analysis.store.records import TrialRecord
+from archspace.support.numbers import counted
 from archspace.support.terminal import working
 from searches.config.changes import changed
 from searches.config.source import read_study
@@ -24,6 +26,8 @@ from searches.study.joining import HOME, Role
 from searches.study.progress import Progress
 from searches.study.queue import JOIN_SECONDS
 from searches.study.results import StudyResults
+from searches.study.rung_trials import spent_by
+from searches.study.stopped import stop_paused
 from searches.study.study import Study
 from searches.study.workers import Workers, on_device
 from searches.training.logs import logging_to
@@ -102,7 +106,7 @@ def _run(
         study = Study.open(on_device(config, 0), folder, fresh=fresh, tensorboard=tensorboard, role=role)
     with logging_to(folder, console=not (console.is_terminal or console.quiet)):
         done = study.records()
-        log.info("%s: %d of %d trials done", folder, len(done), config.trials + len(config.given))
+        log.info("%s: %s", folder, done_so_far(study, done))
         objectives = [objective(name) for name in config.objectives]
         shown = console.is_terminal and not console.quiet
         workers = Workers(
@@ -115,6 +119,7 @@ def _run(
             console,
             workers=config.workers,
             others=workers.doing,
+            spent=spent_by(study.sampled),
         )
         try:
             with progress:
@@ -125,6 +130,7 @@ def _run(
                         progress.ended(study.records())
                 study.mirror()
                 if role.home:
+                    stop_paused(study)
                     remeasure_front(study, progress)
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace search {shlex.quote(str(folder))}", highlight=False)
@@ -132,6 +138,17 @@ def _run(
         finally:
             study.close()
     return study
+
+
+def done_so_far(study: Study, records: list[TrialRecord]) -> str:
+    """Returns how much of a study is done, in words."""
+    wanted = study.config.trials + len(study.config.given)
+    spent_now = spent_by(study.sampled)
+    if spent_now is None:
+        return f"{len(records)} of {wanted} trials done"
+    spent, given = spent_now(), sum(record.given is not None for record in records)
+    paused = counted(spent.paused, "network")
+    return f"{given + spent.trainings:.1f} of {wanted} trainings done, {paused} paused at a rung"
 
 
 @contextmanager

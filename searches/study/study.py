@@ -16,16 +16,16 @@ from analysis.devices.base import DeviceAway
 from analysis.store.constraints import broken, violations
 from analysis.store.records import Measurement, TrialRecord, unstable
 from analysis.store.runs import STUDY_FILE
-from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError, SpecError
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
 from searches.study.board import write_hyperparameters
+from searches.study.bracket import RungState, point_of
 from searches.study.claims import Claim, Ours
 from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.files import files_of
 from searches.study.gate import Gate
-from searches.study.given import check_weights, fitted, settled
+from searches.study.given import answering, check_weights, fitted, settled
 from searches.study.joining import HOME, Role, note_study
 from searches.study.judge import Judge, MeasuredElsewhere, counted, now, recorder
 from searches.study.leases import LeaseLost
@@ -33,6 +33,7 @@ from searches.study.measurer import Measurer
 from searches.study.progress import Progress
 from searches.study.queue import claims
 from searches.study.run_folder import check_folder, open_run, open_study, with_runtime
+from searches.study.rung_trials import RungTrials, same_network, sampled_trials
 from searches.study.samplers import derived_seed, make_sampler
 from searches.study.screening import Screen
 from searches.study.sharing import Sharing
@@ -45,9 +46,6 @@ from searches.training.steps import TrainingError
 from searches.training.tensorboard_log import Board
 
 log = logging.getLogger(__name__)
-
-ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
-"""A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
 
 MOST_FAILURES = 5
 """A study stops after this many failed trials in a row."""
@@ -115,7 +113,7 @@ class Study:
             open_run(config, folder, known)
         if role.home:
             note_study(main, config)
-        files, bound = files_of(config, storage), ASKS_PER_TRIAL * config.trials + SPARE_ASKS
+        files = files_of(config, storage)
         wanted = len(config.given)
         sharing = Sharing(storage, config.lease_s, files, not role.home or config.artifacts is not None)
         study = cls(
@@ -124,7 +122,7 @@ class Study:
             Judge(config, task, measurer, gate, known, elsewhere=config.measures and not role.measures),
             space,
             Trials(given, folder, "given-", wanted, wanted, sharing),
-            Trials(main, folder, "", config.trials, bound, sharing),
+            sampled_trials(config, main, folder, sharing),
             storage,
             role,
             tensorboard,
@@ -182,6 +180,9 @@ class Study:
             record = self._ended(trials, claim, progress)
             if record is None:
                 continue
+            if isinstance(record, RungState):
+                progress.at_rung(trials.label(claim.trial.number), record, self.known())
+                continue
             if self.tensorboard and record.spec is not None:
                 write_hyperparameters(self.folder, record)
             progress.finished(record, self.known())
@@ -189,8 +190,11 @@ class Study:
             if failures >= MOST_FAILURES:
                 raise InputError(f"{self.folder}: {failures} trials failed in a row; last: {record.reason}")
 
-    def _ended(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord | None:
-        """The record of a claimed trial that has ended; ``None`` where it waits, or is another worker's by now."""
+    def _ended(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord | RungState | None:
+        """The record of a claimed trial that has ended, or its state if it paused at a rung.
+
+        ``None`` where it waits for a device, or is another worker's by now.
+        """
         label = trials.label(claim.trial.number)
         try:
             with trials.held(claim):
@@ -204,21 +208,30 @@ class Study:
                     log.info("trial %s: trained; waits for the machine that measures", label)
                     trials.leave(claim, QUEUED)
                     return None
-                trials.finish(claim, record, self.config.objectives)
+                if isinstance(record, RungState):
+                    assert isinstance(trials, RungTrials), "others do not pause"
+                    trials.pause(claim, record)
+                else:
+                    trials.finish(claim, record, self.config.objectives)
         except LeaseLost:
             log.warning("trial %s: another worker has taken it up meanwhile; this result is dropped", label)
             claim.release()
             return None
         return record
 
-    def _run_one(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord:
-        """One trial's record; what is already known of the same network is not measured again."""
+    def _run_one(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord | RungState:
+        """One trial's record, or its state if it paused at a rung.
+
+        What is already known of the same network is not measured again.
+        """
         number, started = claim.trial.number, now()
         label = trials.label(number)
         given = self.config.reference[number] if trials is self.given else None
         seed = derived_seed(self.config.seed, label) if given is None or given.seed is None else given.seed
         recipe = self.config.training if given is None else self.config.recipe_of(given)
         weights = None if given is None else given.weights
+        rung = claim.rung
+        started = started if rung is None else rung.started or started
         make = recorder(label, number, seed, started, given, self.judge.data)
         if given is not None:
             params: dict[str, Any] = {}
@@ -236,16 +249,24 @@ class Study:
         reason = self._constrain(claim, known)
         if reason:
             return make(state="infeasible", measurements=known, reason=reason, **common)
-        twin = self._twin(spec) if given is None or given.alike else None
+        alike = [one for kind in self.kinds for one in kind.of_network(spec.arch_id)]
+        twin = answering(self.config, alike) if given is None or given.alike else None
         if twin is not None:
             self._constrain(claim, twin.measurements)
             return make(
                 state=twin.state, values=dict(twin.values), measurements=twin.measurements, reason=twin.reason,
                 duplicate_of=twin.duplicate_of or twin.label, **common,
             )  # fmt: skip
-        progress.started(label, spec, known, sum(stage.epochs for stage in recipe.plan()))
+        if (other := same_network(trials, claim, spec.arch_id)) is not None:
+            return make(state="stopped", measurements=known, duplicate_of=other[0], reason=other[1], **common)
+        epochs = sum(stage.epochs for stage in recipe.plan())
+        progress.started(label, spec, known, epochs if rung is None else rung.goal)
         try:
             with Callbacks(Ours(claim), progress, *self._boards(label)) as callback:
+                if rung is not None and rung.goal < epochs:
+                    there = self.judge.rung(spec, recipe, seed, trials.path(number), callback, rung.goal)
+                    point = point_of(self.config.objectives, known | there)
+                    return rung.pausing(spec.arch_id, started, now(), there[self.judge.task.metric], point)
                 known |= self.judge.judge(
                     spec,
                     recipe,
@@ -259,15 +280,15 @@ class Study:
             raise
         except (TrainingError, RuntimeError, MemoryError) as error:
             log.exception("trial %s failed", label)
-            return make(
-                state="failed", measurements=known, reason=f"{type(error).__name__}: {error}", **common
-            )
+            reason = f"{type(error).__name__}: {error}"
+            return make(state="failed", measurements=known, reason=reason, epochs=None, **common)
         for name, reasons in unstable(known, self.config.asked).items():
             progress.warn(f"trial {label}: {name} is unstable: {'; '.join(reasons)}")
         reason = self._constrain(claim, known)
         return make(
             state="infeasible" if reason else "complete", reason=reason, measurements=known,
-            values={name: known[name].value for name in self.config.objectives}, **common,
+            values={name: known[name].value for name in self.config.objectives},
+            rungs={} if rung is None else rung.rungs, epochs=epochs if weights is None else 0, **common,
         )  # fmt: skip
 
     def _boards(self, label: str) -> list[Board]:
@@ -279,9 +300,3 @@ class Study:
         """Notes for the sampler how far each known constraint is kept; the broken ones in words."""
         claim.constraints.update(violations(known, self.config.constraints))
         return broken(known, self.config.constraints)
-
-    def _twin(self, spec: ArchSpec) -> TrialRecord | None:
-        """A trial of the same network, trained as all are, whose numbers hold for this one too."""
-        apart = {one.name for one in self.config.reference if not one.alike}
-        known = (*self.given.of_network(spec.arch_id), *self.sampled.of_network(spec.arch_id))
-        return next((record for record in known if record.values and record.given not in apart), None)

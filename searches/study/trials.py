@@ -19,16 +19,8 @@ from analysis.store.records import TrialRecord
 from analysis.store.runs import RECORD_FILE, TRIALS_FOLDER, write_record
 from searches.study.claims import Claim
 from searches.study.files import pulled, pushed
-from searches.study.known import FINISHED, RECORD_ATTR, REPLACED_ATTR, Known, attributes
-from searches.study.leases import (
-    BEAT_ATTR,
-    BEATS,
-    LEASE_ATTR,
-    Lease,
-    LeaseLost,
-    Watch,
-    heartbeat,
-)
+from searches.study.known import FINISHED, RECORD_ATTR, REPLACED_ATTR, STATES, Known, attributes
+from searches.study.leases import BEAT_ATTR, BEATS, LEASE_ATTR, Lease, LeaseLost, Watch, heartbeat
 from searches.study.outages import enduring
 from searches.study.sharing import ALONE, Sharing
 from searches.study.space import only_value
@@ -36,11 +28,10 @@ from searches.study.transactional import Alone, Transactional
 
 log = logging.getLogger(__name__)
 
-AWAY_ATTR, QUEUED = "away", "queued"
-"""What a trial waits for that is trained: its device to come back (``True``), or a machine that holds it."""
+AWAY_ATTR, QUEUED, AT_RUNG = "away", "queued", "rung"
+"""What a trial waits for: its device to come back (``True``), a machine that holds it, to go on from its rung."""
 LOST = (LeaseLost, UpdateFinishedTrialError, KeyError)
 """How a write fails that comes too late: another worker has the trial, it has ended, or it is gone with its study."""
-STATES = {"complete": TrialState.COMPLETE, "infeasible": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
 class Trials:
@@ -101,14 +92,18 @@ class Trials:
             running = 0
             for frozen in [frozen for frozen in trials if frozen.state == TrialState.RUNNING]:
                 away = frozen.user_attrs.get(AWAY_ATTR, False)
-                if away == waiting or (waiting is True and away):
+                if away == waiting or (waiting is True and away and away != AT_RUNG):
                     claim = self._take(frozen)
                     if claim is not None:
                         return claim
                 running += 1
-            if waiting or complete + running >= self.target or len(trials) >= self.bound:
-                return None
-            return self._hold(self._storage.create_new_trial(self.study._study_id), len(trials))
+            return None if waiting else self._following(trials, complete + running)
+
+    def _following(self, trials: Sequence[FrozenTrial], counted: int) -> Claim | None:
+        """A new trial, if there is to be one beside those that are ``counted``: complete, or to become so."""
+        if counted >= self.target or len(trials) >= self.bound:
+            return None
+        return self._hold(self._storage.create_new_trial(self.study._study_id), len(trials))
 
     def _listed(self) -> list[FrozenTrial]:
         """All trials as they are now; samplers that ask for them in this thread get the same list."""
@@ -230,13 +225,16 @@ class Trials:
         try:
             with self._ours(claim), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # constraints are experimental; one taken up may have them
-                self._storage.enter(trial_id, {**attributes(record), RECORD_ATTR: data})
+                self._storage.enter(trial_id, {**self._attributes(claim, record), RECORD_ATTR: data})
                 for rule, amount in claim.constraints.items():
                     claim.trial.set_constraint(rule, amount)
                 self._end(trial_id, TrialState.COMPLETE if values else STATES[record.state], values)
         except LeaseLost:
             if not self._entered(claim, data):
                 raise
+
+    def _attributes(self, claim: Claim, record: TrialRecord) -> dict[str, Any]:
+        return attributes(record)
 
     def _entered(self, claim: Claim, data: Mapping[str, Any]) -> bool:
         """Whether this claim did end its trial: the storage may go away after the end and before it said so."""

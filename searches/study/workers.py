@@ -53,13 +53,16 @@ def _work(
     log = logging.getLogger("searches")
     try:
         load_plugins(one.module for one in config.plugins)
+        from searches.study.rung_trials import spent_by
         from searches.study.study import Study
 
         with full_disk_as_one_line(folder):
             study = Study.open(config, folder, fresh=fresh, tensorboard=tensorboard, role=role)
             objectives = [objective(name) for name in config.objectives]
             wanted = config.trials + len(config.given)
-            progress = OrphanProgress(objectives, wanted, study.records(), Console(quiet=True))
+            progress = OrphanProgress(
+                objectives, wanted, study.records(), Console(quiet=True), spent=spent_by(study.sampled)
+            )
             progress.parent = parent
             if channel is not None:
                 progress.follow(Reporter(worker, channel.put))

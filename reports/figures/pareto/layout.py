@@ -18,8 +18,8 @@ WIDTH, HEIGHT = 1200, 750
 MARGIN = {"l": 132, "r": 212, "t": 104, "b": 68}
 LANE_HEIGHT, LANE_GAP = 18, 14
 LABEL_ROWS = 6
-UNTRAINED = {"failed": "cross-thin", "infeasible": "x"}
-"""States without a result, with their marker."""
+UNTRAINED = {"failed": "cross-thin", "infeasible": "x", "stopped": "line-ns"}
+"""States without the result of a full training, with their marker."""
 PRESETS = "published presets"
 
 Limits = Mapping[str, Mapping[str, float]]

@@ -100,7 +100,8 @@ def untrained_traces(trials: pd.DataFrame, layers: Layers, y: float | None = Non
 
 def _cross(symbol: str, colour: str) -> dict[str, Any]:
     """Marker of a trial without a result; a thin symbol has a line only."""
-    line = {"color": INK, "width": 2.2 if symbol.endswith("-thin") else 0.7}
+    only_line = symbol.endswith("-thin") or symbol.startswith("line-")
+    line = {"color": INK, "width": 2.2 if only_line else 0.7}
     return {"symbol": symbol, "size": 8, "color": colour, "line": line}
 
 

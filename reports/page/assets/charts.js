@@ -58,7 +58,7 @@ function drawProgress() {
   if (!one) return holder.replaceChildren(emptyNote("No trial has every objective."));
   const xs = plainScale(0, Math.max(one.total, 1));
   const top = Math.max(...one.shares) * 108 || 1;
-  const { svg, x, y } = frame(holder, 270, xs, plainScale(0, top), ["hypervolume (% of the box)", "trials ended"]);
+  const { svg, x, y } = frame(holder, 270, xs, plainScale(0, top), ["hypervolume (% of the box)", one.counted]);
   let path = `M${x(0)} ${y(0)}`;
   one.trials.forEach((trial, i) => (path += `H${x(trial)}V${y(100 * one.shares[i])}`));
   svg.append(makeSvg("path", { class: "step", d: `${path}H${x(one.total)}` }));
