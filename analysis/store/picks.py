@@ -30,7 +30,9 @@ MANY_PICKS = ("front", "given")
 """What several trials may be called: all of the front, the networks that the study was given."""
 
 
-def pick_trial(study: StudyRecord, pick: str, bounds: Mapping[str, float]) -> TrialRecord:
+def pick_trial(
+    study: StudyRecord, pick: str, bounds: Mapping[str, float], *, partly: bool = False
+) -> TrialRecord:
     """Returns the trial that the user means; of a network that came twice, the one that was trained.
 
     Args:
@@ -39,6 +41,7 @@ def pick_trial(study: StudyRecord, pick: str, bounds: Mapping[str, float]) -> Tr
             one) or a trial's label.
         bounds: by quantity the most it may be, the least where more is better; only trials within them are
             candidates. What trials did not record but can be counted is counted here.
+        partly: a label may be that of a trial that was stopped at a rung.
 
     Raises:
         InputError: no such trial, none within the bounds, or trials on different data.
@@ -46,7 +49,7 @@ def pick_trial(study: StudyRecord, pick: str, bounds: Mapping[str, float]) -> Tr
     if pick not in PICKS:
         for trial in study.trials:
             if trial.label == pick:
-                return _original(study, trial)
+                return _original(study, trial, partly=partly)
         raise _no_trial(study, pick, PICKS)
     candidates, points = _candidates(study, bounds)
     if pick == "best":
@@ -193,12 +196,13 @@ def _nearest(trained: list[TrialRecord], bounds: Mapping[str, float]) -> str:
     return ""
 
 
-def _original(study: StudyRecord, trial: TrialRecord) -> TrialRecord:
+def _original(study: StudyRecord, trial: TrialRecord, *, partly: bool) -> TrialRecord:
     """The trial that was trained, where ``trial`` was answered from the record."""
     if trial.duplicate_of is not None:
-        return next(t for t in study.trials if t.label == trial.duplicate_of)
-    if not trial.values:
-        raise InputError(f"trial {trial.label}: {trial.state}, not trained: {trial.reason}")
+        trial = next(t for t in study.trials if t.label == trial.duplicate_of)
+    if not trial.values and not (partly and trial.rungs):
+        how = "not trained in full" if trial.state == "stopped" else "not trained"
+        raise InputError(f"trial {trial.label}: {trial.state}, {how}: {trial.reason}")
     return trial
 
 
@@ -266,7 +270,12 @@ def _record(run: Path, label: str) -> dict[str, Any]:
 
 
 def _weights(folder: Path, record: Mapping[str, Any]) -> Path | None:
-    """The weights that a trial left, or the checkpoint that was evaluated instead of training."""
+    """The weights that a trial left, or the checkpoint that was evaluated instead of training.
+
+    Those of a trial that was stopped at a rung are there for ``archspace replay`` alone.
+    """
+    if record.get("state") == "stopped":
+        return None
     own = folder / WEIGHTS_FILE
     if own.is_file():
         return own

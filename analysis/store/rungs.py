@@ -60,11 +60,9 @@ def spent_until(trials: Sequence[TrialRecord]) -> dict[str, int] | None:
     spent: list[tuple[str, int]] = []
     for trial in trials:
         before = 0
-        for epochs, metric in sorted(
-            ((int(epochs), metric) for epochs, metric in trial.rungs.items()), key=itemgetter(0)
-        ):
-            spent.append((str(metric.how.get(AT) or trial.finished or ""), epochs - before))
-            before = epochs
+        for rung in sorted(trial.rungs, key=int):
+            spent.append((str(trial.rungs[rung].how.get(AT) or trial.finished or ""), int(rung) - before))
+            before = int(rung)
         spent.append((trial.finished or "", (trial.epochs or 0) - before))
     spent.sort()
     times, sums = [at for at, _ in spent], [0, *accumulate(epochs for _, epochs in spent)]

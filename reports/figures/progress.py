@@ -104,7 +104,7 @@ def progress(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> Progress | 
 
 
 def _epochs_spent(frame: pd.DataFrame) -> NDArray[np.int64] | None:
-    """Epochs that all trials of the one study had been trained for when each ended; ``None`` where that is not known."""
+    """Epochs that all trials of the study had been trained for when each ended; ``None`` if not known."""
     several = "study" in frame and frame["study"].nunique() > 1
     if several or "study_epochs" not in frame or frame["study_epochs"].isna().any():
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,7 +25,7 @@ class Ladder:
     def __init__(self, ledger: Ledger, *, whole: bool = False) -> None:
         self.ledger, epochs = ledger, ledger.yardstick.epochs
         self.epochs = [epochs] if whole else halving(epochs, REDUCTION)
-        self._asked = 0
+        self._asked: Counter[int] = Counter()
         self._values: list[dict[int, float]] = [{} for _ in self.epochs]
         self._changed = [True for _ in self.epochs]
 
@@ -41,13 +42,13 @@ class Ladder:
 
         One that came before is not trained again, but counts among those of which some go on.
         """
-        self._asked += 1
+        self._asked[index] += 1
         if not self.waits(index):
             if not self.done(index):
                 self._train(index, 0)
             if self.done(index):
                 yield index, self._values[-1][index]
-        self._changed[0] = True
+        self._changed = [True for _ in self.epochs]
         while (moved := self._advance()) is not None:
             if self.done(moved):
                 yield moved, self._values[-1][moved]
@@ -71,5 +72,5 @@ class Ladder:
         index, above = list(self._values[level]), self._values[level + 1]
         points = self.ledger.yardstick.points(np.array([self._values[level][i] for i in index]), index)
         gone = [at for at, i in enumerate(index) if i in above]
-        place = promotable(points, gone, REDUCTION, asked=None if level else self._asked)
+        place = promotable(points, gone, REDUCTION, asked=sum(self._asked[i] for i in index))
         return None if place is None else index[place]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import FieldError
+from archspace.support.numbers import counted
 from archspace.support.options import JsonOption
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def replay(
 
         given = {name: value for name, value in changes.items() if value is not None}
         read_study(run, given, None)
-        pick_trial(read_run(Path(run)), pick, {})
+        pick_trial(read_run(Path(run)), pick, {}, partly=True)
         from searches.study.replay import replay as run_replay
         from searches.training.loop import Callback, Epoch
 
@@ -58,7 +59,8 @@ def replay(
     if as_json:
         typer.echo(json.dumps({
             "run": run, "trial": found.label, "metric": found.metric, "kept": found.kept, "again": found.again,
-            "same": found.same, "differing": None if found.differing is None else list(found.differing),
+            "epochs": found.epochs, "same": found.same,
+            "differing": None if found.differing is None else list(found.differing),
             "largest": found.largest, "changed": {name: list(pair) for name, pair in found.changed.items()},
         }))  # fmt: skip
     else:
@@ -71,7 +73,8 @@ def replay(
 
 def lines(found: Replay) -> list[str]:
     """Returns in words how a replay compares."""
-    said = [f"trial {found.label}: {found.metric} {found.kept!r} in the study, {found.again!r} now"]
+    where = "" if found.epochs is None else f" after {counted(found.epochs, 'epoch')}, where it was stopped"
+    said = [f"trial {found.label}: {found.metric} {found.kept!r} in the study{where}, {found.again!r} now"]
     if found.differing is None:
         said.append("the study's weights are gone; only the metric was compared")
     elif found.differing:

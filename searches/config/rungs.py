@@ -37,7 +37,7 @@ class Rungs(Part):
             return ()
         listed = isinstance(rungs, list | tuple) and all(isinstance(epochs, int) for epochs in rungs)
         if not (listed or rungs == "auto"):
-            nearest = [rungs] if isinstance(rungs, int) and rungs > 0 else "auto"
+            nearest = [rungs] if isinstance(rungs, int) and rungs > 0 and rungs is not True else "auto"
             raise FieldError(FIELD, rungs, "must be a list of epochs, or auto", nearest)
         return rungs
 

@@ -135,10 +135,7 @@ class StudyConfig(Part):
             raise FieldError("space", None, "sampled trials need a space", {"network": "espnetv2"})
         for one in self.reference:
             self.recipe_of(one)
-        if len(self.levels) > 1 and not self.trials:
-            raise FieldError(
-                RUNGS_FIELD, self.judging.rungs, "given networks are all trained in full", "none"
-            )
+        self._rungs_fit()
         known = goals(self.task)
         for name in self.objectives:
             if name not in known:
@@ -153,7 +150,8 @@ class StudyConfig(Part):
         """Refuses rungs that would be of no use, or through which no network would come."""
         levels, reduction = self.levels, self.judging.reduction
         if len(levels) > 1 and not self.trials:
-            raise FieldError(RUNGS_FIELD, self.judging.rungs, "given networks are all trained in full", [])
+            rule = "given networks are all trained in full, and no other is asked for"
+            raise FieldError(RUNGS_FIELD, list(levels[:-1]), rule, [])
         least = least_trainings(levels, reduction)
         if self.trials and self.trials < least:
             rungs = list(levels[:-1])

@@ -7,6 +7,7 @@ process was killed goes on as if none had been.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -142,7 +143,7 @@ class Bracket:
 
     def promoted(self, trials: Sequence[FrozenTrial]) -> tuple[FrozenTrial, RungState] | None:
         """Returns the trial that is to go on, of those at the highest rung, with its new state; ``None`` for none."""
-        copies = sum(DUPLICATE_ATTR in trial.user_attrs for trial in trials)
+        copies = Counter(str(trial.user_attrs.get(DUPLICATE_ATTR)) for trial in trials)
         states = [self.state(trial) for trial in trials]
         for level in range(len(self.levels) - 2, -1, -1):
             rung = str(self.levels[level])
@@ -152,7 +153,7 @@ class Bracket:
                 at for at, place in enumerate(members)
                 if states[place].goal > self.levels[level] or not self.waits(trials[place])
             ]  # fmt: skip
-            asked = len(members) + (copies if level == 0 else 0)
+            asked = sum(1 + copies[str(trials[place].number)] for place in members)
             chosen = promotable(points, gone, self.reduction, asked=asked) if members else None
             if chosen is not None:
                 goal, place = self.levels[level + 1], members[chosen]

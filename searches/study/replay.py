@@ -40,6 +40,7 @@ class Replay:
             weights are gone.
         largest: the largest difference of a weight.
         changed: what differs from when the study trained it, by name: then and now.
+        epochs: at which it was stopped and is compared; ``None`` for one that was trained in full.
     """
 
     label: str
@@ -49,6 +50,7 @@ class Replay:
     differing: tuple[str, ...] | None
     largest: float
     changed: Mapping[str, tuple[Any, Any]]
+    epochs: int | None = None
 
     @property
     def same(self) -> bool:
@@ -59,6 +61,8 @@ class Replay:
 def replay(run: Path, pick: str, changes: Mapping[str, Any], callback: Callback) -> Replay:
     """Trains a trial again, in a temporary folder, and returns how it compares; nothing of the run is changed.
 
+    It is trained without a pause, also one that had paused at rungs; one that was stopped, up to where it was.
+
     Args:
         run: the study's run folder.
         pick: a trial's label, or ``knee``, ``best``; of a network that came twice, the trial that was trained.
@@ -68,7 +72,7 @@ def replay(run: Path, pick: str, changes: Mapping[str, Any], callback: Callback)
         InputError: no such run or trial, it was not trained, or the data are others.
     """
     config, folder = read_study(str(run), changes, None)
-    record = pick_trial(read_run(folder), pick, {})
+    record = pick_trial(read_run(folder), pick, {}, partly=True)
     recipe = trained_by(config, record)
     check_device(config.device)
     sources = open_data(config)
@@ -76,14 +80,19 @@ def replay(run: Path, pick: str, changes: Mapping[str, Any], callback: Callback)
     if held is not None:
         refuse_other_data(str(folder), held, data, "; --data says where they are")
     task = task_on(config, sources)
-    measured = record.measurements[task.metric]
+    epochs = record.epochs if record.state == "stopped" else None
+    measured = record.measurements[task.metric] if epochs is None else record.rungs[str(epochs)]
     assert record.spec is not None and record.seed is not None
     with tempfile.TemporaryDirectory(prefix="archspace-replay-") as scratch:
         judge = Judge(config, task, None, Gate(Path(scratch)), data)
         spec = ArchSpec.from_dict(dict(record.spec))
-        known = judge.judge(spec, recipe, record.seed, Path(scratch) / record.label, callback)
+        place = Path(scratch) / record.label
+        if epochs is None:
+            known = judge.judge(spec, recipe, record.seed, place, callback)
+        else:
+            known = judge.rung(spec, recipe, record.seed, place, callback, epochs)
         differing, largest = _compared(
-            folder / TRIALS_FOLDER / record.label / WEIGHTS_FILE, Path(scratch) / record.label / WEIGHTS_FILE
+            folder / TRIALS_FOLDER / record.label / WEIGHTS_FILE, place / WEIGHTS_FILE
         )
     now = known[task.metric]
     changed = {
@@ -91,7 +100,7 @@ def replay(run: Path, pick: str, changes: Mapping[str, Any], callback: Callback)
         for name in ("torch", "device", "threads")
         if name in measured.how and measured.how[name] != now.how[name]
     }
-    return Replay(record.label, task.metric, measured.value, now.value, differing, largest, changed)
+    return Replay(record.label, task.metric, measured.value, now.value, differing, largest, changed, epochs)
 
 
 def trained_by(config: StudyConfig, record: TrialRecord) -> Recipe:
