@@ -11,6 +11,7 @@ from archspace.spec.naming import find_network, read_spec
 from archspace.support.errors import FieldError, InputError
 from searches.config.parts import Given, fixed_by_data
 from searches.config.study import StudyConfig
+from searches.study.trials import Trials
 
 LASTING = ("preset", "spec file")
 """Forms that a study keeps as they are written; any other may name another network tomorrow (``RUN:knee``)."""
@@ -72,7 +73,8 @@ def given_spec(name: str | Mapping[str, Any]) -> ArchSpec:
     return read_spec(name, field="given") if isinstance(name, str) else ArchSpec.from_dict(name)
 
 
-def answering(config: StudyConfig, records: Iterable[TrialRecord]) -> TrialRecord | None:
-    """Returns a trial, of those of one network, that was trained as all are: its numbers hold for another one too."""
+def answering(config: StudyConfig, kinds: Iterable[Trials], arch_id: str) -> TrialRecord | None:
+    """Returns a trial of a network that was trained as all are: its numbers hold for another one of it too."""
     apart = {one.name for one in config.reference if not one.alike}
-    return next((record for record in records if record.values and record.given not in apart), None)
+    known = (record for trials in kinds for record in trials.of_network(arch_id))
+    return next((record for record in known if record.values and record.given not in apart), None)

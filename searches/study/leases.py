@@ -90,6 +90,10 @@ class Lease:
         """Who it is, in words."""
         return f"process {self.process} on {self.host}"
 
+    def is_of(self, folder: Path) -> bool:
+        """Returns whether its owner worked in this folder of this machine."""
+        return self.machine == machine() and self.folder == str(folder.absolute())
+
     def lock_of_the_dead(self) -> Held | None:
         """Returns the kernel's lock of the trial if its owner was a process of this machine and has died."""
         if self.machine != machine():

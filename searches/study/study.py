@@ -230,8 +230,8 @@ class Study:
         seed = derived_seed(self.config.seed, label) if given is None or given.seed is None else given.seed
         recipe = self.config.training if given is None else self.config.recipe_of(given)
         weights = None if given is None else given.weights
-        rung = claim.rung
-        started = started if rung is None else rung.started or started
+        if (rung := claim.rung) is not None:
+            started = rung.started or started
         make = recorder(label, number, seed, started, given, self.judge.data)
         if given is not None:
             params: dict[str, Any] = {}
@@ -249,8 +249,7 @@ class Study:
         reason = self._constrain(claim, known)
         if reason:
             return make(state="infeasible", measurements=known, reason=reason, **common)
-        alike = [one for kind in self.kinds for one in kind.of_network(spec.arch_id)]
-        twin = answering(self.config, alike) if given is None or given.alike else None
+        twin = answering(self.config, self.kinds, spec.arch_id) if given is None or given.alike else None
         if twin is not None:
             self._constrain(claim, twin.measurements)
             return make(
@@ -259,22 +258,16 @@ class Study:
             )  # fmt: skip
         if (other := same_network(trials, claim, spec.arch_id)) is not None:
             return make(state="stopped", measurements=known, duplicate_of=other[0], reason=other[1], **common)
-        epochs = sum(stage.epochs for stage in recipe.plan())
+        epochs, folder = sum(stage.epochs for stage in recipe.plan()), trials.path(number)
         progress.started(label, spec, known, epochs if rung is None else rung.goal)
         try:
             with Callbacks(Ours(claim), progress, *self._boards(label)) as callback:
                 if rung is not None and rung.goal < epochs:
-                    there = self.judge.rung(spec, recipe, seed, trials.path(number), callback, rung.goal)
+                    there = self.judge.rung(spec, recipe, seed, folder, callback, rung.goal)
                     point = point_of(self.config.objectives, known | there)
                     return rung.pausing(spec.arch_id, started, now(), there[self.judge.task.metric], point)
                 known |= self.judge.judge(
-                    spec,
-                    recipe,
-                    seed,
-                    trials.path(number),
-                    callback,
-                    weights=weights,
-                    on_progress=progress.note,
+                    spec, recipe, seed, folder, callback, weights=weights, on_progress=progress.note
                 )
         except DeviceAway:
             raise

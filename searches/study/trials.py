@@ -123,7 +123,9 @@ class Trials:
         log.info("trial %s: taken up again%s", self.label(frozen.number), why)
         self._watch.forget(frozen.number)
         if self._sharing.files is not None:
-            pulled(self._sharing.files, self.label(frozen.number), self.path(frozen.number))
+            path = self.path(frozen.number)
+            anew = lease is None or not lease.is_of(path)  # else what is here is the newest there is
+            pulled(self._sharing.files, self.label(frozen.number), path, anew=anew)
         return self._hold(frozen._trial_id, frozen.number, 0 if lease is None else lease.term + 1)
 
     def _hold(self, trial_id: int, number: int, term: int = 0) -> Claim:
@@ -291,6 +293,6 @@ class Trials:
             folder = self.folder / TRIALS_FOLDER / record.label
             path = folder / RECORD_FILE
             if not path.is_file() and self._sharing.files is not None:
-                pulled(self._sharing.files, record.label, folder)
+                pulled(self._sharing.files, record.label, folder, anew=True)
             if not path.is_file() or (record.first and '"first"' not in path.read_text(encoding="utf-8")):
                 write_record(self.folder, record)

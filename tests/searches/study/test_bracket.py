@@ -71,8 +71,8 @@ def test_what_runs_or_has_ended_counts_at_its_rungs_but_goes_on_no_more(bracket:
 def test_the_budget_counts_what_was_trained_and_what_is_being_trained(bracket: Bracket) -> None:
     states = [None, START, at_rung(50, 1e6), at_rung(60, 1e6, goal=2), RungState(goal=4, cost=4)]
     trials = frozen(states)
-    standing = bracket.standing(trials)
-    assert standing.trainings == pytest.approx((1 + 1 + 1 + 2 + 4) / 4) and standing.paused == 2
+    spent = bracket.spent(trials)
+    assert spent.trainings == pytest.approx((1 + 1 + 1 + 2 + 4) / 4) and spent.paused == 2
     full = frozen([RungState(goal=4, cost=4)] * 8, {0: TrialState.COMPLETE})
     assert bracket.has_room(trials) and not bracket.has_room(full)
     assert bracket.has_room(frozen([RungState(goal=4, cost=4)] * 8)), "one at least comes to the end"
