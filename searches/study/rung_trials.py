@@ -93,7 +93,7 @@ class RungTrials(Trials):
             waiting = [one for one in trials if self.bracket.waits(one)]
             if not waiting or len(waiting) < len(trials):
                 return None
-            return self._from_rung(waiting[0], self.bracket.state(waiting[0]))
+            return self._from_rung(waiting[0], replace(self.bracket.state(waiting[0]), paused=False))
 
     def _attributes(self, claim: Claim, record: TrialRecord) -> dict[str, Any]:
         assert claim.rung is not None, "every trial of a study with rungs has one"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +232,8 @@ class Study:
         weights = None if given is None else given.weights
         if (rung := claim.rung) is not None:
             started = rung.started or started
+            if rung.reached == rung.goal:  # whoever was to end it there was killed
+                return replace(rung, paused=True)
         make = recorder(label, number, seed, started, given, self.judge.data)
         if given is not None:
             params: dict[str, Any] = {}

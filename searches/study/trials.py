@@ -25,6 +25,7 @@ from searches.study.outages import enduring
 from searches.study.sharing import ALONE, Sharing
 from searches.study.space import only_value
 from searches.study.transactional import Alone, Transactional
+from searches.training.resume import remove_state
 
 log = logging.getLogger(__name__)
 
@@ -294,5 +295,6 @@ class Trials:
             path = folder / RECORD_FILE
             if not path.is_file() and self._sharing.files is not None:
                 pulled(self._sharing.files, record.label, folder, anew=True)
+                remove_state(folder)
             if not path.is_file() or (record.first and '"first"' not in path.read_text(encoding="utf-8")):
                 write_record(self.folder, record)
