@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from analysis.quantities import objective
 from analysis.store.records import Measurement
 from analysis.store.rungs import AT, RUNGS_ATTR
+from searches.config.rungs import cost_of_one
 from searches.judging.rungs import promotable
 
 DUPLICATE_ATTR = "duplicate_of"
@@ -97,6 +98,7 @@ class Bracket:
 
     def __init__(self, levels: Sequence[int], reduction: int, target: int) -> None:
         self.levels, self.reduction, self.target = tuple(levels), reduction, target
+        self._read: dict[int, tuple[Any, RungState]] = {}
 
     @property
     def epochs(self) -> int:
@@ -106,11 +108,7 @@ class Bracket:
     @property
     def networks(self) -> int:
         """About so many networks are begun where every rung sends on its share."""
-        steps = zip(self.levels, (0, *self.levels), strict=False)
-        each: float = sum(
-            (here - before) / self.reduction**level for level, (here, before) in enumerate(steps)
-        )
-        return math.ceil(self.target * self.epochs / each)
+        return math.ceil(self.target * self.epochs / cost_of_one(self.levels, self.reduction))
 
     @property
     def first(self) -> RungState:
@@ -120,7 +118,12 @@ class Bracket:
     def state(self, trial: FrozenTrial) -> RungState:
         """Returns how far a trial has come."""
         held = trial.user_attrs.get(RUNGS_ATTR)
-        return self.first if held is None else RungState(**held)
+        if held is None:
+            return self.first
+        before = self._read.get(trial.number)
+        if before is None or before[0] is not held:
+            self._read[trial.number] = before = (held, RungState(**held))
+        return before[1]
 
     def spent(self, trials: Sequence[FrozenTrial]) -> Spent:
         """Returns how far the study has come."""
