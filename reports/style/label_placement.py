@@ -43,6 +43,11 @@ def trial_hover(row: Row, objectives: Sequence[Quantity]) -> str:
     if row["state"] != "complete":
         reason = f": {html.escape(str(row['reason']))}" if _known(row["reason"]) else ""
         lines += _wrapped(f"{row['state']}{reason}".split(" "), " ")
+        lines += [
+            f"{one.short} {number(float(row[f'{one.name}_at_rung']), one.unit)} there"
+            for one in objectives
+            if _known(row.get(f"{one.name}_at_rung"))
+        ]
     lines += _spec_lines(row)
     if _known(row["arch_id"]):
         lines.append(f"arch_id {row['arch_id']}")

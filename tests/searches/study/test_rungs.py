@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from analysis.store.records import TrialRecord
 from analysis.store.runs import read_run
+from reports.style.label_placement import trial_hover
 from searches.training.resume import STATE_FILE
 from tests.commands import archspace, command, environment, printed, refused
 from tests.searches.studies import write_study
