@@ -34,7 +34,7 @@ class RungState:
         reached: epochs that it has been trained and judged at.
         arch_id: of its network, as soon as it has paused.
         started: when it was begun, ISO 8601 in UTC.
-        points: by rung (its epochs as text), the objectives there, less is better; ``None`` for NaN.
+        points: by rung (its epochs as text), the objectives there, less is better; ``None`` for what is not finite.
         metrics: by rung, the metric's :class:`Measurement` as plain data.
     """
 
@@ -67,7 +67,7 @@ class RungState:
             point: its objectives there, less is better.
         """
         metric = replace(metric, how={**metric.how, AT: at})
-        rung, plain = str(self.goal), [None if math.isnan(value) else value for value in point]
+        rung, plain = str(self.goal), [value if math.isfinite(value) else None for value in point]
         return replace(
             self, paused=True, reached=self.goal, cost=self.goal, arch_id=arch_id, started=self.started or started,
             points={**self.points, rung: plain}, metrics={**self.metrics, rung: metric.to_dict()},

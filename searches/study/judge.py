@@ -209,7 +209,7 @@ class Judge:
     ) -> tuple[Network, Measurement]:
         """Trains to the end, or ``until`` an epoch, and evaluates; weights and history go to ``folder``."""
         network, history = self._fitted(spec, recipe, seed, folder, Callbacks(callback, self.gate), until)
-        metric = self._metric(network, self.task, {"seed": seed, "epochs": len(history)})
+        metric = self._metric(network, self.task, {"seed": seed, "epochs": len(history)}, final=until is None)
         network.cpu().eval()
         write_history(folder, history)
         network.class_names = self.task.class_names
@@ -239,9 +239,6 @@ class Judge:
             except StateError as error:
                 log.warning("trial %s starts again: %s", folder.name, error)
                 remove_state(folder)
-            except (RuntimeError, MemoryError):
-                remove_state(folder)  # it has failed, and would again
-                raise
 
     def _evaluated(self, spec: ArchSpec, weights: Path) -> tuple[Network, Measurement]:
         """The network of a checkpoint, for the study's image size, and its metric; images are prepared as it says."""
@@ -260,16 +257,18 @@ class Judge:
         metric = self._metric(network.to(self.config.device), task, {"weights": str(weights)})
         return network.cpu().eval(), metric
 
-    def _metric(self, network: Network, task: Task, how: Mapping[str, object]) -> Measurement:
+    def _metric(
+        self, network: Network, task: Task, how: Mapping[str, object], *, final: bool = True
+    ) -> Measurement:
         """The metric on the validation split, and how it was taken.
 
         Raises:
-            TrainingError: it is infinite, as the perplexity of a network that has learned nonsense.
+            TrainingError: it is ``final`` and infinite, as the perplexity of a network that has learned nonsense.
         """
         config = self.config
         device = torch.device(config.device)
         evaluation = task.evaluate(network, task.val, device, on_batch=self._pause)
-        if math.isinf(evaluation.value):
+        if final and math.isinf(evaluation.value):
             raise TrainingError(f"{task.metric} is infinite after training; a smaller lr may help")
         taken = {
             "split": "val", task.counts: len(task.val), **judged_on(config),

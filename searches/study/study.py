@@ -42,6 +42,7 @@ from searches.study.storage import close_storage, open_storage
 from searches.study.trials import QUEUED, Trials
 from searches.training.callbacks import Callbacks
 from searches.training.device import check_device
+from searches.training.resume import remove_state
 from searches.training.steps import TrainingError
 from searches.training.tensorboard_log import Board
 
@@ -275,6 +276,7 @@ class Study:
             raise
         except (TrainingError, RuntimeError, MemoryError) as error:
             log.exception("trial %s failed", label)
+            remove_state(folder)
             reason = f"{type(error).__name__}: {error}"
             return make(state="failed", measurements=known, reason=reason, epochs=None, **common)
         for name, reasons in unstable(known, self.config.asked).items():

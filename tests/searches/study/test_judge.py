@@ -16,7 +16,6 @@ from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.gate import Gate
 from searches.study.judge import Judge
 from searches.training.resume import STATE_FILE
-from searches.training.steps import TrainingError
 from tests.searches.studies import tiny
 from tests.searches.training.small_runs import KillAt, Killed, StepCount
 
@@ -70,10 +69,3 @@ def test_a_rung_measures_nothing_and_keeps_the_state(tmp_path: Path) -> None:
     judge.judge(spec, config.training, 1, tmp_path / "0", last := StepCount())
     assert (first.steps, second.steps, last.steps) == (3, 3, 3)
     assert len((tmp_path / "0" / "history.csv").read_text().splitlines()) == 1 + 3
-
-
-def test_a_training_that_fails_leaves_no_state(tmp_path: Path) -> None:
-    judge, config, spec = judge_of(tmp_path, lr=1e30, schedule="constant", warmup=0.0)
-    with pytest.raises(TrainingError, match="loss is"):
-        judge.judge(spec, config.training, 1, tmp_path / "0", StepCount())
-    assert not list(tmp_path.rglob(STATE_FILE))

@@ -16,9 +16,8 @@ from safetensors.torch import load_file
 
 from analysis.store.records import TrialRecord
 from analysis.store.runs import read_run
-from reports.style.label_placement import trial_hover
 from searches.training.resume import STATE_FILE
-from tests.commands import archspace, command, environment, printed, refused
+from tests.commands import Ran, archspace, command, environment, printed, refused
 from tests.searches.studies import write_study
 from tests.waiting import until
 
@@ -190,6 +189,16 @@ def test_two_workers_share_the_rungs_and_the_budget(tmp_path: Path) -> None:
     assert any(trial.values for trial in trials) and not list(run.rglob(STATE_FILE))
     for trial in trials:
         assert trial.state != "stopped" or trial.duplicate_of or trial.epochs in (1, 2)
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_after_a_rung_leaves_no_state(tmp_path: Path) -> None:
+    """The rate rises by warm-up: what is fine at the first rung is not at the second."""
+    training = {"epochs": 3, "batch": 8, "lr": 1e38, "optimizer": "sgd", "warmup": 0.9}
+    study = write_study(tmp_path, **{**STUDY, "given": [], "training": training})
+    ran = archspace("search", study, "--out", tmp_path / "run")
+    refused(Ran(ran.returncode, ran.stdout, ran.stderr.splitlines()[-1]), "trials failed in a row")
+    assert not list((tmp_path / "run").rglob(STATE_FILE))
 
 
 @pytest.mark.slow
