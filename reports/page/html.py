@@ -16,7 +16,8 @@ from reports.page.data import embedded, page_data
 from reports.page.drawing import layer_table, ribbon, ribbon_svg
 from reports.page.retrained import retrained_html
 from reports.page.side_by_side import badge, side_by_side_html
-from reports.page.words import asked, findings, state_of
+from reports.page.state import state_of
+from reports.page.words import asked, findings
 
 SCRIPTS = ("base.js", "marks.js", "scatter.js", "table.js", "charts.js", "start.js")
 

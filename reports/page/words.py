@@ -10,7 +10,6 @@ import pandas as pd
 
 from analysis.quantities import Quantity, described
 from analysis.store.fingerprint import DataFingerprint
-from analysis.store.rungs import full_epochs, has_rungs
 from archspace.support.numbers import UNSTABLE_MARK, counted, marked, number
 from reports.figures.seeds import NO_SEEDS
 from reports.frames.origins import doubts
@@ -67,27 +66,6 @@ def findings(content: Content) -> list[str]:
     sentences += _doubt(content)
     sentences += _unstable(content)
     return [*sentences, *(f"Mind that {note}." for note in content.merged.notes)]
-
-
-def state_of(content: Content) -> str | None:
-    """That the study is not over, if it is not."""
-    wanted = content.study.config.get("trials")
-    if isinstance(wanted, int) and has_rungs(content.study.config) and len(content.merged.runs) == 1:
-        return _of_rungs(content, wanted)
-    sampled = int(content.frame["given"].isna().sum())
-    if not isinstance(wanted, int) or len(content.merged.runs) > 1 or sampled >= wanted:
-        return None
-    return f"The study is not over: {sampled} of {wanted} trials have ended."
-
-
-def _of_rungs(content: Content, wanted: int) -> str | None:
-    """That a study with rungs is not over: what waits at one has no record yet."""
-    config, frame = content.study.config, content.frame
-    spent = int(frame.loc[frame["given"].isna(), "epochs"].sum()) if "epochs" in frame else 0
-    budget = wanted * full_epochs(config)
-    if spent >= budget or (frame["state"] == "stopped").any():
-        return None
-    return f"The study is not over: the trials that ended took {spent} of {budget} epochs; networks wait at a rung."
 
 
 def values_text(row: Mapping[Any, Any], objectives: tuple[Quantity, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,9 @@ from searches.study.trials import AT_RUNG, AWAY_ATTR, Trials
 
 ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 """A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
+
+
+log = logging.getLogger(__name__)
 
 
 class RungTrials(Trials):
@@ -49,6 +53,8 @@ class RungTrials(Trials):
             return None
         promoted = self.bracket.promoted(trials)
         if promoted is not None:
+            label, reached = self.label(promoted[0].number), promoted[1].reached
+            log.info("trial %s: goes on after epoch %d", label, reached)
             return self._from_rung(*promoted)
         claim = super()._following(trials, 0)
         return None if claim is None else replace(claim, rung=self.bracket.first)

@@ -20,7 +20,8 @@ from reports.frames.merge import merge_runs
 from reports.page.content import Content, content_of
 from reports.page.data import embedded, page_data
 from reports.page.html import page_html
-from reports.page.words import asked, findings, state_of
+from reports.page.state import state_of
+from reports.page.words import asked, findings
 from tests.reports.runs import LIMIT, realistic_study, study_of, trial, write_run
 
 REAL = PRESETS["espnet-c"].spec.replace(classes=12, input_size=(352, 480)).to_dict()

@@ -165,6 +165,8 @@ def test_killed_at_its_pauses_a_study_comes_to_the_same_and_trains_nothing_twice
         assert list(out.rglob(STATE_FILE)), "what waits at a rung has its state"
         listed = json.loads(archspace("runs", out, "--json").stdout)["runs"][0]
         assert listed["state"] == "stopped" and listed["paused"] >= 1
+        page = Path(archspace("report", out, "--out", tmp_path / "page.html").stdout.strip()).read_text()
+        assert "The study is not over: the trials that ended took" in page
     ran = archspace("search", study, "--out", out)
     assert ran.returncode == 0, ran.stderr
     assert facts(out) == facts(run)
