@@ -17,12 +17,13 @@ from optuna.storages import BaseStorage
 
 from archspace import __version__
 from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.machine import machine_folder
 from archspace.support.plugins import load_plugins, loaded_plugins
 from searches.config.changes import changed
 from searches.config.study import StudyConfig, parse_config
 from searches.study.storage import JOURNAL, close_storage, storage_at
 
-STUDY_ATTR, MADE_WITH_ATTR = "study", "made with"
+STUDY_ATTR, MADE_WITH_ATTR, HOME_ATTR = "study", "made with", "home"
 OF_ONE_MACHINE = ("storage", "device", "workers", "plugins")
 PACKAGES = ("archspace", "analysis", "searches")
 
@@ -62,12 +63,20 @@ def made_with() -> dict[str, Any]:
     return {"archspace": __version__, "code": code(), "plugins": plugins}
 
 
-def note_study(study: optuna.Study, config: StudyConfig) -> None:
-    """Keeps in the storage all that a worker on another machine needs to know."""
+def note_study(study: optuna.Study, config: StudyConfig, folder: Path) -> bool:
+    """Keeps in the storage all that a worker on another machine needs to know.
+
+    Returns:
+        Whether the study was started in this run folder, so that all comes together in it.
+    """
     fields = config.model_dump(mode="json", exclude=set(OF_ONE_MACHINE) - {"device"})
     for name, value in ((STUDY_ATTR, json.dumps(fields)), (MADE_WITH_ATTR, made_with())):
         if study.user_attrs.get(name) != value:
             study.set_user_attr(name, value)
+    here = f"{machine_folder()}:{folder.resolve()}"
+    if HOME_ATTR not in study.user_attrs:
+        study.set_user_attr(HOME_ATTR, here)
+    return bool(study.user_attrs[HOME_ATTR] == here)
 
 
 def joined_study(url: str, name: str, changes: Mapping[str, Any]) -> StudyConfig:
