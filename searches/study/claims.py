@@ -20,6 +20,7 @@ class Claim:
         trial: Optuna's.
         lease: as it stands in the storage.
         lock: the kernel's lock of the trial's folder; ``None`` where one that stands still has it.
+        new: whether it was begun with this claim.
         constraints: how far each is kept, by rule; entered when the trial ends.
         lost: set as soon as it is known that another worker has the trial.
     """
@@ -27,6 +28,7 @@ class Claim:
     trial: optuna.Trial
     lease: Lease
     lock: Held | None
+    new: bool = True
     constraints: dict[str, float] = field(default_factory=dict)
     lost: threading.Event = field(default_factory=threading.Event)
 

@@ -112,7 +112,7 @@ class Progress(Callback):
         workers: int = 1, others: Callable[[], Iterable[Doing]] = tuple,
     ) -> None:  # fmt: skip
         self._objectives, self._wanted = objectives, wanted
-        self._standing = Standing.of(objectives, done)
+        self._standing = Standing(objectives).add(done)
         self._began, self._before = time.monotonic(), self._standing.complete
         self._bars = Bars(
             TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), MofNCompleteColumn(),
@@ -213,7 +213,7 @@ class Progress(Callback):
 
     def ended(self, records: Sequence[TrialRecord]) -> None:
         """Takes over the records of all trials that ended."""
-        self._standing = Standing.of(self._objectives, records)
+        self._standing.add(records)
         self._bars.update(self._all, completed=self._standing.complete, note=self._time_left())
 
     def _time_left(self) -> str:
@@ -224,25 +224,42 @@ class Progress(Callback):
         return f"about {duration((time.monotonic() - self._began) / new * left)} left"
 
 
-@dataclass(frozen=True, slots=True)
 class Standing:
-    """What a study has come to so far.
+    """What a study has come to so far, from records each of which is looked at once.
+
+    Args:
+        objectives: of the study.
 
     Attributes:
         complete: trials with values.
-        best: the best value of each objective, in words.
     """
 
-    complete: int
-    best: str
+    def __init__(self, objectives: Sequence[Quantity]) -> None:
+        self._objectives = objectives
+        self._seen: dict[str, TrialRecord] = {}
+        self._best: dict[str, TrialRecord] = {}
+        self.complete = 0
 
-    @classmethod
-    def of(cls, objectives: Sequence[Quantity], records: Sequence[TrialRecord]) -> Standing:
-        """Returns what these records come to."""
-        feasible = [record for record in records if record.state == "complete"]
-        best = []
-        for o in objectives if feasible else ():
-            pick = max if o.direction == "maximize" else min
-            record = pick(feasible, key=lambda r: r.values[o.name])
-            best.append(f"{o.name} {number(record.values[o.name], o.unit)} (trial {record.label})")
-        return cls(sum(bool(record.values) for record in records), ", ".join(best) or "none yet")
+    def add(self, records: Sequence[TrialRecord]) -> Standing:
+        """Takes over those records that it has not seen; returns itself."""
+        for record in [record for record in records if self._seen.get(record.label) is not record]:
+            before = self._seen.get(record.label)
+            self._seen[record.label] = record
+            self.complete += bool(record.values) - (before is not None and bool(before.values))
+            for o in self._objectives if record.state == "complete" else ():
+                best, sign = self._best.get(o.name), 1 if o.direction == "maximize" else -1
+                if best is None or sign * record.values[o.name] > sign * best.values[o.name]:
+                    self._best[o.name] = record
+        return self
+
+    @property
+    def best(self) -> str:
+        """The best value of each objective, in words."""
+        return (
+            ", ".join(
+                f"{o.name} {number(one.values[o.name], o.unit)} (trial {one.label})"
+                for o in self._objectives
+                if (one := self._best.get(o.name)) is not None
+            )
+            or "none yet"
+        )

@@ -113,11 +113,10 @@ class Study:
         given = open_study(storage, f"{config.name}/given", config, known, sampler)
         if not own_storage:
             open_run(config, folder, known)
-        if role.home:
-            note_study(main, config)
+        home = role.home and note_study(main, config, folder)
         files, bound = files_of(config, storage), ASKS_PER_TRIAL * config.trials + SPARE_ASKS
         wanted = len(config.given)
-        sharing = Sharing(storage, config.lease_s, files, not role.home or config.artifacts is not None)
+        sharing = Sharing(storage, config.lease_s, files, not home or config.artifacts is not None)
         study = cls(
             config,
             folder,

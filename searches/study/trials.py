@@ -19,7 +19,7 @@ from analysis.store.records import TrialRecord
 from analysis.store.runs import RECORD_FILE, TRIALS_FOLDER, write_record
 from searches.study.claims import Claim
 from searches.study.files import pulled, pushed
-from searches.study.known import FINISHED, RECORD_ATTR, REPLACED_ATTR, Known, attributes
+from searches.study.known import RECORD_ATTR, REPLACED_ATTR, Known, attributes
 from searches.study.leases import (
     BEAT_ATTR,
     BEATS,
@@ -83,30 +83,30 @@ class Trials:
         """Makes what a block does with the study one step among all processes."""
         return self._storage.transaction(self.study._study_id)
 
-    def claim(self, *, waiting: bool | str = False) -> Claim | None:
+    def claim(self, *, waiting: bool = False, queued: bool = False) -> Claim | None:
         """Returns a trial to run: one that nobody holds any more, else a new one; ``None`` when there is nothing to do.
 
         Of two processes, wherever they run, one gets it: the lease is read and written in one step.
 
         Args:
-            waiting: take one that waits for its device instead (:meth:`leave`), no other; with :data:`QUEUED`, one that
-                no machine has tried to measure yet.
+            waiting: take one that waits for its device instead (:meth:`leave`), no other.
+            queued: take one that no machine has tried to measure yet before any other.
         """
-        return enduring(lambda: self._claim(waiting))
+        claim = enduring(lambda: self._claim(waiting, queued))
+        if claim is not None and not claim.new and self._sharing.files is not None:
+            pulled(self._sharing.files, self.label(claim.trial.number), self.path(claim.trial.number))
+        return claim
 
-    def _claim(self, waiting: bool | str) -> Claim | None:
+    def _claim(self, waiting: bool, queued: bool) -> Claim | None:
         with self.transaction():
-            trials = self._listed()
-            complete = sum(frozen.state == TrialState.COMPLETE for frozen in trials)
-            running = 0
-            for frozen in [frozen for frozen in trials if frozen.state == TrialState.RUNNING]:
-                away = frozen.user_attrs.get(AWAY_ATTR, False)
-                if away == waiting or (waiting is True and away):
-                    claim = self._take(frozen)
-                    if claim is not None:
-                        return claim
-                running += 1
-            if waiting or complete + running >= self.target or len(trials) >= self.bound:
+            trials, known = self._listed(), self._known
+            running = [trials[number] for number in sorted(known.open)]
+            away = {frozen.number: frozen.user_attrs.get(AWAY_ATTR, False) for frozen in running}
+            first = [frozen for frozen in running if queued and away[frozen.number] == QUEUED]
+            for frozen in (*first, *(frozen for frozen in running if bool(away[frozen.number]) == waiting)):
+                if (claim := self._take(frozen)) is not None:
+                    return claim
+            if waiting or known.complete + len(running) >= self.target or len(trials) >= self.bound:
                 return None
             return self._hold(self._storage.create_new_trial(self.study._study_id), len(trials))
 
@@ -127,17 +127,15 @@ class Trials:
             return None
         log.info("trial %s: taken up again%s", self.label(frozen.number), why)
         self._watch.forget(frozen.number)
-        if self._sharing.files is not None:
-            pulled(self._sharing.files, self.label(frozen.number), self.path(frozen.number))
-        return self._hold(frozen._trial_id, frozen.number, 0 if lease is None else lease.term + 1)
+        return self._hold(frozen._trial_id, frozen.number, 0 if lease is None else lease.term + 1, new=False)
 
-    def _hold(self, trial_id: int, number: int, term: int = 0) -> Claim:
+    def _hold(self, trial_id: int, number: int, term: int = 0, *, new: bool = True) -> Claim:
         """Enters a lease of this process; within the transaction in which the trial was seen to be free."""
         lease = Lease.here(self.path(number), self._sharing.lease_s, term)
         self._storage.enter(trial_id, {LEASE_ATTR: lease.to_dict()})
         trial = optuna.Trial(self.study, trial_id)
         assert trial.number == number, "trials are numbered in their order, from 0"
-        return Claim(trial, lease, lease.mark())
+        return Claim(trial, lease, lease.mark(), new)
 
     def drawn(self, claim: Claim, distributions: Mapping[str, BaseDistribution]) -> dict[str, Any]:
         """Returns the values of all parameters of a trial; the sampler is asked for those that it does not have yet."""
@@ -269,7 +267,7 @@ class Trials:
 
     def finished(self) -> Sequence[TrialRecord]:
         """Returns records of all trials that ended, by number, each as it was entered last."""
-        self._known.update(self.study.get_trials(deepcopy=False, states=FINISHED), self.study.user_attrs)
+        self._known.update(self.study.get_trials(deepcopy=False), self.study.user_attrs)
         return self._known.records
 
     @property
