@@ -74,6 +74,10 @@ search camvid-small --data nosuch|no such folder
 search wikitext2-small|needs the folder of the text
 search wikitext2-small --data nosuch|no such file or folder
 search scenes --out bad.yaml|is a file
+worker nosuch://x tiny|cannot be opened
+worker journal:///nosuch tiny|no such storage
+worker sqlite:////nosuch.db tiny|no such storage
+worker sqlite:////nosuch.db tiny --device x|unknown device
 init --recipe x|unknown recipe
 train nosuch|no preset
 train espnetv2-0.5|says how the network is trained

@@ -84,7 +84,26 @@ def check_training(run: TrainConfig) -> None:
         find_network(str(run.init), accept="weights", field="--init")
 
 
-def check_storage(url: str | None) -> None:
+def check_joined(url: str) -> None:
+    """Refuses a storage that there is not, as far as can be seen without asking a server.
+
+    Raises:
+        FieldError: with the reason.
+    """
+    from sqlalchemy.engine import make_url
+
+    check_storage(url, "STORAGE_URL")
+    path = url.removeprefix("journal://")
+    if path == url:
+        address = make_url(url)
+        path = str(address.database) if address.get_backend_name() == "sqlite" else ""
+    if path and not Path(path).is_file():
+        raise FieldError(
+            "STORAGE_URL", url, "no such storage", "that of 'archspace search STUDY --storage URL'"
+        )
+
+
+def check_storage(url: str | None, field: str = "storage") -> None:
     """Refuses a storage of a kind of database that there is not.
 
     Raises:
@@ -99,4 +118,4 @@ def check_storage(url: str | None) -> None:
         make_url(url).get_dialect()
     except (ArgumentError, NoSuchModuleError) as error:
         reason = str(error).splitlines()[0]
-        raise FieldError("storage", url, f"cannot be opened: {reason}", "sqlite:///study.db") from None
+        raise FieldError(field, url, f"cannot be opened: {reason}", "sqlite:///study.db") from None

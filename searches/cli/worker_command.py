@@ -52,11 +52,11 @@ def worker(
         "threads": threads, "workers": workers,
     }  # fmt: skip
     with working(f"{name}: reading the study from its storage") as now:
-        from searches.cli.early import check_device_name, check_storage, check_study
+        from searches.cli.early import check_device_name, check_joined, check_study
 
-        check_storage(storage)
         if device is not None:
             check_device_name(device)
+        check_joined(storage)
         from searches.study.joining import Role, joined_study
 
         config = joined_study(storage, name, {k: v for k, v in changes.items() if v is not None})

@@ -21,6 +21,8 @@ class Claim:
         trial: Optuna's.
         lease: as it stands in the storage.
         lock: the kernel's lock of the trial's folder; ``None`` where one that stands still has it.
+        new: whether it was begun with this claim.
+        moved: whether another process may have left newer files of it than are in its folder.
         constraints: how far each is kept, by rule; entered when the trial ends.
         lost: set as soon as it is known that another worker has the trial.
         rung: how far it has come, and up to which epoch it is to be trained, in a study with rungs.
@@ -29,6 +31,8 @@ class Claim:
     trial: optuna.Trial
     lease: Lease
     lock: Held | None
+    new: bool = True
+    moved: bool = False
     constraints: dict[str, float] = field(default_factory=dict)
     lost: threading.Event = field(default_factory=threading.Event)
     rung: RungState | None = None

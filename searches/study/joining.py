@@ -17,12 +17,13 @@ from optuna.storages import BaseStorage
 
 from archspace import __version__
 from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.machine import machine_folder
 from archspace.support.plugins import load_plugins, loaded_plugins
 from searches.config.changes import changed
 from searches.config.study import StudyConfig, parse_config
 from searches.study.storage import JOURNAL, close_storage, storage_at
 
-STUDY_ATTR, MADE_WITH_ATTR = "study", "made with"
+STUDY_ATTR, MADE_WITH_ATTR, HOME_ATTR = "study", "made with", "home"
 OF_ONE_MACHINE = ("storage", "device", "workers", "plugins")
 PACKAGES = ("archspace", "analysis", "searches")
 
@@ -62,24 +63,32 @@ def made_with() -> dict[str, Any]:
     return {"archspace": __version__, "code": code(), "plugins": plugins}
 
 
-def note_study(study: optuna.Study, config: StudyConfig) -> None:
-    """Keeps in the storage all that a worker on another machine needs to know."""
+def note_study(study: optuna.Study, config: StudyConfig, folder: Path) -> bool:
+    """Keeps in the storage all that a worker on another machine needs to know.
+
+    Returns:
+        Whether the study was started in this run folder, so that all comes together in it.
+    """
     fields = config.model_dump(mode="json", exclude=set(OF_ONE_MACHINE) - {"device"})
     for name, value in ((STUDY_ATTR, json.dumps(fields)), (MADE_WITH_ATTR, made_with())):
         if study.user_attrs.get(name) != value:
             study.set_user_attr(name, value)
+    here = f"{machine_folder()}:{folder.resolve()}"
+    if HOME_ATTR not in study.user_attrs:
+        study.set_user_attr(HOME_ATTR, here)
+    return bool(study.user_attrs[HOME_ATTR] == here)
 
 
 def joined_study(url: str, name: str, changes: Mapping[str, Any]) -> StudyConfig:
     """Returns the study of a name in a storage, for this machine.
 
     Args:
-        url: of the storage.
+        url: of the storage; a file that there is.
         name: of the study.
         changes: values that replace the study's, by dotted field (``data.root``, ``device``).
 
     Raises:
-        InputError: there is no such storage or study, or it was begun with other code or plug-ins.
+        InputError: the storage holds no such study, or it was begun with other code or plug-ins.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = _existing(url)
@@ -100,26 +109,19 @@ def joined_study(url: str, name: str, changes: Mapping[str, Any]) -> StudyConfig
 
 
 def _existing(url: str) -> BaseStorage:
-    """The storage of a URL; none is made where there is none."""
-    rule, nearest = "no such storage", "that of 'archspace search STUDY --storage URL'"
+    """The storage of a URL; no tables are made where there are none."""
     if url.startswith(JOURNAL):
-        if not Path(url.removeprefix(JOURNAL)).is_file():
-            raise FieldError("STORAGE_URL", url, rule, nearest)
         return storage_at(url, Path())
+    shown, nearest = address_without_password(url), "that of 'archspace search STUDY --storage URL'"
     try:
-        address = sqlalchemy.make_url(url)
-        if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
-            raise FieldError("STORAGE_URL", url, rule, nearest)
-        engine = sqlalchemy.create_engine(address)
+        engine = sqlalchemy.create_engine(url)
         there = sqlalchemy.inspect(engine).has_table("studies")
         engine.dispose()
     except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise FieldError(
-            "STORAGE_URL", address_without_password(url), f"cannot be opened: {reason}", nearest
-        ) from None
+        raise FieldError("STORAGE_URL", shown, f"cannot be opened: {reason}", nearest) from None
     if not there:
-        raise FieldError("STORAGE_URL", address_without_password(url), "holds no studies", nearest)
+        raise FieldError("STORAGE_URL", shown, "holds no studies", nearest)
     return storage_at(url, Path())
 
 

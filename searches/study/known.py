@@ -23,10 +23,18 @@ STATES = {
 
 
 class Known:
-    """The records of the trials that ended, each read once."""
+    """The records of the trials that ended, each read once.
+
+    Attributes:
+        records: by number.
+        open: numbers of the trials that have not ended.
+        complete: how many ended with values.
+    """
 
     def __init__(self) -> None:
         self.records: list[TrialRecord] = []
+        self.open: set[int] = set()
+        self.complete = self._listed = 0
         self._seen: set[int] = set()
         self._replaced: dict[str, Any] = {}
         self._networks: dict[str | None, list[TrialRecord]] = {}
@@ -35,15 +43,19 @@ class Known:
         """Takes over what has ended or was replaced since.
 
         Args:
-            trials: of the study.
+            trials: all of the study, by number from 0.
             attributes: of the study, with the records that were replaced.
         """
-        for frozen in trials:
-            if frozen.number not in self._seen and frozen.state in FINISHED:
-                record = _record(frozen)
-                if record is not None:
-                    self.add(record)
-                self._seen.add(frozen.number)
+        self.open.update(range(self._listed, len(trials)))
+        self._listed = len(trials)
+        for frozen in [trials[number] for number in sorted(self.open)]:
+            if frozen.state not in FINISHED:
+                continue
+            self.open.discard(frozen.number)
+            self.complete += frozen.state == TrialState.COMPLETE
+            record = _record(frozen) if frozen.number not in self._seen else None
+            if record is not None:
+                self.add(record)
         for name, data in attributes.items():
             if name.startswith(REPLACED_ATTR) and self._replaced.get(name) != data:
                 self._replaced[name] = data

@@ -113,8 +113,8 @@ class Progress(Callback):
         self, objectives: Sequence[Quantity], wanted: int, done: Sequence[TrialRecord], console: Console, *,
         workers: int = 1, others: Callable[[], Iterable[Doing]] = tuple, spent: Callable[[], Spent] | None = None,
     ) -> None:  # fmt: skip
-        self._objectives, self._wanted, self._spent = objectives, wanted, spent
-        self._standing = Standing.of(objectives, done, spent and spent())
+        self._objectives, self._wanted = objectives, wanted
+        self._standing = Standing(objectives, spent).add(done)
         self._began, self._before = time.monotonic(), self._standing.done
         self._bars = Bars(
             TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), MofNCompleteColumn(),
@@ -226,7 +226,7 @@ class Progress(Callback):
 
     def ended(self, records: Sequence[TrialRecord]) -> None:
         """Takes over the records of all trials that ended."""
-        self._standing = Standing.of(self._objectives, records, self._spent and self._spent())
+        self._standing.add(records)
         paused = f"{self._standing.paused} paused at a rung" if self._standing.paused is not None else ""
         note = ", ".join(filter(None, [paused, self._time_left()]))
         self._bars.update(self._all, completed=int(self._standing.done), note=note)
@@ -238,32 +238,56 @@ class Progress(Callback):
         return f"about {duration((time.monotonic() - self._began) / new * left)} left"
 
 
-@dataclass(frozen=True, slots=True)
 class Standing:
-    """What a study has come to so far.
+    """What a study has come to so far, from records each of which is looked at once.
+
+    Args:
+        objectives: of the study.
+        spent: of a study with rungs, gives how far its sampled trials have come.
 
     Attributes:
-        done: trials with values; of a study with rungs, the full trainings that the epochs so far come to.
-        best: the best value of each objective, in words.
+        complete: trials with values.
         paused: networks that wait at a rung, of a study with rungs.
     """
 
-    done: float
-    best: str
-    paused: int | None = None
+    def __init__(self, objectives: Sequence[Quantity], spent: Callable[[], Spent] | None = None) -> None:
+        self._objectives, self._spent = objectives, spent
+        self._given, self._trainings = 0, 0.0
+        self.paused: int | None = None
+        self._seen: dict[str, TrialRecord] = {}
+        self._best: dict[str, TrialRecord] = {}
+        self.complete = 0
 
-    @classmethod
-    def of(
-        cls, objectives: Sequence[Quantity], records: Sequence[TrialRecord], spent: Spent | None = None
-    ) -> Standing:
-        """Returns what these records come to, and what their study has ``spent`` if it has rungs."""
-        feasible = [record for record in records if record.state == "complete"]
-        best = []
-        for o in objectives if feasible else ():
-            pick = max if o.direction == "maximize" else min
-            record = pick(feasible, key=lambda r: r.values[o.name])
-            best.append(f"{o.name} {number(record.values[o.name], o.unit)} (trial {record.label})")
-        said, ended = ", ".join(best) or "none yet", [record for record in records if record.values]
-        if spent is None:
-            return cls(len(ended), said)
-        return cls(sum(record.given is not None for record in ended) + spent.trainings, said, spent.paused)
+    def add(self, records: Sequence[TrialRecord]) -> Standing:
+        """Takes over those records that it has not seen; returns itself."""
+        for record in [record for record in records if self._seen.get(record.label) is not record]:
+            before = self._seen.get(record.label)
+            self._seen[record.label] = record
+            new = bool(record.values) - (before is not None and bool(before.values))
+            self.complete += new
+            self._given += new if record.given is not None else 0
+            for o in self._objectives if record.state == "complete" else ():
+                best, sign = self._best.get(o.name), 1 if o.direction == "maximize" else -1
+                if best is None or sign * record.values[o.name] > sign * best.values[o.name]:
+                    self._best[o.name] = record
+        if self._spent is not None:
+            spent = self._spent()
+            self._trainings, self.paused = spent.trainings, spent.paused
+        return self
+
+    @property
+    def done(self) -> float:
+        """Trials with values; of a study with rungs, the full trainings that its epochs so far come to."""
+        return self.complete if self._spent is None else self._given + self._trainings
+
+    @property
+    def best(self) -> str:
+        """The best value of each objective, in words."""
+        return (
+            ", ".join(
+                f"{o.name} {number(one.values[o.name], o.unit)} (trial {one.label})"
+                for o in self._objectives
+                if (one := self._best.get(o.name)) is not None
+            )
+            or "none yet"
+        )

@@ -10,7 +10,7 @@ from searches.config.parts import MeasureConfig
 from searches.study.claims import Claim
 from searches.study.measurer import waits
 from searches.study.outages import enduring
-from searches.study.trials import QUEUED, Trials
+from searches.study.trials import Trials
 
 JOIN_SECONDS = 2.0
 """Between two looks at what the other workers have finished."""
@@ -21,8 +21,9 @@ def claims(
 ) -> Iterator[tuple[Trials, Claim]]:
     """Yields trials to run, each claimed.
 
-    First come those that another machine has trained and this one measures, then those of the first kind, of the
-    second, ... Those whose device was away come when no others are left, and the device is waited for then.
+    First come those of the first kind, then of the second, ..., of each kind first those that another machine has
+    trained and this one measures. Those whose device was away come when no others are left, and the device is waited
+    for then.
 
     Args:
         kinds: the trials of the study, by kind.
@@ -61,10 +62,9 @@ def claims(
 
 def _next(kinds: Sequence[Trials], measures: bool) -> Iterator[tuple[Trials, Claim]]:
     """A trial that can be run at once."""
-    for waiting in (QUEUED, False) if measures else (False,):
-        for trials in kinds:
-            if (claim := trials.claim(waiting=waiting)) is not None:
-                yield trials, claim
+    for trials in kinds:
+        if (claim := trials.claim(queued=measures)) is not None:
+            yield trials, claim
 
 
 def _ended(kinds: Sequence[Trials]) -> int:

@@ -65,11 +65,9 @@ class RungTrials(Trials):
 
     def _from_rung(self, frozen: FrozenTrial, state: RungState) -> Claim:
         """A claim on a trial that waits at a rung."""
-        if self._sharing.files is not None:
-            pulled(self._sharing.files, self.label(frozen.number), self.path(frozen.number), anew=True)
-        claim = self._hold(frozen._trial_id, frozen.number)
+        claim = self._hold(frozen._trial_id, frozen.number, new=False)
         self._storage.enter(frozen._trial_id, {RUNGS_ATTR: state.to_dict(), AWAY_ATTR: False})
-        return replace(claim, rung=state)
+        return replace(claim, moved=True, rung=state)
 
     def pause(self, claim: Claim, state: RungState) -> None:
         """Leaves a trial at its rung, from where it goes on when it is promoted.
@@ -91,7 +89,11 @@ class RungTrials(Trials):
 
         Whoever runs it ends those that wait, as some may go on yet.
         """
-        return enduring(self._paused)
+        claim = enduring(self._paused)
+        if claim is not None and self._sharing.files is not None:
+            label, path = self.label(claim.trial.number), self.path(claim.trial.number)
+            pulled(self._sharing.files, label, path, anew=True)
+        return claim
 
     def _paused(self) -> Claim | None:
         with self.transaction():

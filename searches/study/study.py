@@ -112,11 +112,10 @@ class Study:
         given = open_study(storage, f"{config.name}/given", config, known, sampler)
         if not own_storage:
             open_run(config, folder, known)
-        if role.home:
-            note_study(main, config)
+        home = role.home and note_study(main, config, folder)
         files = files_of(config, storage)
         wanted = len(config.given)
-        sharing = Sharing(storage, config.lease_s, files, not role.home or config.artifacts is not None)
+        sharing = Sharing(storage, config.lease_s, files, not home or config.artifacts is not None)
         study = cls(
             config,
             folder,

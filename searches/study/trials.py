@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from analysis.store.records import TrialRecord
 from analysis.store.runs import RECORD_FILE, TRIALS_FOLDER, write_record
 from searches.study.claims import Claim
 from searches.study.files import pulled, pushed
-from searches.study.known import FINISHED, RECORD_ATTR, REPLACED_ATTR, STATES, Known, attributes
+from searches.study.known import RECORD_ATTR, REPLACED_ATTR, STATES, Known, attributes
 from searches.study.leases import BEAT_ATTR, BEATS, LEASE_ATTR, Lease, LeaseLost, Watch, heartbeat
 from searches.study.outages import enduring
 from searches.study.sharing import ALONE, Sharing
@@ -75,30 +76,34 @@ class Trials:
         """Makes what a block does with the study one step among all processes."""
         return self._storage.transaction(self.study._study_id)
 
-    def claim(self, *, waiting: bool | str = False) -> Claim | None:
+    def claim(self, *, waiting: bool = False, queued: bool = False) -> Claim | None:
         """Returns a trial to run: one that nobody holds any more, else a new one; ``None`` when there is nothing to do.
 
         Of two processes, wherever they run, one gets it: the lease is read and written in one step.
 
         Args:
-            waiting: take one that waits for its device instead (:meth:`leave`), no other; with :data:`QUEUED`, one that
-                no machine has tried to measure yet.
+            waiting: take one that waits for its device instead (:meth:`leave`), no other.
+            queued: take one that no machine has tried to measure yet before any other.
         """
-        return enduring(lambda: self._claim(waiting))
+        claim = enduring(lambda: self._claim(waiting, queued))
+        if claim is not None and not claim.new and self._sharing.files is not None:
+            label, path = self.label(claim.trial.number), self.path(claim.trial.number)
+            pulled(self._sharing.files, label, path, anew=claim.moved)
+        return claim
 
-    def _claim(self, waiting: bool | str) -> Claim | None:
+    def _claim(self, waiting: bool, queued: bool) -> Claim | None:
         with self.transaction():
-            trials = self._listed()
-            complete = sum(frozen.state == TrialState.COMPLETE for frozen in trials)
-            running = 0
-            for frozen in [frozen for frozen in trials if frozen.state == TrialState.RUNNING]:
-                away = frozen.user_attrs.get(AWAY_ATTR, False)
-                if away == waiting or (waiting is True and away and away != AT_RUNG):
-                    claim = self._take(frozen)
-                    if claim is not None:
-                        return claim
-                running += 1
-            return None if waiting else self._following(trials, complete + running)
+            trials, known = self._listed(), self._known
+            running = [trials[number] for number in sorted(known.open)]
+            away = {frozen.number: frozen.user_attrs.get(AWAY_ATTR, False) for frozen in running}
+            first = [frozen for frozen in running if queued and away[frozen.number] == QUEUED]
+            here = [
+                one for one in running if away[one.number] != AT_RUNG and bool(away[one.number]) == waiting
+            ]
+            for frozen in (*first, *here):
+                if (claim := self._take(frozen)) is not None:
+                    return claim
+            return None if waiting else self._following(trials, known.complete + len(running))
 
     def _following(self, trials: Sequence[FrozenTrial], counted: int) -> Claim | None:
         """A new trial, if there is to be one beside those that are ``counted``: complete, or to become so."""
@@ -123,19 +128,16 @@ class Trials:
             return None
         log.info("trial %s: taken up again%s", self.label(frozen.number), why)
         self._watch.forget(frozen.number)
-        if self._sharing.files is not None:
-            path = self.path(frozen.number)
-            anew = lease is None or not lease.is_of(path)  # else what is here is the newest there is
-            pulled(self._sharing.files, self.label(frozen.number), path, anew=anew)
-        return self._hold(frozen._trial_id, frozen.number, 0 if lease is None else lease.term + 1)
+        claim = self._hold(frozen._trial_id, frozen.number, 0 if lease is None else lease.term + 1, new=False)
+        return replace(claim, moved=lease is None or not lease.is_of(self.path(frozen.number)))
 
-    def _hold(self, trial_id: int, number: int, term: int = 0) -> Claim:
+    def _hold(self, trial_id: int, number: int, term: int = 0, *, new: bool = True) -> Claim:
         """Enters a lease of this process; within the transaction in which the trial was seen to be free."""
         lease = Lease.here(self.path(number), self._sharing.lease_s, term)
         self._storage.enter(trial_id, {LEASE_ATTR: lease.to_dict()})
         trial = optuna.Trial(self.study, trial_id)
         assert trial.number == number, "trials are numbered in their order, from 0"
-        return Claim(trial, lease, lease.mark())
+        return Claim(trial, lease, lease.mark(), new)
 
     def drawn(self, claim: Claim, distributions: Mapping[str, BaseDistribution]) -> dict[str, Any]:
         """Returns the values of all parameters of a trial; the sampler is asked for those that it does not have yet."""
@@ -270,7 +272,7 @@ class Trials:
 
     def finished(self) -> Sequence[TrialRecord]:
         """Returns records of all trials that ended, by number, each as it was entered last."""
-        self._known.update(self.study.get_trials(deepcopy=False, states=FINISHED), self.study.user_attrs)
+        self._known.update(self.study.get_trials(deepcopy=False), self.study.user_attrs)
         return self._known.records
 
     @property
@@ -283,10 +285,7 @@ class Trials:
         return self._known.of_network(arch_id)
 
     def mirror(self) -> None:
-        """Writes every ``record.json`` that a crash kept from being written, or from being replaced, or that is new.
-
-        What another machine has finished comes with its files.
-        """
+        """Writes every ``record.json`` that is new, or that a crash kept from being written, with the trial's files."""
         for record in self.finished():
             if self._mirrored.get(record.number) == bool(record.first):
                 continue

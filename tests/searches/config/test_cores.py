@@ -9,6 +9,7 @@ import pytest
 
 from searches.config import cores
 from searches.config.study import parse_config
+from searches.study.workers import on_device
 from tests.searches.studies import tiny
 
 
@@ -18,7 +19,19 @@ def test_a_study_says_one_worker_unless_it_says_auto() -> None:
     assert 1 <= usable <= (os.cpu_count() or 1)
     assert parse_config(tiny(workers="auto")).workers == min(usable, cores.MOST_WORKERS)
     assert parse_config(tiny(workers="auto", threads=2 * usable)).workers == 1
+
+
+def test_each_gpu_has_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(cores, "GPUS", tmp_path)
+    for name in ("0000:01:00.0", "0000:02:00.0"):
+        (tmp_path / name).mkdir()
+    study = parse_config(tiny(workers="auto", device="cuda"))
+    assert study.workers == 2
+    assert [on_device(study, worker).device for worker in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     assert parse_config(tiny(workers="auto", device="cuda")).workers == 1
+    assert on_device(study, 1).device == "cuda"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -18,9 +19,24 @@ import sqlalchemy
 NUMBERS = count()
 
 
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A server: its URL without the name of a database, and the command that controls it."""
+
+    url: str
+    control: list[str]
+
+    def start(self) -> None:
+        subprocess.run([*self.control, "start"], check=True, capture_output=True)
+
+    def stop(self) -> None:
+        """Ends it as a crash does."""
+        subprocess.run([*self.control, "-m", "immediate", "stop"], check=True, capture_output=True)
+
+
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """URL of a server, without the name of a database."""
+def postgresql_server() -> Iterator[PostgreSQL]:
+    """A server."""
     homes = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not homes:
         pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
@@ -39,25 +55,25 @@ def postgresql_server() -> Iterator[str]:
     subprocess.run(init, check=True, capture_output=True)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
     control = [*user, home / "pg_ctl", "-D", data, "-w", "-t", "600", "-l", folder / "log", "-o", options]
-    subprocess.run([*control, "start"], check=True, capture_output=True)
+    server = PostgreSQL(f"postgresql+psycopg://archspace@127.0.0.1:{port}", [*map(str, control)])
+    server.start()
     try:
-        yield f"postgresql+psycopg://archspace@127.0.0.1:{port}"
+        yield server
     finally:
-        stop = [*user, home / "pg_ctl", "-D", data, "-t", "600", "-m", "immediate", "stop"]
-        subprocess.run(stop, check=False, capture_output=True)
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def postgresql(postgresql_server: str) -> str:
+def postgresql(postgresql_server: PostgreSQL) -> str:
     """URL of an empty database."""
     import psycopg
 
     name = f"study_{next(NUMBERS)}"
-    server = postgresql_server.replace("+psycopg", "")
+    server = postgresql_server.url.replace("+psycopg", "")
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
-    return f"{postgresql_server}/{name}"
+    return f"{postgresql_server.url}/{name}"
 
 
 @pytest.fixture(scope="session")

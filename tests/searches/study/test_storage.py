@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from archspace.support.errors import InputError
 from searches.config.study import parse_config
 from searches.study.space import SearchSpace
 from searches.study.storage import close_storage, open_storage
-from tests.commands import archspace, refused
+from tests.commands import archspace, command, environment, refused
 from tests.searches.studies import tiny, write_study
+from tests.searches.study.conftest import PostgreSQL
+from tests.waiting import until
 
 
 @pytest.mark.slow
@@ -32,6 +35,23 @@ def test_two_workers_share_a_study_in_postgresql(postgresql: str, tmp_path: Path
     assert read_run(tmp_path / "run").trials == records
     other = write_study(tmp_path, seed=4)
     refused(archspace("search", other, "--out", tmp_path / "other", "--storage", postgresql), "another study")
+
+
+@pytest.mark.slow
+def test_a_server_that_is_restarted_costs_no_trial(
+    postgresql_server: PostgreSQL, postgresql: str, tmp_path: Path, cache_folder: Path
+) -> None:
+    study = write_study(tmp_path, trials=3, training={"epochs": 10, "batch": 32, "flip": False})
+    words = command("search", study, "--out", tmp_path / "run", "--storage", postgresql)
+    search = subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "run/study.log"
+    until(lambda: log.is_file() and "epoch 1:" in log.read_text())
+    postgresql_server.stop()
+    until(lambda: "the storage does not answer" in log.read_text())
+    postgresql_server.start()
+    _, said = search.communicate()
+    assert search.returncode == 0 and "Traceback" not in said, said
+    assert [record.label for record in read_run(tmp_path / "run").trials] == ["0", "1", "2"]
 
 
 @pytest.mark.slow
