@@ -9,18 +9,20 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from analysis.fronts.pareto import ranks
 from archspace.support.registry import Registry
-from searches.bench.yardstick import BudgetSpent, Ledger
-from searches.judging.improvement import expected_volume
-from searches.judging.surrogate import Surrogate, features
+from searches.bench.yardstick import BudgetSpent, Floats, Ledger, Yardstick
+from searches.judging.choosing import Chooser, Goal, Networks, stratum
+from searches.judging.features import Encoder, axes_of
 
 Method: TypeAlias = Callable[[Ledger, np.random.Generator], None]
 """Trains networks of the ledger's yardstick until :class:`BudgetSpent` or until there is nothing left to train."""
 
+Index: TypeAlias = NDArray[np.int64]
 METHODS: Registry[Method] = Registry("method")
 POPULATION, SAMPLE = 16, 4
 ETA = 3
@@ -157,16 +159,27 @@ def promotable(ledger: Ledger, rung: Mapping[int, float], above: Mapping[int, fl
 def screened(ledger: Ledger, rng: np.random.Generator) -> None:
     """The network of the largest expected gain in hypervolume for its cost, all costs being counted beforehand."""
     stick = ledger.yardstick
-    table = features([cell.params for cell in stick.grid.cells], stick.counts)
-    surrogate, known = Surrogate(ledger.seed), np.log10(stick.macs)
-    for part in np.array_split(np.argsort(stick.macs, kind="stable"), STARTUP):
-        ledger.train(int(rng.choice(part)))
+    chooser = Chooser(
+        [Goal("metric", maximised=True), Goal("macs")], counted=frozenset(["macs"]), seed=ledger.seed
+    )
+    table = _table(stick)
+    for part in range(STARTUP):
+        ledger.train(int(rng.choice(stratum(stick.macs, STARTUP, part))))
     while len(ledger.trained) < len(stick):
         done = np.array(ledger.finished)
         left = np.setdiff1d(np.arange(len(stick)), done)
-        lacks = 100.0 - np.array([ledger.seen[i] for i in done])
-        guessed = surrogate.guess(table[done], lacks, table[left])
-        front = np.column_stack([lacks, known[done]])
-        corner = np.array([lacks.max(), known.max()])
-        gain = expected_volume(front, corner, known[left], guessed.mean, guessed.deviation)
-        ledger.train(int(left[np.argmax(gain / stick.epoch_cost[left])]))
+        known = _networks(stick, table, done, np.array([ledger.seen[i] for i in done]))
+        judged = chooser.judged(known, _networks(stick, table, left), stick.epoch_cost[left])
+        ledger.train(int(left[judged.order()[0]]))
+
+
+def _table(stick: Yardstick) -> Floats:
+    """(N, D) features of all networks."""
+    encoder = Encoder(axes_of(stick.grid.choices)).ranged(stick.counts)
+    return encoder([cell.spec for cell in stick.grid.cells], stick.counts)
+
+
+def _networks(stick: Yardstick, table: Floats, index: Index, seen: Floats | None = None) -> Networks:
+    """Some networks of a yardstick as a chooser sees them, with what was seen of them."""
+    values = {"macs": stick.macs[index]} | ({} if seen is None else {"metric": seen})
+    return Networks(table[index], values, np.ones(len(index), dtype=np.bool_))
