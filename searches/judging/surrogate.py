@@ -22,6 +22,8 @@ GROWTH = 1.25
 """By how much the networks grow before the kernel's parameters are found anew."""
 MOST_FITTED, MOST_KNOWN = 256, 400
 """Networks that the kernel's parameters are found from, and that a guess is made from, at most."""
+AT_ONCE = 8192
+"""Networks that are guessed at once."""
 WIDEST, NARROWEST = 3.0, 0.7
 """How far the spread is corrected at most."""
 SIDE_95 = 1.96
@@ -88,7 +90,11 @@ class Surrogate:
         if len(values) < LEAST_POINTS:
             return Guess(np.full(len(wanted), centre), np.full(len(wanted), spread))
         model, used = self._fitted(known, values)
-        mean, deviation = model.predict(wanted, return_std=True)
+        parts = [
+            model.predict(wanted[start : start + AT_ONCE], return_std=True)
+            for start in range(0, max(1, len(wanted)), AT_ONCE)
+        ]
+        mean, deviation = (np.concatenate(one) for one in zip(*parts, strict=True))
         missed, own = _left_out(model, (values[used] - centre) / spread)
         honest = float(np.sqrt(np.mean((missed / own) ** 2))) if len(used) >= LEAST_CHECKED else 1.0
         widened = spread * min(max(honest, NARROWEST), WIDEST)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -133,14 +133,23 @@ class Screened:
         feasible = np.array([one.feasible for one in ended], dtype=np.bool_)
         return Networks(table, values, feasible, self._predicted(specs))
 
-    def candidates(self, pool: Sequence[Candidate]) -> Networks:
-        """Returns untrained networks as the chooser sees them."""
+    def candidates(self, pool: Sequence[Candidate], *, predicted: bool = True) -> Networks:
+        """Returns untrained networks as the chooser sees them, with what a predictor says of them if asked for."""
         values = {
             name: np.array([one.counts[name] for one in pool]) for name in self.counted if name in self.wanted
         }
         specs = [one.spec for one in pool]
         table = self.encoder(specs, _counts(pool))
-        return Networks(table, values, np.ones(len(pool), dtype=np.bool_), self._predicted(specs))
+        made = Networks(table, values, np.ones(len(pool), dtype=np.bool_))
+        return self.foretold(made, pool) if predicted else made
+
+    def foretold(self, networks: Networks, pool: Sequence[Candidate]) -> Networks:
+        """Returns untrained networks with what a predictor of another kind says of them."""
+        return replace(networks, predicted=self._predicted([one.spec for one in pool]))
+
+    def error_of(self, name: str) -> float:
+        """Returns the relative error that the predictor of a quantity states; 0 without one."""
+        return self.of.latency.error if self.of.latency is not None and name == "latency_ms" else 0.0
 
     def _count(self, one: Ended) -> dict[str, float]:
         return {name: QUANTITIES[name].value_of(one.spec) for name in self.wanted}

@@ -53,6 +53,9 @@ class Candidate:
 class Screen:
     """Counts networks of a space.
 
+    Attributes:
+        single: the values of free fields that have one.
+
     Args:
         space: where they are from.
         constraints: the study's; those that can be counted are looked at.
@@ -63,9 +66,7 @@ class Screen:
         self.space = space
         self.limits = {name: bound for name, bound in constraints.items() if known[name].counted}
         self._distributions = space.distributions()
-        self._single = {
-            name: values_of(d, VALUES)[0] for name, d in self._distributions.items() if d.single()
-        }
+        self.single = {name: values_of(d, VALUES)[0] for name, d in self._distributions.items() if d.single()}
         self._kept: dict[tuple[object, ...], Candidate | None] = {}
 
     def candidate(self, drawn: Mapping[str, Any], wanted: Sequence[str] = ()) -> Candidate | None:
@@ -78,7 +79,7 @@ class Screen:
         Raises:
             InputError: a plug-in's quantity cannot count the network.
         """
-        params = {**self._single, **drawn}
+        params = {**self.single, **drawn}
         key = (*map(str, params.values()), *params, *wanted)
         if key not in self._kept:
             if len(self._kept) >= MOST_KEPT:

@@ -1,0 +1,205 @@
+"""A great many networks of a space, counted and predicted, none of them trained: which would be on the front."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.fronts.pareto import non_dominated
+from analysis.quantities import QUANTITIES
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError, SpecError
+from searches.judging.choosing import Judged
+from searches.judging.surrogate import LEAST_POINTS, Guess
+from searches.study.pool import Ended, Screened
+from searches.study.screening import Candidate, changed
+
+Floats = NDArray[np.float64]
+OnStage = Callable[[str, float], None]
+"""Called with what is done next, and the share that is done."""
+STEP = 2000
+
+
+def no_stage(doing: str, share: float) -> None:
+    """Says nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScreenedSpace:
+    """What came of screening a space.
+
+    Attributes:
+        drawn: combinations of values that were looked at.
+        built: of these, how many can be built.
+        different: of these, how many are different networks.
+        networks: those that keep the limits that can be counted.
+        values: by counted quantity (N,) of ``networks``.
+        guesses: by predicted quantity.
+        unknown: objectives of which nothing can be said, because too little was trained.
+        worth: (N,) expected gain in hypervolume for the cost of training; empty where too little was trained.
+        front: (N,) whether no other network is better by counted and predicted objectives, the predicted limits kept.
+        seconds: CPU seconds by stage, in order.
+    """
+
+    drawn: int
+    built: int
+    different: int
+    networks: tuple[Candidate, ...]
+    values: Mapping[str, Floats]
+    guesses: Mapping[str, Guess]
+    unknown: tuple[str, ...]
+    worth: Floats
+    front: NDArray[np.bool_]
+    seconds: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class _Clock:
+    """CPU seconds of each stage."""
+
+    on_stage: OnStage
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self.on_stage(name, 0.0)
+        began = time.process_time()
+        yield
+        self.seconds[name] = time.process_time() - began
+
+    def steps(self, name: str, items: Sequence[Any]) -> Iterator[Any]:
+        """Yields the items, saying now and then how far it is."""
+        for place, item in enumerate(items):
+            if place % STEP == 0:
+                self.on_stage(name, place / len(items))
+            yield item
+
+
+def screen_space(
+    shared: Screened, ended: Sequence[Ended], count: int, seed: int, *, on_stage: OnStage = no_stage
+) -> ScreenedSpace:
+    """Returns what ``count`` networks of a space come to, drawn at random and near the front of what was trained.
+
+    Args:
+        shared: the space, its limits and predictors.
+        ended: what was trained; with fewer than four networks, what is trained cannot be predicted.
+        seed: of the draws.
+
+    Raises:
+        FieldError: none of them keeps the limits that can be counted.
+    """
+    clock = _Clock(on_stage)
+    with _no_collection():
+        with clock.stage("draw"):
+            drawn = list(_draws(shared, ended, count, np.random.default_rng(seed)))
+        with clock.stage("build"):
+            specs, built = _specs(shared, drawn, clock)
+        with clock.stage("count"):
+            wanted = tuple(dict.fromkeys((*shared.wanted, *shared.of.screen.limits)))
+            networks = [
+                Candidate(params, spec, {name: QUANTITIES[name].value_of(spec) for name in wanted})
+                for spec, params in clock.steps("count", list(specs.items()))
+            ]
+        with clock.stage("limits"):
+            kept = tuple(one for one in networks if shared.of.screen.excess(one) <= 0)
+        if not kept:
+            rule = (
+                f"none of {len(networks):,} networks keeps the limits on {', '.join(shared.of.screen.limits)}"
+            )
+            raise FieldError("constraints", count, rule, "'archspace search --dry-run' says what they leave")
+        return _judged(shared, ended, kept, clock, count, built, len(specs))
+
+
+def _draws(
+    shared: Screened, ended: Sequence[Ended], count: int, rng: np.random.Generator
+) -> Iterator[Mapping[str, Any]]:
+    parents = [one.params for one in shared.front(ended) if one.params] if ended else []
+    for _ in range(count):
+        if parents and rng.random() < shared.of.config.mutated:
+            yield changed(parents[int(rng.integers(len(parents)))], shared.free, rng)
+        else:
+            yield shared.of.screen.draw(rng)
+
+
+def _specs(
+    shared: Screened, drawn: Sequence[Mapping[str, Any]], clock: _Clock
+) -> tuple[dict[ArchSpec, Mapping[str, Any]], int]:
+    """The different networks with the values that name them, and how many combinations can be built."""
+    found: dict[ArchSpec, Mapping[str, Any]] = {}
+    made: dict[tuple[Any, ...], ArchSpec | None] = {}
+    built = 0
+    for values in clock.steps("build", drawn):
+        key = tuple(map(str, values.values()))
+        if key not in made:
+            params = {**shared.of.screen.single, **values}
+            try:
+                made[key] = shared.of.screen.space.spec(shared.of.screen.space.completed(params))
+            except SpecError:
+                made[key] = None
+        spec = made[key]
+        if spec is not None:
+            built += 1
+            found.setdefault(spec, {**shared.of.screen.single, **values})
+    return found, built
+
+
+def _judged(
+    shared: Screened, ended: Sequence[Ended], kept: tuple[Candidate, ...], clock: _Clock, count: int, built: int,
+    different: int,
+) -> ScreenedSpace:  # fmt: skip
+    with clock.stage("features"):
+        rows = shared.candidates(kept, predicted=False)
+    with clock.stage("predicted latency"):
+        candidates = shared.foretold(rows, kept)
+    with clock.stage("predicted metric"):
+        judged = _guessed(shared, ended, candidates, np.array([one.counts["macs"] for one in kept]))
+    with clock.stage("front"):
+        guesses = judged.guesses
+        known = {**rows.values, **{name: guess.mean for name, guess in guesses.items()}}
+        said = [goal for goal in shared.chooser.objectives if goal.name in known]
+        points = (
+            np.column_stack([goal.scaled(known[goal.name]) for goal in said])
+            if said
+            else np.empty((len(kept), 0))
+        )
+        keeps = np.ones(len(kept), dtype=np.bool_)
+        for goal in shared.chooser.guessed:
+            if goal.name in known:
+                keeps &= ~(known[goal.name] > (np.inf if goal.high is None else goal.high))
+                keeps &= ~(known[goal.name] < (-np.inf if goal.low is None else goal.low))
+        front = np.zeros(len(kept), dtype=np.bool_)
+        if said:
+            front[np.flatnonzero(keeps)] = non_dominated(points[keeps])
+    unknown = tuple(name for name in shared.objectives if name not in known)
+    return ScreenedSpace(
+        count, built, different, kept, rows.values, guesses, unknown, judged.worth, front, clock.seconds
+    )  # fmt: skip
+
+
+def _guessed(shared: Screened, ended: Sequence[Ended], candidates: Any, cost: Floats) -> Judged:
+    """What is thought of the candidates; what a predictor of its own says, where too little was trained."""
+    if len(ended) >= LEAST_POINTS:
+        return shared.chooser.judged(shared.networks(ended), candidates, cost)
+    guesses = {
+        name: Guess(values, values * shared.error_of(name)) for name, values in candidates.predicted.items()
+    }
+    return Judged(guesses, np.empty(0), np.empty(0))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Leaves the garbage collector off: it would go through hundreds of thousands of networks again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
