@@ -19,6 +19,9 @@ Floats = NDArray[np.float64]
 SHARED_FROM = 2
 """Blocks so deep in a network are the same in many: below the network and its encoder, its levels."""
 
+MOST_LEVELS = 50_000
+"""Levels that are known by their place in memory, and held there, so that equal ones need not be compared."""
+
 
 class ManyNetworks:
     """Predicts latencies, one after the other or a hundred thousand at once, the same as the predictor does.
@@ -33,6 +36,7 @@ class ManyNetworks:
         self._times: list[float] = []
         self._numbers: dict[str, int] = {}
         self._cut: dict[tuple[Node, Size], tuple[int, ...]] = {}
+        self._levels: dict[tuple[int, Size], tuple[Block, tuple[int, ...]]] = {}
 
     @property
     def error(self) -> float:
@@ -52,6 +56,8 @@ class ManyNetworks:
 
     def _below(self, block: Block, size: Size, depth: int) -> tuple[int, ...]:
         """Numbers of the pieces of an opened block that reads a map of ``size``."""
+        if (id(block), size) in self._levels:
+            return self._levels[id(block), size][1]
         if depth >= SHARED_FROM and (block, size) in self._cut:
             return self._cut[block, size]
         found = [self._number(shell_of(block, "", size))]
@@ -65,6 +71,10 @@ class ManyNetworks:
                 found += self._one(node, below)
         if depth >= SHARED_FROM:
             self._cut[block, size] = tuple(found)
+        if depth == SHARED_FROM:
+            if len(self._levels) >= MOST_LEVELS:
+                self._levels.clear()
+            self._levels[id(block), size] = (block, tuple(found))
         return tuple(found)
 
     def _one(self, node: Node, size: Size) -> tuple[int, ...]:

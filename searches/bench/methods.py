@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from analysis.fronts.pareto import ranks
 from archspace.support.registry import Registry
 from searches.bench.yardstick import BudgetSpent, Floats, Ledger, Yardstick
-from searches.judging.choosing import Chooser, Goal, Networks, stratum
+from searches.judging.choosing import Chooser, Goal, Networks, stratum, with_scores
 from searches.judging.features import Encoder, axes_of
 
 Method: TypeAlias = Callable[[Ledger, np.random.Generator], None]
@@ -26,7 +26,7 @@ Index: TypeAlias = NDArray[np.int64]
 METHODS: Registry[Method] = Registry("method")
 POPULATION, SAMPLE = 16, 4
 ETA = 3
-STARTUP = 6
+STARTUP, SCORED = 6, 16
 ASKS = 20
 """Suggestions of a sampler for each network of the space, at most."""
 
@@ -155,22 +155,42 @@ def promotable(ledger: Ledger, rung: Mapping[int, float], above: Mapping[int, fl
     return next((index[i] for i in np.argsort(depth, kind="stable")[:room] if index[i] not in above), None)
 
 
-@METHODS.register("screened")
-def screened(ledger: Ledger, rng: np.random.Generator) -> None:
-    """The network of the largest expected gain in hypervolume for its cost, all costs being counted beforehand."""
-    stick = ledger.yardstick
-    chooser = Chooser(
-        [Goal("metric", maximised=True), Goal("macs")], counted=frozenset(["macs"]), seed=ledger.seed
-    )
-    table = _table(stick)
-    for part in range(STARTUP):
-        ledger.train(int(rng.choice(stratum(stick.macs, STARTUP, part))))
-    while len(ledger.trained) < len(stick):
-        done = np.array(ledger.finished)
-        left = np.setdiff1d(np.arange(len(stick)), done)
-        known = _networks(stick, table, done, np.array([ledger.seen[i] for i in done]))
-        judged = chooser.judged(known, _networks(stick, table, left), stick.epoch_cost[left])
-        ledger.train(int(left[judged.order()[0]]))
+def screening(use: str | None = None) -> Method:
+    """Returns the method that screens: the network of the largest expected gain in hypervolume for its cost.
+
+    All costs are counted beforehand.
+
+    Args:
+        use: of zero-cost scores of the most promising networks: ``feature``, ``filter``, or none.
+    """
+
+    def method(ledger: Ledger, rng: np.random.Generator) -> None:
+        stick = ledger.yardstick
+        goals = [Goal("metric", maximised=True), Goal("macs")]
+        chooser, table = Chooser(goals, counted=frozenset(["macs"]), seed=ledger.seed), _table(stick)
+        for part in range(STARTUP):
+            ledger.train(int(rng.choice(stratum(stick.macs, STARTUP, part))))
+        while len(ledger.trained) < len(stick):
+            done = np.array(ledger.finished)
+            left = np.setdiff1d(np.arange(len(stick)), done)
+            known = _networks(stick, table, done, np.array([ledger.seen[i] for i in done]))
+            judged = chooser.judged(known, _networks(stick, table, left), stick.epoch_cost[left])
+            if use is not None:
+                left = left[judged.order()[:SCORED]]
+                candidates, cost = _networks(stick, table, left), stick.epoch_cost[left]
+                scores = ledger.scored(done), ledger.scored(left), np.empty((0, len(stick.score_names)))
+                plain = chooser.judged(known, candidates, cost)
+                judged = with_scores(chooser, use, scores, known, candidates, cost, None, plain)
+            ledger.train(int(left[judged.order()[0]]))
+
+    return method
+
+
+METHODS.register("screened")(screening())
+METHODS.register("screened+scores")(screening("feature"))
+METHODS.register("screened+filter")(screening("filter"))
+NEED_SCORES = ("screened+scores", "screened+filter")
+"""Methods for yardsticks whose networks have zero-cost scores."""
 
 
 def _table(stick: Yardstick) -> Floats:

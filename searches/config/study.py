@@ -180,6 +180,11 @@ class StudyConfig(Part):
         return self
 
     @property
+    def directions(self) -> list[str]:
+        """Which way each objective is better."""
+        return [objective(name).direction for name in self.objectives]
+
+    @property
     def asked_of_device(self) -> tuple[str, ...]:
         """The objectives and constraints that a device must say."""
         asked = dict.fromkeys((*self.objectives, *self.constraints))

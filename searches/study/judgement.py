@@ -138,6 +138,11 @@ def scorer_of(config: StudyConfig, task: ImageTask) -> Scorer | None:
     return Scorer(zero_cost.scores, make, config.threads)
 
 
+def forecast(record: TrialRecord) -> bool:
+    """Returns whether a trial was ruled out by what was predicted of it."""
+    return any(one.origin == "predicted" for one in record.measurements.values())
+
+
 def predictions(trial: optuna.Trial) -> dict[str, Measurement]:
     """Returns what was predicted of a trial when it was chosen, by quantity."""
     attributes = trial.study._storage.get_trial(trial._trial_id).system_attrs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -131,21 +131,16 @@ class Screened:
         specs = [one.spec for one in ended]
         table = self.encoder(specs, np.array([[count[name] for name in COUNTED] for count in counted]))
         feasible = np.array([one.feasible for one in ended], dtype=np.bool_)
-        return Networks(table, values, feasible, self._predicted(specs))
+        return Networks(table, values, feasible, self.foretell(specs))
 
-    def candidates(self, pool: Sequence[Candidate], *, predicted: bool = True) -> Networks:
-        """Returns untrained networks as the chooser sees them, with what a predictor says of them if asked for."""
+    def candidates(self, pool: Sequence[Candidate]) -> Networks:
+        """Returns untrained networks as the chooser sees them."""
         values = {
             name: np.array([one.counts[name] for one in pool]) for name in self.counted if name in self.wanted
         }
         specs = [one.spec for one in pool]
         table = self.encoder(specs, _counts(pool))
-        made = Networks(table, values, np.ones(len(pool), dtype=np.bool_))
-        return self.foretold(made, pool) if predicted else made
-
-    def foretold(self, networks: Networks, pool: Sequence[Candidate]) -> Networks:
-        """Returns untrained networks with what a predictor of another kind says of them."""
-        return replace(networks, predicted=self._predicted([one.spec for one in pool]))
+        return Networks(table, values, np.ones(len(pool), dtype=np.bool_), self.foretell(specs))
 
     def error_of(self, name: str) -> float:
         """Returns the relative error that the predictor of a quantity states; 0 without one."""
@@ -154,7 +149,8 @@ class Screened:
     def _count(self, one: Ended) -> dict[str, float]:
         return {name: QUANTITIES[name].value_of(one.spec) for name in self.wanted}
 
-    def _predicted(self, specs: Sequence[ArchSpec]) -> dict[str, Floats]:
+    def foretell(self, specs: Sequence[ArchSpec]) -> dict[str, Floats]:
+        """Returns by quantity (N,) what a predictor of another kind says of networks, each asked for once."""
         asked = any(goal.name == "latency_ms" for goal in self.chooser.guessed)
         if self.of.latency is None or not asked:
             return {}

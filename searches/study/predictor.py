@@ -6,6 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,18 +96,20 @@ def error_lines(errors: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, one in errors.items():
         out, ahead = one["left_out"], one["ahead"]
+        say = partial(amount_off, unit=one["unit"], relative=one["relative"])
         rank = "" if out["kendall"] is None else f", Kendall {out['kendall']:.2f}"
         line = (
-            f"predictor of {name}: off by {_amount(one, out['error'])} on {out['networks']} trials left out{rank}, "
+            f"predictor of {name}: off by {say(out['error'])} on {out['networks']} trials left out{rank}, "
             f"{out['inside_95']:.0%} of them within its 95 % interval"
         )
         if ahead is not None:
-            line += f"; by {_amount(one, ahead['error'])} on the {ahead['networks']} that it chose"
+            line += f"; by {say(ahead['error'])} on the {ahead['networks']} that it chose"
         lines.append(line)
     return lines
 
 
-def _amount(one: Mapping[str, Any], error: float) -> str:
-    if one["relative"]:
+def amount_off(error: float, unit: str, *, relative: bool) -> str:
+    """Returns an error for people: as a share, or in the quantity's unit (points, where that is percent)."""
+    if relative:
         return f"{error:.1%}"
-    return f"{error:.2f} {'points' if one['unit'] == '%' else one['unit']}".rstrip()
+    return f"{error:.2f} {'points' if unit == '%' else unit}".rstrip()

@@ -24,7 +24,8 @@ from searches.study.screening import Candidate, changed
 Floats = NDArray[np.float64]
 OnStage = Callable[[str, float], None]
 """Called with what is done next, and the share that is done."""
-STEP = 2000
+AT_ONCE = 2000
+"""Networks that are built, counted and timed at once: fewer than the plans that are kept."""
 
 
 def no_stage(doing: str, share: float) -> None:
@@ -62,24 +63,18 @@ class ScreenedSpace:
 
 @dataclass(slots=True)
 class _Clock:
-    """CPU seconds of each stage."""
+    """CPU seconds of each stage, summed over its parts."""
 
     on_stage: OnStage
+    share: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        self.on_stage(name, 0.0)
+        self.on_stage(name, self.share)
         began = time.process_time()
         yield
-        self.seconds[name] = time.process_time() - began
-
-    def steps(self, name: str, items: Sequence[Any]) -> Iterator[Any]:
-        """Yields the items, saying now and then how far it is."""
-        for place, item in enumerate(items):
-            if place % STEP == 0:
-                self.on_stage(name, place / len(items))
-            yield item
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.process_time() - began
 
 
 def screen_space(
@@ -99,22 +94,47 @@ def screen_space(
     with _no_collection():
         with clock.stage("draw"):
             drawn = list(_draws(shared, ended, count, np.random.default_rng(seed)))
-        with clock.stage("build"):
-            specs, built = _specs(shared, drawn, clock)
-        with clock.stage("count"):
-            wanted = tuple(dict.fromkeys((*shared.wanted, *shared.of.screen.limits)))
-            networks = [
-                Candidate(params, spec, {name: QUANTITIES[name].value_of(spec) for name in wanted})
-                for spec, params in clock.steps("count", list(specs.items()))
-            ]
-        with clock.stage("limits"):
-            kept = tuple(one for one in networks if shared.of.screen.excess(one) <= 0)
+        built, found = 0, dict[ArchSpec, Candidate]()
+        for start in range(0, len(drawn), AT_ONCE):
+            clock.share = start / len(drawn)
+            part, many = _counted(shared, drawn[start : start + AT_ONCE], found, clock)
+            built += many
+            with clock.stage("predicted latency"):
+                shared.foretell([one.spec for one in part])
+        kept = tuple(one for one in found.values() if shared.of.screen.excess(one) <= 0)
         if not kept:
-            rule = (
-                f"none of {len(networks):,} networks keeps the limits on {', '.join(shared.of.screen.limits)}"
-            )
+            rule = f"none of {len(found):,} networks keeps the limits on {', '.join(shared.of.screen.limits)}"
             raise FieldError("constraints", count, rule, "'archspace search --dry-run' says what they leave")
-        return _judged(shared, ended, kept, clock, count, built, len(specs))
+        return _judged(shared, ended, kept, clock, count, built, len(found))
+
+
+def _counted(
+    shared: Screened, drawn: Sequence[Mapping[str, Any]], found: dict[ArchSpec, Candidate], clock: _Clock
+) -> tuple[list[Candidate], int]:
+    """Those of some networks that are new and keep the limits, all new ones being added to what was ``found``.
+
+    Also how many of them can be built. They are few enough for their plans to be kept until they are counted.
+    """
+    screen, wanted = shared.of.screen, tuple(dict.fromkeys((*shared.wanted, *shared.of.screen.limits)))
+    with clock.stage("build"):
+        new, built = dict[ArchSpec, Mapping[str, Any]](), 0
+        for values in drawn:
+            params = {**screen.single, **values}
+            try:
+                spec = screen.space.spec(screen.space.completed(params))
+            except SpecError:
+                continue
+            built += 1
+            if spec not in found:
+                new.setdefault(spec, params)
+    with clock.stage("count"):
+        counted = [
+            Candidate(params, spec, {name: QUANTITIES[name].value_of(spec) for name in wanted})
+            for spec, params in new.items()
+        ]
+        found.update((one.spec, one) for one in counted)
+    with clock.stage("limits"):
+        return [one for one in counted if screen.excess(one) <= 0], built
 
 
 def _draws(
@@ -128,38 +148,14 @@ def _draws(
             yield shared.of.screen.draw(rng)
 
 
-def _specs(
-    shared: Screened, drawn: Sequence[Mapping[str, Any]], clock: _Clock
-) -> tuple[dict[ArchSpec, Mapping[str, Any]], int]:
-    """The different networks with the values that name them, and how many combinations can be built."""
-    found: dict[ArchSpec, Mapping[str, Any]] = {}
-    made: dict[tuple[Any, ...], ArchSpec | None] = {}
-    built = 0
-    for values in clock.steps("build", drawn):
-        key = tuple(map(str, values.values()))
-        if key not in made:
-            params = {**shared.of.screen.single, **values}
-            try:
-                made[key] = shared.of.screen.space.spec(shared.of.screen.space.completed(params))
-            except SpecError:
-                made[key] = None
-        spec = made[key]
-        if spec is not None:
-            built += 1
-            found.setdefault(spec, {**shared.of.screen.single, **values})
-    return found, built
-
-
 def _judged(
     shared: Screened, ended: Sequence[Ended], kept: tuple[Candidate, ...], clock: _Clock, count: int, built: int,
     different: int,
 ) -> ScreenedSpace:  # fmt: skip
     with clock.stage("features"):
-        rows = shared.candidates(kept, predicted=False)
-    with clock.stage("predicted latency"):
-        candidates = shared.foretold(rows, kept)
+        rows = shared.candidates(kept)
     with clock.stage("predicted metric"):
-        judged = _guessed(shared, ended, candidates, np.array([one.counts["macs"] for one in kept]))
+        judged = _guessed(shared, ended, rows, np.array([one.counts["macs"] for one in kept]))
     with clock.stage("front"):
         guesses = judged.guesses
         known = {**rows.values, **{name: guess.mean for name, guess in guesses.items()}}

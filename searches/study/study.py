@@ -28,7 +28,7 @@ from searches.study.gate import Gate
 from searches.study.given import check_weights, fitted, settled
 from searches.study.joining import HOME, Role, note_study
 from searches.study.judge import Judge, MeasuredElsewhere, counted, now, recorder
-from searches.study.judgement import Judgement, judgement, predictions
+from searches.study.judgement import Judgement, forecast, judgement, predictions
 from searches.study.leases import LeaseLost
 from searches.study.measurer import Measurer
 from searches.study.progress import Progress
@@ -49,6 +49,9 @@ log = logging.getLogger(__name__)
 
 ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 """A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
+
+MOST_HOPELESS = 40
+"""A study stops after so many networks in a row that are predicted to break a limit."""
 
 MOST_FAILURES = 5
 """A study stops after this many failed trials in a row."""
@@ -172,7 +175,7 @@ class Study:
         Raises:
             InputError: trial after trial fails, or the disk is full.
         """
-        failures = 0
+        failures = hopeless = 0
         self.judge.gate.on_pause = progress.paused
         measure = self.config.measure if self.role.measures else None
 
@@ -189,6 +192,10 @@ class Study:
                 write_hyperparameters(self.folder, record)
             progress.finished(record, self.known())
             failures = failures + 1 if record.state == "failed" else 0
+            hopeless = hopeless + 1 if forecast(record) else 0
+            if hopeless >= MOST_HOPELESS:
+                rule = f"{hopeless} networks in a row are predicted to break a limit; loosen it, or widen the space"
+                raise InputError(f"{self.folder}: {rule}; last: {record.reason}")
             if failures >= MOST_FAILURES:
                 raise InputError(f"{self.folder}: {failures} trials failed in a row; last: {record.reason}")
 

@@ -96,7 +96,16 @@ def known_of(config: StudyConfig, folder: Path, data: DataFingerprint) -> Known 
     if kept.is_file():
         held = read_json(kept)
         return Known(Path(held["run"]), _readable(TrialRecord.from_dict(one) for one in held["trials"]))
-    run = Path(config.from_)
+    return known_from(Path(config.from_), config, data)
+
+
+def known_from(run: Path, config: StudyConfig, data: DataFingerprint) -> Known:
+    """Returns what a run trained, for a study on these data.
+
+    Raises:
+        FieldError: it does not fit the study; the message says in what.
+        InputError: there is no such run, or nothing was trained.
+    """
     study = read_run(run)
     theirs = with_runtime(read_config(str(run / STUDY_FILE)), run)
     refuse_unfit(config, theirs, run)
