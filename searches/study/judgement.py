@@ -18,6 +18,7 @@ from archspace.spec.archspec import ArchSpec
 from searches.config.parts import SCREENED
 from searches.config.screen import ScreenConfig
 from searches.config.study import StudyConfig
+from searches.judging.features import Encoder
 from searches.judging.latency import latency_predictor
 from searches.judging.scoring import Scorer
 from searches.judging.zero_cost import sample_of
@@ -103,15 +104,15 @@ def judgement(
         None if config.judging.latency is None else latency_predictor(config.judging.latency, config.measure)
     )
     known, scorer = known_of(config, folder, data), scorer_of(config, task)
-    others = () if known is None else ended_of_run(known, screen, config.constraints)
+    others = () if known is None or not config.trials else ended_of_run(known, screen, config.constraints)
     screening = (
         screening_of(config, screen, latency, scorer, others) if config.sampler.name == SCREENED else None
     )
     sampler = make_sampler(
         config.sampler, screen.space, config.seed, config.workers > 1, screen.fits, screening,
-        () if known is None else known_trials(others, known, screen, config.objectives, config.constraints),
+        known_trials(others, known, screen, config.objectives, config.constraints) if known and others else (),
     )  # fmt: skip
-    encoder = encoder_of(screen, config.seed)
+    encoder = encoder_of(screen, config.seed) if config.trials else Encoder(())
     return Judgement(
         sampler, Forecast(config.constraints, encoder, latency, config.seed), known, scorer, screening
     )

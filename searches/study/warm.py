@@ -185,21 +185,21 @@ def mapped(record: TrialRecord, spec: ArchSpec, screen: Screen) -> dict[str, Any
     drawn: dict[str, Any] = {}
     for name, distribution in screen.space.distributions().items():
         value = record.params.get(name, _of_spec(spec, name))
-        if value is None and not distribution._contains(_internal(distribution, None)):
+        if value is None and not _holds(distribution, None):
             value = values_of(distribution, 2)[0]
-        if not distribution._contains(_internal(distribution, value)):
+        if not _holds(distribution, value):
             return {}
         drawn[name] = value
     candidate = screen.candidate(drawn)
     return drawn if candidate is not None and candidate.spec.arch_id == spec.arch_id else {}
 
 
-def _internal(distribution: BaseDistribution, value: Any) -> float:
-    """Optuna's number for a value; one that no distribution contains where there is none."""
+def _holds(distribution: BaseDistribution, value: Any) -> bool:
+    """Whether a field may have a value."""
     try:
-        return float(distribution.to_internal_repr(value))
+        return distribution._contains(distribution.to_internal_repr(value))
     except (ValueError, TypeError):
-        return float("nan")
+        return False
 
 
 def _of_spec(spec: ArchSpec, name: str) -> Any:
