@@ -17,10 +17,9 @@ class ZeroCost(Part):
     """Zero-cost scores: what an untrained network and one batch say of it; each costs a few passes of a batch.
 
     Attributes:
-        scores: names: `synflow`, `snip`, `grad_norm`, `jacob_cov`, `naswot`, `zico`, `zen`; several are joined by the
-            mean of their ranks.
-        use: `feature`: the predictor learns from the scores what they are worth; `filter`: of the networks looked at,
-            the better half by score goes on.
+        scores: names: `synflow`, `snip`, `grad_norm`, `jacob_cov`, `naswot`, `zico`, `zen`; several are joined.
+        use: `feature`: the predictor reads them as one number more, and learns what it is worth; `filter`: of the
+            networks that are scored, the better half by the mean of their ranks goes on.
         networks: at each suggestion, the most promising so many are scored.
         images: of the training split, in two batches.
     """

@@ -20,6 +20,8 @@ from searches.judging.surrogate import Guess, LeftOut, Surrogate
 Floats = NDArray[np.float64]
 MARGIN = 0.1
 """How far the reference point lies beyond the worst values that were seen, as a share of their range."""
+REFERENCES, FARTHEST = 8, 3.0
+"""The first networks, by whose scores others are placed, and how many of their deviations away at most."""
 LEAST_CORRECTED = 4
 """Measured networks from which a predictor of others is corrected by them."""
 
@@ -223,8 +225,7 @@ def with_scores(
     if use == "filter":
         share = joined(scores[1])
         return replace(judged, worth=np.where(share >= np.median(share), judged.worth, -np.inf))
-    ends = np.cumsum([len(one) for one in scores])[:-1]
-    columns = np.split(joined(np.vstack(scores)), ends)
+    columns = [placed(one, scores[0][:REFERENCES]) for one in scores]
     wider = [
         replace(one, table=np.column_stack([one.table, column]))
         for one, column in zip((known, candidates), columns, strict=False)
@@ -232,6 +233,23 @@ def with_scores(
     if running is not None:
         running = replace(running, table=np.column_stack([running.table, columns[2]]))
     return chooser.judged(wider[0], wider[1], cost, running)
+
+
+def placed(scores: Floats, references: Floats) -> Floats:
+    """Returns (N,) where networks stand by their scores (N, S), in the mean over them; references (R, S) are about 0.5.
+
+    It does not change when more networks become known, so that what was learned from it holds.
+    """
+    finite = np.where(np.isfinite(references), references, np.nan)
+    known = ~np.isnan(finite).all(axis=0)
+    if not known.any():
+        return np.full(len(scores), 0.5)
+    centre, spread = np.nanmean(finite[:, known], axis=0), np.nanstd(finite[:, known], axis=0)
+    steps = (scores[:, known] - centre) / np.where(spread > 0, spread, 1.0)
+    steps = np.clip(
+        np.nan_to_num(steps, nan=-FARTHEST, posinf=FARTHEST, neginf=-FARTHEST), -FARTHEST, FARTHEST
+    )
+    return np.asarray(0.5 + steps.mean(axis=1) / (2 * FARTHEST))
 
 
 def joined(scores: Floats) -> Floats:
