@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.store.environment import environment
-from archspace.support.errors import InputError
+from archspace.support.errors import FieldError, InputError
 from archspace.support.files import write_text
 from archspace.support.text_files import read_json
 from searches.bench.grid import table_grid
@@ -25,6 +25,7 @@ from searches.data.kept import refuse_other_data
 from searches.judging.scoring import Scorer
 from searches.judging.zero_cost import sample_of
 from searches.study.data import fingerprinted, open_data, task_on
+from searches.tasks.base import ImageTask
 
 Floats = NDArray[np.float64]
 OnScored = Callable[["ScoreTable", str], None]
@@ -139,6 +140,8 @@ def score_networks(
         sources = open_data(config)
         refuse_other_data(str(path), table.data, fingerprinted(config, sources))
         task = judged_at_input(task_on(config, sources))
+        if not isinstance(task, ImageTask):
+            raise FieldError("task", config.task, "zero-cost scores are of images", "classification")
         made = ScoreTable.load(target) if target.is_file() else ScoreTable(table.name)
         made = replace(made, made=environment(("torch", "numpy")))
         scorer = Scorer(

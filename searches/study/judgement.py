@@ -15,6 +15,7 @@ from analysis.quantities import described
 from analysis.store.fingerprint import DataFingerprint
 from analysis.store.records import Measurement, TrialRecord
 from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError
 from searches.config.parts import SCREENED
 from searches.config.screen import ScreenConfig
 from searches.config.study import StudyConfig
@@ -29,7 +30,7 @@ from searches.study.samplers import RepeatableSampler, make_sampler
 from searches.study.screened import PREDICTED_ATTR
 from searches.study.screening import Screen
 from searches.study.warm import Known, ended_of_run, known_of, known_trials
-from searches.tasks.base import ImageTask
+from searches.tasks.base import ImageTask, Task
 
 log = logging.getLogger(__name__)
 
@@ -88,21 +89,22 @@ class Judgement:
 
 
 def judgement(
-    config: StudyConfig, folder: Path, screen: Screen, task: ImageTask, data: DataFingerprint
-) -> Judgement:
+    config: StudyConfig, folder: Path, screen: Screen, task: Task, data: DataFingerprint, *,
+    measures: bool = True,
+) -> Judgement:  # fmt: skip
     """Returns what a study thinks with.
 
     Args:
         folder: its run folder, which may not be there yet; nothing is written.
         screen: counts networks of its space.
+        measures: whether this machine measures: a latency predictor is of the one that does.
 
     Raises:
         FieldError: a predictor or a run that it names does not fit it.
         InputError: there is none.
     """
-    latency = (
-        None if config.judging.latency is None else latency_predictor(config.judging.latency, config.measure)
-    )
+    name, measure = config.judging.latency, config.measure if measures else None
+    latency = None if name is None else latency_predictor(name, measure)
     known, scorer = known_of(config, folder, data), scorer_of(config, task)
     others = () if known is None or not config.trials else ended_of_run(known, screen, config.constraints)
     screening = (
@@ -129,19 +131,17 @@ def screening_of(
     )  # fmt: skip
 
 
-def scorer_of(config: StudyConfig, task: ImageTask) -> Scorer | None:
+def scorer_of(config: StudyConfig, task: Task) -> Scorer | None:
     """Returns what scores untrained networks, where the study asks for it; its images are read when it is used."""
     zero_cost = None if config.judging.screen is None else config.judging.screen.zero_cost
     if zero_cost is None:
         return None
+    if not isinstance(task, ImageTask):
+        rule = f"zero-cost scores are of images, not of {config.task}"
+        raise FieldError("judging.screen.zero_cost", list(zero_cost.scores), rule, "leave it out")
     stage = config.training.plan()[-1]
     make = partial(sample_of, task, stage, config.input_size, images=zero_cost.images)
     return Scorer(zero_cost.scores, make, config.threads)
-
-
-def forecast(record: TrialRecord) -> bool:
-    """Returns whether a trial was ruled out by what was predicted of it."""
-    return any(one.origin == "predicted" for one in record.measurements.values())
 
 
 def predictions(trial: optuna.Trial) -> dict[str, Measurement]:

@@ -17,7 +17,7 @@ from analysis.store.constraints import broken, violations
 from analysis.store.records import Measurement, TrialRecord, unstable
 from analysis.store.runs import STUDY_FILE
 from archspace.spec.archspec import ArchSpec
-from archspace.support.errors import InputError, SpecError
+from archspace.support.errors import SpecError
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
 from searches.study.board import write_hyperparameters
@@ -28,7 +28,7 @@ from searches.study.gate import Gate
 from searches.study.given import check_weights, fitted, settled
 from searches.study.joining import HOME, Role, note_study
 from searches.study.judge import Judge, MeasuredElsewhere, counted, now, recorder
-from searches.study.judgement import Judgement, forecast, judgement, predictions
+from searches.study.judgement import Judgement, judgement, predictions
 from searches.study.leases import LeaseLost
 from searches.study.measurer import Measurer
 from searches.study.progress import Progress
@@ -39,6 +39,7 @@ from searches.study.screening import Screen
 from searches.study.sharing import Sharing
 from searches.study.space import SearchSpace
 from searches.study.storage import close_storage, open_storage
+from searches.study.streaks import Streaks
 from searches.study.trials import QUEUED, Trials
 from searches.training.callbacks import Callbacks
 from searches.training.device import check_device
@@ -49,12 +50,6 @@ log = logging.getLogger(__name__)
 
 ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 """A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
-
-MOST_HOPELESS = 40
-"""A study stops after so many networks in a row that are predicted to break a limit."""
-
-MOST_FAILURES = 5
-"""A study stops after this many failed trials in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +104,7 @@ class Study:
         measurer = Measurer.of(config, fresh=fresh, gate=gate) if role.measures else None
         if measurer is not None:
             measurer.check(example)
-        judged = judgement(config, folder, screen, task, known)
+        judged = judgement(config, folder, screen, task, known, measures=role.measures)
         own_storage = config.storage is None  # another one may hold another study or other data
         if own_storage:
             open_run(config, folder, known)
@@ -175,7 +170,7 @@ class Study:
         Raises:
             InputError: trial after trial fails, or the disk is full.
         """
-        failures = hopeless = 0
+        streaks = Streaks(self.folder)
         self.judge.gate.on_pause = progress.paused
         measure = self.config.measure if self.role.measures else None
 
@@ -191,13 +186,7 @@ class Study:
             if self.tensorboard and record.spec is not None:
                 write_hyperparameters(self.folder, record)
             progress.finished(record, self.known())
-            failures = failures + 1 if record.state == "failed" else 0
-            hopeless = hopeless + 1 if forecast(record) else 0
-            if hopeless >= MOST_HOPELESS:
-                rule = f"{hopeless} networks in a row are predicted to break a limit; loosen it, or widen the space"
-                raise InputError(f"{self.folder}: {rule}; last: {record.reason}")
-            if failures >= MOST_FAILURES:
-                raise InputError(f"{self.folder}: {failures} trials failed in a row; last: {record.reason}")
+            streaks.ended(record)
 
     def _ended(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord | None:
         """The record of a claimed trial that has ended; ``None`` where it waits, or is another worker's by now."""
@@ -243,13 +232,9 @@ class Study:
                 return make(state="infeasible", params=params, reason=str(error))
         known = counted(spec, (*self.config.objectives, *self.config.constraints))
         common: dict[str, Any] = {
-            "spec": spec.to_dict(),
-            "arch_id": spec.arch_id,
-            "network": spec.label,
-            "params": params,
-        }
-        if given is None:
-            common["predicted"] = predictions(claim.trial)
+            "spec": spec.to_dict(), "arch_id": spec.arch_id, "network": spec.label, "params": params,
+            "predicted": predictions(claim.trial) if given is None else {},
+        }  # fmt: skip
         reason = self._constrain(claim, known)
         if reason:
             return make(state="infeasible", measurements=known, reason=reason, **common)
@@ -260,29 +245,21 @@ class Study:
                 state=twin.state, values=dict(twin.values), measurements=twin.measurements, reason=twin.reason,
                 duplicate_of=twin.duplicate_of or twin.label, **common,
             )  # fmt: skip
-        if given is None and (hopeless := self.judged.hopeless(spec, self.records())) is not None:
+        if given is None and (hopeless := self.judged.hopeless(spec, self.known())) is not None:
             self._constrain(claim, hopeless.predicted)
-            return make(
-                state="infeasible",
-                measurements={**known, **hopeless.predicted},
-                reason=hopeless.reason,
-                **common,
-            )
+            known |= hopeless.predicted
+            return make(state="infeasible", measurements=known, reason=hopeless.reason, **common)
         adopted = self.judged.adopted(spec, trials.path(number)) if given is None or given.alike else None
         if adopted is not None:
-            make = recorder(label, number, seed if adopted.seed is None else adopted.seed, started, given, self.judge.data)
+            make = recorder(
+                label, number, seed if adopted.seed is None else adopted.seed, started, given, self.judge.data
+            )
         progress.started(label, spec, known, sum(stage.epochs for stage in recipe.plan()))
         try:
             with Callbacks(Ours(claim), progress, *self._boards(label)) as callback:
                 known |= self.judge.judge(
-                    spec,
-                    recipe,
-                    seed,
-                    trials.path(number),
-                    callback,
-                    weights=weights,
-                    on_progress=progress.note,
-                )
+                    spec, recipe, seed, trials.path(number), callback, weights=weights, on_progress=progress.note,
+                )  # fmt: skip
         except DeviceAway:
             raise
         except (TrainingError, RuntimeError, MemoryError) as error:
