@@ -21,7 +21,7 @@ from analysis.quantities import QUANTITIES
 from analysis.store.constraints import Limits, excesses
 from analysis.store.fingerprint import DataFingerprint, read_fingerprint
 from analysis.store.records import TrialRecord
-from analysis.store.runs import STUDY_FILE, TRIALS_FOLDER, read_run
+from analysis.store.runs import KNOWN_FILE, STUDY_FILE, TRIALS_FOLDER, read_run
 from archspace.checkpoint import WEIGHTS_FILE
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, SpecError
@@ -38,7 +38,6 @@ from searches.training.history import HISTORY_FILE
 
 log = logging.getLogger(__name__)
 
-KNOWN_FILE = "known.json"
 FIELD = "from"
 FROM_ATTR = "from"
 """A trial's user attribute, where it is another run's: ``RUN:N``."""
