@@ -94,10 +94,10 @@ def screen_space(
     with _no_collection():
         with clock.stage("draw"):
             drawn = list(_draws(shared, ended, count, np.random.default_rng(seed)))
-        built, found = 0, dict[ArchSpec, Candidate]()
+        built, found, seen = 0, dict[ArchSpec, Candidate](), dict[tuple[str, ...], bool]()
         for start in range(0, len(drawn), AT_ONCE):
             clock.share = start / len(drawn)
-            part, many = _counted(shared, drawn[start : start + AT_ONCE], found, clock)
+            part, many = _counted(shared, drawn[start : start + AT_ONCE], found, seen, clock)
             built += many
             with clock.stage("predicted latency"):
                 shared.foretell([one.spec for one in part])
@@ -109,22 +109,31 @@ def screen_space(
 
 
 def _counted(
-    shared: Screened, drawn: Sequence[Mapping[str, Any]], found: dict[ArchSpec, Candidate], clock: _Clock
+    shared: Screened,
+    drawn: Sequence[Mapping[str, Any]],
+    found: dict[ArchSpec, Candidate],
+    seen: dict[tuple[str, ...], bool],
+    clock: _Clock,
 ) -> tuple[list[Candidate], int]:
     """Those of some networks that are new and keep the limits, all new ones being added to what was ``found``.
 
-    Also how many of them can be built. They are few enough for their plans to be kept until they are counted.
+    Also how many of them can be built, as ``seen`` remembers by their values. They are few enough for their plans to be
+    kept until they are counted.
     """
     screen, wanted = shared.of.screen, tuple(dict.fromkeys((*shared.wanted, *shared.of.screen.limits)))
     with clock.stage("build"):
         new, built = dict[ArchSpec, Mapping[str, Any]](), 0
         for values in drawn:
-            params = {**screen.single, **values}
+            key = tuple(map(str, values.values()))
+            if key in seen:
+                built += seen[key]
+                continue
+            params, seen[key] = {**screen.single, **values}, False
             try:
                 spec = screen.space.spec(screen.space.completed(params))
             except SpecError:
                 continue
-            built += 1
+            built, seen[key] = built + 1, True
             if spec not in found:
                 new.setdefault(spec, params)
     with clock.stage("count"):
@@ -143,7 +152,8 @@ def _draws(
     parents = [one.params for one in shared.front(ended) if one.params] if ended else []
     for _ in range(count):
         if parents and rng.random() < shared.of.config.mutated:
-            yield changed(parents[int(rng.integers(len(parents)))], shared.free, rng)
+            drawn = changed(parents[int(rng.integers(len(parents)))], shared.free, rng)
+            yield {name: drawn[name] for name in shared.free}
         else:
             yield shared.of.screen.draw(rng)
 
