@@ -89,6 +89,7 @@ class TrialRecord:
             earlier archspace.
         duplicate_of: label of the trial that answered for the same ``arch_id``, if any.
         reason: why it is infeasible or failed.
+        predicted: what was predicted of its numbers when it was chosen, by name, where its sampler predicts.
         first: what was measured first of those numbers that were taken again, by name; the new ones replaced them.
         started, finished: ISO 8601 times in UTC.
     """
@@ -108,6 +109,7 @@ class TrialRecord:
     duplicate_of: str | None = None
     reason: str | None = None
     first: Mapping[str, Measurement] = field(default_factory=dict)
+    predicted: Mapping[str, Measurement] = field(default_factory=dict)
     started: str | None = None
     finished: str | None = None
 
@@ -123,11 +125,12 @@ class TrialRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data for JSON; a value that is not finite becomes ``None``."""
-        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__ if name != "first"}
+        own = ("first", "predicted")
+        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__ if name not in own}
         for name in ("spec", "params", "data"):
             data[name] = None if data[name] is None else dict(data[name])
         data["values"] = {k: v if math.isfinite(v) else None for k, v in self.values.items()}
-        for name in ("measurements", *(("first",) if self.first else ())):
+        for name in ("measurements", *(name for name in own if getattr(self, name))):
             data[name] = {k: m.to_dict() for k, m in getattr(self, name).items()}
         return data
 
@@ -138,7 +141,7 @@ class TrialRecord:
         fields["values"] = {
             k: math.nan if v is None else float(v) for k, v in (data.get("values") or {}).items()
         }
-        for name in ("measurements", "first"):
+        for name in ("measurements", "first", "predicted"):
             fields[name] = {k: Measurement.from_dict(m) for k, m in (data.get(name) or {}).items()}
         return cls(**fields)
 

@@ -126,6 +126,7 @@ def _run(
                 study.mirror()
                 if role.home:
                     remeasure_front(study, progress)
+                    study.judged.sum_up(folder, study.records())
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace search {shlex.quote(str(folder))}", highlight=False)
             raise

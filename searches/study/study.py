@@ -17,7 +17,7 @@ from analysis.store.constraints import broken, violations
 from analysis.store.records import Measurement, TrialRecord, unstable
 from analysis.store.runs import STUDY_FILE
 from archspace.spec.archspec import ArchSpec
-from archspace.support.errors import InputError, SpecError
+from archspace.support.errors import SpecError
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
 from searches.study.board import write_hyperparameters
@@ -28,16 +28,18 @@ from searches.study.gate import Gate
 from searches.study.given import check_weights, fitted, settled
 from searches.study.joining import HOME, Role, note_study
 from searches.study.judge import Judge, MeasuredElsewhere, counted, now, recorder
+from searches.study.judgement import Judgement, judgement, predictions
 from searches.study.leases import LeaseLost
 from searches.study.measurer import Measurer
 from searches.study.progress import Progress
 from searches.study.queue import claims
 from searches.study.run_folder import check_folder, open_run, open_study, with_runtime
-from searches.study.samplers import derived_seed, make_sampler
+from searches.study.samplers import derived_seed
 from searches.study.screening import Screen
 from searches.study.sharing import Sharing
 from searches.study.space import SearchSpace
 from searches.study.storage import close_storage, open_storage
+from searches.study.streaks import Streaks
 from searches.study.trials import QUEUED, Trials
 from searches.training.callbacks import Callbacks
 from searches.training.device import check_device
@@ -48,9 +50,6 @@ log = logging.getLogger(__name__)
 
 ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 """A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
-
-MOST_FAILURES = 5
-"""A study stops after this many failed trials in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +64,7 @@ class Study:
     sampled: Trials
     storage: BaseStorage
     role: Role
+    judged: Judgement
     tensorboard: bool = False
 
     @classmethod
@@ -104,15 +104,16 @@ class Study:
         measurer = Measurer.of(config, fresh=fresh, gate=gate) if role.measures else None
         if measurer is not None:
             measurer.check(example)
+        judged = judgement(config, folder, screen, task, known, measures=role.measures)
         own_storage = config.storage is None  # another one may hold another study or other data
         if own_storage:
             open_run(config, folder, known)
         storage = open_storage(config, folder)
-        sampler = make_sampler(config.sampler, space, config.seed, config.workers > 1, screen.fits)
-        main = open_study(storage, config.name, config, known, sampler)
-        given = open_study(storage, f"{config.name}/given", config, known, sampler)
+        main = open_study(storage, config.name, config, known, judged.sampler)
+        given = open_study(storage, f"{config.name}/given", config, known, judged.sampler)
         if not own_storage:
             open_run(config, folder, known)
+        judged.keep(folder)
         home = role.home and note_study(main, config, folder)
         files, bound = files_of(config, storage), ASKS_PER_TRIAL * config.trials + SPARE_ASKS
         wanted = len(config.given)
@@ -126,6 +127,7 @@ class Study:
             Trials(main, folder, "", config.trials, bound, sharing),
             storage,
             role,
+            judged,
             tensorboard,
         )
         study.mirror()
@@ -168,7 +170,7 @@ class Study:
         Raises:
             InputError: trial after trial fails, or the disk is full.
         """
-        failures = 0
+        streaks = Streaks(self.folder)
         self.judge.gate.on_pause = progress.paused
         measure = self.config.measure if self.role.measures else None
 
@@ -184,9 +186,7 @@ class Study:
             if self.tensorboard and record.spec is not None:
                 write_hyperparameters(self.folder, record)
             progress.finished(record, self.known())
-            failures = failures + 1 if record.state == "failed" else 0
-            if failures >= MOST_FAILURES:
-                raise InputError(f"{self.folder}: {failures} trials failed in a row; last: {record.reason}")
+            streaks.ended(record)
 
     def _ended(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord | None:
         """The record of a claimed trial that has ended; ``None`` where it waits, or is another worker's by now."""
@@ -231,7 +231,10 @@ class Study:
                 claim.constraints["spec"] = 1.0
                 return make(state="infeasible", params=params, reason=str(error))
         known = counted(spec, (*self.config.objectives, *self.config.constraints))
-        common = {"spec": spec.to_dict(), "arch_id": spec.arch_id, "network": spec.label, "params": params}
+        common: dict[str, Any] = {
+            "spec": spec.to_dict(), "arch_id": spec.arch_id, "network": spec.label, "params": params,
+            "predicted": predictions(claim.trial) if given is None else {},
+        }  # fmt: skip
         reason = self._constrain(claim, known)
         if reason:
             return make(state="infeasible", measurements=known, reason=reason, **common)
@@ -242,18 +245,21 @@ class Study:
                 state=twin.state, values=dict(twin.values), measurements=twin.measurements, reason=twin.reason,
                 duplicate_of=twin.duplicate_of or twin.label, **common,
             )  # fmt: skip
+        if given is None and (hopeless := self.judged.hopeless(spec, self.known())) is not None:
+            self._constrain(claim, hopeless.predicted)
+            known |= hopeless.predicted
+            return make(state="infeasible", measurements=known, reason=hopeless.reason, **common)
+        adopted = self.judged.adopted(spec, trials.path(number)) if given is None or given.alike else None
+        if adopted is not None:
+            make = recorder(
+                label, number, seed if adopted.seed is None else adopted.seed, started, given, self.judge.data
+            )
         progress.started(label, spec, known, sum(stage.epochs for stage in recipe.plan()))
         try:
             with Callbacks(Ours(claim), progress, *self._boards(label)) as callback:
                 known |= self.judge.judge(
-                    spec,
-                    recipe,
-                    seed,
-                    trials.path(number),
-                    callback,
-                    weights=weights,
-                    on_progress=progress.note,
-                )
+                    spec, recipe, seed, trials.path(number), callback, weights=weights, on_progress=progress.note,
+                )  # fmt: skip
         except DeviceAway:
             raise
         except (TrainingError, RuntimeError, MemoryError) as error:
@@ -261,6 +267,8 @@ class Study:
             return make(
                 state="failed", measurements=known, reason=f"{type(error).__name__}: {error}", **common
             )
+        if adopted is not None:
+            known = self.judged.marked(known, self.judge.task.metric, adopted)
         for name, reasons in unstable(known, self.config.asked).items():
             progress.warn(f"trial {label}: {name} is unstable: {'; '.join(reasons)}")
         reason = self._constrain(claim, known)
