@@ -18,5 +18,6 @@ def trained(spec: ArchSpec) -> Network:
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None
     with torch.no_grad():
-        network(torch.randn(8, spec.channels, *spec.input_size))
+        inputs = torch.randn(8, spec.channels, *spec.input_size)
+        network(network.example(8) if spec.task == "language" else inputs)
     return network

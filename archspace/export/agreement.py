@@ -1,0 +1,162 @@
+"""The proof of an export: how what was written answers, beside torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archspace.support.errors import InputError
+
+if TYPE_CHECKING:
+    from archspace.export.formats.base import Source
+
+TOLERANCE = 1e-4
+"""Largest allowed difference to torch, as a share of the largest output."""
+
+HALF_TOLERANCE = 2e-2
+"""The same where numbers are float16: its rounding is 5e-4, once a layer."""
+
+Arrays: TypeAlias = tuple[NDArray[Any], ...]
+Runner: TypeAlias = Callable[[Arrays], Sequence[NDArray[Any]]]
+"""From all inputs of one run to all outputs, in the order of the signature."""
+
+
+class ExportError(InputError):
+    """The network cannot be exported, or the export does not answer as the network does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The inputs of one run, and what torch answers, in the order of the signature."""
+
+    inputs: Arrays
+    outputs: Arrays
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How two runtimes agree on some images; of several images or outputs, the numbers of the worst.
+
+    Attributes:
+        images: number of images (or texts) compared.
+        max_difference: largest absolute difference of two scores.
+        max_output: largest absolute score of torch.
+        same_class: share of the pixels (images, boxes, words) whose best class is the same, 0 to 1.
+        tolerance: largest allowed share of the largest output.
+        runtime: what answered, with its version.
+        output: of several outputs, the name of the worst.
+    """
+
+    images: int
+    max_difference: float
+    max_output: float
+    same_class: float
+    tolerance: float = TOLERANCE
+    runtime: str = ""
+    output: str = ""
+
+    @property
+    def relative(self) -> float:
+        """Largest difference as a share of the largest output."""
+        return self.max_difference / self.max_output if self.max_output else self.max_difference
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference is within :attr:`tolerance`; never where a number is not finite."""
+        return self.max_difference <= self.tolerance * self.max_output < float("inf")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain data for JSON."""
+        return {
+            "images": self.images, "max_difference": self.max_difference, "max_output": self.max_output,
+            "relative_difference": self.relative, "tolerance": self.tolerance, "same_class": self.same_class,
+            "runtime": self.runtime, **({"output": self.output} if self.output else {}),
+        }  # fmt: skip
+
+
+def compared(
+    source: Source, run: Runner, runtime: str, *, version: str = "", tolerance: float | None = None
+) -> dict[str, Agreement]:
+    """Returns how ``run`` agrees with torch on every kind of input.
+
+    Args:
+        source: what is exported, with samples.
+        run: answers one sample.
+        runtime: its name, for the message and the card.
+        version: of the runtime, for the card.
+        tolerance: left out, that of the precision.
+
+    Raises:
+        ExportError: an answer has another shape, or differs by more than the tolerance.
+    """
+    limit = tolerance or (HALF_TOLERANCE if source.options.half else TOLERANCE)
+    named = f"{runtime} {version}".strip()
+    agreements = {}
+    for kind, samples in source.samples.items():
+        worst: Agreement | None = None
+        same = []
+        for sample in samples:
+            one = _one(source, sample, _answers(run, sample, runtime), limit, named)
+            same.append(one.same_class)
+            if worst is None or not one.relative <= worst.relative:
+                worst = one
+        assert worst is not None
+        images = sum(sample.inputs[0].shape[0] for sample in samples)
+        agreements[kind] = Agreement(
+            images, worst.max_difference, worst.max_output, min(1.0, float(np.mean(same))), limit, named,
+            worst.output,
+        )  # fmt: skip
+        if not agreements[kind].holds:
+            raise ExportError(_refusal(runtime, kind, agreements[kind]))
+    return agreements
+
+
+def _answers(run: Runner, sample: Sample, runtime: str) -> Sequence[NDArray[Any]]:
+    try:
+        return run(sample.inputs)
+    except ExportError:
+        raise
+    except Exception as error:  # every runtime has errors of its own
+        reason = " ".join(str(error).split())[-300:]
+        raise ExportError(
+            f"export: {runtime} cannot run what was written: {reason}; nothing was written"
+        ) from error
+
+
+def _one(
+    source: Source, sample: Sample, answers: Sequence[NDArray[Any]], limit: float, runtime: str
+) -> Agreement:
+    ports = source.signature.outputs
+    worst: Agreement | None = None
+    same = 1.0
+    for port, ours, theirs in zip(ports, sample.outputs, answers, strict=True):
+        if ours.shape != theirs.shape:
+            shapes = f"{tuple(theirs.shape)} in {runtime}, {tuple(ours.shape)} in torch"
+            raise ExportError(f"export: the {port.name} differ in shape: {shapes}")
+        if port.classes is not None:
+            same = min(same, float((ours.argmax(port.classes) == theirs.argmax(port.classes)).mean()))
+        difference = float(np.abs(ours.astype(np.float64) - theirs.astype(np.float64)).max(initial=0.0))
+        largest = float(np.abs(ours).max(initial=0.0))
+        one = Agreement(1, difference, largest, same, limit, runtime, port.name if len(ports) > 1 else "")
+        if worst is None or not one.relative <= worst.relative:
+            worst = one
+    assert worst is not None
+    return Agreement(1, worst.max_difference, worst.max_output, same, limit, runtime, worst.output)
+
+
+def _refusal(runtime: str, kind: str, one: Agreement) -> str:
+    where = f" in {one.output}" if one.output else ""
+    return (
+        f"export: {runtime} differs from torch on {kind} input by {one.max_difference:.3g}{where}, "
+        f"{one.relative:.3g} of the largest output; must be at most {one.tolerance:g} of it; nothing was written"
+    )
+
+
+def numbered(outputs: Mapping[str, NDArray[Any]] | Sequence[NDArray[Any]]) -> Arrays:
+    """Returns outputs as a tuple of arrays."""
+    values = outputs.values() if isinstance(outputs, Mapping) else outputs
+    return tuple(np.asarray(value) for value in values)
