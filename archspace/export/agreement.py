@@ -65,6 +65,11 @@ class Agreement:
         return self.max_difference / self.max_output if self.max_output else self.max_difference
 
     @property
+    def share(self) -> float:
+        """The difference as a share of what is allowed."""
+        return self.relative / self.tolerance
+
+    @property
     def holds(self) -> bool:
         """Whether the difference is within :attr:`tolerance`; never where a number is not finite."""
         return self.max_difference <= self.tolerance * self.max_output < float("inf")
@@ -102,13 +107,13 @@ def compared(
         for sample in samples:
             one = _one(source, sample, _answers(run, sample, runtime), limit, named)
             same.append(one.same_class)
-            if worst is None or not one.relative <= worst.relative:
+            if worst is None or not one.share <= worst.share:
                 worst = one
         assert worst is not None
         images = sum(sample.inputs[0].shape[0] for sample in samples)
         agreements[kind] = Agreement(
-            images, worst.max_difference, worst.max_output, min(1.0, float(np.mean(same))), limit, named,
-            worst.output,
+            images, worst.max_difference, worst.max_output, min(1.0, float(np.mean(same))), worst.tolerance,
+            named, worst.output,
         )  # fmt: skip
         if not agreements[kind].holds:
             raise ExportError(_refusal(runtime, kind, agreements[kind]))
@@ -141,11 +146,12 @@ def _one(
             same = min(same, float((ours.argmax(port.classes) == theirs.argmax(port.classes)).mean()))
         difference = float(np.abs(ours.astype(np.float64) - theirs.astype(np.float64)).max(initial=0.0))
         largest = float(np.abs(ours).max(initial=0.0))
-        one = Agreement(1, difference, largest, same, limit, runtime, port.name if len(ports) > 1 else "")
-        if worst is None or not one.relative <= worst.relative:
+        name = port.name if len(ports) > 1 else ""
+        one = Agreement(1, difference, largest, same, limit * port.slack, runtime, name)
+        if worst is None or not one.share <= worst.share:
             worst = one
     assert worst is not None
-    return Agreement(1, worst.max_difference, worst.max_output, same, limit, runtime, worst.output)
+    return Agreement(1, worst.max_difference, worst.max_output, same, worst.tolerance, runtime, worst.output)
 
 
 def _refusal(runtime: str, kind: str, one: Agreement) -> str:

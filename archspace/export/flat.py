@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -15,6 +16,9 @@ from archspace.networks.eru import LayerState, State
 from archspace.networks.language_model import LanguageModel
 
 INPUT_NAME, OUTPUT_NAME = "image", "scores"
+
+SOFTMAX_SLACK = 10.0
+"""Of probabilities: a difference of scores of 40 by their 1e-4 is one of probabilities by up to a quarter of 4e-3."""
 
 
 class Flat(nn.Module):
@@ -68,7 +72,7 @@ class Boxes(Flat):
         count, classes = confidences.shape[1:]
         outputs = (
             Port(name="boxes", shape=(1, count, 4)),
-            Port(name=OUTPUT_NAME, shape=(1, count, classes - 1), classes=2),
+            Port(name=OUTPUT_NAME, shape=(1, count, classes - 1), classes=2, slack=SOFTMAX_SLACK),
         )
         self.signature = Signature((image,), outputs)
 
@@ -169,7 +173,7 @@ def freed(signature: Signature, options: ExportOptions) -> Signature:
             shape[-2:] = [
                 _free(word, whole, side) for word, whole, side in zip(_SIDES, size, shape[-2:], strict=True)
             ]
-        return Port(name=one.name, shape=tuple(shape), dtype=one.dtype, classes=one.classes)
+        return replace(one, shape=tuple(shape))
 
     return Signature(
         tuple(port(one, len(one.shape) == 4) for one in signature.inputs),

@@ -21,12 +21,14 @@ class Port:
         shape: its sides; free ones by name.
         dtype: NumPy's name of the type.
         classes: of an output of scores, the axis of the classes.
+        slack: of an output, how many times the tolerance it may differ.
     """
 
     name: str
     shape: tuple[Side, ...]
     dtype: str = "float32"
     classes: int | None = None
+    slack: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data for JSON."""

@@ -72,7 +72,7 @@ def test_a_network_with_fixed_sizes_inside_says_so_and_leaves_nothing(tmp_path: 
 @pytest.mark.parametrize("spec", [CLASSIFIER, DETECTOR], ids=lambda spec: spec.task)
 def test_float16_keeps_inputs_and_outputs_and_halves_the_weights(spec: ArchSpec, tmp_path: Path) -> None:
     report = made(spec, tmp_path, "onnx", "torch", "standalone", "openvino", precision="float16")
-    assert all(one.tolerance == 2e-2 for one in report.agreements.values())
+    assert all(one.tolerance >= 2e-2 for one in report.agreements.values())
     assert {port["dtype"] for port in (*report.card["inputs"], *report.card["outputs"])} == {"float32"}
     model = onnx.load(tmp_path / "net" / "model.onnx")
     halves = sum(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer)

@@ -74,7 +74,8 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_every_format_answers_within_its_limit_and_says_by_what(made: Made) -> None:
     assert set(made.card["formats"]) == set(FORMATS)
     for kind, one in made.card["verification"].items():
-        assert one["relative_difference"] <= one["tolerance"] == 1e-4, kind
+        limit = 1e-3 if one.get("output") == "scores" and made.task == "detection" else 1e-4
+        assert one["relative_difference"] <= one["tolerance"] == limit, kind
         assert one["runtime"].split()[-1][0].isdigit(), f"{kind}: {one['runtime']} has no version"
     assert f"torch {torch.__version__}" in (made.folder / "card.md").read_text()
 
