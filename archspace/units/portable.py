@@ -37,6 +37,13 @@ def _windows(side: int, wanted: int) -> Tensor:
     return torch.from_numpy(rows)
 
 
+def repeated(x: Tensor, times: int) -> Tensor:
+    """Returns ``x.repeat(1, times, 1, 1)``; while torch.export traces as a concatenation, which LiteRT's has right."""
+    if torch.compiler.is_exporting():
+        return torch.cat((x,) * times, 1)
+    return x.repeat(1, times, 1, 1)
+
+
 def pooled_with_places(x: Tensor) -> tuple[Tensor, Tensor]:
     """2 x 2 max pooling and where the maxima are, for :func:`unpooled`.
 
