@@ -1,35 +1,25 @@
-"""Converters whose packages may live in environments of their own, and how they are run. No torch at import.
+"""Packages of converters that may live in environments of their own. No torch.
 
 Their packages pin versions of their own, or are large; each is looked for here first, then in an environment below
-the cache's folder, which sees our packages too. A converter runs as a process of its own, so that one that crashes
-takes nothing with it.
+the cache's folder, which sees our packages too.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import re
 import site
 import subprocess
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from archspace.support.caches import CACHES, CacheKind
 from archspace.support.errors import InputError
 from archspace.support.files import cache_root
 
-if TYPE_CHECKING:
-    from archspace.export.formats.base import Source
-
 FOLDER = "environments"
-WORKERS = Path(__file__).parent / "workers"
 
 CACHES.register(FOLDER)(
     CacheKind(
@@ -114,84 +104,3 @@ def _run(command: Sequence[str], name: str) -> None:
             "no reason given"
         ]
         raise InputError(f"--install: {name}: {lines[-1].strip()}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a converter said.
-
-    Attributes:
-        version: of the runtime, or of the converter where there is none.
-        said: everything.
-        outputs: of each run, in order; empty where there is no runtime.
-    """
-
-    version: str
-    said: dict[str, Any]
-    outputs: list[tuple[Any, ...]]
-
-
-def converted(source: Source, folder: Path, extra: Extra) -> Answer:
-    """Returns what the converter ``workers/to_NAME.py`` answers, after it wrote its files into ``folder``.
-
-    Raises:
-        InputError: the packages are missing.
-        ExportError: it cannot convert the network, or cannot run what it wrote.
-    """
-    import numpy as np
-    import torch
-
-    from archspace.export.quiet import quiet
-    from archspace.export.workers.job import ANSWER, INPUTS, JOB, OUTPUTS, PROGRAM
-
-    extra.check()
-    with tempfile.TemporaryDirectory(prefix="archspace-export-") as name, quiet():
-        place = Path(name)
-        torch.export.save(source.program, place / PROGRAM)
-        runs = [sample.inputs for samples in source.samples.values() for sample in samples]
-        arrays = {f"{i}_{j}": x for i, run in enumerate(runs) for j, x in enumerate(run)}
-        np.savez(place / INPUTS, **arrays)  # type: ignore[arg-type]
-        job = {
-            "folder": str(folder.absolute()), "metadata": dict(source.metadata), "half": source.options.half,
-            "input_names": source.signature.input_names, "output_names": source.signature.output_names,
-        }  # fmt: skip
-        (place / JOB).write_text(json.dumps(job), encoding="utf-8")
-        _convert(source, extra, place)
-        said = json.loads((place / ANSWER).read_text(encoding="utf-8"))
-        kept = np.load(place / OUTPUTS)
-        count = len(source.signature.outputs)
-        outputs = (
-            [tuple(kept[f"{i}_{j}"] for j in range(count)) for i in range(len(runs))] if kept.files else []
-        )
-    return Answer(version=said["version"], said=said, outputs=outputs)
-
-
-def _convert(source: Source, extra: Extra, place: Path) -> None:
-    from archspace.export.agreement import ExportError
-    from archspace.export.program import named_operation
-
-    script = str(WORKERS / f"to_{extra.name}.py")
-    ran = subprocess.run(
-        [str(extra.python), script, str(place)], capture_output=True, text=True, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
-    )  # fmt: skip
-    if ran.returncode == 0:
-        return
-    lines = [line.strip() for line in ran.stderr.splitlines() if line.strip()]
-    reason = (
-        lines[-1][:300] if lines and ran.returncode > 0 else f"the converter ended with code {ran.returncode}"
-    )
-    where = named_operation(source.program, reason)
-    raise ExportError(f"export: {extra.name}: {reason}{f' ({where})' if where else ''}; nothing was written")
-
-
-def agreed(source: Source, answer: Answer, runtime: str, tolerance: float | None = None) -> Any:
-    """Returns the agreements of a converter's answers with torch.
-
-    Raises:
-        ExportError: an answer is beyond the tolerance.
-    """
-    from archspace.export.agreement import compared
-
-    answers = iter(answer.outputs)
-    return compared(source, lambda _: next(answers), runtime, version=answer.version, tolerance=tolerance)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from archspace.export.agreement import ExportError
-from archspace.export.environments import Answer, Extra, converted
+from archspace.export.converting import Answer, converted
+from archspace.export.environments import Extra
 from archspace.export.formats.base import FORMATS, Exported, Format, Source
 
 FILE = "model.mlpackage"

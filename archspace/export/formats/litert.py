@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archspace.export.environments import Extra, agreed, converted
+from archspace.export.converting import agreed, converted
+from archspace.export.environments import Extra
 from archspace.export.formats.base import FORMATS, Exported, Format, Source
 
 FILE = "model.tflite"

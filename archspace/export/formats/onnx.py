@@ -39,7 +39,7 @@ def compare_model(source: Source, path: Path) -> dict[str, Agreement]:
     """
     import onnxruntime
 
-    from archspace.export.agreement import compared
+    from archspace.export.comparing import compared
     from archspace.export.onnx_model import open_session, session_runner
 
     run = session_runner(open_session(path), source.signature)

@@ -31,7 +31,7 @@ def _write(source: Source, folder: Path) -> Exported:
     """
     import openvino
 
-    from archspace.export.agreement import compared, numbered
+    from archspace.export.comparing import compared
     from archspace.export.formats.onnx import write_model
 
     core = openvino.Core()
@@ -48,7 +48,8 @@ def _write(source: Source, folder: Path) -> Exported:
     compiled = core.compile_model(str(folder / "model.xml"), "CPU", hints)
 
     def run(inputs: Any) -> Any:
-        return numbered([compiled(list(inputs))[i] for i in range(len(source.signature.outputs))])
+        answers = compiled(list(inputs))
+        return [answers[i] for i in range(len(source.signature.outputs))]
 
     agreements = compared(source, run, "OpenVINO", version=openvino.__version__.partition("-")[0])
     return Exported(agreements=agreements)

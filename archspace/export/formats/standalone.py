@@ -21,7 +21,7 @@ def _write(source: Source, folder: Path) -> Exported:
     import torch
     from safetensors.torch import save_file
 
-    from archspace.export.agreement import compared
+    from archspace.export.comparing import compared
     from archspace.export.samples import arrays
     from archspace.export.standalone_code import python_code
 

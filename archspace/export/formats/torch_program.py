@@ -21,7 +21,7 @@ def _write(source: Source, folder: Path) -> Exported:
     """
     import torch
 
-    from archspace.export.agreement import compared
+    from archspace.export.comparing import compared
     from archspace.export.quiet import quiet
     from archspace.export.samples import arrays
 
