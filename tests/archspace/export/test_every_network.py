@@ -32,7 +32,6 @@ pytestmark = pytest.mark.slow
         ("enet", (64, 96)),
         ("segnet", (32, 64)),
         ("erfnet", (32, 64)),
-        ("mobilenetv1-0.25", (64, 64)),
         ("mobilenetv2-0.35", (64, 64)),
         ("shufflenetv1-0.5-g3", (64, 64)),
         ("espnetv2-ssd300-voc", (64, 64)),
@@ -68,7 +67,7 @@ def test_every_unit_exports(network: str, units: tuple[str, ...], tmp_path: Path
     assert report.agreements["tx2 random"].relative <= 1e-4
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("ARCHSPACE_RANDOM_SPECS", "6"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("ARCHSPACE_RANDOM_SPECS", "4"))))
 def test_random_networks_export(seed: int, tmp_path: Path) -> None:
     """Networks of the whole space; ``ARCHSPACE_RANDOM_SPECS=50`` tries more."""
     spec = random_spec(random.Random(seed), most_params=2_000_000)
