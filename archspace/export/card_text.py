@@ -68,7 +68,7 @@ def _use(card: Mapping[str, Any]) -> str:
     formats = [
         f"- **{name}** ({one['runtime']}): {', '.join(f'`{file}`' for file in one['files'])}"
         + (f"; `{one['load']}`" if one["load"] else "")
-        + "".join(f". {note}" for note in one["notes"])
+        + "".join(f"; {note}" for note in one["notes"])
         for name, one in card["formats"].items()
     ]
     parts += ["\n".join(formats), "\n".join(_ports(card))]

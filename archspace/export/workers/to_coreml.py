@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import coremltools as ct
+import torch
 from job import job
 
 
@@ -10,8 +11,13 @@ def main() -> None:
     """Convert, then read the package again and look at its graph."""
     work = job()
     precision = ct.precision.FLOAT16 if work.half else ct.precision.FLOAT32
+    program = work.program.run_decompositions({})
+    for node in list(program.graph.nodes):
+        if node.target == torch.ops.aten.alias.default:  # Core ML has no word for the same tensor again
+            node.replace_all_uses_with(node.args[0])
+            program.graph.erase_node(node)
     model = ct.convert(
-        work.program.run_decompositions({}),
+        program,
         outputs=[ct.TensorType(name=name) for name in work.output_names],
         convert_to="mlprogram",
         minimum_deployment_target=ct.target.iOS16,
