@@ -40,6 +40,7 @@ docs: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench.cost
+	$(BIN)/python -m tests.bench.screen
 	$(BIN)/python -m tests.bench.loading
 	$(BIN)/python -m tests.bench.training
 	$(BIN)/python -m tests.bench.tables

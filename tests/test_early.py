@@ -58,6 +58,10 @@ predict-tx2 espnet --precision x|precision
 doctor x|must be cpu
 runs nosuch|no such folder
 search nosuch|no such file or built-in study
+search from.yaml|no such run folder
+search latency.yaml|make one with
+screen nosuch|no such file or built-in study
+screen scenes --out front.txt|is written as CSV
 search bad.yaml|not YAML
 search empty|not a run folder
 search field.yaml|unknown field
@@ -128,6 +132,8 @@ def test_every_command_answers_before_anything_heavy_is_imported(tmp_path: Path)
         "network": {"space": {"network": {"choices": ["espnetv2", "nosuch"]}}},
         "given": {"given": ["nosuch"]},
         "sampler": {"sampler": {"name": "tpee"}},
+        "from": {"from": "nosuch"},
+        "latency": {"judging": {"latency": "nosuch.json"}, "constraints": {"latency_ms": {"max": 1}}},
     }.items():
         write_study(tmp_path, **{**tiny(), **change}).rename(tmp_path / f"{name}.yaml")
     cases = dict(line.split("|") for line in WRONG.strip().splitlines())

@@ -45,6 +45,23 @@ class Cost:
         return self.total.activation_bytes
 
 
+_KEPT: dict[tuple[int, Size], tuple[Block, Count]] = {}
+MOST_KEPT = 50_000
+"""Levels whose counts are kept, with the levels themselves: so no other level can take the place of one in memory."""
+
+
+def _level_count(node: Block | Layer, size: Size) -> Count:
+    """The counts of a level; one that networks share, being the same object, is looked up by what it is."""
+    if not isinstance(node, Block):
+        return _count(node, size)
+    key = (id(node), size)
+    if key not in _KEPT:
+        if len(_KEPT) >= MOST_KEPT:
+            _KEPT.clear()
+        _KEPT[key] = (node, _count(node, size))
+    return _KEPT[key][1]
+
+
 def _count(node: Block | Layer, size: Size) -> Count:
     if isinstance(node, Block):
         return count_block(node, map_size(size, node.at))
@@ -57,6 +74,6 @@ def count(spec: ArchSpec) -> Cost:
     encoder, head = spec.plan.part("encoder"), spec.plan.part("head")
     assert isinstance(encoder, Block) and isinstance(head, Block)
     for name, node in encoder.items():
-        levels[name] = _count(node, spec.input_size)
+        levels[name] = _level_count(node, spec.input_size)
     levels["head"] = _count(head, spec.input_size)
     return Cost(sum(levels.values(), Count()), levels)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from archspace.support.numbers import counted
+
 Floats = NDArray[np.float64]
 
 LEAST = 20
@@ -71,7 +73,9 @@ def importance(
     kept = np.flatnonzero(np.isfinite(numbers))
     if len(kept) < LEAST:
         return Importance(
-            name=name, networks=len(kept), reason=f"too few: {len(kept)} networks, {LEAST} are needed"
+            name=name,
+            networks=len(kept),
+            reason=f"too few: {counted(len(kept), 'network')}, {LEAST} are needed",
         )
     random = np.random.default_rng(seed)
     if len(kept) > MOST:

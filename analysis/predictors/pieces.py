@@ -77,24 +77,26 @@ def pieces_of(spec: ArchSpec) -> tuple[Piece, ...]:
 def _cut(block: Block, path: str, size: Size) -> Iterator[Piece]:
     """The pieces of an opened block that reads a map of ``size``."""
     prefix = f"{path}." if path else ""
-    yield _shell(block, path, size)
+    yield shell_of(block, path, size)
     for name, node in block.items():
-        if _dead(node):
+        if dead(node):
             continue
         below = map_size(size, stands_at(node) if not isinstance(node, Block) else node.at)
-        if isinstance(node, Block) and _opened(node):
+        if isinstance(node, Block) and opened(node):
             yield from _cut(node, prefix + name, below)
         elif isinstance(node, Block):
-            yield _unit(node, prefix + name, below)
+            yield unit_of(node, prefix + name, below)
         else:
-            yield _layer(node, prefix + name, below)
+            yield layer_of(node, prefix + name, below)
 
 
-def _opened(block: Block) -> bool:
+def opened(block: Block) -> bool:
+    """Returns whether a block is cut further: it is no unit, and holds other blocks."""
     return block.kind not in UNITS and any(isinstance(node, Block) for _, node in block.items())
 
 
-def _dead(node: Node) -> bool:
+def dead(node: Node) -> bool:
+    """Returns whether a node is in the published layout but never runs."""
     return isinstance(node, Block | NormAct) and node.dead
 
 
@@ -114,7 +116,7 @@ def _same(node: Node) -> object:
         return plain(node if node.norm is None else replace(node, norm=1.0))
     if not isinstance(node, Block):
         return plain(node)
-    parts = [[name, _same(child)] for name, child in node.items() if not _dead(child)]
+    parts = [[name, _same(child)] for name, child in node.items() if not dead(child)]
     return [node.kind, node.in_channels, node.out_channels, node.stride, sorted(node.options), node.at, parts]
 
 
@@ -122,12 +124,12 @@ def _hash(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _shell(block: Block, path: str, size: Size) -> Piece:
-    """What an opened block does itself. A sequence's members count once: a loop over units takes no time."""
+def shell_of(block: Block, path: str, size: Size) -> Piece:
+    """Returns what an opened block does itself. A sequence's members count once: a loop over units takes no time."""
     inside = [
         [name, *_channels(node if not isinstance(node, tuple) else node[0]), isinstance(node, tuple)]
         for name, node in block.parts
-        if node and not (not isinstance(node, tuple) and _dead(node))
+        if node and not (not isinstance(node, tuple) and dead(node))
     ]
     kind = f"{block.kind} shell"
     channels = (block.in_channels, block.out_channels)
@@ -146,7 +148,8 @@ def _switches(block: Block) -> tuple[bool, bool]:
     return block.option("residual"), block.option("fusion")
 
 
-def _unit(block: Block, path: str, size: Size) -> Piece:
+def unit_of(block: Block, path: str, size: Size) -> Piece:
+    """Returns a block that is not cut further as one piece."""
     alone = block.moved(1)
     layers = [
         (f"{path}.{p.path}", p.layer, input_map(p.layer, size, p.at), output_map(p.layer, size, p.at))
@@ -156,7 +159,8 @@ def _unit(block: Block, path: str, size: Size) -> Piece:
     return _piece(block.kind, path, size, alone, layers, _switches(block), block.stride)
 
 
-def _layer(layer: Layer, path: str, size: Size) -> Piece:
+def layer_of(layer: Layer, path: str, size: Size) -> Piece:
+    """Returns a layer that stands beside blocks as a piece."""
     alone = replace(layer, at=1) if not isinstance(layer, Linear) else layer
     layers = [(path, layer, input_map(alone, size, 1), output_map(alone, size, 1))]
     stride = layer.stride if isinstance(layer, Conv) else 1

@@ -67,7 +67,7 @@ class Measurement:
         return f"{EXPORTED_FORM} in {runtime}" if "ONNX" in form else str(runtime)
 
 
-_KEPT_IF_ANY = ("first", "rungs")
+_KEPT_IF_ANY = ("first", "rungs", "predicted")
 """Mappings of measurements that a record as plain data has only where something is in them."""
 
 
@@ -98,6 +98,7 @@ class TrialRecord:
             value of a full training. Those of a stopped trial are all that is known of its quality.
         epochs: that it was trained for in this study, 0 where it was answered from another trial's record or was ruled
             out before; ``None`` where that is not known, as in records of an earlier archspace.
+        predicted: what was predicted of its numbers when it was chosen, by name, where its sampler predicts.
         first: what was measured first of those numbers that were taken again, by name; the new ones replaced them.
         started, finished: ISO 8601 times in UTC.
     """
@@ -119,6 +120,7 @@ class TrialRecord:
     first: Mapping[str, Measurement] = field(default_factory=dict)
     rungs: Mapping[str, Measurement] = field(default_factory=dict)
     epochs: int | None = None
+    predicted: Mapping[str, Measurement] = field(default_factory=dict)
     started: str | None = None
     finished: str | None = None
 

@@ -22,6 +22,8 @@ TRAIN_FILE = "train.yaml"
 TRIALS_FOLDER = "trials"
 RECORD_FILE = "record.json"
 REMEASURED_FILE = "again.json"
+KNOWN_FILE = "known.json"
+"""What another run trained, in the run folder of a study that starts from it."""
 QUANTITIES_FILE = "quantities.json"
 """What the study's quantities are, so that a run made with a plug-in can be read without it."""
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from archspace.plan.detection import OVERLAP
 from archspace.support.errors import FieldError
 
 VARIANCES = (0.1, 0.2)
@@ -18,9 +19,6 @@ VARIANCES = (0.1, 0.2)
 
 THRESHOLD = 0.01
 """Least score of an object, for metrics; a picture is clearer with 0.3 and more."""
-
-OVERLAP = 0.45
-"""Two objects of a class that overlap more are one."""
 
 CANDIDATES = 400
 """Boxes of each class with the highest scores that are looked at."""

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from archspace.class_names import ClassNames
+from archspace.export.signature import ExportOptions, Port, Signature
+from archspace.export.snippets import onnx_example
+from archspace.export.thresholds import thresholds
 from archspace.plan import count_block
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
@@ -20,6 +23,7 @@ CARD_VERSION = 1
 CARD_JSON, CARD_MARKDOWN = "card.json", "card.md"
 SPEC_FILE, MODEL_FILE, CLASSES_FILE = "spec.yaml", "model.onnx", "classes.txt"
 
+_VERSIONS = ("archspace", "torch", "onnx", "onnxruntime")
 _ABOUT = {
     SPEC_FILE: "the architecture, readable by `archspace cost` and `archspace train`",
     "weights.safetensors": "weights, with architecture, preprocessing and names of the classes inside",
@@ -34,7 +38,9 @@ def make_card(
     name: str,
     preprocessing: Preprocessing | None,
     class_names: ClassNames | None,
-    output: Sequence[int],
+    signature: Signature,
+    options: ExportOptions,
+    formats: Mapping[str, Mapping[str, Any]],
     verification: Mapping[str, Any],
     given: Mapping[str, Any],
     about: Mapping[str, str],
@@ -47,14 +53,16 @@ def make_card(
         name: the folder's name once it is in place.
         preprocessing: how the input is made, if known.
         class_names: one for each of the scores, if known.
-        output: shape of the scores.
+        signature: names and shapes of inputs and outputs.
+        options: batch, sizes, precision, thresholds.
+        formats: by name, what each says of itself: ``runtime``, ``files``, ``load``, ``unchecked``, ``notes``.
         verification: agreement by kind of input, as plain data.
         given: ``found``, ``numbers`` (perhaps with a ``title``) and notes from the caller.
         about: the files of its formats, and what each is in words.
     """
     files = {**_ABOUT, **about}
     notes = {key: value for key, value in given.items() if key not in ("found", "numbers")}
-    return {
+    card = {
         "format": CARD_FORMAT,
         "version": CARD_VERSION,
         "name": name,
@@ -65,28 +73,40 @@ def make_card(
         "found": given.get("found"),
         "numbers": _known(spec, given.get("numbers", ())),
         "notes": notes,
-        "input": {"name": "image", "dtype": "float32", "shape": [1, spec.channels, *spec.input_size]},
-        "output": {"name": "scores", "dtype": "float32", "shape": list(output)},
+        "input": signature.inputs[0].to_dict(),
+        "output": _scores(signature).to_dict(),
+        "inputs": [port.to_dict() for port in signature.inputs],
+        "outputs": [port.to_dict() for port in signature.outputs],
+        "precision": options.precision,
+        "nms": options.nms,
+        "thresholds": thresholds(spec.task, options),
         "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
         "classes": None if class_names is None else list(class_names.names),
         "colours": [list(colour) for colour in class_names.colours]
         if class_names and class_names.colours
         else None,
+        "formats": {
+            format: {**said, "load": said["load"].replace("{folder}", name)}
+            for format, said in formats.items()
+        },
+        "palette": _palette(spec, class_names),
         "load": {
             "archspace": f'network = archspace.load("{name}")',
-            "onnxruntime": (
-                f'session = onnxruntime.InferenceSession("{name}/model.onnx", '
-                'providers=["CPUExecutionProvider"])'
+            **(
+                {"onnxruntime": formats["onnx"]["load"].replace("{folder}", name)}
+                if "onnx" in formats
+                else {}
             ),
         },
         "verification": dict(verification),
-        "versions": {package: _version(package) for package in ("archspace", "torch", "onnx", "onnxruntime")},
+        "versions": {package: _version(package) for package in _VERSIONS},
         "files": {
             file.name: _file(file, files[file.name])
             for file in sorted(folder.iterdir())
             if file.name in files
         },
     }
+    return {**card, "example": onnx_example(card)} if "onnx" in formats else card
 
 
 def _known(spec: ArchSpec, given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -119,6 +139,22 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+def _palette(spec: ArchSpec, class_names: ClassNames | None) -> list[list[int]]:
+    """A colour a class: the data set's own, else those that the demo takes."""
+    names = class_names or ClassNames(tuple(f"class {i}" for i in range(spec.classes)))
+    return [list(colour) for colour in names.shown] if spec.task == "segmentation" else []
+
+
+def _scores(signature: Signature) -> Port:
+    return next(port for port in signature.outputs if port.classes is not None)
+
+
 def _file(path: Path, about: str) -> dict[str, Any]:
-    content = path.read_bytes()
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "about": about}
+    """Size and hash of a file, or of a folder's files one after the other in the order of their names."""
+    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    digest, size = hashlib.sha256(), 0
+    for one in files:
+        content = one.read_bytes()
+        digest.update(content)
+        size += len(content)
+    return {"bytes": size, "sha256": digest.hexdigest(), "about": about}

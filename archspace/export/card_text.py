@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archspace.export.card import CLASSES_FILE
-from archspace.support.numbers import marked, number
+from archspace.support.numbers import counted, marked, number
 
 SHOWN_CLASSES = 100
 """So many classes are listed in the card for people."""
@@ -56,15 +56,50 @@ def _head(card: Mapping[str, Any]) -> str:
 
 
 def _use(card: Mapping[str, Any]) -> str:
-    image, scores = card["input"], card["output"]
-    return (
-        "## Use it\n\n"
-        f"```python\nimport archspace\n\n{card['load']['archspace']}  # torch, in eval mode\n```\n\n"
-        f"```python\nimport onnxruntime\n\n{card['load']['onnxruntime']}\n"
-        'scores = session.run(["scores"], {"image": image})[0]\n```\n\n'
-        f"`image` is {image['dtype']} of shape {_shape(image)}; `scores` is {scores['dtype']} of shape "
-        f"{_shape(scores)}, one score a class (the best class is the arg max over axis 1)."
-    )
+    parts = [
+        "## Use it",
+        f"```python\nimport archspace\n\n{card['load']['archspace']}  # torch, in eval mode\n```",
+    ]
+    if "example" in card:
+        parts += [
+            "With ONNX Runtime, NumPy and Pillow alone, from the folder that holds this one:",
+            f"```python\n{card['example']}\n```",
+        ]
+    formats = [
+        f"- **{name}** ({one['runtime']}): {', '.join(f'`{file}`' for file in one['files'])}"
+        + (f"; `{one['load']}`" if one["load"] else "")
+        + "".join(f"; {note}" for note in one["notes"])
+        for name, one in card["formats"].items()
+    ]
+    parts += ["\n".join(formats), "\n".join(_ports(card))]
+    return "\n\n".join(parts)
+
+
+def _ports(card: Mapping[str, Any]) -> list[str]:
+    """Names, types and shapes of what goes in and comes out, a line each."""
+    rows = [(kind, one) for kind in ("inputs", "outputs") for one in card[kind]]
+    lines = [f"- {kind[:-1]} `{one['name']}`: {one['dtype']} of shape {_shape(one)}" for kind, one in rows]
+    return [*lines, "", _MEANING["nms" if card["nms"] else card["spec"]["task"]]]
+
+
+_MEANING = {
+    "classification": "`scores` has one score a class (the best class is the arg max over axis 1).",
+    "segmentation": "`scores` has one score a class (the best class is the arg max over axis 1).",
+    "multilabel": "`scores` has one score a class, before the sigmoid.",
+    "detection": (
+        "`boxes` are left, top, right, bottom as shares of the image's width and height; `scores` are probabilities of "
+        "the classes, the background not among them. Objects overlap until doubles are suppressed."
+    ),
+    "nms": (
+        "`boxes` are left, top, right, bottom as shares of the image's width and height, `scores` their probabilities, "
+        "`labels` indices of the classes, the surest first; doubles are suppressed."
+    ),
+    "language": (
+        "`scores` has, after each token, one score a word for the next. The other outputs are the state with which the "
+        "next window begins; zeros begin a text."
+    ),
+}
+"""What the outputs are, by task."""
 
 
 def _shape(tensor: Mapping[str, Any]) -> str:
@@ -159,20 +194,25 @@ def _origin(given: Mapping[str, Any]) -> str:
 def _checks(card: Mapping[str, Any]) -> str:
     rows = [
         (
-            f"{kind}, {one['images']} image{'s' if one['images'] > 1 else ''}",
+            f"{kind}, {counted(one['images'], 'text' if card['spec']['task'] == 'language' else 'image')}",
+            one["runtime"],
             f"{one['max_difference']:.2e}",
             f"{one['max_output']:.3g}",
             f"{one['relative_difference']:.2e}",
+            f"{one['tolerance']:g}",
             f"{100 * one['same_class']:.3f} %",
         )
         for kind, one in card["verification"].items()
     ]
-    limit = next(iter(card["verification"].values()))["tolerance"]
-    head = ("input", "largest difference", "largest output", "ratio", "same best class")
-    return (
-        "## Does it answer the same?\n\nONNX Runtime (CPU, 1 thread) against torch, checked before this "
-        f"folder was written; the ratio must be at most {limit:g}.\n\n" + _table(head, rows)
-    )
+    head = ("input", "runtime", "largest difference", "largest output", "ratio", "limit", "same best class")
+    parts = ["## Does it answer the same?"]
+    if rows:
+        parts += [
+            "Against torch on a CPU, checked before this folder was written; a ratio is at most its limit.",
+            _table(head, rows),
+        ]
+    parts += [f"{name}: {one['unchecked']}." for name, one in card["formats"].items() if one["unchecked"]]
+    return "\n\n".join(parts)
 
 
 def _about(card: Mapping[str, Any]) -> str:

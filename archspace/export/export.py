@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from archspace.checkpoint import WEIGHTS_FILE, load, preprocessing_of, save
+from archspace.export.agreement import Agreement, ExportError
 from archspace.export.card import (
     CARD_FORMAT,
     CARD_JSON,
@@ -30,18 +31,17 @@ from archspace.export.card import (
     make_card,
 )
 from archspace.export.card_text import markdown
-from archspace.export.formats import FORMATS, Exported, Source
-from archspace.export.onnx_model import Agreement, ExportError
+from archspace.export.formats import FORMATS, Exported, Format
+from archspace.export.formats.base import check_formats
+from archspace.export.signature import ExportOptions
+from archspace.export.source import described, make_source
 from archspace.network import Network
-from archspace.plan.design import NETWORKS
 from archspace.preprocessing import Preprocessing
-from archspace.support.errors import FieldError, InputError
+from archspace.support.errors import InputError
 from archspace.support.files import unwritable
 from archspace.support.text_files import parse_json
 
 __all__ = ["ExportError", "ExportReport", "export"]
-
-RANDOM_SEED = 0
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class ExportReport:
         folder: the export.
         arch_id: the network's id.
         agreements: of ONNX Runtime with torch, on ``random`` and, where given, ``real`` input; those of another
-            format have its name before them (``tx2 random``).
+            format have its name before them (``tx2 random``). A format whose runtime does not exist here has none.
         card: the content of ``card.json``.
     """
 
@@ -76,6 +76,7 @@ def export(
     preprocessing: Preprocessing | None = None,
     card: Mapping[str, Any] | None = None,
     formats: Sequence[str] = ("onnx",),
+    options: ExportOptions | None = None,
 ) -> ExportReport:
     """Write spec, weights, card and the network in each format to ``folder``; each must agree with torch.
 
@@ -89,67 +90,52 @@ def export(
         card: for the card: ``found`` (text or a mapping: how the network was found) and ``numbers`` (a list
             of :meth:`analysis.store.records.Measurement.to_dict`); anything else is listed as notes.
         formats: names in :data:`archspace.export.formats.FORMATS`.
+        options: batch, sizes, precision, thresholds; left out, one float32 image of the spec's size.
 
     Raises:
-        ExportError: the network is a detector or cannot be written as ONNX, or an answer differs by more than
-            1e-4 of the largest output; nothing is left behind.
-        InputError: the network is a recurrent language model, or the folder holds something else, cannot be written,
-            or the disk is full.
+        ExportError: the network cannot be written in a format, or an answer differs by more than the format's limit
+            (1e-4 of the largest output in float32); nothing is left behind.
+        InputError: a format has no form for what is asked, its packages are missing, or the folder holds something
+            else, cannot be written, or the disk is full.
     """
-    if NETWORKS[network.spec.network].reads.sequence:
-        rule = "is recurrent, which this export has no form for; archspace.save keeps its weights"
-        raise InputError(f"export: {network.spec.label}: {rule}; nothing was written")
-    target = Path(folder)
-    if network.spec.task == "detection":
-        raise ExportError("export: a detector has two outputs; only networks with one can be exported")
+    target, options = Path(folder), options or ExportOptions()
     chosen = {name: FORMATS[name] for name in formats}
-    source = copy.deepcopy(network).cpu().float().eval()
+    check_formats(chosen, options, network.spec.task)
+    original = copy.deepcopy(network).cpu().float().eval()
     preprocessing = preprocessing or preprocessing_of(network)
-    inputs = _inputs(source, real_inputs)
-    named = (
-        None
-        if source.class_names is None
-        else source.class_names.fitted(source.spec.classes, source.spec.task)
-    )
+    spec, classes = original.spec, original.class_names
+    named = None if classes is None else classes.fitted(spec.classes, spec.task)
+    source = make_source(original, real_inputs, options, described(spec, preprocessing, named, options))
     with _appearing(target) as made:
-        save(source, made / WEIGHTS_FILE, preprocessing=preprocessing, notes=_notes(card))
-        (made / SPEC_FILE).write_text(source.spec.to_yaml(), encoding="utf-8")
+        save(original, made / WEIGHTS_FILE, preprocessing=preprocessing, notes=_notes(card))
+        (made / SPEC_FILE).write_text(spec.to_yaml(), encoding="utf-8")
         if named is not None:
             (made / CLASSES_FILE).write_text("".join(f"{name}\n" for name in named.names), encoding="utf-8")
-        _same_weights(source, made)
-        metadata = {
-            "arch_id": source.spec.arch_id, "spec": source.spec.to_dict(),
-            "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
-            **({} if named is None else named.to_notes()),
-        }  # fmt: skip
-        given = Source(network=source, inputs=inputs, metadata=metadata)
-        written = {name: one.write(given, made) for name, one in chosen.items()}
+        _same_weights(original, made)
+        written = {name: one.write(source, made) for name, one in chosen.items()}
         agreements = _by_format(written)
         content = make_card(
-            source.spec, made, name=target.absolute().name, preprocessing=preprocessing, class_names=named,
-            output=next(iter(written.values())).output, given=card or {},
+            spec, made, name=target.absolute().name, preprocessing=preprocessing, class_names=named,
+            signature=source.shown, given=card or {}, options=options, formats=_said(chosen, written),
             verification={name: one.to_dict() for name, one in agreements.items()},
             about={file: words for one in chosen.values() for file, words in one.files.items()},
         )  # fmt: skip
         text = json.dumps(content, indent=1, allow_nan=False)
         (made / CARD_JSON).write_text(text + "\n", encoding="utf-8")
         (made / CARD_MARKDOWN).write_text(markdown(content), encoding="utf-8")
-    log.info("exported %s to %s", source.spec.arch_id, target)
-    return ExportReport(folder=target, arch_id=source.spec.arch_id, agreements=agreements, card=content)
+    log.info("exported %s to %s", spec.arch_id, target)
+    return ExportReport(folder=target, arch_id=spec.arch_id, agreements=agreements, card=content)
 
 
-def _inputs(network: Network, real: Tensor | None) -> dict[str, Tensor]:
-    """Random numbers, and the real images after a look at their shape and values."""
-    shape = (network.spec.channels, *network.spec.input_size)
-    generator = torch.Generator().manual_seed(RANDOM_SEED)
-    inputs = {"random": torch.randn(1, *shape, generator=generator)}
-    if real is None:
-        return inputs
-    if real.ndim != 4 or not len(real) or tuple(real.shape[1:]) != shape:
-        raise FieldError("real_inputs", tuple(real.shape), "must have the network's shape", ("N", *shape))
-    if not torch.isfinite(real).all():
-        raise FieldError("real_inputs", "nan or inf", "must be finite numbers")
-    return {**inputs, "real": real.detach().cpu().float().contiguous()}
+def _said(chosen: Mapping[str, Format], written: Mapping[str, Exported]) -> dict[str, dict[str, Any]]:
+    """What the card says of each format."""
+    return {
+        name: {
+            "runtime": one.runtime, "files": list(one.files), "load": one.load,
+            "unchecked": written[name].unchecked, "notes": list(written[name].notes),
+        }
+        for name, one in chosen.items()
+    }  # fmt: skip
 
 
 def _notes(card: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 IR_VERSIONS = {11: 6, 12: 7, 13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8}
 """The oldest file format that may hold each operator set, which every reader of that set can open."""
 
+HARD_SWISH_SINCE = 14
+"""The operator set that brought it."""
+
 _AXES_INPUTS = {"Squeeze": "axes", "Unsqueeze": "axes", "Split": "split"}
 """Operators whose second input is an attribute in older operator sets; the reductions are the others."""
 
@@ -35,6 +38,8 @@ def lowered(model: ModelProto, opset: int) -> ModelProto:
     made.CopyFrom(model)
     current = next(entry for entry in made.opset_import if entry.domain in ("", "ai.onnx"))
     if current.version > opset:
+        if opset < HARD_SWISH_SINCE:
+            _write_out_hard_swish(made.graph)
         for node in made.graph.node:
             _lower(node, made.graph, current.version, opset)
         current.version = opset
@@ -49,6 +54,23 @@ def lowered(model: ModelProto, opset: int) -> ModelProto:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"onnx: cannot be written in operator set {opset}: {reason}") from error
     return made
+
+
+def _write_out_hard_swish(graph: GraphProto) -> None:
+    """``x * HardSigmoid(x)`` with the slope of a sixth, which is what the operator is defined as."""
+    import onnx
+
+    nodes = []
+    for node in graph.node:
+        if node.op_type != "HardSwish":
+            nodes.append(node)
+            continue
+        gate = f"{node.output[0]}_gate"
+        make, (x,) = onnx.helper.make_node, node.input
+        nodes.append(make("HardSigmoid", [x], [gate], name=f"{node.name}_gate", alpha=1 / 6, beta=0.5))
+        nodes.append(make("Mul", [x, gate], node.output, name=node.name))
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _lower(node: NodeProto, graph: GraphProto, current: int, opset: int) -> None:

@@ -1,73 +1,33 @@
-"""A network as an ONNX file, and the comparison of what ONNX Runtime and torch answer."""
+"""A network as an ONNX file, and ONNX Runtime to answer it."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from archspace.export.agreement import ExportError, Runner
 from archspace.export.onnx_graph import kept_graph
 from archspace.export.onnx_lowering import lowered
+from archspace.export.quiet import quiet
 from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
+    from onnx import ModelProto
     from onnx_ir import Model
     from onnxruntime import InferenceSession
+    from torch.export import ExportedProgram
+
+    from archspace.export.signature import Signature
 
 INPUT_NAME, OUTPUT_NAME = "image", "scores"
-TOLERANCE = 1e-4
-"""Largest allowed difference to torch, as a share of the largest output."""
 
 EXPORTED = 18
 """The oldest operator set that torch's exporter writes without a conversion; older ones are made from it."""
-
-_CHATTY = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
-
-
-class ExportError(InputError):
-    """The network cannot be exported, or the export does not answer as the network does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How two runtimes agree on some images; of several images, the numbers of the worst.
-
-    Attributes:
-        images: number of images compared, one at a time.
-        max_difference: largest absolute difference of two scores.
-        max_output: largest absolute score of torch.
-        same_class: share of the pixels (or images) whose best class is the same, 0 to 1.
-    """
-
-    images: int
-    max_difference: float
-    max_output: float
-    same_class: float
-
-    @property
-    def relative(self) -> float:
-        """Largest difference as a share of the largest output."""
-        return self.max_difference / self.max_output if self.max_output else self.max_difference
-
-    @property
-    def holds(self) -> bool:
-        """Whether the difference is within :data:`TOLERANCE`; never where a number is not finite."""
-        return self.max_difference <= TOLERANCE * self.max_output < float("inf")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns plain data for JSON."""
-        return {
-            "images": self.images, "max_difference": self.max_difference, "max_output": self.max_output,
-            "relative_difference": self.relative, "tolerance": TOLERANCE, "same_class": self.same_class,
-        }  # fmt: skip
 
 
 def write_onnx(
@@ -97,24 +57,60 @@ def write_onnx(
     import onnx
 
     asked = None if opset is None else EXPORTED
-    graph = kept_graph(network, image, asked, outputs, lambda: _graph(network, image, asked, outputs))
+    graph = kept_graph(network, image, asked, outputs, lambda: _graph(network, (image,), asked, outputs))
+    _keep(onnx.load_model_from_string(graph), path, metadata, opset)
+
+
+def program_onnx(
+    program: ExportedProgram,
+    signature: Signature,
+    path: Path,
+    metadata: Mapping[str, Any],
+    opset: int | None = None,
+) -> None:
+    """Write the graph of torch.export to one ONNX file without traces of this machine.
+
+    Args:
+        program: whose inputs and outputs are those of ``signature``, in order.
+        signature: names them.
+        path: the file.
+        metadata: as of :func:`write_onnx`.
+        opset: as of :func:`write_onnx`.
+
+    Raises:
+        ExportError: torch cannot express the network in ONNX.
+        InputError: the network needs something that the operator set does not have.
+    """
+    import onnx
+
+    asked = None if opset is None else EXPORTED
+    graph = _graph(program, None, asked, signature.output_names, signature.input_names)
     model = onnx.load_model_from_string(graph)
+    _keep(model, path, metadata, opset)
+
+
+def _keep(model: ModelProto, path: Path, metadata: Mapping[str, Any], opset: int | None) -> None:
+    import onnx
+
     onnx.helper.set_model_props(
         model, {f"archspace.{name}": json.dumps(value) for name, value in metadata.items()}
     )
     path.write_bytes((model if opset is None else lowered(model, opset)).SerializeToString())
 
 
-def _graph(network: nn.Module, image: Tensor, opset: int | None, outputs: Sequence[str]) -> bytes:
+def _graph(
+    network: nn.Module | ExportedProgram, inputs: tuple[Tensor, ...] | None, opset: int | None,
+    outputs: Sequence[str], names: Sequence[str] = (INPUT_NAME,),
+) -> bytes:  # fmt: skip
     """The network as torch's exporter writes it, without metadata.
 
     Raises:
         ExportError: torch cannot express the network in ONNX.
     """
-    with _quiet(), torch.no_grad():
+    with quiet(), torch.no_grad():
         try:
             program = torch.onnx.export(
-                network, (image,), dynamo=True, input_names=[INPUT_NAME], output_names=list(outputs),
+                network, inputs or (), dynamo=True, input_names=list(names), output_names=list(outputs),
                 verbose=False, opset_version=opset,
             )  # fmt: skip
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
@@ -156,42 +152,10 @@ def open_session(path: Path, threads: int = 1) -> InferenceSession:
         raise InputError(f"{path}: ONNX Runtime cannot open it: {reason}") from error
 
 
-@torch.no_grad()
-def agreement(network: nn.Module, session: InferenceSession, images: Tensor) -> Agreement:
-    """Returns how ``session`` agrees with ``network``, image by image.
+def session_runner(session: InferenceSession, signature: Signature) -> Runner:
+    """Returns what answers a sample with ``session``."""
 
-    Args:
-        network: on the CPU and in eval mode.
-        session: from :func:`open_session`.
-        images: (N, C, H, W), N at least 1.
-    """
-    worst: Agreement | None = None
-    same = 0.0
-    for image in torch.split(images, 1):
-        ours = network(image)
-        theirs = torch.from_numpy(session.run([OUTPUT_NAME], {INPUT_NAME: image.numpy()})[0])
-        if ours.shape != theirs.shape:
-            shapes = f"{tuple(theirs.shape)} in ONNX Runtime, {tuple(ours.shape)} in torch"
-            raise ExportError(f"export: the scores differ in shape: {shapes}")
-        same += (ours.argmax(1) == theirs.argmax(1)).double().mean().item() / len(images)
-        one = Agreement(len(images), (ours - theirs).abs().max().item(), ours.abs().max().item(), 0.0)
-        if worst is None or not one.relative <= worst.relative:
-            worst = one
-    assert worst is not None
-    return Agreement(worst.images, worst.max_difference, worst.max_output, min(1.0, same))
+    def run(inputs: Any) -> Any:
+        return session.run(signature.output_names, dict(zip(signature.input_names, inputs, strict=True)))
 
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the exporter's warnings and log lines; errors still come through as exceptions."""
-    loggers = [logging.getLogger(name) for name in _CHATTY]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+    return run

@@ -10,22 +10,32 @@ import torch
 from torch import Tensor, nn
 
 from archspace.class_names import ClassNames
+from archspace.detection.boxes import encode
+from archspace.detection.priors import prior_boxes
 from archspace.export.onnx_model import INPUT_NAME, OUTPUT_NAME, open_session
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
-from archspace.support.errors import FieldError
+from archspace.support.errors import FieldError, InputError
 from archspace.support.text_files import parse_json
 
 
 class OnnxNetwork(Network):
     """A file that :func:`archspace.export` wrote, with its spec, preprocessing and class names; it has no parameters.
 
-    Shapes: (N, channels, H, W) of the file's fixed size -> as of the network that was exported. On the CPU.
+    Shapes: (N, channels, H, W) of the file's size, where that is fixed -> as of the network that was exported. On the
+    CPU.
+
+    Raises:
+        InputError: ONNX Runtime cannot open the file, or it is of a language model.
     """
 
     def __init__(self, path: Path, spec: ArchSpec) -> None:
         nn.Module.__init__(self)
+        if spec.task == "language":
+            raise InputError(
+                f"{path}: is of a language model, whose ONNX file is run by its card's program only"
+            )
         self.spec, self.multiple, self.feature_info = spec, 1, ()
         self.session = open_session(path)
         metadata = self.session.get_modelmeta().custom_metadata_map
@@ -38,18 +48,59 @@ class OnnxNetwork(Network):
         self.preprocessing = None if how is None else Preprocessing.from_dict(how)
         notes = {name: noted(name) for name in ("classes", "colours")}
         self.class_names = ClassNames.of_notes(notes)
-        self.size = tuple(self.session.get_inputs()[0].shape[2:])
-        self.eval()
+        batch, _, *self.size = self.session.get_inputs()[0].shape
+        self.batch = batch if isinstance(batch, int) else 1
+        self.outputs = [output.name for output in self.session.get_outputs()]
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns scores of the classes.
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Returns scores of the classes; of a detector confidences and locations, made of its boxes.
 
         Raises:
             FieldError: the images are not of the file's size.
         """
         self._check(x)
-        if tuple(x.shape[2:]) != self.size:
-            raise FieldError("input", tuple(x.shape[2:]), "the ONNX file has a fixed input size", self.size)
-        images = (image.numpy() for image in torch.split(x.detach().cpu().float().contiguous(), 1))
-        scores = [self.session.run([OUTPUT_NAME], {INPUT_NAME: image})[0] for image in images]
-        return torch.from_numpy(np.concatenate(scores)).to(x.device)
+        if any(
+            isinstance(fixed, int) and fixed != side
+            for fixed, side in zip(self.size, x.shape[2:], strict=True)
+        ):
+            fixed = tuple(self.size)
+            raise FieldError("input", tuple(x.shape[2:]), "the ONNX file has a fixed input size", fixed)
+        images = x.detach().cpu().float().contiguous()
+        parts = [self._run(part) for part in torch.split(images, self.batch)]
+        joined = [torch.cat(values).to(x.device) for values in zip(*parts, strict=True)]
+        return joined[0] if len(joined) == 1 else (joined[0], joined[1])
+
+    def _run(self, images: Tensor) -> list[Tensor]:
+        """What the network itself would answer for at most one batch of the file."""
+        count = len(images)
+        if count < self.batch:
+            images = torch.cat((images, images[-1:].expand(self.batch - count, -1, -1, -1)))
+        answers = dict(
+            zip(self.outputs, self.session.run(self.outputs, {INPUT_NAME: images.numpy()}), strict=True)
+        )
+        given = {name: torch.from_numpy(np.asarray(value)) for name, value in answers.items()}
+        if "boxes" not in given:
+            return [value[:count] for value in given.values()]
+        boxes, scores = given["boxes"], given[OUTPUT_NAME]
+        if "labels" in given:
+            boxes, scores = self._spread(boxes, scores, given["labels"])
+        return [value[:count] for value in self._raw(boxes, scores)]
+
+    def _spread(self, boxes: Tensor, scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Objects after suppression as boxes and scores of so many priors; the others show nothing."""
+        count = len(prior_boxes(self.spec.input_size))
+        places = torch.from_numpy(prior_boxes(self.spec.input_size).copy())
+        all_boxes = torch.cat((places[:, :2] - places[:, 2:] / 2, places[:, :2] + places[:, 2:] / 2), 1)
+        all_scores = torch.zeros(count, self.spec.classes - 1)
+        index = torch.arange(len(labels))
+        all_boxes[index] = boxes
+        all_scores[index, labels] = scores
+        return all_boxes[None], all_scores[None]
+
+    def _raw(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Confidences whose softmax is ``scores``, and locations that decode to ``boxes``."""
+        background = 1 - scores.sum(-1, keepdim=True)
+        tiny = torch.finfo(scores.dtype).tiny
+        confidences = torch.cat((background, scores), -1).clamp(min=tiny).log()
+        priors = torch.from_numpy(prior_boxes(self.spec.input_size).copy())
+        return confidences, encode(boxes, priors)

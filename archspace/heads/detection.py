@@ -15,7 +15,7 @@ from archspace.units.base import MODULES, BlockModule
 
 def boxwise(x: Tensor, numbers: int) -> Tensor:
     """(N, anchors x numbers, H, W) -> (N, H x W x anchors, numbers), position by position in rows."""
-    return x.permute(0, 2, 3, 1).reshape(len(x), -1, numbers)
+    return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, numbers)
 
 
 @MODULES.register("ssd")

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from archspace.plan.nodes import Block
 from archspace.units.base import MODULES, BlockModule
-from archspace.units.factorised import unpooled
+from archspace.units.portable import unpooled
 
 
 @MODULES.register("erfnet-decoder")

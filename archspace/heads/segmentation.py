@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from archspace.plan.heads import DROPOUT
 from archspace.plan.nodes import Conv, input_map
 from archspace.units.base import MODULES, BlockModule, halved, shuffle
+from archspace.units.portable import average_to
 
 
 def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -58,9 +59,9 @@ class Pyramid(BlockModule):
     def _stage(self, x: Tensor, stage: nn.Module, plan: Conv) -> Tensor:
         size, inner = map_of(x), input_map(plan, map_of(x), 1)
         if plan.scale < 1.0:
-            return resized(stage(F.adaptive_avg_pool2d(x, inner)), size)
+            return resized(stage(average_to(x, inner)), size)
         if plan.scale > 1.0:
-            return F.adaptive_avg_pool2d(stage(resized(x, inner)), size)
+            return average_to(stage(resized(x, inner)), size)
         return stage(x)  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from archspace.plan.networks.eru import DROPOUT, GATES
 from archspace.plan.nodes import Block, Conv
 from archspace.units.base import MODULES, BlockModule
 from archspace.units.esp import Eesp
+from archspace.units.portable import repeated
 
 
 class LayerState(NamedTuple):
@@ -105,7 +106,7 @@ class Eru(BlockModule):
             state = LayerState(nothing, nothing, *self.transform.fresh(x))
         gates, inputs, reduced = self.transform(x, state.inputs, state.reduced)
         if self.block.option("residual"):
-            gates = gates + x.repeat(1, GATES, 1, 1)
+            gates = gates + repeated(x, GATES)
         # Not squeeze(0): its gradient has an odd stride for the one map, with which torch 2.13's batch norm on a CPU
         # computes a wrong gradient without a word; that of an index is laid out anew.
         steps = gates[0].permute(1, 2, 0) + self.recurrent.bias

@@ -34,10 +34,23 @@ def recur(steps: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor) -> tuple[
     if torch.is_autocast_enabled(steps.device.type):
         with torch.autocast(steps.device.type, enabled=False):
             return recur(*(t.to(weight.dtype) for t in (steps, weight, hidden, cell)))
+    if torch.compiler.is_exporting():
+        return _written_out(steps, weight, hidden, cell)
     if torch.is_grad_enabled():
         return _Recurrence.apply(steps, weight, hidden, cell)  # type: ignore[no-any-return, no-untyped-call]
     _, cells, hiddens = _forward(steps, weight, hidden, cell)
     return torch.stack(hiddens), cells[-1]
+
+
+def _written_out(steps: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """The same, position by position, without writing in place: what files can say."""
+    hiddens = []
+    for step in steps.unbind(0):
+        f, g, i, o = torch.addmm(step, hidden, weight.t()).chunk(GATES, 1)
+        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+        hidden = torch.sigmoid(o) * torch.tanh(cell)
+        hiddens.append(hidden)
+    return torch.stack(hiddens), cell
 
 
 def _forward(

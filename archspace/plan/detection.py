@@ -14,6 +14,9 @@ ANCHORS = 6
 COORDINATES = 4
 """Numbers that place a box."""
 
+OVERLAP = 0.45
+"""Two objects of a class that overlap more are one."""
+
 STRIDES = (8, 16, 32, 64, 128, 0)
 """Stride to the image of the maps that are scored, levels 3 to 8; 0: one position for the whole image."""
 

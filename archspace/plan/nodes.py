@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 Size: TypeAlias = tuple[int, int]
@@ -168,7 +168,10 @@ class Block:
 
     def moved(self, at: int) -> Block:
         """Returns the same block on a map at stride ``at`` of the block around it."""
-        return replace(self, at=at)
+        return Block(
+            self.kind, self.in_channels, self.out_channels, self.stride, self.parts, self.options, at,
+            self.dead, self.dropout,
+        )  # fmt: skip
 
     def part(self, name: str) -> Node | tuple[Node, ...]:
         """Returns the child called ``name``."""

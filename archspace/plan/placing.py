@@ -2,28 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, TypeAlias
 
 from archspace.plan.design import NETWORKS
 from archspace.plan.nodes import Block
 from archspace.plan.request import UnitRequest, draw_unit
-from archspace.spec.record import SpecRecord
+from archspace.spec.record import FIELDS, SpecRecord
+
+DrawLevel: TypeAlias = Callable[[SpecRecord, int, int, int], Block]
+"""From a spec, a level, and the channels that it reads and writes to its block."""
+OF_LEVEL = ("unit", "branches", "alphas", "inner")
+SHARED = tuple(name for name in FIELDS if name not in (*OF_LEVEL, "width"))
+MOST_KEPT = 20_000
+"""Levels that are kept drawn, by network family."""
 
 
-def _request(spec: SpecRecord, level: int, inputs: int, outputs: int, stride: int) -> UnitRequest:
+def _request(
+    spec: SpecRecord, level: int, inputs: int, outputs: int, stride: int, changes: Mapping[str, Any]
+) -> UnitRequest:
     """The request for a unit of ``level``; a strided unit keeps the limit of the level that it leaves."""
     design = NETWORKS[spec.network]
     index = level - design.first
     limits = spec.receptive_field
-    return UnitRequest(
-        in_channels=inputs, out_channels=outputs, stride=stride,
-        branches=spec.branches[index], limit=limits[level - stride] if limits else None,
-        dilated=bool(spec.dilated), fusion=bool(spec.fusion == "hff"), residual=bool(spec.residual),
-        act=spec.activation, eps=design.eps, pointwise_kernel=spec.pointwise_kernel or 1,
-        inner=spec.inner[index] if spec.inner else None,
-        at=2**level // stride, where=f"branches[{index}]",
-    )  # fmt: skip
+    fields = {
+        "in_channels": inputs, "out_channels": outputs, "stride": stride,
+        "branches": spec.branches[index], "limit": limits[level - stride] if limits else None,
+        "dilated": bool(spec.dilated), "fusion": bool(spec.fusion == "hff"), "residual": bool(spec.residual),
+        "act": spec.activation, "eps": design.eps, "pointwise_kernel": spec.pointwise_kernel or 1,
+        "inner": spec.inner[index] if spec.inner else None,
+        "at": 2**level // stride, "where": f"branches[{index}]",
+    }  # fmt: skip
+    return UnitRequest(**{**fields, **changes})
+
+
+def drawn_once(draw: DrawLevel) -> DrawLevel:
+    """Returns the function that draws one level of a network, which draws equal levels of different networks once.
+
+    Neighbours in a space differ in a level or two; what they share is one block, and is counted once. A level may
+    depend on its own entries of the per-level fields, on every limit, and on all other fields but the width, which its
+    channels stand for.
+    """
+    kept: dict[tuple[object, ...], Block] = {}
+
+    @wraps(draw)
+    def drawn(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
+        index = level - NETWORKS[spec.network].first
+        key = (
+            level, inputs, outputs, len(spec.alphas), spec.unit[index], spec.branches[index], spec.alphas[index],
+            spec.inner[index] if spec.inner else None, *(getattr(spec, name) for name in SHARED),
+        )  # fmt: skip
+        if key not in kept:
+            if len(kept) >= MOST_KEPT:
+                kept.clear()
+            kept[key] = draw(spec, level, inputs, outputs)
+        return kept[key]
+
+    return drawn
 
 
 def unit_at(spec: SpecRecord, level: int) -> str:
@@ -35,11 +71,9 @@ def unit_at(spec: SpecRecord, level: int) -> str:
 
 def strided_unit(spec: SpecRecord, level: int, inputs: int, outputs: int, **changes: Any) -> Block:
     """Returns the unit of ``level`` that halves the map; ``changes`` are those of its request."""
-    request = _request(spec, level, inputs, outputs, 2)
-    return draw_unit(unit_at(spec, level), replace(request, **changes))
+    return draw_unit(unit_at(spec, level), _request(spec, level, inputs, outputs, 2, changes))
 
 
 def repeated_unit(spec: SpecRecord, level: int, inputs: int, outputs: int, **changes: Any) -> Block:
     """Returns the unit of ``level`` at stride 1; ``changes`` are those of its request."""
-    request = _request(spec, level, inputs, outputs, 1)
-    return draw_unit(unit_at(spec, level), replace(request, **changes))
+    return draw_unit(unit_at(spec, level), _request(spec, level, inputs, outputs, 1, changes))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from archspace.plan.nodes import Block, Conv, Node, NormAct
 
 PYRAMID_LEAST = 5
 """Least height and width of a resized map."""
 
 
+@lru_cache(maxsize=4096)
 def pyramid(
     inputs: int, outputs: int, planes: int, scales: tuple[float, ...], *, act: str, eps: float, at: int,
     scores: bool = False,

@@ -12,11 +12,12 @@ from archspace.support.errors import SpecError
 
 @dataclass(slots=True)
 class Resolution:
-    """Fields given by the user, those among them that may be dropped, and the result so far."""
+    """Fields given by the user, those among them that may be dropped, the result so far, and the units it places."""
 
     given: dict[str, Any]
     lenient: Collection[str]
     out: dict[str, Any] = field(default_factory=dict)
+    places: list[Any] | None = None
 
     @property
     def design(self) -> NetworkDesign:

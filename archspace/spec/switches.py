@@ -42,6 +42,13 @@ class _Place:
 
 
 def _places(r: Resolution) -> list[_Place]:
+    """The units that the fields filled so far place; they are the same for all steps here."""
+    if r.places is None:
+        r.places = _placed(r)
+    return r.places
+
+
+def _placed(r: Resolution) -> list[_Place]:
     out, places = r.out, []
     for i, (unit, k) in enumerate(zip(out["unit"], out["branches"], strict=True)):
         level = i + r.design.first

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archspace.plan.nodes import AxisConv
+from archspace.units.portable import average_to
 
 DIMENSIONS = {"height": 2, "width": 3}
 
@@ -35,4 +36,4 @@ def _resized(x: Tensor, size: tuple[int, int], dimension: int) -> Tensor:
     """Bilinear with aligned corners where the axis grows, averaged where it shrinks."""
     if size[dimension - 2] > x.shape[dimension]:
         return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
-    return F.adaptive_avg_pool2d(x, size)
+    return average_to(x, size)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from archspace.plan.nodes import Block
 from archspace.units.base import MODULES, BlockModule
 from archspace.units.compared import Chain
+from archspace.units.portable import pooled_with_places
 
 
 @MODULES.register("indexed-pool")
@@ -20,17 +21,7 @@ class IndexedPool(BlockModule):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the maxima, and their indices in each channel's flattened map."""
-        return F.max_pool2d(x, 2, ceil_mode=True, return_indices=True)
-
-
-def unpooled(x: Tensor, indices: Tensor) -> Tensor:
-    """Returns each value at the place that its maximum had before pooling, zeros elsewhere.
-
-    Shapes: (N, C, H, W) -> (N, C, 2H, 2W).
-    """
-    n, c, h, w = x.shape
-    flat = x.new_zeros(n, c, 4 * h * w).scatter(2, indices.flatten(2), x.flatten(2))
-    return flat.view(n, c, 2 * h, 2 * w)
+        return pooled_with_places(x)
 
 
 @MODULES.register("joint-down")

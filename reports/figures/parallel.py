@@ -14,12 +14,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analysis.quantities import Quantity
-from archspace.support.numbers import number
+from archspace.support.numbers import counted, number
 from reports.style.legend import by_look, legend_traces
 from reports.style.names import field_name, network_name
 from reports.style.style import INK, MUTED
 from reports.style.theme import remark, themed
 
+LEAST = 2
+"""Complete trials below which there is nothing to follow from axis to axis."""
 MOST_FIELDS = 8
 CLOSE = 8
 """Axes from which their names stand in two heights."""
@@ -51,6 +53,12 @@ def coordinates(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> list[Coo
     varying = [name for name in order if frame[f"spec.{name}"].astype(str).nunique() > 1][:MOST_FIELDS]
     axes = [_field(name, frame["unit" if name == "unit" else f"spec.{name}"].tolist()) for name in varying]
     return [*axes, *(_number(one, frame[one.name].to_numpy(dtype=float)) for one in objectives)]
+
+
+def lacking(frame: pd.DataFrame) -> str | None:
+    """Returns how many trials are needed where there are fewer; ``None`` where they are enough."""
+    count = int((frame["state"] == "complete").sum())
+    return f"too few: {counted(count, 'complete trial')}, {LEAST} are needed" if count < LEAST else None
 
 
 def _field(name: str, entries: Sequence[object]) -> Coordinate:
@@ -134,6 +142,8 @@ def _number(objective: Quantity, values: np.ndarray) -> Coordinate:
 def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: str) -> go.Figure:
     """Returns the complete trials as lines in their unit's colour, those of the front thick and on top."""
     figure = go.Figure()
+    if (few := lacking(frame)) is not None:
+        return remark(themed(figure, title), few)
     if len(axes) < 2:
         return remark(themed(figure, title), "fewer than two fields and numbers vary")
     places = np.array([axis.places for axis in axes]).T

@@ -14,8 +14,10 @@ from analysis.fronts.pareto import Floats, hypervolume, minimised
 from analysis.quantities import Quantity
 from archspace.support.numbers import number
 from reports.style.style import OKABE_ITO
-from reports.style.theme import themed
+from reports.style.theme import remark, themed
 
+LEAST = 1
+"""Complete trials below which there is no front to grow."""
 MARGIN = 0.1
 """The reference point lies this share of the range beyond the worst value of each objective."""
 STEPS = {1: 400, 2: 200}
@@ -111,6 +113,11 @@ def _epochs_spent(frame: pd.DataFrame) -> NDArray[np.int64] | None:
     return np.asarray(frame["study_epochs"].to_numpy(dtype=np.int64))
 
 
+def lacking(growth: Progress | None) -> str | None:
+    """Returns how many trials are needed where there are fewer; ``None`` where they are enough."""
+    return f"too few: no complete trial has every objective, {LEAST} is needed" if growth is None else None
+
+
 def _moves(points: Floats, usable: NDArray[np.bool_]) -> list[int]:
     """Rows that joined the front when they came."""
     front = np.empty((0, points.shape[1]))
@@ -124,8 +131,10 @@ def _moves(points: Floats, usable: NDArray[np.bool_]) -> list[int]:
     return moves
 
 
-def progress_figure(growth: Progress, *, title: str) -> go.Figure:
+def progress_figure(growth: Progress | None, *, title: str) -> go.Figure:
     """Hypervolume over the trials, or epochs, as a step line; the reference point stands in the subtitle."""
+    if growth is None:
+        return remark(themed(go.Figure(), title), lacking(growth) or "")
     by_epochs, shares = growth.epochs is not None, [*growth.shares, growth.shares[-1]]
     trials = [*growth.trials, growth.total]
     if growth.epochs is not None:

@@ -59,8 +59,7 @@ def study_figures(content: Content) -> Iterator[tuple[str, go.Figure]]:
             frame, objectives, content.references, title=f"Pareto front of {name}",
             subtitle=study_caption(content.study, frame), constraints=content.study.config.get("constraints"),
         )  # fmt: skip
-    if content.progress is not None:
-        yield "progress", progress_figure(content.progress, title=f"Growth of the front of {name}")
+    yield "progress", progress_figure(content.progress, title=f"Growth of the front of {name}")
     titles = [one.title for one in objectives]
     yield "importance", importance_figure(content.weights, titles, title=f"What mattered in {name}")
     yield (

@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis.fronts.importance import Importance
 from analysis.quantities import Quantity
+from reports.figures import parallel, progress
 from reports.figures.seeds import Spread
 from reports.figures.tradeoffs import Pair
 from reports.frames.origins import doubts
@@ -50,6 +51,7 @@ def page_data(content: Content) -> dict[str, Any]:
         "study_of": [studies.index(name) for name in frame["study"]] if studies else [],
         "axes": _first_axes(content),
         "progress": _progress(content),
+        "lacking": {"progress": progress.lacking(content.progress), "parallel": parallel.lacking(frame)},
         "weights": [
             _weights(*pair) for pair in zip(content.weights, content.objectives, strict=True)
         ],

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from analysis.fronts.correlation import LEAST, rank_correlation
-from archspace.build import build
 from searches.bench.yardstick import Yardstick
-from searches.judging.zero_cost import SCORES, Sample, score
+from searches.judging.choosing import joined
 
 Floats = NDArray[np.float64]
 BINS = 6
@@ -43,16 +41,17 @@ def agreement(yardstick: Yardstick, values: Floats) -> Agreement:
     return Agreement(_tau(values, truth), mean, int(np.isfinite(values).sum()))
 
 
-def zero_cost(yardstick: Yardstick, sample: Sample, *, initialisations: int = 1) -> Mapping[str, Floats]:
-    """Returns every zero-cost score (N,) of every network, the mean over so many initialisations."""
-    found = {name: np.zeros(len(yardstick)) for name in SCORES}
-    for index, cell in enumerate(yardstick.grid.cells):
-        for seed in range(initialisations):
-            torch.manual_seed(seed)
-            network = build(cell.spec)
-            for name, values in found.items():
-                values[index] += score(name, network, sample) / initialisations
-    return found
+def judgements(yardstick: Yardstick) -> dict[str, Agreement]:
+    """Returns how well parameters, MACs, every zero-cost score and all scores joined order the networks of a table.
+
+    The last row is what can be had at most: one training, as a method sees it.
+    """
+    columns = {**counted(yardstick)}
+    if yardstick.scores is not None:
+        columns |= dict(zip(yardstick.score_names, yardstick.scores.T, strict=True))
+        columns["all scores joined"] = joined(yardstick.scores)
+    columns["one training"] = np.asarray(yardstick.curves[:, 0, -1])
+    return {name: agreement(yardstick, values) for name, values in columns.items()}
 
 
 def counted(yardstick: Yardstick) -> Mapping[str, Floats]:

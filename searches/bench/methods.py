@@ -9,22 +9,24 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from analysis.fronts.pareto import ranks
 from archspace.support.registry import Registry
 from searches.bench.halving import Ladder
-from searches.bench.yardstick import BudgetSpent, Ledger
-from searches.judging.improvement import expected_volume
-from searches.judging.surrogate import Surrogate, features
+from searches.bench.yardstick import BudgetSpent, Floats, Ledger, Yardstick
+from searches.judging.choosing import Chooser, Goal, Networks, stratum, with_scores
+from searches.judging.features import Encoder, axes_of
 
 Method: TypeAlias = Callable[[Ledger, np.random.Generator], None]
 """Trains networks of the ledger's yardstick until :class:`BudgetSpent` or until there is nothing left to train."""
 
+Index: TypeAlias = NDArray[np.int64]
 METHODS: Registry[Method] = Registry("method")
 POPULATION, SAMPLE = 16, 4
-STARTUP = 6
+STARTUP, SCORED, LEAST_KNOWN = 6, 16, 2
 ASKS = 20
 """Suggestions of a sampler for each network of the space, at most."""
 
@@ -123,24 +125,66 @@ def moasha(ledger: Ledger, rng: np.random.Generator) -> None:
     """Asynchronous successive halving over non-dominated sorting (Schmucker et al. 2021), one worker."""
     ladder = Ladder(ledger)
     for index in rng.permutation(len(ledger.yardstick)):
-        for _ in ladder.after(int(index)):
-            pass
+        _train(ladder, int(index))
 
 
-@METHODS.register("screened")
-def screened(ledger: Ledger, rng: np.random.Generator) -> None:
-    """The network of the largest expected gain in hypervolume for its cost, all costs being counted beforehand."""
-    stick = ledger.yardstick
-    table = features([cell.params for cell in stick.grid.cells], stick.counts)
-    surrogate, known = Surrogate(ledger.seed), np.log10(stick.macs)
-    for part in np.array_split(np.argsort(stick.macs, kind="stable"), STARTUP):
-        ledger.train(int(rng.choice(part)))
-    while len(ledger.trained) < len(stick):
-        done = np.array(ledger.finished)
-        left = np.setdiff1d(np.arange(len(stick)), done)
-        lacks = 100.0 - np.array([ledger.seen[i] for i in done])
-        guessed = surrogate.guess(table[done], lacks, table[left])
-        front = np.column_stack([lacks, known[done]])
-        corner = np.array([lacks.max(), known.max()])
-        gain = expected_volume(front, corner, known[left], guessed.mean, guessed.deviation)
-        ledger.train(int(left[np.argmax(gain / stick.epoch_cost[left])]))
+def _train(ladder: Ladder, index: int) -> None:
+    """Begins a network, and trains on whatever is to go on."""
+    for _ in ladder.after(index):
+        pass
+
+
+def screening(use: str | None = None, *, rungs: bool = False) -> Method:
+    """Returns the method that screens: the network of the largest expected gain in hypervolume for its cost.
+
+    All costs are counted beforehand.
+
+    Args:
+        use: of zero-cost scores of the most promising networks: ``feature``, ``filter``, or none.
+        rungs: not every network is trained in full; the predictor learns from those that are.
+    """
+
+    def method(ledger: Ledger, rng: np.random.Generator) -> None:
+        stick = ledger.yardstick
+        goals = [Goal("metric", maximised=True), Goal("macs")]
+        chooser, table = Chooser(goals, counted=frozenset(["macs"]), seed=ledger.seed), _table(stick)
+        ladder = Ladder(ledger, whole=not rungs)
+        for part in range(STARTUP):
+            _train(ladder, int(rng.choice(stratum(stick.macs, STARTUP, part))))
+        while len(ledger.trained) < len(stick):
+            done = np.array(ledger.finished, dtype=np.int64)
+            left = np.setdiff1d(np.arange(len(stick)), list(ledger.trained))
+            if len(done) < LEAST_KNOWN:
+                _train(ladder, int(rng.choice(left)))
+                continue
+            known = _networks(stick, table, done, np.array([ledger.seen[i] for i in done]))
+            judged = chooser.judged(known, _networks(stick, table, left), stick.epoch_cost[left])
+            if use is not None:
+                left = left[judged.order()[:SCORED]]
+                candidates, cost = _networks(stick, table, left), stick.epoch_cost[left]
+                scores = ledger.scored(done), ledger.scored(left), np.empty((0, len(stick.score_names)))
+                plain = chooser.judged(known, candidates, cost)
+                judged = with_scores(chooser, use, scores, known, candidates, cost, None, plain)
+            _train(ladder, int(left[judged.order()[0]]))
+
+    return method
+
+
+METHODS.register("screened")(screening())
+METHODS.register("screened+rungs")(screening(rungs=True))
+METHODS.register("screened+scores")(screening("feature"))
+METHODS.register("screened+filter")(screening("filter"))
+NEED_SCORES = ("screened+scores", "screened+filter")
+"""Methods for yardsticks whose networks have zero-cost scores."""
+
+
+def _table(stick: Yardstick) -> Floats:
+    """(N, D) features of all networks."""
+    encoder = Encoder(axes_of(stick.grid.choices)).ranged(stick.counts)
+    return encoder([cell.spec for cell in stick.grid.cells], stick.counts)
+
+
+def _networks(stick: Yardstick, table: Floats, index: Index, seen: Floats | None = None) -> Networks:
+    """Some networks of a yardstick as a chooser sees them, with what was seen of them."""
+    values = {"macs": stick.macs[index]} | ({} if seen is None else {"metric": seen})
+    return Networks(table[index], values, np.ones(len(index), dtype=np.bool_))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap, wilcoxon
 
 from archspace.support.errors import FieldError
-from searches.bench.methods import METHODS, replayed
+from searches.bench.methods import METHODS, NEED_SCORES, replayed
 from searches.bench.yardstick import Ledger, Yardstick
 
 Floats = NDArray[np.float64]
@@ -103,6 +103,9 @@ def replay_all(
     """
     for method in methods:
         METHODS[method]
+        if method in NEED_SCORES and yardstick.scores is None:
+            rule = f"{yardstick.name} has no zero-cost scores ('archspace tabulate --scores' makes them)"
+            raise FieldError("methods", method, rule, "screened")
     costliest = float(yardstick.epoch_cost.max()) * yardstick.epochs
     if budget < costliest:
         raise FieldError("budget", budget, "the costliest network must be affordable", round(costliest, 2))

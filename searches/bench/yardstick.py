@@ -16,6 +16,7 @@ from analysis.fronts.pareto import hypervolume, non_dominated
 from analysis.quantities import described
 from archspace.support.errors import InputError
 from searches.bench.grid import Grid
+from searches.bench.scores import ScoreTable
 from searches.bench.table import Table
 
 Floats = NDArray[np.float64]
@@ -39,6 +40,8 @@ class Yardstick:
         counts: (N, 2) MACs of one forward pass, and parameters.
         epoch_cost: (N,) compute of one epoch, in trainings of the network of mean cost.
         noise: standard deviation over the seeds of one training's final metric, pooled over all networks.
+        score_names, scores: names and (N, S) values of zero-cost scores, where they were made.
+        score_share: what scoring a network once costs, as a share of training it for an epoch.
     """
 
     name: str
@@ -47,10 +50,13 @@ class Yardstick:
     counts: Floats
     epoch_cost: Floats
     noise: float
+    score_names: tuple[str, ...] = ()
+    scores: Floats | None = None
+    score_share: float = 0.0
 
     @classmethod
-    def of(cls, table: Table, grid: Grid) -> Yardstick:
-        """Returns the yardstick of a table.
+    def of(cls, table: Table, grid: Grid, scores: ScoreTable | None = None) -> Yardstick:
+        """Returns the yardstick of a table, and of the zero-cost scores of its networks where there are some.
 
         Raises:
             InputError: trainings are missing, or the grid is of another space.
@@ -74,6 +80,8 @@ class Yardstick:
         return cls(
             table.name, grid, curves, np.array([[row.counted["macs"], row.counted["params"]] for row in rows]),
             cost / (cost.mean() * table.epochs), float(np.sqrt(curves[:, :, -1].var(axis=1, ddof=1).mean())),
+            () if scores is None else scores.names, None if scores is None else scores.array(keys),
+            0.0 if scores is None else scores.images / table.train_images,
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -134,6 +142,7 @@ class Ledger:
     seen: dict[int, float] = field(default_factory=dict)
     history: list[tuple[float, float]] = field(default_factory=list)
     _seeds: NDArray[np.int64] = field(init=False)
+    _scored: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng([self.seed, 1])
@@ -162,6 +171,21 @@ class Ledger:
             if upto == stick.epochs:
                 self.history.append((self.spent, stick.volume(self.chosen)))
         return self.seen[index]
+
+    def scored(self, index: NDArray[np.int64]) -> Floats:
+        """Returns (n, S) zero-cost scores of networks; each costs a pass forward and backward for each score, once.
+
+        Raises:
+            BudgetSpent: the budget ends with them.
+        """
+        stick = self.yardstick
+        assert stick.scores is not None, "the yardstick has scores"
+        new = [i for i in index.tolist() if i not in self._scored]
+        self.spent += stick.scores.shape[1] * stick.score_share * float(stick.epoch_cost[new].sum())
+        self._scored.update(new)
+        if self.spent > self.budget:
+            raise BudgetSpent
+        return np.asarray(stick.scores[index])
 
     @property
     def finished(self) -> list[int]:

@@ -14,6 +14,7 @@ from searches.cli.export_command import export
 from searches.cli.narrow_command import narrow
 from searches.cli.replay_command import replay
 from searches.cli.retrain_command import retrain
+from searches.cli.screen_command import screen
 from searches.cli.search_command import search
 from searches.cli.studies_command import init, studies
 from searches.cli.tabulate_command import tabulate
@@ -31,6 +32,10 @@ def register(app: typer.Typer) -> None:
         rich_help_panel=SEARCH,
         epilog="Example: archspace worker postgresql+psycopg://me@host/studies scenes --data camvid",
     )(worker)
+    app.command(
+        rich_help_panel=SEARCH,
+        epilog="Example: archspace screen runs/scenes --candidates 100000 --out front.csv",
+    )(screen)
     app.command(
         rich_help_panel=SEARCH, epilog="Example: archspace retrain runs/scenes --pick knee,given --epochs 100"
     )(with_bounds(retrain))

@@ -54,6 +54,22 @@ def check_study(study: StudyConfig, folder: Path) -> None:
     open_device(study.measure.device)
     check_storage(study.storage)
     check_folder(given, folder)
+    check_known(study, folder)
+
+
+def check_known(study: StudyConfig, folder: Path) -> None:
+    """Refuses a predictor or a run that a study names where there is none.
+
+    Raises:
+        InputError: which.
+    """
+    from analysis.store.runs import KNOWN_FILE, read_run
+    from searches.judging.latency import latency_predictor
+
+    if study.judging.latency is not None:
+        latency_predictor(study.judging.latency)
+    if study.from_ is not None and not (folder / KNOWN_FILE).is_file():
+        read_run(Path(study.from_))
 
 
 def check_training(run: TrainConfig) -> None:

@@ -16,6 +16,7 @@ from archspace.support.terminal import Column, TerminalTable, output
 from searches.compare.summary import show_comparison
 from searches.config.study import StudyConfig
 from searches.study.front import front_of
+from searches.study.predictor import error_lines, read_errors
 
 ENDED = {
     "complete": "complete", "stopped": "stopped at a rung", "infeasible": "infeasible", "failed": "failed",
@@ -37,11 +38,15 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
     if as_json:
         rows = [_plain(config, record) for record in front]
         data = next((r.data for r in records if r.data is not None), None)
-        print(json.dumps({"run": str(folder), "data": data, "trials": states, "front": rows}))  # noqa: T201
+        errors = read_errors(folder)
+        more = {"predictor": errors} if errors else {}
+        print(json.dumps({"run": str(folder), "data": data, "trials": states, "front": rows, **more}))  # noqa: T201
         return
     console = output()
     _table(config, front).print(console)
     for line in unstable_lines(config, records):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in error_lines(read_errors(folder)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{count} {ENDED[state]}" for state, count in states.items() if count)
     run = shlex.quote(str(folder))

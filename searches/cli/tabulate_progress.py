@@ -40,6 +40,10 @@ class Shown:
         total = len(table.rows)
         self._done(total - len(table.unmeasured), total, words)
 
+    def scored(self, done: int, total: int, words: str) -> None:
+        """One network was scored."""
+        self._done(done, total, words)
+
     def _done(self, done: int, total: int, words: str) -> None:
         self.bar.update(self.task, description=words, total=total, completed=done)
         if not self.console.is_terminal:

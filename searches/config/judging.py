@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from searches.config.rungs import Rungs
+from searches.config.screen import Screens
 
 
-class Judging(Rungs):
+class Judging(Rungs, Screens):
     """Cheaper judgement than training every network fully; each part is a switch, off if left out."""

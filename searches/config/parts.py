@@ -132,7 +132,10 @@ SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler.name")
 """Makers of samplers by name: from a :class:`SamplerConfig`, and whether several workers share the study, to a function
 from a seed to an Optuna sampler."""
 
-for _name in ("tpe", "nsga2", "nsga3", "gp", "random"):
+SCREENED = "screened"
+"""The sampler that trains the most promising of many networks that were counted and predicted."""
+
+for _name in ("tpe", "nsga2", "nsga3", "gp", "random", SCREENED):
     later(SAMPLERS.field, _name, "searches.study.samplers")
 
 
@@ -141,8 +144,10 @@ class SamplerConfig(Part):
 
     Attributes:
         name: of :data:`SAMPLERS`: `tpe` (tree-structured Parzen estimator), `nsga2`, `nsga3`, `gp` (Gaussian process),
-            `random`, or a plug-in's.
-        startup: random trials that come first; of `tpe` and `gp`.
+            `random`, `screened` (of many networks, counted and predicted, the one that is expected to add most to the
+            front for its cost), or a plug-in's.
+        startup: random trials that come first; of `tpe`, `gp` and `screened` (which takes them from every part of the
+            space by MACs).
         cheapest_first: these come in the order of their networks' MACs, so that first results are there soon and what
             is dear is tried when something is known; which networks they are stays the same.
         population: of `nsga2` and `nsga3`.

@@ -62,6 +62,22 @@ class Rungs(Part):
         _check(given, first, end)
         return (*(epochs for epochs in given if epochs < end), end)
 
+    def check(self, recipe: Recipe, trials: int) -> None:
+        """Refuses rungs that do not fit the training, would be of no use, or through which no network would come.
+
+        Args:
+            trials: of the study.
+        """
+        levels = self.levels(recipe)
+        if len(levels) > 1 and not trials:
+            rule = "given networks are all trained in full, and no other is asked for"
+            raise FieldError(FIELD, list(levels[:-1]), rule, [])
+        least = least_trainings(levels, self.reduction)
+        if trials and trials < least:
+            rungs, share = list(levels[:-1]), f"one of {self.reduction}"
+            rule = f"too few for any to come to the end, where {share} goes on at each rung of {rungs}"
+            raise FieldError("trials", trials, rule, least)
+
 
 def halving(epochs: int, reduction: int) -> list[int]:
     """Returns the rungs of successive halving up to ``epochs``, in epochs.

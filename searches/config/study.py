@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic import (
     AliasChoices,
+    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -26,6 +27,7 @@ from searches.config.data import TEXT, DataConfig, check_kind
 from searches.config.errors import first_error
 from searches.config.judging import Judging
 from searches.config.parts import (
+    SCREENED,
     Bound,
     Comparison,
     Given,
@@ -36,8 +38,6 @@ from searches.config.parts import (
     with_plugins,
 )
 from searches.config.recipe import Recipe
-from searches.config.rungs import FIELD as RUNGS_FIELD
-from searches.config.rungs import least_trainings
 
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection", "language"]
 STUDY_TASKS: tuple[str, ...] = get_args(StudyTask)
@@ -61,8 +61,10 @@ class StudyConfig(Part):
         trials: how many sampled trials are to finish; none for a comparison of the given networks.
         seed: a trial's seed follows from it and the trial's number.
         training: how every network is trained.
-        judging: which networks are trained in full; all if left out. With `rungs`, `trials` counts full trainings'
-            worth of epochs.
+        judging: how networks are judged before they are trained, or instead; each is trained in full if
+            left out. With `rungs`, `trials` counts full trainings' worth of epochs.
+        from: the run folder of another study on the same data, by the same recipe: what it trained is known to the
+            sampler from the start, even where the space has changed, and a network that it has is not trained again.
         device: where networks are trained.
         measure: what they are measured on, and how (``latency`` in studies of an earlier archspace).
         threads: CPU threads of each worker; a study repeats on the same machine with the same number.
@@ -80,6 +82,8 @@ class StudyConfig(Part):
             folder, all that were loaded, with their versions.
     """
 
+    model_config = ConfigDict(serialize_by_alias=True, populate_by_name=True)
+
     format: Literal[1] = RUN_FORMAT  # type: ignore[assignment]
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     task: StudyTask
@@ -93,6 +97,7 @@ class StudyConfig(Part):
     seed: int = Field(0, ge=0)
     training: Recipe = Recipe()
     judging: Judging = Judging()
+    from_: str | None = Field(None, alias="from")
     device: str = "cpu"
     threads: int = Field(1, ge=1)
     workers: Workers = 1
@@ -121,6 +126,15 @@ class StudyConfig(Part):
             raise FieldError("given", twice, "two networks of one name", f"{twice} 2")
         return given
 
+    @field_validator("constraints")
+    @classmethod
+    def _agree(cls, constraints: dict[str, Bound]) -> dict[str, Bound]:
+        for name, bound in constraints.items():
+            if bound.min is not None and bound.max is not None and bound.min > bound.max:
+                rule = f"is above max, {bound.max:g}: no network keeps both"
+                raise FieldError(f"constraints.{name}.min", bound.min, rule, bound.max)
+        return constraints
+
     @property
     def reference(self) -> tuple[Given, ...]:
         """The given networks, each complete."""
@@ -135,7 +149,7 @@ class StudyConfig(Part):
             raise FieldError("space", None, "sampled trials need a space", {"network": "espnetv2"})
         for one in self.reference:
             self.recipe_of(one)
-        self._rungs_fit()
+        self.judging.check(self.training, self.trials)
         known = goals(self.task)
         for name in self.objectives:
             if name not in known:
@@ -146,17 +160,31 @@ class StudyConfig(Part):
                 raise FieldError("constraints", name, "unknown quantity", closest(name, list(known)))
         return self
 
-    def _rungs_fit(self) -> None:
-        """Refuses rungs that would be of no use, or through which no network would come."""
-        levels, reduction = self.levels, self.judging.reduction
-        if len(levels) > 1 and not self.trials:
-            rule = "given networks are all trained in full, and no other is asked for"
-            raise FieldError(RUNGS_FIELD, list(levels[:-1]), rule, [])
-        least = least_trainings(levels, reduction)
-        if self.trials and self.trials < least:
-            rungs = list(levels[:-1])
-            rule = f"too few for any to come to the end, where one of {reduction} goes on at each rung of {rungs}"
-            raise FieldError("trials", self.trials, rule, least)
+    @model_validator(mode="after")
+    def _one_chooser(self) -> StudyConfig:
+        """A screen is the sampler ``screened``, whether it is asked for by one name or the other."""
+        if self.judging.screen is None or self.sampler.name == SCREENED:
+            return self
+        if "sampler" in self.model_fields_set and "name" in self.sampler.model_fields_set:
+            rule = "a screen suggests the networks itself, another sampler cannot"
+            raise FieldError("sampler.name", self.sampler.name, rule, SCREENED)
+        sampler = self.sampler.model_copy(update={"name": SCREENED})
+        object.__setattr__(self, "sampler", sampler)
+        return self
+
+    @model_validator(mode="after")
+    def _latency_is_asked_for(self) -> StudyConfig:
+        if self.judging.latency is not None and "latency_ms" not in (*self.objectives, *self.constraints):
+            rule = "the study neither optimises nor bounds the latency"
+            raise FieldError(
+                "judging.latency", self.judging.latency, rule, "constraints: {latency_ms: {max: 10}}"
+            )
+        return self
+
+    @property
+    def directions(self) -> list[str]:
+        """Which way each objective is better."""
+        return [objective(name).direction for name in self.objectives]
 
     @property
     def asked_of_device(self) -> tuple[str, ...]:

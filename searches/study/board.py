@@ -7,11 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from analysis.store.records import TrialRecord
-from searches.training.tensorboard_log import FOLDER
+from searches.study.judge import Judge
+from searches.training.tensorboard_log import FOLDER, Board
 
 Plain = bool | str | float | int
 """What TensorBoard takes as a hyperparameter."""
+
+
+def boards_of(judge: Judge, run: Path, label: str, wanted: bool) -> list[Board]:
+    """Returns what writes a trial's curves for TensorBoard, where that is ``wanted``."""
+    return [Board(run, judge.task, torch.device(judge.config.device), label)] if wanted else []
 
 
 def write_hyperparameters(run: Path, record: TrialRecord) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import optuna
 
+from analysis.store.constraints import Limits, broken, violations
+from analysis.store.records import Measurement
 from archspace.support.locks import Held
 from searches.study.bracket import RungState
 from searches.study.leases import Lease, LeaseLost
@@ -61,3 +64,11 @@ class Ours(Callback):
     def step(self, step: Step) -> None:
         """A step was done."""
         self._claim.check()
+
+
+def constrain(
+    claim: Claim, known: Mapping[str, Measurement], constraints: Mapping[str, Limits]
+) -> str | None:
+    """Notes for the sampler how far each known constraint is kept; returns the broken ones in words."""
+    claim.constraints.update(violations(known, constraints))
+    return broken(known, constraints)

@@ -25,13 +25,18 @@ STATES = {
 class Known:
     """The records of the trials that ended, each read once.
 
+    Args:
+        keep: leave the records in the trials that they are read from, too; Optuna's copy of a database needs them no
+            more, and has as much memory for them again.
+
     Attributes:
         records: by number.
         open: numbers of the trials that have not ended.
         complete: how many ended with values.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep: bool = True) -> None:
+        self._keep = keep
         self.records: list[TrialRecord] = []
         self.open: set[int] = set()
         self.complete = self._listed = 0
@@ -56,6 +61,8 @@ class Known:
             record = _record(frozen) if frozen.number not in self._seen else None
             if record is not None:
                 self.add(record)
+            if not self._keep:
+                frozen.user_attrs.pop(RECORD_ATTR, None)
         for name, data in attributes.items():
             if name.startswith(REPLACED_ATTR) and self._replaced.get(name) != data:
                 self._replaced[name] = data

@@ -132,6 +132,7 @@ def _run(
                 if role.home:
                     stop_paused(study)
                     remeasure_front(study, progress)
+                    study.judged.sum_up(folder, study.records())
         except KeyboardInterrupt:
             console.print(f"stopped; to go on: archspace search {shlex.quote(str(folder))}", highlight=False)
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from analysis.store.records import TrialRecord
+from analysis.store.records import Measurement, TrialRecord
 from analysis.store.rungs import RUNGS_ATTR
 from archspace.support.numbers import counted
 from searches.config.study import StudyConfig
-from searches.study.bracket import Bracket, RungState, Spent
+from searches.study.bracket import Bracket, RungState, Spent, point_of
 from searches.study.claims import Claim
 from searches.study.files import pulled
+from searches.study.judge import Judge, now
 from searches.study.leases import LEASE_ATTR
 from searches.study.outages import enduring
 from searches.study.sharing import ALONE, Sharing
@@ -141,3 +142,11 @@ def same_network(trials: Trials, claim: Claim, arch_id: str) -> tuple[str, str] 
 def spent_by(trials: Trials) -> Callable[[], Spent] | None:
     """Returns what says how far a study with rungs has come, ``None`` for one without."""
     return trials.spent if isinstance(trials, RungTrials) else None
+
+
+def paused_at(
+    rung: RungState, judge: Judge, arch_id: str, started: str, known: Mapping[str, Measurement]
+) -> RungState:
+    """Returns the state of a trial that pauses at its goal, with what is known of its network there."""
+    point = point_of(judge.config.objectives, known)
+    return rung.pausing(arch_id, started, now(), known[judge.task.metric], point)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import optuna
@@ -16,7 +17,10 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from searches.config.parts import SAMPLERS, SamplerConfig
+from searches.config.parts import SAMPLERS, SCREENED, SamplerConfig
+from searches.study.pool import Screened, Screening
+from searches.study.screened import ScreenedSampler
+from searches.study.screening import Screen
 from searches.study.space import SearchSpace
 
 
@@ -44,6 +48,7 @@ class RepeatableSampler(BaseSampler):
         fits: whether a network of these values may be asked for; one that may not is drawn again before the storage
             ever sees it, at most :data:`REDRAWS` times.
         order: of the first trials, the number whose random values each gets; its own if left out.
+        known: trials of another run that the sampler learns from too.
     """
 
     def __init__(
@@ -53,8 +58,9 @@ class RepeatableSampler(BaseSampler):
         seed: int,
         fits: Callable[[Mapping[str, Any]], bool] | None = None,
         order: Sequence[int] = (),
+        known: Sequence[FrozenTrial] = (),
     ) -> None:
-        self._make, self._seed, self._order = make, seed, order
+        self._make, self._seed, self._order, self._known = make, seed, order, known
         self._fits = fits or (lambda drawn: True)
         self._space = {name: d for name, d in space.items() if not d.single()}
 
@@ -95,7 +101,8 @@ class RepeatableSampler(BaseSampler):
         fresh = self._fresh(trial, _use("relative", attempt))
         if isinstance(fresh, optuna.samplers.RandomSampler):
             return {}
-        return dict(fresh.sample_relative(study, trial, search_space))
+        seen: Any = WithKnown(study, self._known) if self._known else study
+        return dict(fresh.sample_relative(seen, trial, search_space))
 
     def _random(
         self, study: optuna.Study, trial: FrozenTrial, name: str, distribution: BaseDistribution, attempt: int
@@ -119,6 +126,36 @@ class RepeatableSampler(BaseSampler):
     ) -> None:
         """Passed on."""
         self._fresh(trial, "after").after_trial(study, trial, state, values)
+
+
+class WithKnown:
+    """An Optuna study whose trials begin with those of another run; all else is the study's own.
+
+    Args:
+        study: the study.
+        known: the other run's trials.
+    """
+
+    def __init__(self, study: optuna.Study, known: Sequence[FrozenTrial]) -> None:
+        self._own, self._known = study, known
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+    def _get_trials(
+        self, deepcopy: bool = True, states: Any = None, use_cache: bool = False
+    ) -> list[FrozenTrial]:
+        known = [one for one in self._known if states is None or one.state in states]
+        return [*known, *self._own._get_trials(deepcopy=deepcopy, states=states, use_cache=use_cache)]
+
+    def get_trials(self, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
+        """Returns the other run's trials, then the study's."""
+        return self._get_trials(deepcopy, states)
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """The other run's trials, then the study's."""
+        return self._get_trials()
 
 
 def _use(what: str, attempt: int) -> str:
@@ -159,23 +196,35 @@ def _random(config: SamplerConfig, several_workers: bool) -> Maker:
     return lambda seed: optuna.samplers.RandomSampler(seed=seed)
 
 
+@SAMPLERS.register(SCREENED)
+def _screened(config: SamplerConfig, several_workers: bool, screening: Screening) -> Maker:
+    shared: list[Screened] = []
+    known = replace(screening, startup=config.startup, cheapest_first=config.cheapest_first)
+    return lambda seed: ScreenedSampler(known, shared, seed)
+
+
 def make_sampler(
     config: SamplerConfig,
     space: SearchSpace,
     seed: int,
     several_workers: bool = False,
     fits: Callable[[Mapping[str, Any]], bool] | None = None,
+    screening: Screening | None = None,
+    known: Sequence[FrozenTrial] = (),
 ) -> RepeatableSampler:
     """Returns the study's sampler.
 
     Args:
         fits: whether a network of these values may be asked for.
         several_workers: TPE then counts running trials as poor ones, so that workers spread out.
+        screening: what a sampler that screens knows of the study; of the space alone if left out.
+        known: trials of another run that the sampler learns from too; a screen knows them already.
     """
-    make, distributions = SAMPLERS[config.name](config, several_workers), space.distributions()
+    own = (screening or Screening(Screen(space, {}), seed=seed),) if config.name == SCREENED else ()
+    make, distributions = SAMPLERS[config.name](config, several_workers, *own), space.distributions()
     order: tuple[int, ...] = ()
     if config.cheapest_first:
         first = config.population if config.name.startswith("nsga") else config.startup
         random = RepeatableSampler(_random(config, several_workers), distributions, seed, fits)
         order = space.by_macs(random, first)
-    return RepeatableSampler(make, distributions, seed, fits, order)
+    return RepeatableSampler(make, distributions, seed, fits, order, () if own else known)

@@ -27,6 +27,11 @@ STARTS, VALUES, PAIR_VALUES, ROUNDS = 200, 9, 5, 20
 """Random networks from which the least of a quantity is sought, values of a field that are tried alone and together
 with those of another, rounds over all."""
 
+TWO_CHANGED, REDRAWN = 0.3, 20
+"""How often a mutation changes two fields, and how often a value is drawn until it is another one."""
+MOST_KEPT = 50_000
+"""Networks that are kept counted, so that one drawn again is not counted again."""
+
 Aim = Callable[["Candidate"], tuple[float, ...]]
 
 
@@ -48,6 +53,9 @@ class Candidate:
 class Screen:
     """Counts networks of a space.
 
+    Attributes:
+        single: the values of free fields that have one.
+
     Args:
         space: where they are from.
         constraints: the study's; those that can be counted are looked at.
@@ -58,9 +66,8 @@ class Screen:
         self.space = space
         self.limits = {name: bound for name, bound in constraints.items() if known[name].counted}
         self._distributions = space.distributions()
-        self._single = {
-            name: values_of(d, VALUES)[0] for name, d in self._distributions.items() if d.single()
-        }
+        self.single = {name: values_of(d, VALUES)[0] for name, d in self._distributions.items() if d.single()}
+        self._kept: dict[tuple[object, ...], Candidate | None] = {}
 
     def candidate(self, drawn: Mapping[str, Any], wanted: Sequence[str] = ()) -> Candidate | None:
         """Returns the network of some values, or ``None`` where it cannot be built.
@@ -72,7 +79,15 @@ class Screen:
         Raises:
             InputError: a plug-in's quantity cannot count the network.
         """
-        params = {**self._single, **drawn}
+        params = {**self.single, **drawn}
+        key = (*map(str, params.values()), *params, *wanted)
+        if key not in self._kept:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[key] = self._counted(params, wanted)
+        return self._kept[key]
+
+    def _counted(self, params: Mapping[str, Any], wanted: Sequence[str]) -> Candidate | None:
         try:
             spec = self.space.spec(self.space.completed(params))
         except SpecError:
@@ -97,10 +112,11 @@ class Screen:
     def drawn(self, count: int, seed: int, wanted: Sequence[str] = ()) -> list[Candidate | None]:
         """Returns ``count`` networks drawn at random, ``None`` where one cannot be built."""
         rng = np.random.default_rng(seed)
-        free = {name: d for name, d in self._distributions.items() if not d.single()}
-        return [
-            self.candidate({name: draw(d, rng) for name, d in free.items()}, wanted) for _ in range(count)
-        ]
+        return [self.candidate(self.draw(rng), wanted) for _ in range(count)]
+
+    def draw(self, rng: np.random.Generator) -> dict[str, Any]:
+        """Returns random values of every free field that has more than one, by parameter."""
+        return {name: draw(d, rng) for name, d in self._distributions.items() if not d.single()}
 
     def least(self, aim: Aim, seed: int, wanted: Sequence[str] = (), *, pairs: bool = False) -> Candidate:
         """Returns the network with the least ``aim`` that is found by changing one field after the other.
@@ -196,6 +212,27 @@ def nearest_kept(value: float, side: str) -> float | int:
     step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
     rounded = (math.ceil if side == "max" else math.floor)(value / step) * step
     return round(rounded) if step >= 1 else float(f"{rounded:.6g}")
+
+
+def changed(
+    params: Mapping[str, Any], free: Mapping[str, BaseDistribution], rng: np.random.Generator
+) -> dict[str, Any]:
+    """Returns the values of a network with one of its free fields, now and then two, drawn anew.
+
+    Args:
+        params: of the network, by parameter.
+        free: the space's parameters with more than one value.
+    """
+    made = dict(params)
+    names = list(free)
+    count = 2 if len(names) > 1 and rng.random() < TWO_CHANGED else 1
+    for place in rng.choice(len(names), count, replace=False):
+        name = names[place]
+        for _ in range(REDRAWN):
+            made[name] = draw(free[name], rng)
+            if made[name] != params.get(name):
+                break
+    return made
 
 
 def draw(distribution: BaseDistribution, rng: np.random.Generator) -> Any:

@@ -3,53 +3,47 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import optuna
-import torch
 from optuna.storages import BaseStorage
 
 from analysis.devices.base import DeviceAway
-from analysis.store.constraints import broken, violations
-from analysis.store.records import Measurement, TrialRecord, unstable
+from analysis.store.records import TrialRecord, unstable
 from analysis.store.runs import STUDY_FILE
-from archspace.support.errors import InputError, SpecError
+from archspace.support.errors import SpecError
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
-from searches.study.board import write_hyperparameters
-from searches.study.bracket import RungState, point_of
-from searches.study.claims import Claim, Ours
+from searches.study.board import boards_of, write_hyperparameters
+from searches.study.bracket import RungState
+from searches.study.claims import Claim, Ours, constrain
 from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.files import files_of
 from searches.study.gate import Gate
 from searches.study.given import answering, check_weights, fitted, settled
 from searches.study.joining import HOME, Role, note_study
 from searches.study.judge import Judge, MeasuredElsewhere, counted, now, recorder
+from searches.study.judgement import Judgement, judgement, predictions
 from searches.study.leases import LeaseLost
 from searches.study.measurer import Measurer
 from searches.study.progress import Progress
 from searches.study.queue import claims
 from searches.study.run_folder import check_folder, open_run, open_study, with_runtime
-from searches.study.rung_trials import RungTrials, same_network, sampled_trials
-from searches.study.samplers import derived_seed, make_sampler
+from searches.study.rung_trials import RungTrials, paused_at, same_network, sampled_trials
+from searches.study.samplers import derived_seed
 from searches.study.screening import Screen
 from searches.study.sharing import Sharing
 from searches.study.space import SearchSpace
 from searches.study.storage import close_storage, open_storage
+from searches.study.streaks import Streaks
 from searches.study.trials import QUEUED, Trials
 from searches.training.callbacks import Callbacks
 from searches.training.device import check_device
 from searches.training.resume import remove_state
-from searches.training.steps import TrainingError
-from searches.training.tensorboard_log import Board
 
 log = logging.getLogger(__name__)
-
-MOST_FAILURES = 5
-"""A study stops after this many failed trials in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +58,7 @@ class Study:
     sampled: Trials
     storage: BaseStorage
     role: Role
+    judged: Judgement
     tensorboard: bool = False
 
     @classmethod
@@ -103,15 +98,16 @@ class Study:
         measurer = Measurer.of(config, fresh=fresh, gate=gate) if role.measures else None
         if measurer is not None:
             measurer.check(example)
+        judged = judgement(config, folder, screen, task, known, measures=role.measures)
         own_storage = config.storage is None  # another one may hold another study or other data
         if own_storage:
             open_run(config, folder, known)
         storage = open_storage(config, folder)
-        sampler = make_sampler(config.sampler, space, config.seed, config.workers > 1, screen.fits)
-        main = open_study(storage, config.name, config, known, sampler)
-        given = open_study(storage, f"{config.name}/given", config, known, sampler)
+        main = open_study(storage, config.name, config, known, judged.sampler)
+        given = open_study(storage, f"{config.name}/given", config, known, judged.sampler)
         if not own_storage:
             open_run(config, folder, known)
+        judged.keep(folder)
         home = role.home and note_study(main, config, folder)
         files = files_of(config, storage)
         wanted = len(config.given)
@@ -125,6 +121,7 @@ class Study:
             sampled_trials(config, main, folder, sharing),
             storage,
             role,
+            judged,
             tensorboard,
         )
         study.mirror()
@@ -167,7 +164,7 @@ class Study:
         Raises:
             InputError: trial after trial fails, or the disk is full.
         """
-        failures = 0
+        streaks = Streaks(self.folder)
         self.judge.gate.on_pause = progress.paused
         measure = self.config.measure if self.role.measures else None
 
@@ -186,9 +183,7 @@ class Study:
             if self.tensorboard and record.spec is not None:
                 write_hyperparameters(self.folder, record)
             progress.finished(record, self.known())
-            failures = failures + 1 if record.state == "failed" else 0
-            if failures >= MOST_FAILURES:
-                raise InputError(f"{self.folder}: {failures} trials failed in a row; last: {record.reason}")
+            streaks.ended(record)
 
     def _ended(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord | RungState | None:
         """The record of a claimed trial that has ended, or its state if it paused at a rung.
@@ -224,8 +219,7 @@ class Study:
 
         What is already known of the same network is not measured again.
         """
-        number, started = claim.trial.number, now()
-        label = trials.label(number)
+        number, started, label = claim.trial.number, now(), trials.label(claim.trial.number)
         given = self.config.reference[number] if trials is self.given else None
         seed = derived_seed(self.config.seed, label) if given is None or given.seed is None else given.seed
         recipe = self.config.training if given is None else self.config.recipe_of(given)
@@ -247,52 +241,56 @@ class Study:
                 claim.constraints["spec"] = 1.0
                 return make(state="infeasible", params=params, reason=str(error))
         known = counted(spec, (*self.config.objectives, *self.config.constraints))
-        common = {"spec": spec.to_dict(), "arch_id": spec.arch_id, "network": spec.label, "params": params}
-        reason = self._constrain(claim, known)
+        common: dict[str, Any] = {
+            "spec": spec.to_dict(), "arch_id": spec.arch_id, "network": spec.label, "params": params,
+            "predicted": predictions(claim.trial) if given is None else {},
+        }  # fmt: skip
+        reason = constrain(claim, known, self.config.constraints)
         if reason:
             return make(state="infeasible", measurements=known, reason=reason, **common)
         twin = answering(self.config, self.kinds, spec.arch_id) if given is None or given.alike else None
         if twin is not None:
-            self._constrain(claim, twin.measurements)
+            constrain(claim, twin.measurements, self.config.constraints)
             return make(
                 state=twin.state, values=dict(twin.values), measurements=twin.measurements, reason=twin.reason,
                 duplicate_of=twin.duplicate_of or twin.label, **common,
             )  # fmt: skip
         if (other := same_network(trials, claim, spec.arch_id)) is not None:
             return make(state="stopped", measurements=known, duplicate_of=other[0], reason=other[1], **common)
+        if given is None and (hopeless := self.judged.hopeless(spec, self.known())) is not None:
+            constrain(claim, hopeless.predicted, self.config.constraints)
+            known |= hopeless.predicted
+            return make(state="infeasible", measurements=known, reason=hopeless.reason, **common)
         epochs, folder = sum(stage.epochs for stage in recipe.plan()), trials.path(number)
+        adopted = self.judged.adopted(spec, folder) if given is None or given.alike else None
+        if adopted is not None:
+            taken = seed if adopted.seed is None else adopted.seed
+            make = recorder(label, number, taken, started, given, self.judge.data)
         progress.started(label, spec, known, epochs if rung is None else rung.goal)
         try:
-            with Callbacks(Ours(claim), progress, *self._boards(label)) as callback:
-                if rung is not None and rung.goal < epochs:
-                    there = self.judge.rung(spec, recipe, seed, folder, callback, rung.goal)
-                    point = point_of(self.config.objectives, known | there)
-                    return rung.pausing(spec.arch_id, started, now(), there[self.judge.task.metric], point)
+            with Callbacks(
+                Ours(claim), progress, *boards_of(self.judge, self.folder, label, self.tensorboard)
+            ) as callback:
+                if adopted is None and rung is not None and rung.goal < epochs:
+                    known |= self.judge.rung(spec, recipe, seed, folder, callback, rung.goal)
+                    return paused_at(rung, self.judge, spec.arch_id, started, known)
                 known |= self.judge.judge(
                     spec, recipe, seed, folder, callback, weights=weights, on_progress=progress.note
                 )
         except DeviceAway:
             raise
-        except (TrainingError, RuntimeError, MemoryError) as error:
+        except (RuntimeError, MemoryError) as error:
             log.exception("trial %s failed", label)
             remove_state(folder)
             reason = f"{type(error).__name__}: {error}"
             return make(state="failed", measurements=known, reason=reason, epochs=None, **common)
+        if adopted is not None:
+            known = self.judged.marked(known, self.judge.task.metric, adopted)
         for name, reasons in unstable(known, self.config.asked).items():
             progress.warn(f"trial {label}: {name} is unstable: {'; '.join(reasons)}")
-        reason = self._constrain(claim, known)
+        reason = constrain(claim, known, self.config.constraints)
         return make(
             state="infeasible" if reason else "complete", reason=reason, measurements=known,
             values={name: known[name].value for name in self.config.objectives},
-            rungs={} if rung is None else rung.rungs, epochs=epochs if weights is None else 0, **common,
+            rungs={} if rung is None else rung.rungs, epochs=0 if weights or adopted else epochs, **common,
         )  # fmt: skip
-
-    def _boards(self, label: str) -> list[Board]:
-        """What writes a trial's curves for TensorBoard, where that was asked for."""
-        device = torch.device(self.config.device)
-        return [Board(self.folder, self.judge.task, device, label)] if self.tensorboard else []
-
-    def _constrain(self, claim: Claim, known: Mapping[str, Measurement]) -> str | None:
-        """Notes for the sampler how far each known constraint is kept; the broken ones in words."""
-        claim.constraints.update(violations(known, self.config.constraints))
-        return broken(known, self.config.constraints)

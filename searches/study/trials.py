@@ -25,6 +25,7 @@ from searches.study.leases import BEAT_ATTR, BEATS, LEASE_ATTR, Lease, LeaseLost
 from searches.study.outages import enduring
 from searches.study.sharing import ALONE, Sharing
 from searches.study.space import only_value
+from searches.study.tables import TableStorage
 from searches.study.transactional import Alone, Transactional
 from searches.training.resume import remove_state
 
@@ -62,7 +63,7 @@ class Trials:
         storage = sharing.storage
         self._storage = storage if isinstance(storage, Transactional) else Alone(study._storage)
         self._sharing, self._watch = sharing, Watch()
-        self._known, self._mirrored = Known(), dict[int, bool]()
+        self._known, self._mirrored = Known(keep=not isinstance(storage, TableStorage)), dict[int, bool]()
 
     def label(self, number: int) -> str:
         """Returns name of trial ``number`` and of its folder."""

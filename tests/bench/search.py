@@ -2,7 +2,8 @@
 
 For each table (by default those of docs/evidence/yardstick) a figure, the curves and a summary are written, and a line
 a method is printed: hypervolume of the true values at the end, the compute to what random search has then, and
-Wilcoxon's test against it. Fails where random search leaves its closed form.
+Wilcoxon's test against it. How well MACs, parameters and zero-cost scores order the networks is printed and written
+too. Fails where random search leaves its closed form.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,11 @@ import numpy as np
 from analysis.drawing.figure_files import write_pictures
 from archspace.support.files import write_text
 from reports.figures.replays import MethodCurve, replays_figure
+from searches.bench.agreement import BINS, judgements
 from searches.bench.grid import table_grid
-from searches.bench.methods import METHODS
+from searches.bench.methods import METHODS, NEED_SCORES
 from searches.bench.replay import BASELINE, Replays, Standing, median_interval, replay_all, standings
+from searches.bench.scores import ScoreTable, scores_path
 from searches.bench.table import Table
 from searches.bench.yardstick import Yardstick, expected_random, random_runs
 
@@ -36,14 +40,20 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=60.0, help="trainings of the network of mean cost")
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument(
+        "--methods", help="with a comma between two; all that the table has what they need for"
+    )
     words = parser.parse_args()
     for path in words.tables:
         table = Table.load(path)
-        stick = Yardstick.of(table, table_grid(table))
+        scores = ScoreTable.load(scores_path(path)) if scores_path(path).is_file() else None
+        stick = Yardstick.of(table, table_grid(table), scores)
         check_harness(stick)
+        agree(words.out, stick)
+        usual = [name for name in METHODS if scores is not None or name not in NEED_SCORES]
+        methods = words.methods.split(",") if words.methods else usual
         replays = replay_all(
-            stick, words.methods.split(","), budget=words.budget, seeds=words.seeds, workers=words.workers,
+            stick, methods, budget=words.budget, seeds=words.seeds, workers=words.workers,
             on_done=lambda done, of: print(f"\r{done} of {of} replays", end="", flush=True),
         )  # fmt: skip
         print(f"\r{path.name}: {len(stick)} networks, noise of a training {stick.noise:.2f} points")
@@ -64,6 +74,21 @@ def check_harness(stick: Yardstick) -> None:
     )
     if worst > SIGMAS:
         raise SystemExit("the harness is wrong: random search leaves its closed form")
+
+
+def agree(folder: Path, stick: Yardstick) -> None:
+    """Prints and writes how well cheap judgements order the networks, over all and among those of like cost."""
+    found = judgements(stick)
+    print(f"Kendall's tau with the true metric, over all and in the mean of {BINS} bins of equal MACs")
+    for name, one in found.items():
+        print(f"  {name:<18} {one.overall:>6.3f} {one.inside:>6.3f}   ({one.judged} networks)")
+    rows = [
+        {"judgement": name, **{k: round(v, 4) if np.isfinite(v) else None for k, v in asdict(one).items()}}
+        for name, one in found.items()
+    ]
+    summary = {"yardstick": stick.name, "bins": BINS, "command": "make bench-search", "kendall": rows}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / f"{stick.name}-agreement.json", json.dumps(summary, indent=1) + "\n")
 
 
 def lines(found: list[Standing], replays: Replays) -> list[str]:

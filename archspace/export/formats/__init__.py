@@ -7,4 +7,4 @@ from archspace.support.registry import import_all
 
 __all__ = ["FORMATS", "Exported", "Format", "Source"]
 
-import_all(__name__, __path__)
+import_all(__name__, __path__, first=("onnx", "tx2"))

@@ -13,7 +13,7 @@ from itertools import pairwise
 from archspace.plan.design import NETWORKS, SCORES_OF_IMAGE, NetworkDesign, for_scores
 from archspace.plan.heads import network, task_head
 from archspace.plan.nodes import Block, Conv, Node
-from archspace.plan.placing import repeated_unit, strided_unit
+from archspace.plan.placing import drawn_once, repeated_unit, strided_unit
 from archspace.spec.record import SpecRecord
 
 EPS = 1e-5
@@ -63,6 +63,7 @@ def shuffled_channels(published: Mapping[float, tuple[int, int]], width: float) 
     return first, first, third, 2 * third, 4 * third
 
 
+@drawn_once
 def _level(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
     """A strided unit that doubles the channels; the first repeat goes to the level's channels.
 

@@ -14,13 +14,14 @@ from archspace.plan.decoders import DECODERS, DecoderDesign, PlacedUnit
 from archspace.plan.design import NETWORKS, NetworkDesign, for_scores, stage_channels
 from archspace.plan.heads import task_head
 from archspace.plan.nodes import Block, Conv, Deconv, Node, NormAct
-from archspace.plan.placing import repeated_unit, strided_unit
+from archspace.plan.placing import drawn_once, repeated_unit, strided_unit
 from archspace.plan.request import UnitRequest, draw_unit
 from archspace.spec.record import SpecRecord
 
 EPS = 1e-3
 
 
+@drawn_once
 def _level(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
     """Downsample, repeat the unit, concatenate what the network concatenates."""
     down: Node

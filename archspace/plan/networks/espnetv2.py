@@ -9,7 +9,7 @@ from archspace.plan.design import NETWORKS, SCORES_OF_IMAGE, NetworkDesign, for_
 from archspace.plan.detection import detector
 from archspace.plan.heads import network, task_head
 from archspace.plan.nodes import Block, Conv, Node, NormAct
-from archspace.plan.placing import repeated_unit, strided_unit
+from archspace.plan.placing import drawn_once, repeated_unit, strided_unit
 from archspace.plan.request import UnitRequest, draw_unit
 from archspace.spec.record import SpecRecord
 
@@ -44,6 +44,7 @@ def _down(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
     )
 
 
+@drawn_once
 def _level(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
     repeats = spec.alphas[level - 2]
     units = (repeated_unit(spec, level, outputs, outputs).moved(2),) * repeats if repeats else ()

@@ -55,7 +55,7 @@ function drawWeights() {
 function drawProgress() {
   const one = DATA.progress;
   const holder = byId("chart-progress");
-  if (!one) return holder.replaceChildren(emptyNote("No trial has every objective."));
+  if (!one) return holder.replaceChildren(emptyNote(`Nothing can be said: ${DATA.lacking.progress}.`));
   const xs = plainScale(0, Math.max(one.total, 1));
   const top = Math.max(...one.shares) * 108 || 1;
   const { svg, x, y } = frame(holder, 270, xs, plainScale(0, top), ["hypervolume (% of the box)", one.counted]);
@@ -127,6 +127,7 @@ function startPairs() {
 function drawParallel() {
   const axes = DATA.parallel;
   const holder = byId("chart-parallel");
+  if (DATA.lacking.parallel) return holder.replaceChildren(emptyNote(`Nothing can be said: ${DATA.lacking.parallel}.`));
   if (axes.length < 2) return holder.replaceChildren(emptyNote("Fewer than two fields and numbers vary."));
   const colours = theme();
   const width = Math.max(holder.clientWidth, 96 * axes.length);

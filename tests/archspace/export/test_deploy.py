@@ -12,20 +12,8 @@ from archspace.network import Network
 from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.units.base import LayerModule
+from tests.archspace.export.trained import lived_in
 from tests.archspace.strategies import OWN_TESTS
-
-
-def lived_in(network: Network) -> Network:
-    """The network with statistics, scales and shifts as after training, in eval mode."""
-    generator = torch.Generator().manual_seed(1)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            assert module.running_mean is not None and module.running_var is not None
-            module.running_mean.normal_(0, 0.5, generator=generator)
-            module.running_var.uniform_(0.3, 3, generator=generator)
-            nn.init.uniform_(module.weight, 0.5, 1.5, generator=generator)
-            nn.init.normal_(module.bias, 0, 0.5, generator=generator)
-    return network.eval()
 
 
 def scored(y: Tensor | tuple[Tensor, Tensor]) -> Tensor:

@@ -18,5 +18,19 @@ def trained(spec: ArchSpec) -> Network:
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None
     with torch.no_grad():
-        network(torch.randn(8, spec.channels, *spec.input_size))
+        inputs = torch.randn(8, spec.channels, *spec.input_size)
+        network(network.example(8) if spec.task == "language" else inputs)
     return network
+
+
+def lived_in(network: Network) -> Network:
+    """The network with statistics, scales and shifts as after training, in eval mode."""
+    generator = torch.Generator().manual_seed(1)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None and module.running_var is not None
+            module.running_mean.normal_(0, 0.5, generator=generator)
+            module.running_var.uniform_(0.3, 3, generator=generator)
+            nn.init.uniform_(module.weight, 0.5, 1.5, generator=generator)
+            nn.init.normal_(module.bias, 0, 0.5, generator=generator)
+    return network.eval()

@@ -69,6 +69,32 @@ class TestProgress:
         assert progress(trial_frame(study_of(trial("0", 0, {}, state="failed"))), [MACS, MIOU]) is None
 
 
+@pytest.mark.parametrize(
+    ("trials", "importance", "parallel", "growth"),
+    [
+        (0, "too few: 0 networks, 20 are needed", "too few: 0 complete trials, 2 are needed",
+         "too few: no complete trial has every objective, 1 is needed"),
+        (1, "too few: 1 network, 20 are needed", "too few: 1 complete trial, 2 are needed", None),
+        (2, "too few: 2 networks, 20 are needed", None, None),
+        (20, None, None, None),
+    ],
+)  # fmt: skip
+def test_what_needs_more_trials_says_how_many_and_is_there_from_then_on(
+    tmp_path: Path, trials: int, importance: str | None, parallel: str | None, growth: str | None
+) -> None:
+    study = realistic_study(200)
+    done = [one for one in study.trials if one.state == "complete" and one.duplicate_of is None][:trials]
+    failed = [trial("failed", 900, {}, state="failed")]
+    made = content_of(merge_runs([write_run(tmp_path / "run", replace(study, trials=(*done, *failed)))]))
+    figures = dict(study_figures(made))
+    for name, said in (("importance", importance), ("parallel", parallel), ("progress", growth)):
+        texts = [note.text for note in figures[name].layout.annotations]
+        if said is None:
+            assert figures[name].data and not any("too few" in str(text) for text in texts)
+        else:
+            assert not figures[name].data and said in texts
+
+
 class TestSeeds:
     def test_interval_is_students_over_seeds_of_one_network(self) -> None:
         values = [50.0, 52.0, 57.0]

@@ -116,6 +116,9 @@ def test_few_trials(tmp_path: Path, count: int) -> None:
     made = content(tmp_path, study_of(*trials))
     assert all((one.reason or "").startswith("too few") for one in made.weights)
     assert "too few" in page_html(made)
+    assert page_data(made)["lacking"] == {
+        "progress": None, "parallel": None if count > 1 else "too few: 1 complete trial, 2 are needed"
+    }  # fmt: skip
 
 
 def test_only_failed_trials_still_make_a_page(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from searches.bench.agreement import BINS, agreement, counted
+from searches.bench.agreement import BINS, agreement, counted, judgements
 from searches.bench.yardstick import Yardstick
 from tests.searches.bench.spaces import made_up
 
@@ -40,3 +42,13 @@ def test_what_could_not_be_judged_is_left_out(stick: Yardstick) -> None:
     values[:5] = -np.inf
     found = agreement(stick, values)
     assert found.judged == len(stick) - 5 and found.overall == pytest.approx(1.0)
+
+
+def test_costs_scores_and_one_training_are_set_side_by_side(stick: Yardstick) -> None:
+    rng = np.random.default_rng(1)
+    scores = np.column_stack([stick.truth + rng.normal(0, 0.1, len(stick)), rng.normal(0, 1, len(stick))])
+    found = judgements(replace(stick, score_names=("good", "chance"), scores=scores))
+    assert list(found) == ["macs", "params", "good", "chance", "all scores joined", "one training"]
+    assert found["good"].inside > 0.9 > found["one training"].inside > found["macs"].inside
+    assert abs(found["chance"].overall) < 0.2
+    assert list(judgements(stick)) == ["macs", "params", "one training"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from archspace.support.errors import InputError
+from searches.bench.methods import NEED_SCORES, replayed
 from searches.bench.replay import Replays, holm, median_interval, replay_all, signed_rank, standings
-from searches.bench.yardstick import Yardstick
+from searches.bench.yardstick import Ledger, Yardstick
 from tests.searches.bench.spaces import made_up
 
 
@@ -76,3 +78,19 @@ def test_replays_of_real_methods_repeat_on_any_number_of_processes() -> None:
         replay_all(stick, names, budget=0.1)
     with pytest.raises(InputError, match="unknown method"):
         replay_all(stick, ["nosuch"], budget=6.0)
+    with pytest.raises(InputError, match="has no zero-cost scores"):
+        replay_all(stick, ["screened+scores"], budget=6.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NEED_SCORES)
+def test_scores_are_paid_for_and_help_where_they_are_good(name: str) -> None:
+    stick = made_up()
+    scored = replace(stick, score_names=("truth",), scores=stick.truth[:, None], score_share=0.02)
+    volumes = {}
+    for share in (0.02, 2.0):
+        ledger = replayed(Ledger(replace(scored, score_share=share), 4.0, 0), name)
+        volumes[share] = ledger.history[-1][1]
+        trained = sum(stick.epoch_cost[i] * stick.epochs for i in ledger.finished)
+        assert trained < ledger.spent
+    assert volumes[0.02] > volumes[2.0]

@@ -11,13 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from archspace.support.errors import InputError
+from searches.bench.scores import ScoreTable, score_networks, scores_path
 from searches.bench.table import Table
 from searches.bench.tabulate import tabulate
 from searches.config.study import parse_config
-from tests.commands import archspace, environment, printed
+from tests.commands import archspace, environment, printed, refused
 from tests.searches.studies import tiny
 from tests.waiting import until
 
@@ -112,3 +114,27 @@ def test_a_file_that_is_no_table_is_one_line(tmp_path: Path, text: str, said: st
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="no such table"):
         Table.load(tmp_path / "none.json")
+
+
+@pytest.mark.slow
+def test_scores_of_a_table_are_complete_and_the_same_however_often_they_are_stopped(
+    whole: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "tiny.json"
+    path.write_text(whole.read_text())
+    (tmp_path / "study.yaml").write_text(json.dumps(study()))
+    words = ("tabulate", "study.yaml", "--out", "tiny.json", "--scores", "--json")
+    said = printed(archspace(*words, "--minutes", "0", cwd=tmp_path).stdout)
+    assert said["networks"] + said["missing"] == 4
+    said = printed(archspace(*words, cwd=tmp_path).stdout)
+    assert said["networks"] == 4 and said["missing"] == 0 and said["cpu_seconds"] > 0
+    one, other = ScoreTable.load(scores_path(path)), score_networks(parse_config(study()), path)
+    assert one.rows == other.rows and set(one.rows) == set(Table.load(path).rows)
+    values = one.array(list(one.rows))
+    assert values.shape == (4, 7) and np.isfinite(values).all()
+    with pytest.raises(InputError, match="1 networks have no scores"):
+        one.array([*one.rows, "other"])
+    refused(
+        archspace("tabulate", "study.yaml", "--out", "tiny.json", "--scores", "--latency", cwd=tmp_path),
+        "--scores: 'with --latency'",
+    )  # fmt: skip
