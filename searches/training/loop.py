@@ -7,9 +7,10 @@ then: a run that was killed at any step goes on from the last state and comes to
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ from searches.training.schedules import rate_factor
 from searches.training.steps import Stepper, TrainingError
 
 __all__ = ["Callback", "Epoch", "Step", "TrainingError", "fit"]
+
+MakeStepper: TypeAlias = Callable[[Network, Task, Stage, torch.device, nn.Module | None], Stepper]
 
 SAVE_SECONDS = 60.0
 """Seconds between two states of a run on disk; one is also written after every epoch."""
@@ -83,7 +86,7 @@ class Callback:
 
 def fit(
     network: Network, task: Task, recipe: Recipe, *, seed: int, device: torch.device, folder: Path | None = None,
-    callback: Callback | None = None, save_seconds: float = SAVE_SECONDS,
+    callback: Callback | None = None, save_seconds: float = SAVE_SECONDS, make_stepper: MakeStepper = Stepper,
 ) -> list[Epoch]:  # fmt: skip
     """Trains ``network`` in place and returns its epochs.
 
@@ -92,13 +95,14 @@ def fit(
     Args:
         folder: where the state is kept, and from where an interrupted run goes on; kept in memory alone if left out.
         save_seconds: between two states on disk.
+        make_stepper: makes what does the steps of a stage.
 
     Raises:
         TrainingError: the loss is not finite; the message has the epoch, the step and the batch.
         InputError: ``folder`` holds another run, the recipe asks for what the task does not have, or two images do
             not fit into memory.
     """
-    run = _Run(network, task, recipe, seed, device, folder, callback or Callback(), save_seconds)
+    run = _Run(network, task, recipe, seed, device, folder, callback or Callback(), save_seconds, make_stepper)
     return run.all()
 
 
@@ -107,7 +111,7 @@ class _Run:
 
     def __init__(
         self, network: Network, task: Task, recipe: Recipe, seed: int, device: torch.device, folder: Path | None,
-        callback: Callback, save_seconds: float,
+        callback: Callback, save_seconds: float, make_stepper: MakeStepper,
     ) -> None:  # fmt: skip
         self.network, self.task, self.stages, self.seed, self.device = (
             network,
@@ -117,6 +121,7 @@ class _Run:
             device,
         )
         self.folder, self.callback, self.save_seconds = folder, callback, save_seconds
+        self.make_stepper = make_stepper
         for stage in self.stages:
             task.check(stage)
         self.identity = Identity(network.spec.arch_id, recipe, seed, task.describe())
@@ -131,7 +136,7 @@ class _Run:
         for number in range(self.place.stage, len(self.stages)):
             stage = self.stages[number]
             network = encoder_alone(self.network) if stage.encoder_only else self.network
-            stepper = Stepper(network, self.task, stage, self.device, teacher_of(stage, self.device))
+            stepper = self.make_stepper(network, self.task, stage, self.device, teacher_of(stage, self.device))
             if state is not None:
                 stepper.restore(state[1])
                 state = None

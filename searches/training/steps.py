@@ -164,6 +164,7 @@ class Stepper:
                 named = ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
                 raise TrainingError(f"loss is {value} at {where}; the batch was: {named}")
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self.after_backward(batch, outputs, len(batch.inputs) / len(raw))
         if self.stage.clip:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.stage.clip)
@@ -173,6 +174,14 @@ class Stepper:
             self.average.update_parameters(self.network)
         self.carry = carry
         return value
+
+    def after_backward(self, batch: Batch, outputs: Any, share: float) -> None:
+        """What a stepper of more than one network does with a part of the batch, before the update; nothing here.
+
+        Args:
+            outputs: of the network on the part.
+            share: of the part among the batch's images.
+        """
 
     def _prepared(self, raw: Raw, size: Size, seed: tuple[int, ...], part: slice) -> Batch:
         """A part of the batch; what is random in it is that of the whole."""

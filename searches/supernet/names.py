@@ -1,0 +1,393 @@
+"""Which channel is which: names of the channels of all maps, followed through an ordinary network's forward pass.
+
+Two networks of a space share the weight between two channels where both channels have the same names in both. The
+names come from the ordinary network itself, run on tensors without content, so that there is no second description of
+any unit or head:
+
+- A convolution's output channels are named by the layer, where their group begins (as a share of the layer, so that
+  the half of two groups and the third of four are the same place) and their number in the group. A group that reads
+  one branch alone is named by the branch.
+- A depth-wise convolution keeps the names of its input, under its own.
+- Branches are known by their rate, and by their number among those of one rate; not by their place among all.
+- Pooling, resizing, norms and activations keep names; a concatenation has those of its parts, a shuffle moves them.
+- Maps that are added or multiplied are one: the younger takes the names of the older where it comes from one layer
+  alone; otherwise the first term's stay.
+- A repeated unit hands on the channels of its level: its output has the names of its input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from archspace.build import assembled
+from archspace.network import Network
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import FieldError
+from archspace.units.base import BlockModule
+
+Ints: TypeAlias = NDArray[np.int32]
+Key: TypeAlias = tuple[str, str]
+"""A layer and one of its groups; its channels are numbered from 0."""
+
+IMAGE: Key = ("image", "0")
+BRANCHES, REPEATED = "branches", "units"
+"""Names of the lists of a unit's parallel branches and of a level's repeated units."""
+
+SAME = frozenset({"relu", "relu6", "leaky_relu", "hardswish", "hardtanh", "silu", "sigmoid", "dropout", "dropout2d"})
+"""Functions whose output is a map like their input; on tensors without content they need not run."""
+RESIZE = frozenset({"avg_pool2d", "adaptive_avg_pool2d", "max_pool2d", "interpolate", "pad"})
+"""Functions whose output has the channels of their input at other places."""
+MEET = frozenset({"add", "mul", "__add__", "__mul__"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Channels:
+    """Names of a map's channels: the number of their key in the tracer's list, and their number under it.
+
+    Attributes:
+        key, index: (C,), or (groups, C / groups) in the middle of a shuffle.
+        free: they come from one layer alone and may take other names.
+        age: when they were made.
+    """
+
+    key: Ints
+    index: Ints
+    free: bool
+    age: int
+
+    def __len__(self) -> int:
+        return self.key.size
+
+    def moved(self, how: Callable[[Ints], Ints]) -> Channels:
+        """Returns the same channels at other places."""
+        return Channels(how(self.key), how(self.index), False, self.age)
+
+
+Axis: TypeAlias = tuple[tuple[Key, Ints], ...]
+"""Names of the channels of an axis: runs of channels of one key, with their numbers under it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """One parameter of a network, and which channels its axes are.
+
+    Attributes:
+        role: what the parameter is in the network, whatever the network's width, depth and branches.
+        shape: of the parameter.
+        axes: of its one or two dimensions of channels: (all channels) or (first dimension, second dimension).
+        groups: of a convolution, whose second dimension is that of each group.
+    """
+
+    role: str
+    shape: tuple[int, ...]
+    axes: tuple[Axis, ...]
+    groups: int = 1
+
+
+class Unshared(FieldError):
+    """A network does with its channels what names cannot follow."""
+
+    def __init__(self, spec: ArchSpec, what: str) -> None:
+        units = sorted({unit for unit in spec.unit if unit})
+        rule = f"a supernet cannot share its weights: channels cannot be followed through {what}"
+        super().__init__("space.unit", ", ".join(units), rule, "esp, eesp")
+
+
+def named_parameters(spec: ArchSpec) -> dict[str, Named]:
+    """Returns every parameter that the network's forward pass uses, by its name.
+
+    Raises:
+        Unshared: the network does something with its channels that names cannot follow.
+    """
+    with torch.device("meta"):
+        network = assembled(spec).eval()
+        image = torch.zeros(1, spec.channels, *spec.input_size)
+    tracer = _Tracer(network)
+    with torch.no_grad(), tracer:
+        tracer.begin(image)
+        network(image)
+    return tracer.found()
+
+
+def roles(network: Network) -> dict[str, str]:
+    """Returns what each parameter is in the network: its name with the kind of every block, and rates for branches."""
+    found: dict[str, str] = {}
+
+    def walk(module: nn.Module, name: str, role: str) -> None:
+        if isinstance(module, BlockModule):
+            role = f"{role}.{module.block.kind}"
+        for own, _ in module.named_parameters(recurse=False):
+            found[_joined(name, own)] = _joined(role, own)
+        for child, inner in module.named_children():
+            if child == BRANCHES and isinstance(inner, nn.ModuleList):
+                for number, tag in enumerate(branch_tags(inner)):
+                    walk(inner[number], f"{_joined(name, child)}.{number}", f"{role}.{child}.{tag}")
+            else:
+                walk(inner, _joined(name, child), _joined(role, child))
+
+    walk(network, "", "")
+    return found
+
+
+def branch_tags(branches: nn.ModuleList) -> list[str]:
+    """Returns what each branch is known by: its rate, and its number among those of one rate.
+
+    ``["rate-1", "rate-2", "rate-2-1"]``
+    """
+    seen: dict[int, int] = {}
+    tags = []
+    for branch in branches:
+        rates = [conv.dilation[0] for conv in branch.modules() if isinstance(conv, nn.Conv2d)]
+        rate = max(rates, default=1)
+        number = seen[rate] = seen.get(rate, -1) + 1
+        tags.append(f"rate-{rate}" + (f"-{number}" if number else ""))
+    return tags
+
+
+def _joined(*parts: str) -> str:
+    return ".".join(part for part in parts if part)
+
+
+@dataclass(eq=False)
+class _Found:
+    """A parameter before all names are known."""
+
+    role: str
+    shape: tuple[int, ...]
+    axes: tuple[Channels, ...]
+    groups: int = 1
+
+
+@dataclass(eq=False)
+class _Tracer(TorchFunctionMode):
+    """Follows the names of channels through all that a network calls."""
+
+    network: Network
+    keys: list[Key] = field(default_factory=lambda: [IMAGE])
+    numbers: dict[Key, int] = field(default_factory=lambda: {IMAGE: 0})
+    known: dict[int, tuple[Tensor, Channels]] = field(default_factory=dict)
+    taken: dict[int, tuple[Ints, Ints]] = field(default_factory=dict)
+    parts: dict[str, _Found] = field(default_factory=dict)
+    final: dict[int, Axis] = field(default_factory=dict)
+    age: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        by_name = roles(self.network)
+        self.owners = {id(p): (name, by_name[name]) for name, p in self.network.named_parameters()}
+        for module in self.network.modules():
+            if isinstance(module, nn.ModuleList):
+                continue
+            for name, child in module.named_children():
+                if name == REPEATED and isinstance(child, nn.ModuleList):
+                    for unit in child:
+                        unit.register_forward_hook(self._repeated)
+
+    def begin(self, image: Tensor) -> None:
+        """Names the channels of the image."""
+        channels = image.shape[1]
+        index = np.arange(channels, dtype=np.int32)
+        self._put(image, Channels(np.zeros(channels, np.int32), index, False, 0))
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs, name = kwargs or {}, getattr(func, "__name__", str(func))
+        if name in SAME:
+            return args[0]
+        if name in ("batch_norm", "prelu"):
+            self._scaled(name, *args, **kwargs)
+            return args[0]
+        result = func(*args, **kwargs)
+        if isinstance(result, Tensor):
+            if name in HANDLED:
+                getattr(self, f"_{name.strip('_')}")(result, *args, **kwargs)
+            elif name in RESIZE:
+                self._put(result, self._of(args[0]))
+            elif name in MEET:
+                self._meet(result, args[0], args[1])
+            elif any(isinstance(one, Tensor) and id(one) in self.known for one in args):
+                raise Unshared(self.network.spec, name)
+        return result
+
+    def _of(self, tensor: Tensor) -> Channels:
+        if id(tensor) not in self.known:
+            raise Unshared(self.network.spec, "a tensor that is made within")
+        return self.known[id(tensor)][1]
+
+    def _put(self, tensor: Tensor, channels: Channels) -> None:
+        if tensor.dim() < 2 or tensor.shape[1 : 1 + channels.key.ndim] != channels.key.shape:
+            raise Unshared(self.network.spec, f"a map of shape {tuple(tensor.shape)}")
+        self.known[id(tensor)] = (tensor, channels)
+
+    def _key(self, key: Key) -> int:
+        if key not in self.numbers:
+            self.numbers[key] = len(self.keys)
+            self.keys.append(key)
+        return self.numbers[key]
+
+    def _note(self, parameter: Tensor | None, axes: tuple[Channels, ...], groups: int = 1, suffix: str = "") -> None:
+        if parameter is None:
+            return
+        name, role = self.owners[id(parameter)]
+        self.parts[name] = _Found(role + suffix, tuple(parameter.shape), axes, groups)
+
+    # What layers do to names
+
+    def _made(self, layer: str, reads: Channels, outputs: int, groups: int) -> Channels:
+        """Names of what a convolution or linear layer writes."""
+        self.age += 1
+        keys, each = np.empty(outputs, np.int32), outputs // groups
+        for group in range(groups):
+            keys[group * each : (group + 1) * each] = self._key((layer, self._tag(reads, group, groups)))
+        return Channels(keys, np.tile(np.arange(each, dtype=np.int32), groups), True, self.age)
+
+    def _tag(self, reads: Channels, group: int, groups: int) -> str:
+        width = len(reads) // groups
+        layers = {self.keys[k][0] for k in np.unique(reads.key[group * width : (group + 1) * width])}
+        if groups > 1 and len(layers) == 1:
+            _, _, branch = next(iter(layers)).rpartition(f".{BRANCHES}.")
+            if branch.startswith("rate-"):
+                return branch.split(".")[0]
+        return str(Fraction(group, groups))
+
+    def _conv2d(
+        self, result: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None, *rest: Any, **named: Any
+    ) -> None:
+        reads, groups = self._of(input), int(rest[3] if len(rest) > 3 else named.get("groups", 1))
+        layer = self.owners[id(weight)][1].removesuffix(".weight")
+        if groups > 1 and groups == len(reads) == weight.shape[0]:
+            self.age += 1
+            named_so = {int(k): self._key((layer, "<".join(self.keys[int(k)]))) for k in np.unique(reads.key)}
+            key = np.array([named_so[int(k)] for k in reads.key], np.int32)
+            writes = Channels(key, reads.index, False, self.age)
+            self._note(weight, (writes,), suffix="-depthwise")
+        else:
+            writes = self._made(layer, reads, weight.shape[0], groups)
+            if f".{BRANCHES}." in layer:
+                writes = Channels(writes.key, writes.index, False, writes.age)
+            self._note(weight, (writes, reads), groups)
+        self._note(bias, (writes,))
+        self._put(result, writes)
+
+    def _conv_transpose2d(
+        self, result: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None, *rest: Any, **named: Any
+    ) -> None:
+        if int(rest[3] if len(rest) > 3 else named.get("groups", 1)) != 1:
+            raise Unshared(self.network.spec, "a transposed convolution in groups")
+        reads = self._of(input)
+        writes = self._made(self.owners[id(weight)][1].removesuffix(".weight"), reads, weight.shape[1], 1)
+        self._note(weight, (reads, writes))
+        self._note(bias, (writes,))
+        self._put(result, writes)
+
+    def _linear(self, result: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> None:
+        reads = self._of(input)
+        writes = self._made(self.owners[id(weight)][1].removesuffix(".weight"), reads, weight.shape[0], 1)
+        self._note(weight, (writes, reads))
+        self._note(bias, (writes,))
+        self._put(result, writes)
+
+    def _scaled(self, name: str, input: Tensor, *rest: Any, **named: Any) -> None:
+        """A norm or an activation with slopes: a number for each channel."""
+        places = {"batch_norm": ("running_mean", "running_var", "weight", "bias"), "prelu": ("weight",)}[name]
+        given = {**dict(zip(places, rest, strict=False)), **named}
+        for parameter in ("weight", "bias"):
+            self._note(given.get(parameter), (self._of(input),))
+
+    def _cat(self, result: Tensor, tensors: Sequence[Tensor], dim: int = 0) -> None:
+        if dim != 1:
+            raise Unshared(self.network.spec, f"a concatenation along dimension {dim}")
+        parts = [self._of(tensor) for tensor in tensors]
+        self.age += 1
+        key, index = np.concatenate([p.key for p in parts]), np.concatenate([p.index for p in parts])
+        self._put(result, Channels(key, index, False, self.age))
+
+    def _view(self, result: Tensor, input: Tensor, *shape: Any, **named: Any) -> None:
+        channels = self._of(input)
+        middle = result.shape[1 : result.dim() - 2] if result.dim() > 2 else result.shape[1:]
+        if int(np.prod(middle)) != len(channels):
+            raise Unshared(self.network.spec, f"a view of shape {tuple(result.shape)}")
+        if tuple(middle) == channels.key.shape:
+            self._put(result, channels)
+        else:
+            self._put(result, channels.moved(lambda values: values.reshape(tuple(middle))))
+
+    _reshape = _flatten = _view
+
+    def _transpose(self, result: Tensor, input: Tensor, first: int, second: int) -> None:
+        channels = self._of(input)
+        if (first, second) != (1, 2) or channels.key.ndim != 2:
+            raise Unshared(self.network.spec, "a transposition")
+        self._put(result, channels.moved(np.transpose))
+
+    def _getitem(self, result: Tensor, input: Tensor, place: Any) -> None:
+        channels = self._of(input)
+        if not isinstance(place, tuple) or len(place) != 2 or not isinstance(place[1], slice):
+            raise Unshared(self.network.spec, "an index")
+        self._put(result, channels.moved(lambda values: values[place[1]]))
+
+    # What makes two names one
+
+    def _meet(self, result: Tensor, first: Any, second: Any) -> None:
+        if not isinstance(first, Tensor) or not isinstance(second, Tensor):
+            self._put(result, self._of(first if isinstance(first, Tensor) else second))
+            return
+        one, other = self._of(first), self._of(second)
+        older, younger = (one, other) if one.age <= other.age else (other, one)
+        self._put(result, older if self._take(younger, older) else one)
+
+    def _take(self, younger: Channels, older: Channels) -> bool:
+        """Gives the channels of one layer the names of others; whether it could."""
+        own = np.unique(younger.key)
+        fits = younger.free and len(younger) == len(older) and not np.isin(older.key, own).any()
+        if not fits or any(int(key) in self.taken for key in own):
+            return False
+        for key in own:
+            places = younger.key == key
+            self.taken[int(key)] = (older.key[places], older.index[places])
+        return True
+
+    def _repeated(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        before, after = self._of(args[0]), self._of(output)
+        if len(before) == len(after):
+            self._take(after, before)
+            self._put(output, before)
+
+    # What came of it
+
+    def found(self) -> dict[str, Named]:
+        """Returns all parameters with the names that hold in the end."""
+        return {
+            name: Named(part.role, part.shape, tuple(self._axis(one) for one in part.axes), part.groups)
+            for name, part in self.parts.items()
+        }
+
+    def _axis(self, channels: Channels) -> Axis:
+        if id(channels) not in self.final:
+            key, index = channels.key.copy(), channels.index.copy()
+            while moved := [one for one in np.unique(key).tolist() if one in self.taken]:
+                for one in moved:
+                    places = np.flatnonzero(key == one)
+                    keys, indices = self.taken[one]
+                    key[places], index[places] = keys[index[places]], indices[index[places]]
+            edges = [0, *(np.flatnonzero(np.diff(key)) + 1).tolist(), len(key)]
+            self.final[id(channels)] = tuple(
+                (self.keys[int(key[start])], index[start:stop]) for start, stop in pairwise(edges)
+            )
+        return self.final[id(channels)]
+
+
+HANDLED = frozenset({
+    "conv2d", "conv_transpose2d", "linear", "cat", "view", "reshape", "flatten", "transpose", "__getitem__",
+})  # fmt: skip
