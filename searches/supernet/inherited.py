@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,15 @@ class Heir:
     folder: Path
 
     @classmethod
-    def open(cls, folder: Path, data: Path | None = None) -> Heir:
+    def open(
+        cls, folder: Path, data: Path | None = None, on: Callable[[ImageTask], ImageTask] = lambda task: task
+    ) -> Heir:
         """Opens the supernet in a folder on its own data, or on the same data at another place.
+
+        Args:
+            folder: where the supernet is kept.
+            data: where its data are now.
+            on: what is made of the task, where networks are to be judged otherwise than in a study.
 
         Raises:
             InputError: there is no supernet, it is not trained to the end, or the data are others.
@@ -61,7 +68,7 @@ class Heir:
             config = config.model_copy(update={"study": study.model_copy(update={"data": moved})})
         sources = open_data(config.study)
         check_data(config, folder, sources)
-        return cls.on(config, folder, task_on(config.study, sources))
+        return cls.on(config, folder, on(task_on(config.study, sources)))
 
     @classmethod
     def on(cls, config: SupernetConfig, folder: Path, task: ImageTask) -> Heir:
@@ -111,6 +118,13 @@ class Heir:
     def how(self) -> dict[str, Any]:
         """Returns what a metric says of the supernet that it was taken with."""
         return {"predictor": PREDICTOR, "supernet": str(self.folder), "norm_images": self.config.norm_images}
+
+    def notes(self) -> dict[str, Any]:
+        """Returns what a checkpoint with inherited weights says of itself."""
+        crop = self.config.study.data.crop
+        record = read_fingerprint(self.folder)
+        data = None if record is None else record.record({"train": len(self.task.train), "val": len(self.task.val)})
+        return {**self.how(), "data": data, **({} if crop == "squash" else {"crop": crop})}
 
     def measurement(self, evaluation: Evaluation, more: Mapping[str, Any]) -> Measurement:
         """Returns the metric as a record: a prediction of what training would come to, never a trained value."""

@@ -9,7 +9,8 @@ any unit or head:
   one branch alone is named by the branch.
 - A depth-wise convolution keeps the names of its input, under its own.
 - Branches are known by their rate, and by their number among those of one rate; not by their place among all.
-- Pooling, resizing, norms and activations keep names; a concatenation has those of its parts, a shuffle moves them.
+- Pooling, resizing, norms and activations keep names; a concatenation has those of its parts (marked where it has them
+  already), a shuffle moves them.
 - Maps that are added or multiplied are one: the younger takes the names of the older where it comes from one layer
   alone; otherwise the first term's stay.
 - A repeated unit hands on the channels of its level: its output has the names of its input.
@@ -17,6 +18,7 @@ any unit or head:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -247,19 +249,23 @@ class _Tracer(TorchFunctionMode):
     def _made(self, layer: str, reads: Channels, outputs: int, groups: int) -> Channels:
         """Names of what a convolution or linear layer writes."""
         self.age += 1
-        keys, each = np.empty(outputs, np.int32), outputs // groups
-        for group in range(groups):
-            keys[group * each : (group + 1) * each] = self._key((layer, self._tag(reads, group, groups)))
-        return Channels(keys, np.tile(np.arange(each, dtype=np.int32), groups), True, self.age)
+        each = outputs // groups
+        keys = np.array([self._key((layer, tag)) for tag in self._tags(reads, groups)], np.int32)
+        index = np.tile(np.arange(each, dtype=np.int32), groups)
+        return Channels(np.repeat(keys, each), index, True, self.age)
 
-    def _tag(self, reads: Channels, group: int, groups: int) -> str:
-        width = len(reads) // groups
-        layers = {self.keys[k][0] for k in np.unique(reads.key[group * width : (group + 1) * width])}
-        if groups > 1 and len(layers) == 1:
-            _, _, branch = next(iter(layers)).rpartition(f".{BRANCHES}.")
-            if branch.startswith("rate-"):
-                return branch.split(".")[0]
-        return str(Fraction(group, groups))
+    def _tags(self, reads: Channels, groups: int) -> list[str]:
+        """What each group is known by: the branch that it alone reads, else where it begins."""
+        tags = [self._branch(keys) for keys in np.split(reads.key, groups)] if groups > 1 else []
+        known = [tag for tag in tags if tag is not None]
+        if tags and len(set(known)) == groups:
+            return known
+        return [str(Fraction(group, groups)) for group in range(groups)]
+
+    def _branch(self, keys: Ints) -> str | None:
+        layers = {self.keys[key][0] for key in np.unique(keys).tolist()}
+        found = re.search(rf"\.{BRANCHES}\.(rate-[\d-]+)\.", layers.pop() + ".") if len(layers) == 1 else None
+        return found.group(1) if found else None
 
     def _conv2d(
         self, result: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None, *rest: Any, **named: Any
@@ -309,9 +315,18 @@ class _Tracer(TorchFunctionMode):
         if dim != 1:
             raise Unshared(self.network.spec, f"a concatenation along dimension {dim}")
         parts = [self._of(tensor) for tensor in tensors]
+        for number, part in enumerate(parts):
+            if any(np.isin(part.key, before.key).any() for before in parts[:number]):
+                parts[number] = self._again(part)
         self.age += 1
         key, index = np.concatenate([p.key for p in parts]), np.concatenate([p.index for p in parts])
         self._put(result, Channels(key, index, False, self.age))
+
+    def _again(self, channels: Channels) -> Channels:
+        """Other names for channels that a concatenation has already: what the names' layer has become since."""
+        known = {key: self._key((self.keys[key][0], f"{self.keys[key][1]}+")) for key in np.unique(channels.key).tolist()}
+        key = np.array([known[one] for one in channels.key.tolist()], np.int32)
+        return Channels(key, channels.index, False, channels.age)
 
     def _view(self, result: Tensor, input: Tensor, *shape: Any, **named: Any) -> None:
         channels = self._of(input)

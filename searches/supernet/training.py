@@ -22,6 +22,7 @@ from archspace.support.files import write_text
 from archspace.support.locks import try_lock
 from archspace.support.numbers import counted
 from archspace.support.terminal import working
+from archspace.support.text_files import read_json
 from searches.config.changes import first_difference
 from searches.config.recipe import Stage
 from searches.config.training import TrainConfig
@@ -145,6 +146,18 @@ def _stepper(
     teacher: object,
 ) -> SandwichStepper:  # fmt: skip
     return SandwichStepper(supernet, config.random, config.norm_images, task, stage, device)
+
+
+def training_record(folder: Path) -> dict[str, Any]:
+    """Returns what the training of the supernet in a folder came to.
+
+    Raises:
+        InputError: it is not trained to the end.
+    """
+    path = folder / METRICS_FILE
+    if not path.is_file():
+        raise InputError(f"{folder}: is not trained to the end; to go on: archspace supernet train {folder}")
+    return dict(read_json(path))
 
 
 def said(supernet: Supernet) -> str:
