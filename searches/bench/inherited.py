@@ -90,7 +90,8 @@ def inheritance(
     """
     for name, value in heir.fixed.items():
         if table.fixed.get(name) != value:
-            raise FieldError(f"table {table.name}: {name}", table.fixed.get(name), "the supernet is for another value", value)
+            where, rule = f"table {table.name}: {name}", "the supernet is for another value"
+            raise FieldError(where, table.fixed.get(name), rule, value)
     cells = {cell.spec.arch_id: cell.spec for cell in table_grid(table).cells}
     rows = [row for row in table.rows.values() if row.metric and row.arch_id in cells]
     if len(rows) < 2:
@@ -100,7 +101,7 @@ def inheritance(
     truth = np.array([np.mean([curve[-1] for curve in row.metric.values()]) for row in rows])
     macs = np.array([row.counted["macs"] for row in rows], dtype=np.float64)
     judgements: dict[str, Floats] = {
-        "inherited": inherited, "params": np.array([row.counted["params"] for row in rows], dtype=np.float64), "macs": macs,
+        "inherited": inherited, "params": np.array([float(row.counted["params"]) for row in rows]), "macs": macs,
     }  # fmt: skip
     if zero_cost:
         on_done(len(rows), len(rows), "zero-cost scores")

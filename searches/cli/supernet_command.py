@@ -26,12 +26,18 @@ def register(app: typer.Typer) -> None:
     supernet = typer.Typer(
         no_args_is_help=True, help="Weights that all networks of a space share: train, search, take one out."
     )
-    supernet.command(epilog="Example: archspace supernet train cifar10-table --data cifar10 --epochs 60")(train)
-    supernet.command(epilog="Example: archspace supernet search runs/cifar10-table-supernet --networks 1000")(search)
+    supernet.command(epilog="Example: archspace supernet train cifar10-table --data cifar10 --epochs 60")(
+        train
+    )
+    supernet.command(epilog="Example: archspace supernet search runs/cifar10-table-supernet --networks 1000")(
+        search
+    )
     supernet.command(
         epilog="Example: archspace supernet extract runs/cifar10-table-supernet my.yaml --out weights.safetensors"
     )(extract)
-    supernet.command(epilog="Example: archspace supernet agree runs/cifar10-table-supernet cifar10-table.json")(agree)
+    supernet.command(
+        epilog="Example: archspace supernet agree runs/cifar10-table-supernet cifar10-table.json"
+    )(agree)
     app.add_typer(supernet, name="supernet", rich_help_panel=SEARCH)
 
 
@@ -49,11 +55,16 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Of every stage.", min=1)] = None,
     batch: Annotated[int | None, typer.Option(help="Images a step.", min=1)] = None,
     random: Annotated[
-        int | None, typer.Option(help="Random networks a step, beside the largest and the smallest; 2 if left out.", min=0)
+        int | None,
+        typer.Option(
+            help="Random networks a step, beside the largest and the smallest; 2 if left out.", min=0
+        ),
     ] = None,
     norm_images: Annotated[
         int | None,
-        typer.Option(help="Training images on which a network's norms are estimated anew; 512 if left out.", min=2),
+        typer.Option(
+            help="Training images on which a network's norms are estimated anew; 512 if left out.", min=2
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Everything random follows from it.", min=0)] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
@@ -89,7 +100,9 @@ def train(
         typer.echo(json.dumps(result))
         return
     metric = result["metric"]
-    ends = ", ".join(f"{name} {result[name][metric]:.2f} ({result[name]['network']})" for name in ("smallest", "largest"))
+    ends = ", ".join(
+        f"{name} {result[name][metric]:.2f} ({result[name]['network']})" for name in ("smallest", "largest")
+    )
     typer.echo(f"inherited {metric}: {ends}\n{folder}: {result['shared_params'] / 1e6:.2f} M shared weights")
 
 
@@ -132,7 +145,8 @@ def search(
     ] = "evolution",
     seed: Annotated[int, typer.Option(help="What is drawn follows from it.", min=0)] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for networks.csv and the front's specs; SUPERNET/search if left out.")
+        Path | None,
+        typer.Option(help="Folder for networks.csv and the front's specs; SUPERNET/search if left out."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -144,6 +158,7 @@ def search(
     with working(f"opening {supernet}"):
         read_early(supernet)
         from searches.cli.supernet_progress import Shown
+        from searches.cli.supernet_tables import said, show_front
         from searches.supernet.inherited import Heir
         from searches.supernet.searching import search as run
         from searches.supernet.searching import write_found, write_front
@@ -152,7 +167,7 @@ def search(
     with Shown(networks) as shown:
         found = run(
             heir, networks, method=method, seed=seed,
-            on_judged=lambda one, number: shown.done(number, networks, f"{one.spec.label}: {one.values[heir.task.metric]:.2f}"),
+            on_judged=lambda one, number: shown.done(number, networks, said(one, heir.task.metric)),
         )  # fmt: skip
     folder = out or supernet / "search"
     write_found(found, folder / "networks.csv")
@@ -167,31 +182,16 @@ def search(
             }
             for one in front
         ]  # fmt: skip
-        typer.echo(json.dumps({"judged": len(found.judged), "table": str(folder / "networks.csv"), "front": rows}))
+        typer.echo(
+            json.dumps({"judged": len(found.judged), "table": str(folder / "networks.csv"), "front": rows})
+        )
         return
     show_front(front, found.objectives)
     typer.echo(f"{len(found.judged)} networks judged by inherited weights: {folder / 'networks.csv'}")
     if paths:
-        typer.echo(f"specs of the front: {folder / 'front'}; train one with: archspace train {paths[0]} --recipe R")
-
-
-def show_front(front: list[Any], objectives: tuple[str, ...]) -> None:
-    """Prints the front as a table, its metric marked as inherited."""
-    from analysis.quantities import QUANTITIES
-    from archspace.support.numbers import amount
-    from archspace.support.terminal import Column, TerminalTable
-
-    counted = list(dict.fromkeys((*(name for name in objectives if QUANTITIES[name].counted), "macs", "params")))
-    evaluated = [name for name in objectives if not QUANTITIES[name].counted]
-    heads = [Column(f"inherited\n{QUANTITIES[name].short}", "number") for name in evaluated]
-    table = TerminalTable(
-        "network", *heads, *(Column(QUANTITIES[name].short, "number") for name in counted), Column("arch_id", "word", 1)
-    )
-    for one in front:
-        cells = [f"{one.values[name]:.2f}" for name in evaluated]
-        cells += [amount(one.values[name], QUANTITIES[name].unit) for name in counted]
-        table.add(one.spec.label, *cells, one.spec.arch_id)
-    table.print()
+        typer.echo(
+            f"specs of the front: {folder / 'front'}; train one with: archspace train {paths[0]} --recipe R"
+        )
 
 
 def extract(
@@ -203,7 +203,7 @@ def extract(
     data: Data = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write one network with its inherited weights as an ordinary checkpoint, for evaluate, train --init, export, demo."""
+    """Write a network with its inherited weights as an ordinary checkpoint, for evaluate, train --init, export, demo."""
     import json
 
     from archspace.spec.naming import read_spec
@@ -238,7 +238,10 @@ def extract(
 def agree(
     supernet: Folder,
     table: Annotated[
-        Path, typer.Argument(metavar="TABLE", help="A table of 'archspace tabulate', complete or not.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="TABLE", help="A table of 'archspace tabulate', complete or not.", show_default=False
+        ),
     ],
     data: Data = None,
     zero_cost: Annotated[
@@ -279,20 +282,9 @@ def agree(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    from archspace.support.terminal import Column, TerminalTable
+    from searches.cli.supernet_tables import show_agreements
 
-    shown_table = TerminalTable(
-        "judgement", Column("Kendall's tau\nover all", "number"), Column("inside bins\nof MACs", "number"),
-        title=f"{held.name}: {found.networks} networks, {found.trainings} trainings",
-    )  # fmt: skip
-    for name, one in found.agreements.items():
-        shown_table.add(name, f"{one.overall:.2f}", f"{one.inside:.2f}")
-    shown_table.print()
-    typer.echo(
-        f"judging a network takes {found.judging_s:.2f} CPU seconds, training it {found.training_s:.1f}: "
-        f"{found.speedup:.0f} times as many; with the training of the supernet, {found.speedup_with_supernet:.0f} "
-        "times for 1000 networks"
-    )
+    show_agreements(held.name, found)
 
 
 def read_early(supernet: Path) -> None:

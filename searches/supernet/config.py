@@ -17,7 +17,17 @@ from searches.config.study import StudyConfig
 SUPERNET_FILE = "supernet.yaml"
 SUPERNET_FORMAT = 1
 
-SHARED = ("unit", "branches", "width", "alphas", "receptive_field", "dilated", "fusion", "residual", "reinforcement")
+SHARED = (
+    "unit",
+    "branches",
+    "width",
+    "alphas",
+    "receptive_field",
+    "dilated",
+    "fusion",
+    "residual",
+    "reinforcement",
+)
 """Fields of a space over which networks share weights."""
 TASKS = ("classification", "segmentation")
 """Tasks whose networks can learn from the scores of the largest."""
@@ -62,7 +72,9 @@ def check_shared(study: StudyConfig) -> None:
     if study.task not in TASKS:
         raise FieldError("task", study.task, "a supernet is for a task with scores of classes", TASKS[0])
     if not study.space:
-        raise FieldError("space", None, "a supernet shares the weights of a space's networks", {"network": "espnetv2"})
+        raise FieldError(
+            "space", None, "a supernet shares the weights of a space's networks", {"network": "espnetv2"}
+        )
     for name, value in study.space.items():
         if isinstance(value, dict) and name not in SHARED and not _single(value):
             rule = f"a supernet cannot share weights over {name}; it can over {', '.join(SHARED)}"
@@ -104,6 +116,8 @@ def read_supernet(folder: Path) -> SupernetConfig:
         raise InputError(f"{path}: format: {version!r}: {rule}")
     try:
         study = data.get("study")
-        return SupernetConfig.model_validate({**data, "study": with_plugins(study) if isinstance(study, dict) else study})
+        return SupernetConfig.model_validate(
+            {**data, "study": with_plugins(study) if isinstance(study, dict) else study}
+        )
     except ValidationError as error:
         raise first_error(error, SupernetConfig) from None

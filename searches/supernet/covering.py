@@ -36,7 +36,9 @@ def check_covered(study: StudyConfig, folder: Path) -> None:
         _check_field(name, study.space, held.space, study.task, folder)
 
 
-def _check_field(name: str, wanted: Mapping[str, Any], held: Mapping[str, Any], task: str, folder: Path) -> None:
+def _check_field(
+    name: str, wanted: Mapping[str, Any], held: Mapping[str, Any], task: str, folder: Path
+) -> None:
     if name not in wanted and name not in held:
         return
     default = _default(held.get("network", wanted.get("network")), task, name)

@@ -11,13 +11,14 @@ from typing import Any
 import torch
 
 from analysis.quantities import QUANTITIES
+from analysis.store.fingerprint import read_fingerprint
 from analysis.store.records import Measurement
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
-from searches.data.kept import refuse_other_data
 from searches.data.fingerprint import Source
-from searches.study.data import fixed_fields, fingerprinted, open_data, task_on
+from searches.data.kept import refuse_other_data
+from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.space import SearchSpace
 from searches.supernet.config import SupernetConfig, read_supernet
 from searches.supernet.files import load_shared
@@ -25,7 +26,6 @@ from searches.supernet.norms import estimate_norms
 from searches.supernet.subnets import Subnets
 from searches.supernet.supernet import Supernet
 from searches.tasks.base import Evaluation, ImageTask, OnBatch
-from analysis.store.fingerprint import read_fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,9 @@ class Heir:
         supernet, notes = load_shared(Subnets(space, config.study.seed), folder)
         wanted = sum(stage.epochs for stage in config.study.training.plan())
         if notes.get("epochs") != wanted:
-            raise InputError(f"{folder}: is not trained to the end; to go on: archspace supernet train {folder}")
+            raise InputError(
+                f"{folder}: is not trained to the end; to go on: archspace supernet train {folder}"
+            )
         return cls(supernet, config, task, folder)
 
     @property
@@ -123,7 +125,11 @@ class Heir:
         """Returns what a checkpoint with inherited weights says of itself."""
         crop = self.config.study.data.crop
         record = read_fingerprint(self.folder)
-        data = None if record is None else record.record({"train": len(self.task.train), "val": len(self.task.val)})
+        data = (
+            None
+            if record is None
+            else record.record({"train": len(self.task.train), "val": len(self.task.val)})
+        )
         return {**self.how(), "data": data, **({} if crop == "squash" else {"crop": crop})}
 
     def measurement(self, evaluation: Evaluation, more: Mapping[str, Any]) -> Measurement:

@@ -16,7 +16,9 @@ MOMENTUM = 0.1
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
-def estimate_norms(network: Network, task: ImageTask, images: int, device: torch.device, size: Size | None = None) -> None:
+def estimate_norms(
+    network: Network, task: ImageTask, images: int, device: torch.device, size: Size | None = None
+) -> None:
     """Gives the batch norms of a network the statistics of so many training images, always the same ones.
 
     Args:

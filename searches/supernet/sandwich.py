@@ -50,7 +50,7 @@ class SandwichStepper(Stepper):
     def sandwich(self, seed: tuple[int, ...]) -> list[ArchSpec]:
         """Returns the networks of a step, the largest first; the random ones follow from its seed."""
         subnets, rng = self.supernet.subnets, np.random.default_rng([*seed, DRAWN])
-        drawn = [subnets.random(rng) for _ in range(self.random)]
+        drawn = [self.supernet.drawn(rng) for _ in range(self.random)]
         chosen = {spec.arch_id: spec for spec in (subnets.largest, subnets.smallest, *drawn)}
         return list(chosen.values())
 
@@ -80,7 +80,9 @@ class SandwichStepper(Stepper):
             with self._precision():
                 loss = share * distilled(network(batch.inputs), taught, TEMPERATURE, counts)
             if not math.isfinite(loss.item()):
-                raise TrainingError(f"loss of {network.spec.label} is {loss.item()}, learning from the largest network")
+                raise TrainingError(
+                    f"loss of {network.spec.label} is {loss.item()}, learning from the largest network"
+                )
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self.supernet.collect(network)
 
@@ -89,7 +91,9 @@ class SandwichStepper(Stepper):
         """The largest network, its norms estimated anew."""
         weights = self.average.module if self.average is not None else self.network
         network = self.supernet.network(self.supernet.subnets.largest, weights)
-        estimate_norms(network, cast(ImageTask, self.task), self.norm_images, self.device, self.stage.last_size)
+        estimate_norms(
+            network, cast(ImageTask, self.task), self.norm_images, self.device, self.stage.last_size
+        )
         return network
 
 

@@ -59,7 +59,9 @@ class Found:
 
 def objectives_of(heir: Heir) -> tuple[str, ...]:
     """Returns the study's objectives that are known without training and without a device; the metric is one always."""
-    asked = [name for name in heir.config.study.objectives if QUANTITIES[name].source in ("counted", "evaluation")]
+    asked = [
+        name for name in heir.config.study.objectives if QUANTITIES[name].source in ("counted", "evaluation")
+    ]
     return tuple(dict.fromkeys((heir.task.metric, *asked)))
 
 
@@ -89,7 +91,10 @@ def search(
             _, evaluation = heir.judged(known.spec)
         except NotCovered:
             continue
-        values = {**{name: value for name, value in evaluation.values.items() if name in QUANTITIES}, **known.counts}
+        values = {
+            **{name: value for name, value in evaluation.values.items() if name in QUANTITIES},
+            **known.counts,
+        }
         one = judged[known.spec.arch_id] = Judged(known.spec, candidate.params, values)
         misses = 0
         on_judged(one, len(judged))
@@ -119,9 +124,20 @@ def write_found(found: Found, path: Path) -> None:
     """Writes all judged networks as CSV, those of the front first, each value with its origin."""
     metric, *_ = found.objectives
     evaluated = [name for name in found.objectives if QUANTITIES[name].source == "evaluation"]
-    counted = list(dict.fromkeys(name for one in found.judged for name in one.values if QUANTITIES[name].counted))
+    counted = list(
+        dict.fromkeys(name for one in found.judged for name in one.values if QUANTITIES[name].counted)
+    )
     rows: list[Sequence[object]] = [
-        ("network", "arch_id", *evaluated, f"{metric}_origin", f"{metric}_predictor", *counted, "on_front", "spec")
+        (
+            "network",
+            "arch_id",
+            *evaluated,
+            f"{metric}_origin",
+            f"{metric}_predictor",
+            *counted,
+            "on_front",
+            "spec",
+        )
     ]
     order = sorted(
         range(len(found.judged)), key=lambda i: (not found.on_front[i], found.judged[i].values[metric]), reverse=False

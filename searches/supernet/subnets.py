@@ -147,4 +147,4 @@ def _counted(distribution: Any) -> float:
         return 0  # all of them are looked at
     if distribution.step is None:
         return math.inf
-    return round((distribution.high - distribution.low) / distribution.step) + 1
+    return float(round((distribution.high - distribution.low) / distribution.step) + 1)

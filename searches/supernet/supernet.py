@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,11 +14,11 @@ from archspace.spec.archspec import ArchSpec
 from searches.study.space import SearchSpace
 from searches.supernet.names import named_parameters
 from searches.supernet.subnets import ENOUGH, Subnets
-from searches.supernet.weights import Layout, Place, SharedWeights, add_gradient, put, taken
+from searches.supernet.weights import Layout, NotCovered, Place, SharedWeights, add_gradient, put, taken
 
 MOST_KEPT = 256
 """Networks whose places in the shared weights are remembered."""
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+TRIES = 100
 
 
 class Supernet:
@@ -94,6 +95,22 @@ class Supernet:
                 self._places.popitem(last=False)
         self._places.move_to_end(key)
         return self._places[key]
+
+    def drawn(self, rng: np.random.Generator) -> ArchSpec:
+        """Returns a random network that the supernet has weights for.
+
+        Raises:
+            NotCovered: of a large space none of many was foreseen.
+        """
+        for _ in range(TRIES):
+            spec = self.subnets.random(rng)
+            try:
+                self.places(spec)
+            except NotCovered as error:
+                missing = error
+            else:
+                return spec
+        raise missing
 
     def network(self, spec: ArchSpec, weights: nn.Module | None = None) -> Network:
         """Returns an ordinary network with the weights that it inherits; its norms have seen nothing yet.

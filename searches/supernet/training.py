@@ -108,7 +108,9 @@ def _train(run: _Run, console: Console) -> dict[str, Any]:
     recorder = Recorder(folder, f"supernet {study.name}", task)
     shown = Shown(TrainConfig(training=study.training), task, console)
     log.info("%s: %s on %d images", folder, said(supernet), len(task.train))
-    weights = cast(Network, supernet.weights)  # of a network, fit asks for no more than its spec and its parameters
+    weights = cast(
+        Network, supernet.weights
+    )  # of a network, fit asks for no more than its spec and its parameters
     with shown, Callbacks(shown, recorder) as callback:
         try:
             history = fit(
@@ -116,14 +118,21 @@ def _train(run: _Run, console: Console) -> dict[str, Any]:
                 make_stepper=make,
             )  # fmt: skip
         except KeyboardInterrupt:
-            console.print(f"stopped; to go on: archspace supernet train {shlex.quote(str(folder))}", highlight=False)
+            console.print(
+                f"stopped; to go on: archspace supernet train {shlex.quote(str(folder))}", highlight=False
+            )
             raise
     supernet.weights.cpu()
     heir = Heir(supernet, config, task, folder)
     ends = {}
     for name, spec in (("largest", supernet.subnets.largest), ("smallest", supernet.subnets.smallest)):
         _, evaluation = heir.judged(spec)
-        ends[name] = {"network": spec.label, "arch_id": spec.arch_id, "spec": spec.to_dict(), **evaluation.to_dict()}
+        ends[name] = {
+            "network": spec.label,
+            "arch_id": spec.arch_id,
+            "spec": spec.to_dict(),
+            **evaluation.to_dict(),
+        }
         if name == "largest":
             recorder.evaluated(supernet.weights, evaluation, sum(e.images for e in history), study.input_size)
     recorder.finish(picture=False)
@@ -164,8 +173,12 @@ def said(supernet: Supernet) -> str:
     """Returns what a supernet is, in a few words."""
     shared = sum(value.numel() for value in supernet.weights.parameters())
     subnets = supernet.subnets
-    networks = f"{counted(len(subnets.enumerated), 'network')} share" if subnets.enumerated else "networks share"
-    return f"{networks} {shared / 1e6:.2f} M weights, from {subnets.smallest.label} to {subnets.largest.label}"
+    networks = (
+        f"{counted(len(subnets.enumerated), 'network')} share" if subnets.enumerated else "networks share"
+    )
+    return (
+        f"{networks} {shared / 1e6:.2f} M weights, from {subnets.smallest.label} to {subnets.largest.label}"
+    )
 
 
 def check_supernet_folder(config: SupernetConfig, folder: Path) -> None:

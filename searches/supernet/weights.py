@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
-from searches.supernet.names import Axis, Key, Named
+from searches.supernet.channels import Axis, Key, Named
 
 
 class NotCovered(InputError):
@@ -68,7 +68,9 @@ class Layout:
                 part = self.parts[one.role] = Part(tuple({} for _ in one.axes), kernel)
                 grown = True
             if len(part.axes) != len(one.axes) or part.kernel != kernel:
-                raise NotCovered(f"{one.role}: two networks of the space have kernels of different sizes there")
+                raise NotCovered(
+                    f"{one.role}: two networks of the space have kernels of different sizes there"
+                )
             for sizes, axis in zip(part.axes, one.axes, strict=True):
                 for key, numbers in axis:
                     most = int(numbers.max()) + 1
@@ -94,7 +96,9 @@ class Layout:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data for JSON: the keys once, and by role for each axis the number and size of its keys."""
-        keys = {key: i for i, key in enumerate({k: None for p in self.parts.values() for a in p.axes for k in a})}
+        keys = {
+            key: i for i, key in enumerate({k: None for p in self.parts.values() for a in p.axes for k in a})
+        }
         parts = {
             role: {
                 "axes": [[[keys[key], size] for key, size in axis.items()] for axis in part.axes],
@@ -121,7 +125,9 @@ def _rows(role: str, sizes: Mapping[Key, int], axis: Axis) -> NDArray[np.int64]:
     for key, numbers in axis:
         if int(numbers.max()) >= sizes.get(key, 0):
             have = f"has {sizes[key]}" if key in sizes else "has none"
-            raise NotCovered(f"the supernet {have} of the {int(numbers.max()) + 1} channels {' '.join(key)} in {role}")
+            raise NotCovered(
+                f"the supernet {have} of the {int(numbers.max()) + 1} channels {' '.join(key)} in {role}"
+            )
         found.append(starts[key] + numbers.astype(np.int64))
     return np.concatenate(found)
 
@@ -176,5 +182,3 @@ def _flat(shared: Tensor, place: Place) -> Tensor:
     if len(place.shape) == 1:
         return shared
     return shared.view(shared.shape[0] * shared.shape[1], -1)
-
-

@@ -102,7 +102,9 @@ def fit(
         InputError: ``folder`` holds another run, the recipe asks for what the task does not have, or two images do
             not fit into memory.
     """
-    run = _Run(network, task, recipe, seed, device, folder, callback or Callback(), save_seconds, make_stepper)
+    run = _Run(
+        network, task, recipe, seed, device, folder, callback or Callback(), save_seconds, make_stepper
+    )
     return run.all()
 
 
@@ -136,7 +138,9 @@ class _Run:
         for number in range(self.place.stage, len(self.stages)):
             stage = self.stages[number]
             network = encoder_alone(self.network) if stage.encoder_only else self.network
-            stepper = self.make_stepper(network, self.task, stage, self.device, teacher_of(stage, self.device))
+            stepper = self.make_stepper(
+                network, self.task, stage, self.device, teacher_of(stage, self.device)
+            )
             if state is not None:
                 stepper.restore(state[1])
                 state = None
