@@ -203,7 +203,7 @@ def extract(
     data: Data = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a network with its inherited weights as an ordinary checkpoint, for evaluate, train --init, export, demo."""
+    """Write a network with inherited weights as an ordinary checkpoint, for evaluate, train --init, export, demo."""
     import json
 
     from archspace.spec.naming import read_spec

@@ -57,6 +57,7 @@ class StudyConfig(Part):
         given: networks trained first: presets or spec files, under the same recipe, or :class:`Given`.
         objectives: one to three names; a direction belongs to each.
         constraints: bounds by name; counted ones are checked before any training.
+        judging: how networks are judged before they are trained, or instead; each is trained in full if left out.
         sampler: what chooses the next trial.
         trials: how many sampled trials are to finish; none for a comparison of the given networks.
         seed: a trial's seed follows from it and the trial's number.
@@ -91,6 +92,7 @@ class StudyConfig(Part):
     given: tuple[str | Given, ...] = ()
     objectives: tuple[str, ...]
     constraints: dict[str, Bound] = Field(default_factory=dict)
+    judging: Judging = Judging()
     sampler: SamplerConfig = SamplerConfig()
     trials: int = Field(16, ge=0)
     seed: int = Field(0, ge=0)

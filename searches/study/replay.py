@@ -24,6 +24,7 @@ from searches.data.kept import refuse_other_data
 from searches.study.data import fingerprinted, open_data, task_on
 from searches.study.gate import Gate
 from searches.study.judge import Judge
+from searches.supernet.inherited import heir_of
 from searches.training.device import check_device
 from searches.training.loop import Callback
 
@@ -79,8 +80,9 @@ def replay(run: Path, pick: str, changes: Mapping[str, Any], callback: Callback)
     measured = record.measurements[task.metric]
     assert record.spec is not None and record.seed is not None
     with tempfile.TemporaryDirectory(prefix="archspace-replay-") as scratch:
-        judge = Judge(config, task, None, Gate(Path(scratch)), data)
         spec = ArchSpec.from_dict(dict(record.spec))
+        heir = heir_of(config, task, data, [spec])
+        judge = Judge(config, task, None, Gate(Path(scratch)), data, heir=heir)
         known = judge.judge(spec, recipe, record.seed, Path(scratch) / record.label, callback)
         differing, largest = _compared(
             folder / TRIALS_FOLDER / record.label / WEIGHTS_FILE, Path(scratch) / record.label / WEIGHTS_FILE

@@ -26,9 +26,17 @@ def check_covered(study: StudyConfig, folder: Path) -> None:
     held = read_supernet(folder).study
     shared = {
         "task": (study.task, held.task),
-        "data.channels": (study.data.channels, held.data.channels),
         "data.input_size": (list(study.input_size), list(held.input_size)),
     }
+    for name in ("layout", "channels", "train", "crop", "classes", "void", "splits"):
+        shared[f"data.{name}"] = getattr(study.data, name), getattr(held.data, name)
+    for given in study.reference:
+        for name in ("weights", "training"):
+            if getattr(given, name):
+                rule = "networks that inherit their weights and others are not one comparison"
+                raise FieldError(
+                    f"given.{given.name}.{name}", str(getattr(given, name)), rule, "leave it out"
+                )
     for name, (wanted, kept) in shared.items():
         if wanted != kept:
             raise FieldError(name, wanted, f"the supernet {folder} is for another value", kept)

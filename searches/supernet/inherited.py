@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,23 @@ from typing import Any
 import torch
 
 from analysis.quantities import QUANTITIES
-from analysis.store.fingerprint import read_fingerprint
+from analysis.store.fingerprint import DataFingerprint, read_fingerprint
 from analysis.store.records import Measurement
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
+from searches.config.study import StudyConfig
 from searches.data.fingerprint import Source
 from searches.data.kept import refuse_other_data
 from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.space import SearchSpace
 from searches.supernet.config import SupernetConfig, read_supernet
+from searches.supernet.covering import check_covered
 from searches.supernet.files import load_shared
 from searches.supernet.norms import estimate_norms
 from searches.supernet.subnets import Subnets
 from searches.supernet.supernet import Supernet
+from searches.supernet.weights import NotCovered
 from searches.tasks.base import Evaluation, ImageTask, OnBatch
 
 log = logging.getLogger(__name__)
@@ -137,6 +140,36 @@ class Heir:
         how = {**self.how(), **more, **evaluation.to_dict(), "torch": torch.__version__}
         unit = QUANTITIES[self.task.metric].unit
         return Measurement(self.task.metric, evaluation.value, unit, "predicted", how)
+
+
+def heir_of(
+    study: StudyConfig, task: ImageTask, data: DataFingerprint, given: Sequence[ArchSpec]
+) -> Heir | None:
+    """Returns what judges the networks of a study by inherited weights, or ``None`` where they are trained.
+
+    Args:
+        task, data: the study's.
+        given: networks that it does not sample.
+
+    Raises:
+        InputError: the supernet does not cover the space or a given network, is not trained to the end, or was
+            trained on other data; the message has the field.
+    """
+    folder = study.judging.supernet
+    if folder is None:
+        return None
+    check_covered(study, folder)
+    held = read_fingerprint(folder, items=True)
+    if held is not None:
+        refuse_other_data(str(folder), held, data, "; or train another supernet")
+    heir = Heir.on(read_supernet(folder), folder, task)
+    for spec in given:
+        try:
+            heir.supernet.places(spec)
+        except NotCovered as error:
+            rule = f"the supernet {folder} does not cover it ({error})"
+            raise FieldError("given", spec.label, rule) from None
+    return heir
 
 
 def check_data(config: SupernetConfig, folder: Path, sources: Mapping[str, Source]) -> None:
