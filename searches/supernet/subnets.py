@@ -17,9 +17,10 @@ from searches.study.space import SearchSpace
 
 MOST_ENUMERATED = 1024
 """Combinations of values up to which every network of a space is looked at."""
-VALUES, MOST_A_LEVEL, TRIES = 9, 400, 4
-ENOUGH = 50
-"""Random networks in a row that show nothing new before a larger space counts as seen."""
+VALUES, MOST_A_LEVEL, TRIES = 9, 150, 4
+"""Of a larger space: values of a field, combinations of a level's fields, and draws of the other levels' fields."""
+ENOUGH, MOST_RANDOM = 20, 300
+"""Random networks in a row that show nothing new before a larger space counts as seen, and how many at most."""
 DRAWS = 1000
 """Most draws for one network that can be built."""
 
@@ -107,7 +108,7 @@ class Subnets:
         """Yields networks in which every part stands that any network of the space has.
 
         All of a small space; of a larger one every combination of the fields of one level with those of the whole
-        network, then random ones until the caller closes the iterator.
+        network, then random ones, which the caller may end early.
         """
         if self.enumerated is not None:
             yield from (one.spec for one in self.enumerated)
@@ -123,7 +124,7 @@ class Subnets:
                 if spec is not None:
                     yield spec
         yield self.largest
-        while True:
+        for _ in range(MOST_RANDOM):
             yield self.random(rng)
 
     def _completed(self, params: Mapping[str, Any], rng: np.random.Generator) -> ArchSpec | None:

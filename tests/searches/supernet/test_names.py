@@ -46,7 +46,9 @@ def layout_of(*specs: ArchSpec) -> Layout:
     return layout
 
 
-def common(first: ArchSpec, second: ArchSpec, parameter: str, other: str | None = None) -> tuple[int, int, int]:
+def common(
+    first: ArchSpec, second: ArchSpec, parameter: str, other: str | None = None
+) -> tuple[int, int, int]:
     """How many shared values two networks have in a parameter, and how many each has there."""
     layout, one, two = layout_of(first, second), named_parameters(first)[parameter], named_parameters(second)
     return overlap(layout.place(one), layout.place(two[other or parameter]))
@@ -76,7 +78,9 @@ def test_each_rate_has_weights_of_its_own() -> None:
     count = common(limited, spec_of(receptive_field=99), at.format(3), at.format(1))
     assert count[0] == count[1] == count[2], "rate 2 is rate 2, whatever branch has it"
     for branch in range(1, 3):
-        assert common(limited, spec_of(receptive_field=99), at.format(branch))[0] == 0, "another rate, other weights"
+        assert common(limited, spec_of(receptive_field=99), at.format(branch))[0] == 0, (
+            "another rate, other weights"
+        )
     rows = [layout_of(limited).place(named_parameters(limited)[at.format(i)]).role for i in range(4)]
     assert len(set(rows)) == 4, "branches of one rate are not one branch"
 
@@ -86,7 +90,9 @@ def test_the_same_branch_has_the_same_weights_in_units_of_more_branches() -> Non
     for unit in ("esp", "eesp"):
         two, four = (spec_of(unit=unit, branches=k, receptive_field=99) for k in (2, 4))
         shared, few, many = common(two, four, at)
-        assert shared == min(few, many) // (1 if unit == "esp" else 2)  # EESP's groups halve: the second's begins later
+        assert shared == min(few, many) // (
+            1 if unit == "esp" else 2
+        )  # EESP's groups halve: the second's begins later
 
 
 def test_a_deep_network_has_the_weights_of_a_shallow_one_and_more() -> None:
@@ -99,7 +105,9 @@ def test_a_deep_network_has_the_weights_of_a_shallow_one_and_more() -> None:
 
 def test_units_share_nothing_inside_and_all_around() -> None:
     esp, eesp = spec_of(unit="esp", branches=4), spec_of(unit="eesp", branches=4)
-    inside = {one.role for one in named_parameters(esp).values()} & {one.role for one in named_parameters(eesp).values()}
+    inside = {one.role for one in named_parameters(esp).values()} & {
+        one.role for one in named_parameters(eesp).values()
+    }
     assert not any(".esp." in role or ".eesp." in role for role in inside)
     assert common(esp, eesp, "encoder.level1.conv.weight")[0] > 0
 
