@@ -7,6 +7,7 @@ and without dropout. Gradients of all add up in the shared weights before they c
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Any, cast
 
 import numpy as np
@@ -57,6 +58,7 @@ class SandwichStepper(Stepper):
     def _update(self, raw: Raw, size: Size, seed: tuple[int, ...], where: str) -> float:
         largest, *others = self.sandwich(seed)
         self.run = self._inheriting(largest)
+        self.backward = self.faster(self.run)
         self.others = [self._inheriting(spec) for spec in others]
         for network in self.others:
             for module in network.modules():
@@ -65,7 +67,7 @@ class SandwichStepper(Stepper):
         try:
             return super()._update(raw, size, seed, where)
         finally:
-            self.run, self.others = None, []
+            self.run, self.backward, self.others = None, None, []
 
     def _inheriting(self, spec: ArchSpec) -> Network:
         network = self.supernet.network(spec)
@@ -77,7 +79,8 @@ class SandwichStepper(Stepper):
         taught = outputs.detach()
         counts = _counting(batch.target, taught)
         for network in self.others:
-            with self._precision():
+            faster = self.faster(network)
+            with self._precision(), nullcontext() if faster is None else faster.active():
                 loss = share * distilled(network(batch.inputs), taught, TEMPERATURE, counts)
             if not math.isfinite(loss.item()):
                 raise TrainingError(

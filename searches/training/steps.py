@@ -99,9 +99,13 @@ class Stepper:
         averaged = get_ema_multi_avg_fn(stage.ema)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(network, multi_avg_fn=averaged, use_buffers=True) if stage.ema else None
         self.run: Any = torch.compile(network) if stage.compile else network
-        plain = device.type != "cpu" or stage.compile or stage.precision != "float32"
-        self.backward = None if plain else FastBackward(network)
+        self.backward = self.faster(network)
         self.parts, self.carry = 1, None
+
+    def faster(self, network: nn.Module) -> FastBackward | None:
+        """Returns what makes a network's backward pass faster, or ``None`` where torch's own is to be taken."""
+        plain = self.device.type != "cpu" or self.stage.compile or self.stage.precision != "float32"
+        return None if plain else FastBackward(network)
 
     def train(self) -> None:
         """Training mode, frozen norms left alone."""
