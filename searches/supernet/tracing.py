@@ -25,7 +25,7 @@ from searches.supernet.channels import (
     Named,
     Unshared,
     roles,
-)
+)  # fmt: skip
 
 SAME = frozenset(
     {"relu", "relu6", "leaky_relu", "hardswish", "hardtanh", "silu", "sigmoid", "dropout", "dropout2d"}
@@ -150,14 +150,8 @@ class Tracer(TorchFunctionMode):
         return found.group(1) if found else None
 
     def _conv2d(
-        self,
-        result: Tensor,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None = None,
-        *rest: Any,
-        **named: Any,
-    ) -> None:
+        self, result: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None, *rest: Any, **named: Any
+    ) -> None:  # fmt: skip
         reads, groups = self._of(input), int(rest[3] if len(rest) > 3 else named.get("groups", 1))
         layer = self.owners[id(weight)][1].removesuffix(".weight")
         if groups > 1 and groups == len(reads) == weight.shape[0]:
@@ -175,14 +169,8 @@ class Tracer(TorchFunctionMode):
         self._put(result, writes)
 
     def _conv_transpose2d(
-        self,
-        result: Tensor,
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None = None,
-        *rest: Any,
-        **named: Any,
-    ) -> None:
+        self, result: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None, *rest: Any, **named: Any
+    ) -> None:  # fmt: skip
         if int(rest[3] if len(rest) > 3 else named.get("groups", 1)) != 1:
             raise Unshared(self.network.spec, "a transposed convolution in groups")
         reads = self._of(input)

@@ -129,7 +129,10 @@ def _rows(role: str, sizes: Mapping[Key, int], axis: Axis) -> NDArray[np.int64]:
                 f"the supernet {have} of the {int(numbers.max()) + 1} channels {' '.join(key)} in {role}"
             )
         found.append(starts[key] + numbers.astype(np.int64))
-    return np.concatenate(found)
+    rows = np.concatenate(found)
+    if len(np.unique(rows)) < len(rows):
+        raise NotCovered(f"two channels that {role} connects have one name")
+    return rows
 
 
 class SharedWeights(nn.Module):
