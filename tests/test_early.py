@@ -108,7 +108,7 @@ supernet train nosuch|no such file or built-in study
 supernet train field.yaml|unknown field
 supernet train shared.yaml|cannot share weights over activation
 supernet train root.yaml|no such folder
-supernet train scenes --device x|unknown device
+supernet train cifar10-table --device x|unknown device
 supernet search nosuch|no such folder
 supernet search empty|no supernet
 supernet extract nosuch espnet --out x|no such folder
