@@ -17,8 +17,8 @@ from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
 from searches.config.study import StudyConfig
-from searches.data.fingerprint import Source
 from searches.data.kept import refuse_other_data
+from searches.data.opening import AnySource
 from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.space import SearchSpace
 from searches.supernet.config import SupernetConfig, read_supernet
@@ -28,7 +28,7 @@ from searches.supernet.norms import estimate_norms
 from searches.supernet.subnets import Subnets
 from searches.supernet.supernet import Supernet
 from searches.supernet.weights import NotCovered
-from searches.tasks.base import Evaluation, ImageTask, OnBatch
+from searches.tasks.base import Evaluation, ImageTask, OnBatch, Task
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Heir:
 
     @classmethod
     def open(
-        cls, folder: Path, data: Path | None = None, on: Callable[[ImageTask], ImageTask] = lambda task: task
+        cls, folder: Path, data: Path | None = None, on: Callable[[Task], Task] = lambda task: task
     ) -> Heir:
         """Opens the supernet in a folder on its own data, or on the same data at another place.
 
@@ -71,7 +71,7 @@ class Heir:
             config = config.model_copy(update={"study": study.model_copy(update={"data": moved})})
         sources = open_data(config.study)
         check_data(config, folder, sources)
-        return cls.on(config, folder, on(task_on(config.study, sources)))
+        return cls.on(config, folder, of_images(on(task_on(config.study, sources))))
 
     @classmethod
     def on(cls, config: SupernetConfig, folder: Path, task: ImageTask) -> Heir:
@@ -142,9 +142,7 @@ class Heir:
         return Measurement(self.task.metric, evaluation.value, unit, "predicted", how)
 
 
-def heir_of(
-    study: StudyConfig, task: ImageTask, data: DataFingerprint, given: Sequence[ArchSpec]
-) -> Heir | None:
+def heir_of(study: StudyConfig, task: Task, data: DataFingerprint, given: Sequence[ArchSpec]) -> Heir | None:
     """Returns what judges the networks of a study by inherited weights, or ``None`` where they are trained.
 
     Args:
@@ -162,7 +160,7 @@ def heir_of(
     held = read_fingerprint(folder, items=True)
     if held is not None:
         refuse_other_data(str(folder), held, data, "; or train another supernet")
-    heir = Heir.on(read_supernet(folder), folder, task)
+    heir = Heir.on(read_supernet(folder), folder, of_images(task))
     for spec in given:
         try:
             heir.supernet.places(spec)
@@ -172,9 +170,15 @@ def heir_of(
     return heir
 
 
-def check_data(config: SupernetConfig, folder: Path, sources: Mapping[str, Source]) -> None:
+def check_data(config: SupernetConfig, folder: Path, sources: Mapping[str, AnySource]) -> None:
     """Refuses data that are not those that a supernet was trained on."""
     held = read_fingerprint(folder, items=True)
     if held is not None:
         now = fingerprinted(config.study, sources)
         refuse_other_data(str(folder), held, now, "; --data says where they are")
+
+
+def of_images(task: Task) -> ImageTask:
+    """Returns a supernet's task as one on images, as all of :data:`searches.supernet.config.TASKS` are."""
+    assert isinstance(task, ImageTask)
+    return task

@@ -31,7 +31,7 @@ from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.space import SearchSpace
 from searches.supernet.config import SUPERNET_FILE, SupernetConfig, read_supernet
 from searches.supernet.files import SHARED_FILE, load_shared, save_shared
-from searches.supernet.inherited import Heir
+from searches.supernet.inherited import Heir, of_images
 from searches.supernet.sandwich import SandwichStepper
 from searches.supernet.subnets import Subnets
 from searches.supernet.supernet import Supernet
@@ -79,7 +79,7 @@ def train_supernet(config: SupernetConfig, folder: Path, console: Console) -> di
                 folder, fingerprinted(config.study, sources), named=config.study.data.name is not None,
                 began=(folder / SUPERNET_FILE).is_file(),
             )  # fmt: skip
-            task = task_on(config.study, sources)
+            task = of_images(task_on(config.study, sources))
             space = SearchSpace(config.study.space, fixed_fields(config.study, task))
             subnets = Subnets(space, config.study.seed)
             begun = (folder / SHARED_FILE).is_file()
