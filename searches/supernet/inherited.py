@@ -54,7 +54,7 @@ class Heir:
     def open(
         cls, folder: Path, data: Path | None = None, on: Callable[[Task], Task] = lambda task: task
     ) -> Heir:
-        """Opens the supernet in a folder on its own data, or on the same data at another place.
+        """Opens the supernet in a folder on its own data, or on the same data at another place, with its number of threads.
 
         Args:
             folder: where the supernet is kept.
@@ -65,6 +65,7 @@ class Heir:
             InputError: there is no supernet, it is not trained to the end, or the data are others.
         """
         config = read_supernet(folder)
+        torch.set_num_threads(config.study.threads)
         if data is not None:
             study = config.study
             moved = study.data.model_copy(update={"root": data.expanduser().resolve()})
