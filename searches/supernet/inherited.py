@@ -54,7 +54,8 @@ class Heir:
     def open(
         cls, folder: Path, data: Path | None = None, on: Callable[[Task], Task] = lambda task: task
     ) -> Heir:
-        """Opens the supernet in a folder on its own data, or on the same data at another place, with its number of threads.
+        """Opens the supernet in a folder on its own data, or the same data at another place; sets torch's threads.
+
 
         Args:
             folder: where the supernet is kept.
