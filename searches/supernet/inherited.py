@@ -56,7 +56,6 @@ class Heir:
     ) -> Heir:
         """Opens the supernet in a folder on its own data, or the same data at another place; sets torch's threads.
 
-
         Args:
             folder: where the supernet is kept.
             data: where its data are now.
