@@ -62,7 +62,6 @@ class StudyConfig(Part):
         trials: how many sampled trials are to finish; none for a comparison of the given networks.
         seed: a trial's seed follows from it and the trial's number.
         training: how every network is trained.
-        judging: how networks are judged before they are trained, or instead; each is trained in full if left out.
         from: the run folder of another study on the same data, by the same recipe: what it trained is known to the
             sampler from the start, even where the space has changed, and a network that it has is not trained again.
         device: where networks are trained.
@@ -97,7 +96,6 @@ class StudyConfig(Part):
     trials: int = Field(16, ge=0)
     seed: int = Field(0, ge=0)
     training: Recipe = Recipe()
-    judging: Judging = Judging()
     from_: str | None = Field(None, alias="from")
     device: str = "cpu"
     threads: int = Field(1, ge=1)

@@ -30,6 +30,10 @@ def check_covered(study: StudyConfig, folder: Path) -> None:
     }
     for name in ("layout", "channels", "train", "crop", "classes", "void", "splits"):
         shared[f"data.{name}"] = getattr(study.data, name), getattr(held.data, name)
+    if study.from_ is not None:
+        raise FieldError(
+            "from", study.from_, "trained networks and those that inherit are not one comparison", "null"
+        )
     for given in study.reference:
         for name in ("weights", "training"):
             if getattr(given, name):
