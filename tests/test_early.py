@@ -104,6 +104,16 @@ replay 0|names a run and one of its trials
 retrain nosuch|no such run folder
 retrain nosuch --device x|unknown device
 dashboard nosuch|not a run folder
+supernet train nosuch|no such file or built-in study
+supernet train field.yaml|unknown field
+supernet train shared.yaml|cannot share weights over activation
+supernet train root.yaml|no such folder
+supernet train cifar10-table --device x|unknown device
+supernet search nosuch|no such folder
+supernet search empty|no supernet
+supernet extract nosuch espnet --out x|no such folder
+supernet agree nosuch nosuch.json|no such folder
+search judged.yaml|no such folder
 report empty|not a run folder
 compared nosuch|no such run folder
 tables nosuch|no such tables
@@ -134,6 +144,8 @@ def test_every_command_answers_before_anything_heavy_is_imported(tmp_path: Path)
         "sampler": {"sampler": {"name": "tpee"}},
         "from": {"from": "nosuch"},
         "latency": {"judging": {"latency": "nosuch.json"}, "constraints": {"latency_ms": {"max": 1}}},
+        "shared": {"space": {"network": "espnetv2", "activation": {"choices": ["prelu", "relu"]}}},
+        "judged": {"judging": {"supernet": "nosuch"}},
     }.items():
         write_study(tmp_path, **{**tiny(), **change}).rename(tmp_path / f"{name}.yaml")
     cases = dict(line.split("|") for line in WRONG.strip().splitlines())

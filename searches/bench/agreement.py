@@ -33,8 +33,12 @@ class Agreement:
 
 def agreement(yardstick: Yardstick, values: Floats) -> Agreement:
     """Returns how well ``values`` (N,), more is better, order the networks; NaN where there is no order."""
-    truth = yardstick.truth
-    bins = np.array_split(np.argsort(yardstick.macs, kind="stable"), BINS)
+    return agreement_with(yardstick.truth, yardstick.macs, values)
+
+
+def agreement_with(truth: Floats, macs: Floats, values: Floats) -> Agreement:
+    """Returns how well ``values`` (N,) order networks of these true metrics (N,), over all and in bins of MACs (N,)."""
+    bins = np.array_split(np.argsort(macs, kind="stable"), BINS)
     inside = [_tau(values[index], truth[index]) for index in bins if len(index) >= LEAST]
     known = [value for value in inside if np.isfinite(value)]
     mean = float(np.mean(known)) if known else float("nan")

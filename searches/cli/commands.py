@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from archspace.support.options import MEASURE, REPORT, SEARCH
-from searches.cli import cache_command, compare_command, data_commands
+from searches.cli import cache_command, compare_command, data_commands, supernet_command
 from searches.cli.bounds import with_bounds
 from searches.cli.dashboard_command import dashboard
 from searches.cli.demo_command import demo
@@ -44,6 +44,7 @@ def register(app: typer.Typer) -> None:
     )
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace replay runs/scenes:knee")(replay)
     compare_command.register(app)
+    supernet_command.register(app)
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace tabulate cifar10-table --data cifar10")(
         tabulate
     )

@@ -51,6 +51,10 @@ def check_study(study: StudyConfig, folder: Path) -> None:
         wanted("train", size=data.input_size or size)
         wanted("val", size=size, crop=data.crop)
     check_space(study.space, study.task)
+    if study.judging.supernet is not None:
+        from searches.supernet.covering import check_covered
+
+        check_covered(given, study.judging.supernet)
     open_device(study.measure.device)
     check_storage(study.storage)
     check_folder(given, folder)

@@ -58,6 +58,8 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
     if front:
         epochs = sum(stage.epochs for stage in config.training.plan())
         short = f"weights are of {counted(epochs, 'epoch')} each"
+        if config.judging.supernet is not None:
+            short = f"weights are inherited from {config.judging.supernet}, none was trained alone"
         console.print(
             f"{short}; next, train one in full: archspace retrain {run} --pick knee",
             markup=False,
@@ -84,6 +86,11 @@ def _plain(config: StudyConfig, record: TrialRecord) -> dict[str, Any]:
         **record.values,
         "again": {name: record.value(name) for name in record.first},
         "first": {name: one.value for name, one in record.first.items()},
+        "predicted": {
+            name: _taken_in(record, name)
+            for name in record.values
+            if name in record.measurements and record.measurements[name].origin == "predicted"
+        },
         "unstable": {name: list(reasons) for name, reasons in doubts.items()},
     }
 
@@ -108,7 +115,11 @@ def _table(config: StudyConfig, front: Sequence[TrialRecord]) -> TerminalTable:
 
 
 def _taken_in(record: TrialRecord, name: str) -> str:
-    return record.measurements[name].taken_in if name in record.measurements else ""
+    """What a number was taken by: a runtime, or what predicted it."""
+    one = record.measurements.get(name)
+    if one is None:
+        return ""
+    return f"predicted by {one.how.get('predictor', '')}" if one.origin == "predicted" else one.taken_in
 
 
 def unstable_lines(config: StudyConfig, records: Sequence[TrialRecord]) -> list[str]:

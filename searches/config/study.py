@@ -57,12 +57,12 @@ class StudyConfig(Part):
         given: networks trained first: presets or spec files, under the same recipe, or :class:`Given`.
         objectives: one to three names; a direction belongs to each.
         constraints: bounds by name; counted ones are checked before any training.
+        judging: how networks are judged before they are trained, or instead; each is trained in full if left out.
+            With `rungs`, `trials` counts full trainings' worth of epochs.
         sampler: what chooses the next trial.
         trials: how many sampled trials are to finish; none for a comparison of the given networks.
         seed: a trial's seed follows from it and the trial's number.
         training: how every network is trained.
-        judging: how networks are judged before they are trained, or instead; each is trained in full if
-            left out. With `rungs`, `trials` counts full trainings' worth of epochs.
         from: the run folder of another study on the same data, by the same recipe: what it trained is known to the
             sampler from the start, even where the space has changed, and a network that it has is not trained again.
         device: where networks are trained.
@@ -92,11 +92,11 @@ class StudyConfig(Part):
     given: tuple[str | Given, ...] = ()
     objectives: tuple[str, ...]
     constraints: dict[str, Bound] = Field(default_factory=dict)
+    judging: Judging = Judging()
     sampler: SamplerConfig = SamplerConfig()
     trials: int = Field(16, ge=0)
     seed: int = Field(0, ge=0)
     training: Recipe = Recipe()
-    judging: Judging = Judging()
     from_: str | None = Field(None, alias="from")
     device: str = "cpu"
     threads: int = Field(1, ge=1)

@@ -31,6 +31,7 @@ from searches.config.study import StudyConfig
 from searches.study.data import judged_on
 from searches.study.gate import Gate
 from searches.study.measurer import Measurer
+from searches.supernet.inherited import Heir
 from searches.tasks.base import ImageTask, Task
 from searches.tasks.table import make_task
 from searches.training.callbacks import Callbacks
@@ -100,7 +101,7 @@ class MeasuredElsewhere(Exception):
 class Judge:
     """Trains and measures networks for one study, on data of this fingerprint.
 
-    ``elsewhere``: another machine measures what is trained here.
+    ``elsewhere``: another machine measures what is trained here. With a ``heir`` none is trained.
     """
 
     config: StudyConfig
@@ -109,6 +110,7 @@ class Judge:
     gate: Gate
     fingerprint: DataFingerprint
     elsewhere: bool = False
+    heir: Heir | None = None
 
     @property
     def data(self) -> dict[str, Any]:
@@ -128,7 +130,8 @@ class Judge:
     ) -> dict[str, Measurement]:
         """Trains ``spec`` and measures it; weights, history and metric go to ``folder``.
 
-        A network with ``weights`` is evaluated instead of trained.
+        A network with ``weights`` is evaluated instead of trained, and so are those of a study with a supernet, with
+        the weights that they inherit.
         A trial that was killed, or paused (:meth:`rung`), goes on from its state in ``folder``; one that was trained
         before, but not measured because the device was away, is not trained again.
         A study that asks for nothing of a device measures nothing.
@@ -143,8 +146,10 @@ class Judge:
             if weights is not None:
                 network, metric = self._evaluated(spec, weights)
             else:
-                network, metric = self._trained(spec, folder) or self._train(
-                    spec, recipe, seed, folder, callback
+                network, metric = self._trained(spec, folder) or (
+                    self._train(spec, recipe, seed, folder, callback)
+                    if self.heir is None
+                    else self._inherited(self.heir, spec, folder)
                 )
         known = {self.task.metric: metric, **self._further(metric)}
         if self.elsewhere:
@@ -184,7 +189,7 @@ class Judge:
                 rule = "the evaluation of these data does not yield it"
                 raise FieldError("objectives", one.name, rule, self.task.metric)
             how = {name: metric.how[name] for name in ON if name in metric.how}
-            measurements[one.name] = Measurement(one.name, float(value), one.unit, "measured", how)
+            measurements[one.name] = Measurement(one.name, float(value), one.unit, metric.origin, how)
         return measurements
 
     def _trained(self, spec: ArchSpec, folder: Path) -> tuple[Network, Measurement] | None:
@@ -199,14 +204,9 @@ class Judge:
         return (network, Measurement.from_dict(data["metric"])) if data["arch_id"] == spec.arch_id else None
 
     def _train(
-        self,
-        spec: ArchSpec,
-        recipe: Recipe,
-        seed: int,
-        folder: Path,
-        callback: Callback,
+        self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, callback: Callback,
         until: int | None = None,
-    ) -> tuple[Network, Measurement]:
+    ) -> tuple[Network, Measurement]:  # fmt: skip
         """Trains to the end, or ``until`` an epoch, and evaluates; weights and history go to ``folder``."""
         network, history = self._fitted(spec, recipe, seed, folder, Callbacks(callback, self.gate), until)
         metric = self._metric(network, self.task, {"seed": seed, "epochs": len(history)}, final=until is None)
@@ -218,10 +218,24 @@ class Judge:
         notes = {"study": self.config.name, "seed": seed, "data": self.data, **crop, **partly}
         save(network, folder / WEIGHTS_FILE, preprocessing=self.task.preprocessing, notes=notes)
         if until is None:
-            trained = {"arch_id": spec.arch_id, "metric": metric.to_dict()}
-            write_text(folder / TRAINED_FILE, json.dumps(trained) + "\n")
+            self._keep(spec, metric, folder)
             remove_state(folder)
         return network, metric
+
+    def _inherited(self, heir: Heir, spec: ArchSpec, folder: Path) -> tuple[Network, Measurement]:
+        """The network with the weights that it inherits, and its metric, a prediction of what training comes to."""
+        torch.set_num_threads(self.config.threads)
+        network, evaluation = heir.judged(spec, self._pause)
+        metric = heir.measurement(evaluation, self._taken({}))
+        save(network, folder / WEIGHTS_FILE, preprocessing=network.preprocessing,
+             notes={"study": self.config.name, **heir.notes()})  # fmt: skip
+        self._keep(spec, metric, folder)
+        return network, metric
+
+    def _keep(self, spec: ArchSpec, metric: Measurement, folder: Path) -> None:
+        """Writes the metric beside the weights."""
+        trained = {"arch_id": spec.arch_id, "metric": metric.to_dict()}
+        write_text(folder / TRAINED_FILE, json.dumps(trained) + "\n")
 
     def _fitted(
         self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, callback: Callback, until: int | None
@@ -265,18 +279,21 @@ class Judge:
         Raises:
             TrainingError: it is ``final`` and infinite, as the perplexity of a network that has learned nonsense.
         """
-        config = self.config
-        device = torch.device(config.device)
+        device = torch.device(self.config.device)
         evaluation = task.evaluate(network, task.val, device, on_batch=self._pause)
         if final and math.isinf(evaluation.value):
             raise TrainingError(f"{task.metric} is infinite after training; a smaller lr may help")
-        taken = {
-            "split": "val", task.counts: len(task.val), **judged_on(config),
-            "dataset": self.fingerprint.name, "fingerprint": self.fingerprint.splits["val"].short,
-            **how, "device": config.device,
-            "threads": config.threads, **evaluation.to_dict(), "torch": torch.__version__,
-        }  # fmt: skip
+        taken = {**self._taken(how), **evaluation.to_dict(), "torch": torch.__version__}
         return Measurement(task.metric, evaluation.value, QUANTITIES[task.metric].unit, "measured", taken)
+
+    def _taken(self, how: Mapping[str, object]) -> dict[str, Any]:
+        """What a metric says of the data and the device that it was taken on."""
+        config = self.config
+        return {
+            "split": "val", self.task.counts: len(self.task.val), **judged_on(config),
+            "dataset": self.fingerprint.name, "fingerprint": self.fingerprint.splits["val"].short,
+            **how, "device": config.device, "threads": config.threads,
+        }  # fmt: skip
 
     def _pause(self, items: int) -> None:
         self.gate.pause()

@@ -24,6 +24,7 @@ from searches.data.kept import refuse_other_data
 from searches.study.data import fingerprinted, open_data, task_on
 from searches.study.gate import Gate
 from searches.study.judge import Judge
+from searches.supernet.inherited import heir_of
 from searches.training.device import check_device
 from searches.training.loop import Callback
 
@@ -84,8 +85,9 @@ def replay(run: Path, pick: str, changes: Mapping[str, Any], callback: Callback)
     measured = record.measurements[task.metric] if epochs is None else record.rungs[str(epochs)]
     assert record.spec is not None and record.seed is not None
     with tempfile.TemporaryDirectory(prefix="archspace-replay-") as scratch:
-        judge = Judge(config, task, None, Gate(Path(scratch)), data)
         spec = ArchSpec.from_dict(dict(record.spec))
+        heir = heir_of(config, task, data, [spec])
+        judge = Judge(config, task, None, Gate(Path(scratch)), data, heir=heir)
         place = Path(scratch) / record.label
         if epochs is None:
             known = judge.judge(spec, recipe, record.seed, place, callback)

@@ -39,6 +39,7 @@ from searches.study.space import SearchSpace
 from searches.study.storage import close_storage, open_storage
 from searches.study.streaks import Streaks
 from searches.study.trials import QUEUED, Trials
+from searches.supernet.inherited import heir_of
 from searches.training.callbacks import Callbacks
 from searches.training.device import check_device
 from searches.training.resume import remove_state
@@ -98,6 +99,7 @@ class Study:
         measurer = Measurer.of(config, fresh=fresh, gate=gate) if role.measures else None
         if measurer is not None:
             measurer.check(example)
+        heir = heir_of(config, task, known, [fitted(one, space.fixed) for one in config.reference])
         judged = judgement(config, folder, screen, task, known, measures=role.measures)
         own_storage = config.storage is None  # another one may hold another study or other data
         if own_storage:
@@ -115,7 +117,7 @@ class Study:
         study = cls(
             config,
             folder,
-            Judge(config, task, measurer, gate, known, elsewhere=config.measures and not role.measures),
+            Judge(config, task, measurer, gate, known, config.measures and not role.measures, heir),
             space,
             Trials(given, folder, "given-", wanted, wanted, sharing),
             sampled_trials(config, main, folder, sharing),

@@ -18,14 +18,16 @@ def shrunk(target: Tensor, scores: Tensor) -> Tensor:
     return F.interpolate(target[:, None].float(), size=scores.shape[-2:], mode="nearest-exact")[:, 0].long()
 
 
-def distilled(scores: Tensor, taught: Tensor, temperature: float) -> Tensor:
+def distilled(scores: Tensor, taught: Tensor, temperature: float, counts: Tensor | None = None) -> Tensor:
     """Divergence of softened scores from a teacher's, times temperature squared (Hinton et al. 2015), a scalar.
 
-    Shapes: (N, classes, ...) both; a teacher at another resolution is resized.
+    Shapes: (N, classes, ...) both; a teacher at another resolution is resized. ``counts`` (N, ...) says which places
+    count; all if left out.
     """
     if scores.ndim == 4 and taught.shape[-2:] != scores.shape[-2:]:
         taught = F.interpolate(taught, size=scores.shape[-2:], mode="bilinear", align_corners=True)
     student = F.log_softmax(scores / temperature, 1)
     teacher = F.softmax(taught / temperature, 1)
     per_place = F.kl_div(student, teacher, reduction="none").sum(1)
-    return per_place.mean() * temperature**2
+    mean = per_place.mean() if counts is None else (per_place * counts).sum() / counts.sum().clamp(min=1)
+    return mean * temperature**2

@@ -7,9 +7,10 @@ then: a run that was killed at any step goes on from the last state and comes to
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ from searches.training.schedules import rate_factor
 from searches.training.steps import Stepper, TrainingError
 
 __all__ = ["Callback", "Epoch", "Step", "TrainingError", "fit"]
+
+MakeStepper: TypeAlias = Callable[[Network, Task, Stage, torch.device, nn.Module | None], Stepper]
 
 SAVE_SECONDS = 60.0
 """Seconds between two states of a run on disk."""
@@ -84,7 +87,7 @@ class Callback:
 def fit(
     network: Network, task: Task, recipe: Recipe, *, seed: int, device: torch.device, folder: Path | None = None,
     callback: Callback | None = None, save_seconds: float = SAVE_SECONDS, save_epochs: bool = True,
-    until: int | None = None,
+    until: int | None = None, make_stepper: MakeStepper = Stepper,
 ) -> list[Epoch]:  # fmt: skip
     """Trains ``network`` in place and returns its epochs.
 
@@ -97,6 +100,7 @@ def fit(
         save_epochs: also write one at the end of every epoch, however short it was.
         until: pause after so many epochs, over all stages, with the state on disk; ``network`` is then what would be
             kept if the training ended here. To the end if left out.
+        make_stepper: makes what does the steps of a stage.
 
     Raises:
         TrainingError: the loss is not finite; the message has the epoch, the step and the batch.
@@ -104,7 +108,9 @@ def fit(
             not fit into memory.
     """
     saving = _Saving(folder, save_seconds, save_epochs)
-    return _Run(network, task, recipe, seed, device, callback or Callback(), saving, until).all()
+    return _Run(
+        network, task, recipe, seed, device, callback or Callback(), saving, until, make_stepper
+    ).all()
 
 
 @dataclass(slots=True)
@@ -126,7 +132,7 @@ class _Run:
 
     def __init__(
         self, network: Network, task: Task, recipe: Recipe, seed: int, device: torch.device, callback: Callback,
-        saving: _Saving, until: int | None,
+        saving: _Saving, until: int | None, make_stepper: MakeStepper,
     ) -> None:  # fmt: skip
         self.network, self.task, self.stages, self.seed, self.device = (
             network,
@@ -136,6 +142,7 @@ class _Run:
             device,
         )
         self.callback, self.saving, self.until = callback, saving, until
+        self.make_stepper = make_stepper
         for stage in self.stages:
             task.check(stage)
         self.identity = Identity(network.spec.arch_id, recipe, seed, task.describe())
@@ -155,7 +162,9 @@ class _Run:
         for number in range(self.place.stage, len(self.stages)):
             stage = self.stages[number]
             network = encoder_alone(self.network) if stage.encoder_only else self.network
-            stepper = Stepper(network, self.task, stage, self.device, teacher_of(stage, self.device))
+            stepper = self.make_stepper(
+                network, self.task, stage, self.device, teacher_of(stage, self.device)
+            )
             if state is not None:
                 stepper.restore(state[1])
                 state = None

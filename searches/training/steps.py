@@ -99,9 +99,13 @@ class Stepper:
         averaged = get_ema_multi_avg_fn(stage.ema)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(network, multi_avg_fn=averaged, use_buffers=True) if stage.ema else None
         self.run: Any = torch.compile(network) if stage.compile else network
-        plain = device.type != "cpu" or stage.compile or stage.precision != "float32"
-        self.backward = None if plain else FastBackward(network)
+        self.backward = self.faster(network)
         self.parts, self.carry = 1, None
+
+    def faster(self, network: nn.Module) -> FastBackward | None:
+        """Returns what makes a network's backward pass faster, or ``None`` where torch's own is to be taken."""
+        plain = self.device.type != "cpu" or self.stage.compile or self.stage.precision != "float32"
+        return None if plain else FastBackward(network)
 
     def train(self) -> None:
         """Training mode, frozen norms left alone."""
@@ -164,6 +168,7 @@ class Stepper:
                 named = ", ".join(names[:MOST_NAMES]) + (", ..." if len(names) > MOST_NAMES else "")
                 raise TrainingError(f"loss is {value} at {where}; the batch was: {named}")
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self.after_backward(batch, outputs, len(batch.inputs) / len(raw))
         if self.stage.clip:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.stage.clip)
@@ -173,6 +178,14 @@ class Stepper:
             self.average.update_parameters(self.network)
         self.carry = carry
         return value
+
+    def after_backward(self, batch: Batch, outputs: Any, share: float) -> None:
+        """What a stepper of more than one network does with a part of the batch, before the update; nothing here.
+
+        Args:
+            outputs: of the network on the part.
+            share: of the part among the batch's images.
+        """
 
     def _prepared(self, raw: Raw, size: Size, seed: tuple[int, ...], part: slice) -> Batch:
         """A part of the batch; what is random in it is that of the whole."""

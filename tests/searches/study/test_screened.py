@@ -16,7 +16,7 @@ from searches.config.parts import SamplerConfig
 from searches.config.screen import ScreenConfig, ZeroCost
 from searches.study.pool import Ended, Screening
 from searches.study.samplers import RepeatableSampler, make_sampler
-from tests.searches.study.test_screening import screen
+from tests.searches.study.screens import screen
 
 SCREEN = screen(macs=(None, 2.2e6))
 OBJECTIVES = {

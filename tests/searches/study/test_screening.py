@@ -11,28 +11,13 @@ from typing import Any
 import optuna
 import pytest
 
-from analysis.store.constraints import PlainLimits
 from archspace.support.errors import FieldError
 from searches.config.parts import SAMPLERS, SamplerConfig
 from searches.study.samplers import make_sampler
 from searches.study.screening import Screen, nearest_kept
-from searches.study.space import SearchSpace
 from searches.study.survey import survey
 from tests.commands import archspace, printed, refused
-
-FIXED = {"task": "segmentation", "classes": 5, "input_size": [64, 64], "channels": 3}
-FIELDS: dict[str, Any] = {
-    "network": {"choices": ["espnet-c", "espnetv2"]},
-    "unit": {"choices": ["eesp", "mobilenet", "resnet"]},
-    "width": {"low": 0.25, "high": 1.0, "step": 0.25},
-    "alphas": {"low": 0, "high": 2, "per_level": True},
-}
-
-
-def screen(**limits: tuple[float | None, float | None]) -> Screen:
-    """The small space under limits, by quantity (least, largest)."""
-    space = SearchSpace(FIELDS, FIXED)
-    return Screen(space, {name: PlainLimits(min=low, max=high) for name, (low, high) in limits.items()})
+from tests.searches.study.screens import FIELDS, screen
 
 
 def every(one: Screen) -> list[Any]:
