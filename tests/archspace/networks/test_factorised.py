@@ -15,7 +15,7 @@ from archspace.plan import Block, Conv, UnitRequest, draw_unit, placed_layers
 from archspace.presets import preset
 from archspace.spec.archspec import ArchSpec
 from archspace.units import BlockModule, make
-from archspace.units.factorised import unpooled
+from archspace.units.portable import unpooled
 
 
 @pytest.fixture(autouse=True)
