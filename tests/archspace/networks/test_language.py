@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-import archspace
 from analysis.counts.complexity import count
 from archspace.build import build, dead_parameters
 from archspace.checkpoint import load, save
@@ -26,7 +25,7 @@ from archspace.plan.design import CHANNEL_STEP
 from archspace.presets import PRESETS, preset
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.fields import ACTIVATIONS
-from archspace.support.errors import InputError, SpecError
+from archspace.support.errors import SpecError
 from archspace.units.base import LayerModule
 from tests.archspace.strategies import with_nearest
 
@@ -448,9 +447,3 @@ def test_a_folded_model_answers_the_same() -> None:
     tokens = texts(network.spec, 2, 15)
     with torch.no_grad():
         torch.testing.assert_close(folded(tokens)[0], network(tokens)[0])
-
-
-def test_export_refuses_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^export: eru .* is recurrent[^\n]*nothing was written$"):
-        archspace.export(built(small()), tmp_path / "out")
-    assert not list(tmp_path.iterdir())
