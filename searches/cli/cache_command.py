@@ -14,7 +14,12 @@ from archspace.support.options import MEASURE, JsonOption
 if TYPE_CHECKING:
     from archspace.support.caches import Entry
 
-OWNERS = ("analysis.devices.cache", "searches.data.cache", "analysis.predictors.kept")
+OWNERS = (
+    "analysis.devices.cache",
+    "searches.data.cache",
+    "analysis.predictors.kept",
+    "archspace.export.environments",
+)
 """Modules that keep something and say so when they are imported."""
 
 app = typer.Typer(help="What archspace keeps so as not to do it twice: where, how large, how old.")
