@@ -45,7 +45,7 @@ def export_card(study: StudyRecord, trial: TrialRecord, picked: str) -> dict[str
         "objectives": ", ".join(o.name for o in study.objectives),
         "task": study.config["task"],
         "data": {**said(study.config["data"]), "name": study.data_name, **_content(trial)},
-        "training": dict(study.config["training"]),
+        **({} if inherited_from(trial) else {"training": dict(study.config["training"])}),
         "seed": trial.seed,
     }
     numbers = [
@@ -74,8 +74,18 @@ def _doubt(study: StudyRecord, trial: TrialRecord, name: str) -> dict[str, Any]:
     }
 
 
+def inherited_from(trial: TrialRecord) -> str | None:
+    """Returns the supernet whose weights a trial was judged by, or ``None`` where it was trained."""
+    return next(
+        (str(one.how["supernet"]) for one in trial.measurements.values() if "supernet" in one.how), None
+    )
+
+
 def short_training(study: StudyRecord, trial: TrialRecord) -> str | None:
     """Returns what a trial's weights are, in a sentence; ``None`` where they were given and not trained here."""
+    supernet = inherited_from(trial)
+    if supernet is not None:
+        return f"inherited from {supernet}, not trained alone"
     taken = next((one.how for one in trial.measurements.values() if "epochs" in one.how), None)
     if taken is None:
         return None

@@ -294,5 +294,6 @@ class Study:
         return make(
             state="infeasible" if reason else "complete", reason=reason, measurements=known,
             values={name: known[name].value for name in self.config.objectives},
-            rungs={} if rung is None else rung.rungs, epochs=0 if weights or adopted else epochs, **common,
+            rungs={} if rung is None else rung.rungs, **common,
+            epochs=0 if weights or adopted or self.judge.heir else epochs,
         )  # fmt: skip

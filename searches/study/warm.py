@@ -137,7 +137,8 @@ def refuse_unfit(config: StudyConfig, theirs: StudyConfig, run: Path) -> None:
     """Refuses a run whose numbers mean something else than the study's.
 
     Raises:
-        FieldError: task, data, training, or how an objective is measured differs; the first of them.
+        FieldError: task, data, training, the weights that networks are judged by, or how an objective is measured
+            differs; the first of them.
     """
     one = theirs.model_dump(
         mode="json", include={"task", "data", "training"}, exclude={"data": {"root", "name"}}
@@ -151,6 +152,11 @@ def refuse_unfit(config: StudyConfig, theirs: StudyConfig, run: Path) -> None:
             f"its {differs[0]} is {differs[1]}, this study's is {differs[2]}; its numbers would not hold here"
         )
         raise FieldError(FIELD, str(run), rule, "leave it out")
+    if theirs.judging.supernet != config.judging.supernet:
+        rule = (
+            f"its networks {_judged(theirs)}, this study's {_judged(config)}; its numbers would not hold here"
+        )
+        raise FieldError(FIELD, str(run), rule, "leave it out")
     for name in config.objectives:
         known = (*theirs.objectives, *theirs.constraints)
         if QUANTITIES[name].source != "counted" and name not in known:
@@ -161,6 +167,12 @@ def refuse_unfit(config: StudyConfig, theirs: StudyConfig, run: Path) -> None:
             if differs is not None:
                 rule = f"it measured {name} with {differs[0]} {differs[1]}, this study measures with {differs[2]}"
                 raise FieldError(FIELD, str(run), rule, "leave it out")
+
+
+def _judged(config: StudyConfig) -> str:
+    """What becomes of a study's networks before they are judged."""
+    supernet = config.judging.supernet
+    return "are trained" if supernet is None else f"inherit the weights of {supernet}"
 
 
 def _taken(config: StudyConfig) -> dict[str, Any]:

@@ -157,7 +157,15 @@ def test_a_study_judges_by_inherited_weights_and_retrains_its_front(trained: Pat
     assert record["measurements"]["macs"]["origin"] == "counted"
     heir = Heir.open(trained)
     assert heir.judged(ArchSpec.from_dict(record["spec"]))[1].value == pytest.approx(metric["value"])
+    assert record["epochs"] == 0, "none was trained"
     assert archspace("replay", f"{run}:0").returncode == 0
+    said = archspace("export", run, "--pick", "best", "--out", tmp_path / "export").stdout
+    assert f"its weights are inherited from {trained}, not trained alone" in said
+    found = json.loads((tmp_path / "export" / "card.json").read_text())["found"]
+    assert found["weights"].startswith("inherited from") and "training" not in found
+    other = study(tmp_path, **{"from": str(run)})
+    refused(archspace("search", other, "--out", tmp_path / "other"), f"inherit the weights of {trained}")
+    assert not (tmp_path / "other").exists()
     ran = archspace("retrain", run, "--pick", front[0]["trial"], "--epochs", 1, "--json")
     assert ran.returncode == 0, ran.stderr
 
