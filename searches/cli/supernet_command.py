@@ -220,7 +220,7 @@ def extract(
 
         heir = Heir.open(supernet, data)
         meant = named.replace(**heir.fixed)
-        network, evaluation = heir.judged(meant)
+        network, evaluation = heir.asked_for(meant)
         notes = {
             **heir.notes(), "inherited": {"origin": "predicted", "predictor": PREDICTOR, **evaluation.to_dict()},
         }  # fmt: skip

@@ -48,6 +48,20 @@ def check_covered(study: StudyConfig, folder: Path) -> None:
         _check_field(name, study.space, held.space, study.task, folder)
 
 
+def lacking(spec: ArchSpec, folder: Path) -> FieldError | None:
+    """Returns what names the first field by which a network lies outside a supernet's space; ``None`` for none."""
+    space = read_supernet(folder).study.space
+    others = [field for field in FIELDS if field not in space and field not in FIXED_BY_DATA]
+    for name in [*(field for field in FIELDS if field in space), *others]:
+        value = _plain(getattr(spec, name))
+        kept = _Values(space.get(name, _default(space.get("network"), spec.task, name)))
+        for one in value if isinstance(value, list) else [value]:
+            if one is not None and kept.listed and not kept.has(one):
+                rule = f"the supernet {folder} does not cover it: it has {kept.said}"
+                return FieldError(name, value, rule, kept.nearest(one))
+    return None
+
+
 def _check_field(
     name: str, wanted: Mapping[str, Any], held: Mapping[str, Any], task: str, folder: Path
 ) -> None:

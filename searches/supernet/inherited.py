@@ -22,7 +22,7 @@ from searches.data.opening import AnySource
 from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.space import SearchSpace
 from searches.supernet.config import SupernetConfig, read_supernet
-from searches.supernet.covering import check_covered
+from searches.supernet.covering import check_covered, lacking
 from searches.supernet.files import load_shared
 from searches.supernet.norms import estimate_norms
 from searches.supernet.subnets import Subnets
@@ -120,6 +120,17 @@ class Heir:
         size = self.config.study.training.plan()[-1].last_size
         evaluation = self.task.evaluate(network, self.task.val, device, size=size, on_batch=on_batch)
         return network.cpu().eval(), evaluation
+
+    def asked_for(self, spec: ArchSpec) -> tuple[Network, Evaluation]:
+        """Returns what :meth:`judged` does, of a network that a person names.
+
+        Raises:
+            InputError: the network is outside the supernet's space; the message has the field.
+        """
+        try:
+            return self.judged(spec)
+        except NotCovered as error:
+            raise lacking(spec, self.folder) or error from None
 
     def how(self) -> dict[str, Any]:
         """Returns what a metric says of the supernet that it was taken with."""

@@ -139,7 +139,7 @@ def test_what_is_extracted_is_an_ordinary_network_with_the_same_answers(
     other = spec.replace(width=2.0)
     (tmp_path / "wide.yaml").write_text(other.to_yaml())
     ran = archspace("supernet", "extract", trained, tmp_path / "wide.yaml", "--out", tmp_path / "no")
-    refused(ran, "the supernet has")
+    refused(ran, "width: 2.0", "does not cover it: it has 0.25, 0.5")
     assert not (tmp_path / "no").exists()
 
 
