@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from analysis.fronts.correlation import LEAST, RankCorrelation, rank_correlation
 from analysis.quantities import described
-from analysis.store.records import Measurement, StudyRecord, TrialRecord
+from analysis.store.records import Measurement, Origin, StudyRecord, TrialRecord
 from archspace.support.errors import InputError
 from archspace.support.files import write_text
 from archspace.support.numbers import counted
@@ -179,6 +179,17 @@ class Retrained:
     def name(self) -> str:
         """The given network's name, else the network's label."""
         return self.trial.given or self.records[0].network
+
+    @property
+    def searched_origin(self) -> Origin:
+        """How the study came to the metric: ``measured``, or ``predicted`` where the network was not trained."""
+        taken = self.trial.measurements.get(self.records[0].metric)
+        return "measured" if taken is None else taken.origin
+
+    @property
+    def searched_words(self) -> str:
+        """The metric of the study in a word or two, for a heading."""
+        return "searched" if self.searched_origin == "measured" else f"searched ({self.searched_origin})"
 
     def measured(self, name: str) -> Measurement | None:
         """What the device said of the retrained network; it does not depend on the seed."""

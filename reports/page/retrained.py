@@ -30,7 +30,7 @@ def retrained_html(content: Content) -> str:
 
 def _table(networks: list[Retrained]) -> str:
     metric, device = described(networks[0].records[0].metric), device_quantities(networks)
-    heads = [("trial", ""), ("network", ""), (f"{metric.short}, searched", ' class="n"')]
+    heads = [("trial", ""), ("network", ""), (f"{metric.short}, {networks[0].searched_words}", ' class="n"')]
     heads += [(f"{metric.short}, retrained", ' class="n"'), ("seeds", ' class="n"')]
     for one in device:
         heads += [(f"{one.short}, searched", ' class="n"'), (f"{one.short}, retrained", ' class="n"')]

@@ -50,7 +50,9 @@ def _searched_note(networks: Sequence[Retrained]) -> tuple[str, ...]:
     epochs = None if taken is None else taken.how.get("epochs")
     split = "val" if taken is None else taken.how.get("split", "val")
     after = f" after {counted(epochs, 'epoch')}" if epochs is not None else ""
-    return (f"Searched: on the {split} split{after}, by which the search has chosen.",)
+    predictor = None if taken is None else taken.how.get("predictor")
+    by = "" if predictor is None else f", predicted by {predictor}"
+    return (f"Searched: on the {split} split{after}{by}, by which the search has chosen.",)
 
 
 def device_quantities(networks: Sequence[Retrained]) -> list[Quantity]:
@@ -62,7 +64,7 @@ def device_quantities(networks: Sequence[Retrained]) -> list[Quantity]:
 def _row(one: Retrained, metric: Quantity, device: Sequence[Quantity]) -> Row:
     taken = one.trial.measurements
     cells = [
-        Cell(one.searched, "measured"),
+        Cell(one.searched, one.searched_origin),
         Cell(one.mean, "measured"),
         EMPTY if one.deviation is None else Cell(one.deviation, "measured"),
         _cell(taken.get("params")),

@@ -98,7 +98,7 @@ def _table(networks: Sequence[Retrained]) -> TerminalTable:
     table = TerminalTable(
         "trial",
         Column("network", "text"),
-        Column(f"{metric.short}{unit}, searched", "number"),
+        Column(f"{metric.short}{unit}, {networks[0].searched_words}", "number"),
         Column(f"{metric.short}{unit}, {split}", "number"),
         Column("seeds", "number", 1),
         *(Column(f"{one.short} ({one.unit})", "number", 2) for one in device),
@@ -166,7 +166,8 @@ def _plain(results: RetrainResults, networks: Sequence[Retrained]) -> dict[str, 
         rows.append({
             "trial": one.trial.label, "given": one.trial.given, "network": one.records[0].network,
             "arch_id": one.records[0].arch_id, "picked": one.records[0].picked, "metric": one.records[0].metric,
-            "searched": _number(one.searched), "mean": _number(one.mean), "deviation": _number(one.deviation),
+            "searched": _number(one.searched), "searched_origin": one.searched_origin,
+            "mean": _number(one.mean), "deviation": _number(one.deviation),
             "setting": setting, "seeds": seeds,
         })  # fmt: skip
     correlations = [

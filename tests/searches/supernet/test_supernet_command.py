@@ -166,8 +166,11 @@ def test_a_study_judges_by_inherited_weights_and_retrains_its_front(trained: Pat
     other = study(tmp_path, **{"from": str(run)})
     refused(archspace("search", other, "--out", tmp_path / "other"), f"inherit the weights of {trained}")
     assert not (tmp_path / "other").exists()
-    ran = archspace("retrain", run, "--pick", front[0]["trial"], "--epochs", 1, "--json")
-    assert ran.returncode == 0, ran.stderr
+    ran = archspace("retrain", run, "--pick", front[0]["trial"], "--epochs", 1)
+    assert ran.returncode == 0 and "searched (predicted)" in ran.stdout, ran.stderr
+    assert archspace("report", run).returncode == 0
+    assert "searched (predicted)" in (run / "report" / "report.html").read_text()
+    assert "predicted by inherited weights" in (run / "report" / "retrained.md").read_text()
 
 
 @pytest.mark.slow
