@@ -54,6 +54,7 @@ def print_runs(folder: Path, listed: list[Listed]) -> None:
         if run.best is not None and run.metric is not None:
             short = described(run.metric).short
             best = f"{short} {amount(run.best, run.unit)}{' %' if run.unit == '%' else ''}"
+            best += " predicted" if run.predicted else ""
         trials = "" if run.wanted is None else f"{run.done} of {run.wanted}"
         if run.paused:
             trials += f", {run.paused} paused"

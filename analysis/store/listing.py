@@ -56,6 +56,7 @@ class Listed:
         metric: the first objective, or the metric of a training; ``best`` is its best value so far.
         unit: of ``best``.
         best: in the metric's unit.
+        predicted: whether ``best`` is a prediction: of a study whose networks inherit weights and are not trained.
         trial: the label of the study's trial that has it.
         changed: when anything was written last, ISO 8601 in UTC.
         problem: why it is broken or failed.
@@ -73,6 +74,7 @@ class Listed:
     metric: str | None = None
     unit: str = ""
     best: float | None = None
+    predicted: bool = False
     trial: str | None = None
     changed: str | None = None
     problem: str | None = None
@@ -157,6 +159,7 @@ def _study(folder: Path, locks: frozenset[int]) -> Listed:
         name=str(config["name"]), task=config.get("task"), data=_data(config),
         done=trials.complete, wanted=wanted, paused=trials.paused,
         metric=first.name, unit=first.unit, best=value, trial=label,
+        predicted=bool((config.get("judging") or {}).get("supernet")) and first.source not in ("counted", "device"),
         changed=_changed(*(folder / name for name in (STUDY_FILE, STORAGE, STUDY_LOG))),
     )  # fmt: skip
 

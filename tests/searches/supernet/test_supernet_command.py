@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,8 @@ def test_a_study_judges_by_inherited_weights_and_retrains_its_front(trained: Pat
     assert heir.judged(ArchSpec.from_dict(record["spec"]))[1].value == pytest.approx(metric["value"])
     assert record["epochs"] == 0, "none was trained"
     assert archspace("replay", f"{run}:0").returncode == 0
+    assert re.search(r"top-1 [\d.]+ % predicted", archspace("runs", run).stdout)
+    assert json.loads(archspace("runs", run, "--json").stdout)["runs"][0]["predicted"] is True
     said = archspace("export", run, "--pick", "best", "--out", tmp_path / "export").stdout
     assert f"its weights are inherited from {trained}, not trained alone" in said
     found = json.loads((tmp_path / "export" / "card.json").read_text())["found"]
