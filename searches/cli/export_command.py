@@ -100,12 +100,14 @@ class Wanted:
 
 
 def _batch(text: str) -> int | Literal["any"]:
+    from archspace.export.signature import LARGEST_BATCH
+
     if text == "any":
         return "any"
     try:
         return int(text)
     except ValueError:
-        raise FieldError("--batch", text, "must be a whole number from 1, or any", 1) from None
+        raise FieldError("--batch", text, f"must be 1 to {LARGEST_BATCH}, or any", 1) from None
 
 
 def export_network(

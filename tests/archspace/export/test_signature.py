@@ -17,8 +17,10 @@ from archspace.support.errors import FieldError, InputError
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"batch": 0}, "--batch: 0: must be a whole number from 1, or any; nearest valid: 1"),
-        ({"batch": "many"}, "--batch: 'many': must be a whole number from 1, or any"),
+        ({"batch": 0}, "--batch: 0: must be 1 to 1024, or any; nearest valid: 1"),
+        ({"batch": "many"}, "--batch: 'many': must be 1 to 1024, or any"),
+        ({"batch": 10**8}, "--batch: 100000000: must be 1 to 1024, or any; nearest valid: 1024"),
+        ({"threshold": float("nan")}, "--threshold: nan: must be 0 to 1; nearest valid: 0"),
         ({"precision": "int8"}, "--precision: 'int8': must be float32 or float16"),
         ({"threshold": 1.5}, "--threshold: 1.5: must be 0 to 1; nearest valid: 1"),
         ({"overlap": -1}, "--overlap: -1: must be 0 to 1; nearest valid: 0"),
