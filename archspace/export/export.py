@@ -197,16 +197,29 @@ def _check_replaceable(target: Path) -> None:
         return
     if target.is_symlink() or not target.is_dir():
         raise InputError(f"{target}: is a file; an export is a folder: choose another name")
-    if any(target.iterdir()) and not _is_export(target):
+    there = {path.name for path in target.iterdir()} - _BYWORK
+    own = _own_files(target)
+    if there and own is None:
         raise InputError(f"{target}: holds something that is no export of archspace: choose another folder")
+    others = sorted(there - (own or set()))
+    if others:
+        named = others[0] if len(others) == 1 else f"{others[0]} and {len(others) - 1} more"
+        raise InputError(f"{target}: holds {named} beside an older export: move it or choose another folder")
 
 
-def _is_export(folder: Path) -> bool:
+_BYWORK = {"__pycache__", ".DS_Store"}
+"""Left behind by ``import standalone`` and by file managers."""
+
+
+def _own_files(folder: Path) -> set[str] | None:
+    """The files that an export's card lists, and the card; ``None`` where the folder is no export."""
     try:
         card = parse_json((folder / CARD_JSON).read_text(encoding="utf-8"), "JSON")
     except (OSError, ValueError):
-        return False
-    return isinstance(card, dict) and card.get("format") == CARD_FORMAT
+        return None
+    if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:
+        return None
+    return {CARD_JSON, CARD_MARKDOWN, *card.get("files", ())}
 
 
 def _take_place(temporary: Path, target: Path) -> None:

@@ -137,6 +137,11 @@ def test_an_export_is_replaced_and_other_content_is_not(small: Network, tmp_path
     export(trained(SMALL.replace(activation="relu")), tmp_path / "again")
     assert (tmp_path / "again" / "weights.safetensors").read_bytes() != first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "out"]
+    (tmp_path / "again" / "__pycache__").mkdir()
+    (tmp_path / "again" / "model.engine").write_text("built on the board")
+    with pytest.raises(InputError, match=r"holds model\.engine beside an older export: move it"):
+        export(small, tmp_path / "again")
+    assert (tmp_path / "again" / "model.engine").read_text() == "built on the board"
 
 
 @pytest.mark.slow
