@@ -110,13 +110,14 @@ def export(
         save(original, made / WEIGHTS_FILE, preprocessing=preprocessing, notes=_notes(card))
         (made / SPEC_FILE).write_text(spec.to_yaml(), encoding="utf-8")
         if named is not None:
-            (made / CLASSES_FILE).write_text("".join(f"{name}\n" for name in named.names), encoding="utf-8")
+            lines = (f"{' '.join(name.split())}\n" for name in named.names)  # a line each, whatever the names
+            (made / CLASSES_FILE).write_text("".join(lines), encoding="utf-8")
         _same_weights(original, made)
         written = {name: one.write(source, made) for name, one in chosen.items()}
         agreements = _by_format(written)
         content = make_card(
             spec, made, name=target.absolute().name, preprocessing=preprocessing, class_names=named,
-            signature=source.shown, given=card or {}, options=options, formats=_said(chosen, written),
+            signature=source.shown, given=card or {}, options=options, formats=_said(chosen, written, made),
             verification={name: one.to_dict() for name, one in agreements.items()},
             about={file: words for one in chosen.values() for file, words in one.files.items()},
         )  # fmt: skip
@@ -127,11 +128,14 @@ def export(
     return ExportReport(folder=target, arch_id=spec.arch_id, agreements=agreements, card=content)
 
 
-def _said(chosen: Mapping[str, Format], written: Mapping[str, Exported]) -> dict[str, dict[str, Any]]:
-    """What the card says of each format."""
+def _said(
+    chosen: Mapping[str, Format], written: Mapping[str, Exported], made: Path
+) -> dict[str, dict[str, Any]]:
+    """What the card says of each format, and which of its files are there."""
     return {
         name: {
-            "runtime": one.runtime, "files": list(one.files), "load": one.load,
+            "runtime": one.runtime, "load": one.load,
+            "files": [file for file in one.files if (made / file).exists()],
             "unchecked": written[name].unchecked, "notes": list(written[name].notes),
         }
         for name, one in chosen.items()

@@ -28,6 +28,7 @@ def _write(source: Source, folder: Path) -> Exported:
     code, weights = python_code(source, WEIGHTS)
     (folder / CODE).write_text(code, encoding="utf-8")
     save_file(weights, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)  # it comes readable by its owner alone
 
     network = runpy.run_path(str(folder / CODE))["load"]()
 
