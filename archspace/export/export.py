@@ -107,7 +107,8 @@ def export(
     named = None if classes is None else classes.fitted(spec.classes, spec.task)
     source = make_source(original, real_inputs, options, described(spec, preprocessing, named, options))
     with _appearing(target) as made:
-        save(original, made / WEIGHTS_FILE, preprocessing=preprocessing, notes=_notes(card))
+        notes = _notes(card, source.metadata["thresholds"])
+        save(original, made / WEIGHTS_FILE, preprocessing=preprocessing, notes=notes)
         (made / SPEC_FILE).write_text(spec.to_yaml(), encoding="utf-8")
         if named is not None:
             lines = (f"{' '.join(name.split())}\n" for name in named.names)  # a line each, whatever the names
@@ -142,12 +143,14 @@ def _said(
     }  # fmt: skip
 
 
-def _notes(card: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _notes(card: Mapping[str, Any] | None, thresholds: Mapping[str, float]) -> Mapping[str, Any]:
+    """What is kept with the weights: what the card is given, and the thresholds of a task that has some."""
+    given = {**(card or {}), **({"thresholds": thresholds} if thresholds else {})}
     try:
-        json.dumps(dict(card or {}), allow_nan=False)
+        json.dumps(given, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"card: must be plain data that JSON can hold: {error}") from None
-    return dict(card or {})
+    return given
 
 
 def _same_weights(network: Network, folder: Path) -> None:
