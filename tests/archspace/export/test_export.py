@@ -21,6 +21,7 @@ from archspace.checkpoint import load
 from archspace.class_names import ClassNames
 from archspace.export.card_text import markdown
 from archspace.export.export import ExportError, export
+from archspace.export.formats import FORMATS
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
@@ -204,6 +205,22 @@ def test_a_full_disk_leaves_nothing(small: Network, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(InputError, match="disk is full"):
         export(small, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["torch", "standalone"])
+def test_a_disk_that_fills_up_in_a_format_leaves_nothing(
+    name: str, small: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> int:
+        if path.name in FORMATS[name].files:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return path.open("wb").write(data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match="disk is full"):
+        export(small, tmp_path / "out", formats=[name])
     assert not list(tmp_path.iterdir())
 
 
