@@ -11,7 +11,7 @@ from typing import Any
 
 from archspace.class_names import ClassNames
 from archspace.export.signature import ExportOptions, Port, Signature
-from archspace.export.snippets import onnx_example
+from archspace.export.snippets import onnx_example, quoted
 from archspace.export.thresholds import thresholds
 from archspace.plan import count_block
 from archspace.preprocessing import Preprocessing
@@ -86,14 +86,14 @@ def make_card(
         if class_names and class_names.colours
         else None,
         "formats": {
-            format: {**said, "load": said["load"].replace("{folder}", name)}
+            format: {**said, "load": said["load"].replace("{folder}", quoted(name)[1:-1])}
             for format, said in formats.items()
         },
         "palette": _palette(spec, class_names),
         "load": {
-            "archspace": f'network = archspace.load("{name}")',
+            "archspace": f"network = archspace.load({quoted(name)})",
             **(
-                {"onnxruntime": formats["onnx"]["load"].replace("{folder}", name)}
+                {"onnxruntime": formats["onnx"]["load"].replace("{folder}", quoted(name)[1:-1])}
                 if "onnx" in formats
                 else {}
             ),

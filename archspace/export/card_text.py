@@ -46,10 +46,15 @@ def markdown(card: Mapping[str, Any]) -> str:
 def _head(card: Mapping[str, Any]) -> str:
     spec = card["spec"]
     height, width = spec["input_size"]
+    what = (
+        f"A language model of {counted(spec['classes'], 'word')} that reads {counted(height, 'token')} at once"
+        if spec["task"] == "language"
+        else f"A network for {spec['task']} with {spec['classes']} classes on images of {height} × {width} pixels "
+        f"(height × width, {spec['channels']} channel{'s' if spec['channels'] > 1 else ''})"
+    )
     return (
         f"# {card['label']}\n\n"
-        f"A network for {spec['task']} with {spec['classes']} classes on images of {height} × {width} pixels "
-        f"(height × width, {spec['channels']} channel{'s' if spec['channels'] > 1 else ''}).  \n"
+        f"{what}.  \n"
         f"Architecture `{card['arch_id']}`, exported {card['created'][:10]} "
         f"by archspace {card['versions']['archspace']}."
     )
@@ -61,8 +66,9 @@ def _use(card: Mapping[str, Any]) -> str:
         f"```python\nimport archspace\n\n{card['load']['archspace']}  # torch, in eval mode\n```",
     ]
     if "example" in card:
+        packages = " and NumPy" if card["spec"]["task"] == "language" else ", NumPy and Pillow"
         parts += [
-            "With ONNX Runtime, NumPy and Pillow alone, from the folder that holds this one:",
+            f"With ONNX Runtime{packages} alone, from the folder that holds this one:",
             f"```python\n{card['example']}\n```",
         ]
     formats = [
@@ -108,6 +114,8 @@ def _shape(tensor: Mapping[str, Any]) -> str:
 
 def _preprocessing(card: Mapping[str, Any]) -> str:
     how = card["preprocessing"]
+    if card["spec"]["task"] == "language":
+        return ""
     if how is None:
         return "## Preprocessing\n\nNot recorded with this network: use what it was trained with."
     height, width = card["spec"]["input_size"]

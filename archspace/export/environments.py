@@ -94,7 +94,10 @@ class Extra:
 
 
 def _importable(module: str) -> bool:
-    return find_spec(module) is not None
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a dotted name the package itself is missing
+        return False
 
 
 def _run(command: Sequence[str], name: str) -> None:

@@ -107,16 +107,18 @@ def export(
     named = None if classes is None else classes.fitted(spec.classes, spec.task)
     source = make_source(original, real_inputs, options, described(spec, preprocessing, named, options))
     with _appearing(target) as made:
-        save(original, made / WEIGHTS_FILE, preprocessing=preprocessing, notes=_notes(card))
+        notes = _notes(card, source.metadata["thresholds"])
+        save(original, made / WEIGHTS_FILE, preprocessing=preprocessing, notes=notes)
         (made / SPEC_FILE).write_text(spec.to_yaml(), encoding="utf-8")
         if named is not None:
-            (made / CLASSES_FILE).write_text("".join(f"{name}\n" for name in named.names), encoding="utf-8")
+            lines = (f"{' '.join(name.split())}\n" for name in named.names)  # a line each, whatever the names
+            (made / CLASSES_FILE).write_text("".join(lines), encoding="utf-8")
         _same_weights(original, made)
         written = {name: one.write(source, made) for name, one in chosen.items()}
         agreements = _by_format(written)
         content = make_card(
             spec, made, name=target.absolute().name, preprocessing=preprocessing, class_names=named,
-            signature=source.shown, given=card or {}, options=options, formats=_said(chosen, written),
+            signature=source.shown, given=card or {}, options=options, formats=_said(chosen, written, made),
             verification={name: one.to_dict() for name, one in agreements.items()},
             about={file: words for one in chosen.values() for file, words in one.files.items()},
         )  # fmt: skip
@@ -127,23 +129,28 @@ def export(
     return ExportReport(folder=target, arch_id=spec.arch_id, agreements=agreements, card=content)
 
 
-def _said(chosen: Mapping[str, Format], written: Mapping[str, Exported]) -> dict[str, dict[str, Any]]:
-    """What the card says of each format."""
+def _said(
+    chosen: Mapping[str, Format], written: Mapping[str, Exported], made: Path
+) -> dict[str, dict[str, Any]]:
+    """What the card says of each format, and which of its files are there."""
     return {
         name: {
-            "runtime": one.runtime, "files": list(one.files), "load": one.load,
+            "runtime": one.runtime, "load": one.load,
+            "files": [file for file in one.files if (made / file).exists()],
             "unchecked": written[name].unchecked, "notes": list(written[name].notes),
         }
         for name, one in chosen.items()
     }  # fmt: skip
 
 
-def _notes(card: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def _notes(card: Mapping[str, Any] | None, thresholds: Mapping[str, float]) -> Mapping[str, Any]:
+    """What is kept with the weights: what the card is given, and the thresholds of a task that has some."""
+    given = {**(card or {}), **({"thresholds": thresholds} if thresholds else {})}
     try:
-        json.dumps(dict(card or {}), allow_nan=False)
+        json.dumps(given, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InputError(f"card: must be plain data that JSON can hold: {error}") from None
-    return dict(card or {})
+    return given
 
 
 def _same_weights(network: Network, folder: Path) -> None:
@@ -197,16 +204,29 @@ def _check_replaceable(target: Path) -> None:
         return
     if target.is_symlink() or not target.is_dir():
         raise InputError(f"{target}: is a file; an export is a folder: choose another name")
-    if any(target.iterdir()) and not _is_export(target):
+    there = {path.name for path in target.iterdir()} - _BYWORK
+    own = _own_files(target)
+    if there and own is None:
         raise InputError(f"{target}: holds something that is no export of archspace: choose another folder")
+    others = sorted(there - (own or set()))
+    if others:
+        named = others[0] if len(others) == 1 else f"{others[0]} and {len(others) - 1} more"
+        raise InputError(f"{target}: holds {named} beside an older export: move it or choose another folder")
 
 
-def _is_export(folder: Path) -> bool:
+_BYWORK = {"__pycache__", ".DS_Store"}
+"""Left behind by ``import standalone`` and by file managers."""
+
+
+def _own_files(folder: Path) -> set[str] | None:
+    """The files that an export's card lists, and the card; ``None`` where the folder is no export."""
     try:
         card = parse_json((folder / CARD_JSON).read_text(encoding="utf-8"), "JSON")
     except (OSError, ValueError):
-        return False
-    return isinstance(card, dict) and card.get("format") == CARD_FORMAT
+        return None
+    if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:
+        return None
+    return {CARD_JSON, CARD_MARKDOWN, *card.get("files", ())}
 
 
 def _take_place(temporary: Path, target: Path) -> None:

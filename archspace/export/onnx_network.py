@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class OnnxNetwork(Network):
         self.preprocessing = None if how is None else Preprocessing.from_dict(how)
         notes = {name: noted(name) for name in ("classes", "colours")}
         self.class_names = ClassNames.of_notes(notes)
+        self.thresholds: Mapping[str, float] = noted("thresholds") or {}
         batch, _, *self.size = self.session.get_inputs()[0].shape
         self.batch = batch if isinstance(batch, int) else 1
         self.outputs = [output.name for output in self.session.get_outputs()]

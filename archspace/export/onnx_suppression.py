@@ -51,10 +51,11 @@ def add_suppression(source: Source, path: Path) -> None:
         node.input[:] = [_inner(name) for name in node.input]
     constants: dict[str, Any] = {
         "nms_low": np.float32(0), "nms_high": np.float32(1), "nms_most": np.array([MOST], np.int64),
+        "nms_limit": np.array([MOST], np.float32),
         "nms_overlap": np.array([limits["overlap"]], np.float32), "nms_score": np.array([limits["score"]], np.float32),
         "nms_0": np.array([0], np.int64), "nms_1": np.array([1], np.int64), "nms_2": np.array([2], np.int64),
         "nms_4": np.array([4], np.int64), "nms_class": np.int64(1), "nms_box": np.int64(2),
-        "nms_axis": np.array([2], np.int64), "nms_first": np.array([0], np.int64),
+        "nms_axis": np.array([2], np.int64), "nms_rows": np.array([-1, 4], np.int64),
     }  # fmt: skip
     graph.initializer.extend(numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items())
     graph.node.extend(_nodes())
@@ -72,7 +73,10 @@ def _inner(name: str) -> str:
 
 
 def _nodes() -> list[NodeProto]:
-    """Boxes without area lose their scores; then suppression class by class; then the surest of all classes."""
+    """Boxes without area lose their scores; then suppression class by class; then the surest of all classes.
+
+    Every operator is as operator sets 11 to 18 have it; axes of Squeeze and ReduceMin and Min of integers are not.
+    """
     from onnx import helper
 
     make = helper.make_node
@@ -81,7 +85,9 @@ def _nodes() -> list[NodeProto]:
         make("Slice", ["nms_boxes", "nms_0", "nms_2", "nms_axis"], ["nms_from"]),
         make("Slice", ["nms_boxes", "nms_2", "nms_4", "nms_axis"], ["nms_to"]),
         make("Sub", ["nms_to", "nms_from"], ["nms_sides"]),
-        make("ReduceMin", ["nms_sides", "nms_axis"], ["nms_side"], keepdims=1),
+        make("Slice", ["nms_sides", "nms_0", "nms_1", "nms_axis"], ["nms_width"]),
+        make("Slice", ["nms_sides", "nms_1", "nms_2", "nms_axis"], ["nms_height"]),
+        make("Min", ["nms_width", "nms_height"], ["nms_side"]),
         make("Greater", ["nms_side", "nms_low"], ["nms_real"]),
         make("Cast", ["nms_real"], ["nms_weight"], to=1),
         make("Mul", ["all_scores", "nms_weight"], ["nms_scores"]),
@@ -95,11 +101,13 @@ def _nodes() -> list[NodeProto]:
         make("Gather", ["nms_chosen", "nms_class"], ["nms_labels"], axis=1),
         make("Gather", ["nms_chosen", "nms_box"], ["nms_places"], axis=1),
         make("Shape", ["nms_values"], ["nms_count"]),
-        make("Min", ["nms_count", "nms_most"], ["nms_kept"]),
+        make("Cast", ["nms_count"], ["nms_found"], to=1),
+        make("Min", ["nms_found", "nms_limit"], ["nms_least"]),
+        make("Cast", ["nms_least"], ["nms_kept"], to=7),
         make("TopK", ["nms_values", "nms_kept"], ["scores", "nms_order"], axis=0, largest=1, sorted=1),
         make("Gather", ["nms_labels", "nms_order"], ["labels"]),
         make("Gather", ["nms_places", "nms_order"], ["nms_best"]),
-        make("Squeeze", ["nms_boxes", "nms_first"], ["nms_flat"]),
+        make("Reshape", ["nms_boxes", "nms_rows"], ["nms_flat"]),
         make("Gather", ["nms_flat", "nms_best"], ["boxes"]),
     ]
 

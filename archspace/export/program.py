@@ -12,7 +12,7 @@ from torch.export import Dim, ExportedProgram
 from archspace.export.agreement import ExportError
 from archspace.export.flat import Flat, Halved, batch_axis
 from archspace.export.quiet import quiet
-from archspace.export.signature import ANY, ExportOptions
+from archspace.export.signature import ANY, LARGEST_BATCH, ExportOptions
 from archspace.network import Network
 
 LARGEST_SIDE = 8192
@@ -53,7 +53,7 @@ def _free_sides(
     """``dynamic_shapes`` of torch.export; ``None`` where all sides are fixed."""
     if options.batch != ANY and not options.free_size:
         return None
-    batch = Dim("batch", min=1, max=1024)
+    batch = Dim("batch", min=1, max=LARGEST_BATCH)
     step = size_step(network)
     sides: list[dict[int, Any]] = []
     for port in form.signature.inputs:

@@ -8,6 +8,8 @@ from typing import Any, Literal, TypeAlias
 from archspace.support.errors import FieldError
 
 ANY: Literal["any"] = "any"
+LARGEST_BATCH = 1024
+"""Inputs of a run at most: all of them are computed when answers are compared."""
 Side: TypeAlias = int | str
 """A number, or the name of a size that is free: ``batch``, ``height``, ``width``."""
 
@@ -80,14 +82,15 @@ class ExportOptions:
     overlap: float | None = None
 
     def __post_init__(self) -> None:
-        if self.batch != ANY and (not isinstance(self.batch, int) or self.batch < 1):
-            raise FieldError("--batch", self.batch, "must be a whole number from 1, or any", 1)
+        if self.batch != ANY and not (isinstance(self.batch, int) and 1 <= self.batch <= LARGEST_BATCH):
+            near = min(max(self.batch, 1), LARGEST_BATCH) if isinstance(self.batch, int) else 1
+            raise FieldError("--batch", self.batch, f"must be 1 to {LARGEST_BATCH}, or any", near)
         if self.precision not in ("float32", "float16"):
             raise FieldError("--precision", self.precision, "must be float32 or float16", "float32")
         for name in ("threshold", "overlap"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
-                raise FieldError(f"--{name}", value, "must be 0 to 1", min(max(value, 0.0), 1.0))
+                raise FieldError(f"--{name}", value, "must be 0 to 1", 1.0 if value > 1 else 0.0)
 
     @property
     def half(self) -> bool:

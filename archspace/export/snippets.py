@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,9 +19,9 @@ def onnx_example(card: Mapping[str, Any]) -> str:
     lines = [
         *head,
         "",
-        f'card = json.load(open("{name}/card.json", encoding="utf-8"))',
+        f'card = json.load(open({quoted(name, "card.json")}, encoding="utf-8"))',
         "session = onnxruntime.InferenceSession(",
-        f'    "{name}/model.onnx", providers=["CPUExecutionProvider"]',
+        f'    {quoted(name, "model.onnx")}, providers=["CPUExecutionProvider"]',
         ")",
         *([_NAMES.replace("CLASSES", _count(card))] if picture else ()),
         "",
@@ -28,6 +29,11 @@ def onnx_example(card: Mapping[str, Any]) -> str:
         *_SHOWN["nms" if card["nms"] else task](card),
     ]
     return "\n".join(lines)
+
+
+def quoted(folder: str, *file: str) -> str:
+    """Returns a path as Python writes it between double quotes, whatever characters the folder's name has."""
+    return json.dumps("/".join((folder, *file)), ensure_ascii=False)
 
 
 _NAMES = 'names = card["classes"] or [f"class {i}" for i in range(CLASSES)]'

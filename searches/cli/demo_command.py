@@ -25,8 +25,14 @@ def demo(
         str | None, typer.Option(help="cityscapes, camvid, voc, coco, or a file with a class name a line.")
     ] = None,
     threshold: Annotated[
-        float, typer.Option(help="Least score of what is named (multi-label, detection).", min=0, max=1)
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            help="Least score of what is named (multi-label, detection); the export's own if left out.",
+            show_default="0.5",
+            min=0,
+            max=1,
+        ),
+    ] = None,
     side_by_side: Annotated[
         bool, typer.Option("--beside", help="The bare image stands on the left too.")
     ] = False,

@@ -100,12 +100,14 @@ class Wanted:
 
 
 def _batch(text: str) -> int | Literal["any"]:
+    from archspace.export.signature import LARGEST_BATCH
+
     if text == "any":
         return "any"
     try:
         return int(text)
     except ValueError:
-        raise FieldError("--batch", text, "must be a whole number from 1, or any", 1) from None
+        raise FieldError("--batch", text, f"must be 1 to {LARGEST_BATCH}, or any", 1) from None
 
 
 def export_network(
@@ -222,7 +224,12 @@ def _said(named: NamedNetwork, network: Network, picked: str) -> tuple[Tensor | 
         card = retrained_card(study, read_retrained_file(named.run / RETRAINED_FILE))
         return real_images(study, network.preprocessing), card
     if named.run is None or named.trial is None:
-        data = named.notes().get("data")
+        notes = named.notes()
+        if (
+            "found" in notes
+        ):  # an export: its card goes on, the names and thresholds are the network's and the options'
+            return None, {k: v for k, v in notes.items() if k not in ("classes", "colours", "thresholds")}
+        data = notes.get("data")
         origin = {"network": f"{named.form} {named.text}", "data": data}
         return None, {"found": origin if data else f"{named.form} {named.text}"}
     study = read_run(named.run)

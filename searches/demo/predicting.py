@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,7 +15,10 @@ from torch import Tensor
 
 from archspace.class_names import ClassNames, class_names, read_names
 from archspace.detection.boxes import THRESHOLD, detections
+from archspace.export.onnx_network import OnnxNetwork
+from archspace.export.thresholds import SCORE
 from archspace.network import Network
+from archspace.plan.detection import OVERLAP
 from archspace.preprocessing import Preprocessing
 from archspace.spec.named import NamedNetwork
 from archspace.support.errors import FieldError, InputError
@@ -80,6 +83,7 @@ class Outcome:
         index: of the image in the batch.
         image_size, input_size: (H, W) of the image as it is, and of what the network read.
         threshold: least score of what is named.
+        overlap: of two objects of a class above which they are one.
     """
 
     network: Network
@@ -88,6 +92,7 @@ class Outcome:
     image_size: Size
     input_size: Size
     threshold: float
+    overlap: float = OVERLAP
 
 
 def _mask(said: Outcome) -> Mask:
@@ -114,7 +119,8 @@ def _objects(said: Outcome) -> Objects:
     confidences, locations = said.outputs
     one = confidences[said.index, None], locations[said.index, None]
     priors = priors_on(said.input_size, confidences.device)
-    detected = detections(one, priors, threshold=min(said.threshold, THRESHOLD))[0]
+    least = min(said.threshold, THRESHOLD)
+    detected = detections(one, priors, threshold=least, overlap=said.overlap)[0]
     return objects_of(detected.corners.cpu(), detected.scores.cpu(), detected.labels.cpu(), said.threshold)
 
 
@@ -135,6 +141,7 @@ class Predictor:
         named_by: where the names are from.
         size: (H, W) of its input.
         threshold: least score of what is named (multi-label, detection).
+        overlap: of two objects of a class above which they are one (detection).
     """
 
     network: Network
@@ -145,6 +152,7 @@ class Predictor:
     size: Size
     device: torch.device
     threshold: float
+    overlap: float = OVERLAP
 
     def see(self, image: Image.Image, name: str) -> Prediction:
         """Returns what is in an image of any size.
@@ -161,7 +169,7 @@ class Predictor:
                 return prediction(
                     Outcome(
                         network=self.network, outputs=outputs, index=0, image_size=(image.height, image.width),
-                        input_size=self.size, threshold=self.threshold,
+                        input_size=self.size, threshold=self.threshold, overlap=self.overlap,
                     )
                 )  # fmt: skip
         except (RuntimeError, MemoryError) as error:
@@ -172,13 +180,19 @@ class Predictor:
 
 
 def open_predictor(
-    named: NamedNetwork, *, size: Size | None, labels: str | None, device: torch.device, threshold: float
+    named: NamedNetwork,
+    *,
+    size: Size | None,
+    labels: str | None,
+    device: torch.device,
+    threshold: float | None,
 ) -> Predictor:
     """Returns the trained network with names and colours of its classes.
 
     Args:
         size: (H, W) of the input; the spec's if left out.
         labels: a data set's name or a file with a class name a line; see :func:`archspace.class_names.class_names`.
+        threshold: least score of what is named; left out, the export's own, else 0.5.
 
     Raises:
         InputError: the weights cannot be used, the size does not fit, or the names do not.
@@ -200,7 +214,17 @@ def open_predictor(
             spec.classes, spec.task, noted=network.class_names, published=named.published
         )
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    limits = _limits(named, network)
     return Predictor(
         network=network, preprocessing=network.preprocessing, names=classes.names, colours=classes.shown,
-        named_by=named_by, size=size or spec.input_size, device=device, threshold=threshold,
+        named_by=named_by, size=size or spec.input_size, device=device,
+        threshold=limits.get("score", SCORE) if threshold is None else threshold,
+        overlap=limits.get("overlap", OVERLAP),
     )  # fmt: skip
+
+
+def _limits(named: NamedNetwork, network: Network) -> Mapping[str, float]:
+    """The thresholds that an export carries; empty for other weights."""
+    if isinstance(network, OnnxNetwork):
+        return network.thresholds
+    return named.notes().get("thresholds") or {}

@@ -30,7 +30,7 @@ NAMED = 8
 
 def demo(
     text: str, source: Path | None, *, webcam: int | None, out: Path | None, size: Size | None,
-    labels: str | None, device: str, threshold: float, frames: int | None, side_by_side: bool, as_json: bool,
+    labels: str | None, device: str, threshold: float | None, frames: int | None, side_by_side: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Shows what a trained network sees in ``source`` (an image, a folder, a video) or a webcam, and prints it.
 

@@ -72,3 +72,8 @@ def test_names_of_a_user(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="is not UTF-16 text"):
         read_names(str(file), 3, "classification")
+
+
+def test_names_that_occur_twice_keep_their_own_colours() -> None:
+    twice = ClassNames(("void", "road", "void"), ((1, 1, 1), (2, 2, 2), (3, 3, 3)))
+    assert twice.fitted(3, "segmentation") == twice

@@ -19,7 +19,7 @@ def _write(source: Source, folder: Path) -> Exported:
             tolerance.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from archspace.export.comparing import compared
     from archspace.export.samples import arrays
@@ -27,7 +27,7 @@ def _write(source: Source, folder: Path) -> Exported:
 
     code, weights = python_code(source, WEIGHTS)
     (folder / CODE).write_text(code, encoding="utf-8")
-    save_file(weights, folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(save(weights))
 
     network = runpy.run_path(str(folder / CODE))["load"]()
 

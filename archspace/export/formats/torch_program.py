@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ def _write(source: Source, folder: Path) -> Exported:
     from archspace.export.samples import arrays
 
     with quiet():
-        torch.export.save(source.program, folder / FILE, extra_files={NOTES: json.dumps(source.metadata)})
+        packed = io.BytesIO()  # torch ends the process where the disk is full
+        torch.export.save(source.program, packed, extra_files={NOTES: json.dumps(source.metadata)})
+        (folder / FILE).write_bytes(packed.getbuffer())
         loaded = torch.export.load(folder / FILE).module()
 
     def run(inputs: Any) -> Any:

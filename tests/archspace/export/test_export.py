@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -13,10 +15,13 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 
 from archspace.checkpoint import load
+from archspace.class_names import ClassNames
 from archspace.export.card_text import markdown
 from archspace.export.export import ExportError, export
+from archspace.export.formats import FORMATS
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
@@ -137,6 +142,38 @@ def test_an_export_is_replaced_and_other_content_is_not(small: Network, tmp_path
     export(trained(SMALL.replace(activation="relu")), tmp_path / "again")
     assert (tmp_path / "again" / "weights.safetensors").read_bytes() != first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "out"]
+    (tmp_path / "again" / "__pycache__").mkdir()
+    (tmp_path / "again" / "model.engine").write_text("built on the board")
+    with pytest.raises(InputError, match=r"holds model\.engine beside an older export: move it"):
+        export(small, tmp_path / "again")
+    assert (tmp_path / "again" / "model.engine").read_text() == "built on the board"
+
+
+@pytest.mark.slow
+def test_any_names_of_folder_and_classes_are_written_as_they_are(tmp_path: Path) -> None:
+    named = trained(SMALL.replace(classes=2))
+    names = ("a\nline, \u732b", 'it\'s "odd" \\')
+    vars(named)["class_names"] = ClassNames(names)
+    target = tmp_path / 'it\'s "odd" \\ \u732b'
+    card = export(named, target, preprocessing=GRAY, formats=["onnx", "tensorrt", "standalone"]).card
+    assert tuple(card["classes"]) == names
+    assert (target / "classes.txt").read_text(encoding="utf-8").splitlines() == [
+        "a line, \u732b",
+        names[1],
+    ], "a line each"
+    Image.new("L", (9, 9)).save(tmp_path / "photo.jpg")
+    ran = subprocess.run(
+        [sys.executable, "-c", card["example"]], cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert names[0] in ran.stdout and names[1] in ran.stdout
+    for line in (card["load"]["archspace"], card["load"]["onnxruntime"]):
+        assert target.name in ast.literal_eval(
+            line[line.index('"') :].partition(", providers")[0].rstrip(")")
+        )
+    assert card["formats"]["tensorrt"]["files"] == ["model.tensorrt.onnx"], "no engine was built"
+    listed = {file for one in card["formats"].values() for file in one["files"]}
+    assert listed <= set(card["files"]) == {path.name for path in target.iterdir()} - {"card.json", "card.md"}
+    assert {path.stat().st_mode & 0o777 for path in target.iterdir() if path.suffix != ".part"} == {0o644}
 
 
 @pytest.mark.slow
@@ -168,6 +205,22 @@ def test_a_full_disk_leaves_nothing(small: Network, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(InputError, match="disk is full"):
         export(small, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["torch", "standalone"])
+def test_a_disk_that_fills_up_in_a_format_leaves_nothing(
+    name: str, small: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> int:
+        if path.name in FORMATS[name].files:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return path.open("wb").write(data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match="disk is full"):
+        export(small, tmp_path / "out", formats=[name])
     assert not list(tmp_path.iterdir())
 
 

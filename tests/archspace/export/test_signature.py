@@ -17,8 +17,10 @@ from archspace.support.errors import FieldError, InputError
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"batch": 0}, "--batch: 0: must be a whole number from 1, or any; nearest valid: 1"),
-        ({"batch": "many"}, "--batch: 'many': must be a whole number from 1, or any"),
+        ({"batch": 0}, "--batch: 0: must be 1 to 1024, or any; nearest valid: 1"),
+        ({"batch": "many"}, "--batch: 'many': must be 1 to 1024, or any"),
+        ({"batch": 10**8}, "--batch: 100000000: must be 1 to 1024, or any; nearest valid: 1024"),
+        ({"threshold": float("nan")}, "--threshold: nan: must be 0 to 1; nearest valid: 0"),
         ({"precision": "int8"}, "--precision: 'int8': must be float32 or float16"),
         ({"threshold": 1.5}, "--threshold: 1.5: must be 0 to 1; nearest valid: 1"),
         ({"overlap": -1}, "--overlap: -1: must be 0 to 1; nearest valid: 0"),
@@ -53,16 +55,17 @@ def test_ncnn_has_no_form_for_texts() -> None:
         check_formats({"ncnn": FORMATS["ncnn"]}, ExportOptions(), "language")
 
 
+@pytest.mark.parametrize("module", ["no_such_module", "no_such_package.module"])
 def test_missing_packages_are_named_with_what_installs_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARCHSPACE_CACHE", str(tmp_path))
-    extra = Extra(name="absent", modules=("no_such_module",), requires=("no-such-package",))
+    extra = Extra(name="absent", modules=(module,), requires=("no-such-package",))
     absent = Format(runtime="none", files={}, write=lambda *_: Exported(agreements={}), extra=extra)
     with pytest.raises(InputError) as refused:
         check_formats({"absent": absent}, ExportOptions(), "classification")
     assert str(refused.value) == (
-        "--format absent: no_such_module cannot be imported; add --install, which puts the extra into an environment "
+        f"--format absent: {module} cannot be imported; add --install, which puts the extra into an environment "
         'of its own, or: pip install "archspace[absent]"'
     )
 

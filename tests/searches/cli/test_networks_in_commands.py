@@ -164,6 +164,18 @@ def test_export_of_a_run_folder_picks_the_same_knee(networks: dict[str, str], tm
     assert picked["found"] == named["found"] and picked["arch_id"] == named["arch_id"]
 
 
+def test_an_export_in_another_format_says_the_same_of_the_network(
+    networks: dict[str, str], tmp_path: Path
+) -> None:
+    first = read("export", networks["RUN:knee"], "--out", tmp_path / "net")
+    again = read("export", tmp_path / "net", "--out", tmp_path / "net", "--format", "standalone")
+    assert isinstance(first["found"], dict) and len(first["numbers"]) > 3
+    for part in ("found", "numbers", "notes", "classes", "preprocessing", "thresholds"):
+        assert again[part] == first[part], part
+    assert list(again["formats"]) == ["standalone"] and "model.onnx" not in again["files"]
+    assert not (tmp_path / "net" / "model.onnx").exists()
+
+
 def test_export_chooses_among_trials_of_a_run_folder_alone(networks: dict[str, str]) -> None:
     assert "chooses among the trials" in refused("export", networks["checkpoint"], "--pick", "best")
     assert "no such trial" in refused("export", networks["run"], "--pick", "99")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from analysis.drawing.overlays import OPACITY
 from archspace.build import build
 from archspace.class_names import NAMED, colours_of
 from archspace.detection.priors import prior_boxes
+from archspace.export.export import export
+from archspace.export.signature import ExportOptions
+from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network
 from searches.demo import predicting
@@ -22,6 +26,8 @@ from searches.demo.detecting import Objects, objects_of
 from searches.demo.drawing import LEAST_HEIGHT, Row, drawn, panel, rows_of, with_classes
 from searches.demo.inputs import find_inputs, picture_paths
 from searches.demo.predicting import PREDICTIONS, Mask, Outcome, Ranking, labels_at, open_predictor
+from tests.archspace.export.runs import MULTILABEL
+from tests.archspace.export.trained import trained
 
 NAMES = ("background", "cat", "dog")
 COLOURS = ((0, 0, 0), (250, 0, 0), (0, 0, 250))
@@ -184,3 +190,15 @@ def test_published_voc_weights_see_the_cats(shared: Path) -> None:
         prediction = predictor.see(image, "cats")
     assert isinstance(prediction, Mask) and 0.3 < prediction.shares[predictor.names.index("cat")] < 0.5
     assert prediction.shares[[predictor.names.index("cat"), 0]].sum() > 0.99
+
+
+def test_an_exports_own_thresholds_are_kept(tmp_path: Path) -> None:
+    network = trained(MULTILABEL)
+    options = ExportOptions(threshold=0.125)
+    rgb = Preprocessing(channel_order="rgb", mean=(0.5,) * 3, std=(0.5,) * 3)
+    export(network, tmp_path / "net", preprocessing=rgb, options=options)
+    for name in ("net", "net/model.onnx"):
+        named = find_network(str(tmp_path / name))
+        opened = partial(open_predictor, named, size=None, labels=None, device=torch.device("cpu"))
+        assert opened(threshold=None).threshold == 0.125
+        assert opened(threshold=0.75).threshold == 0.75

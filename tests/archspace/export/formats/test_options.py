@@ -105,8 +105,9 @@ def test_the_tx2_file_may_be_older(opset: int, tmp_path: Path) -> None:
         made(SEGMENTER, tmp_path, "tx2", opset=17)
 
 
-def test_suppression_inside_finds_what_torch_finds(tmp_path: Path) -> None:
-    report = made(DETECTOR, tmp_path, "onnx", nms=True, threshold=0.26, overlap=0.4)
+@pytest.mark.parametrize("opset", [None, 11, 13])
+def test_suppression_inside_finds_what_torch_finds(opset: int | None, tmp_path: Path) -> None:
+    report = made(DETECTOR, tmp_path, "onnx", nms=True, threshold=0.26, overlap=0.4, opset=opset)
     assert [port["name"] for port in report.card["outputs"]] == ["boxes", "scores", "labels"]
     x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(5))
     boxes, scores, labels = session(tmp_path).run(["boxes", "scores", "labels"], {"image": x.numpy()})

@@ -193,3 +193,10 @@ def test_windows_of_a_text_hand_their_state_on(made: Made) -> None:
     with torch.no_grad():
         whole, _ = made.network(tokens)
     torch.testing.assert_close(torch.cat(parts, 1), whole, rtol=1e-4, atol=1e-4)
+
+
+def test_the_card_in_words_speaks_of_what_is_read(made: Made) -> None:
+    text = (made.folder / "card.md").read_text(encoding="utf-8")
+    language = made.task == "language"
+    assert ("of 20 words that reads 3 tokens at once" in text) == language
+    assert (" pixels " in text) == ("Pillow" in text) == (not language)
