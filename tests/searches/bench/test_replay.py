@@ -89,7 +89,7 @@ def test_scores_are_paid_for_and_help_where_they_are_good(name: str) -> None:
     scored = replace(stick, score_names=("truth",), scores=stick.truth[:, None], score_share=0.02)
     volumes = {}
     for share in (0.02, 2.0):
-        ledger = replayed(Ledger(replace(scored, score_share=share), 4.0, 0), name)
+        ledger = replayed(Ledger(replace(scored, score_share=share), 12.0, 0), name)
         volumes[share] = ledger.history[-1][1]
         trained = sum(stick.epoch_cost[i] * stick.epochs for i in ledger.finished)
         assert trained < ledger.spent
