@@ -62,6 +62,7 @@ def test_a_stopped_table_goes_on_and_comes_to_the_same(whole: Path, tmp_path: Pa
     process.wait()
     assert Table.load(path).missing
     ran = archspace(*words, "--json")
+    assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["missing"] == 0
     one, other = Table.load(whole), Table.load(path)
     assert {key: row.metric for key, row in one.rows.items()} == {k: r.metric for k, r in other.rows.items()}
