@@ -100,5 +100,7 @@ def _found(
         shared, ended, candidates, config.seed, on_stage=lambda doing, share: now(f"{doing}: {share:.0%}")
     )
     errors = shared.chooser.left_out(shared.networks(ended)) if ended else {}
-    trained = {} if known is None else {str(one.arch_id): known.label(one) for one in known.records}
+    trained = {}
+    if known is not None and config.judging.supernet is None:
+        trained = {str(one.arch_id): known.label(one) for one in known.records}
     return Found(config, space, run, len(ended), errors, trained, predictor)

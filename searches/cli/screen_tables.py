@@ -148,7 +148,9 @@ def _lines(found: Found, shown: int, out: Path | None, specs: Path | None) -> li
     for name, one in found.errors.items():
         quantity = described(name)
         error = amount_off(one.error, quantity.unit, relative=quantity.direction == "minimize")
-        lines.append(f"{name}: predicted from {one.networks} trials, off by {error} on those left out")
+        inherited = found.config.judging.supernet is not None and quantity.source == "evaluation"
+        trials = f"{one.networks} trials{', judged by inherited weights themselves' if inherited else ''}"
+        lines.append(f"{name}: predicted from {trials}, off by {error} on those left out")
     if found.latency is not None and "latency_ms" in found.known:
         device = found.latency.made.device
         lines.append(

@@ -157,14 +157,14 @@ def search(
 
     with working(f"opening {supernet}"):
         read_early(supernet)
-        from searches.cli.supernet_progress import Shown
+        from searches.cli.counting import Counting
         from searches.cli.supernet_tables import said, show_front
         from searches.supernet.inherited import Heir
         from searches.supernet.searching import search as run
         from searches.supernet.searching import write_found, write_front
 
         heir = Heir.open(supernet, data)
-    with Shown(networks) as shown:
+    with Counting("judging", networks) as shown:
         found = run(
             heir, networks, method=method, seed=seed,
             on_judged=lambda one, number: shown.done(number, networks, said(one, heir.task.metric)),
@@ -262,14 +262,14 @@ def agree(
         from searches.bench.inherited import inheritance
         from searches.bench.table import Table
         from searches.bench.tabulate import judged_at_input
-        from searches.cli.supernet_progress import Shown
+        from searches.cli.counting import Counting
         from searches.supernet.inherited import Heir
         from searches.supernet.training import training_record
 
         held = Table.load(table)
         heir = Heir.open(supernet, data, judged_at_input)
         trained = training_record(supernet)
-    with Shown(len(held.rows)) as shown:
+    with Counting("judging", len(held.rows)) as shown:
         found = inheritance(heir, held, trained["seconds"], zero_cost=zero_cost, on_done=shown.done)
     result = {
         "table": held.name, "supernet": {

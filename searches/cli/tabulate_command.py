@@ -78,7 +78,7 @@ def tabulate(
                     config,
                     path,
                     minutes=minutes,
-                    on_scored=lambda made, words: shown.scored(len(made.rows), of, words),
+                    on_scored=lambda made, words: shown.done(len(made.rows), of, words),
                 )
                 _say_scores(made, of, path, as_json)
                 return

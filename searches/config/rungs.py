@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from archspace.support.errors import FieldError
 from archspace.support.numbers import counted
@@ -15,6 +15,7 @@ from searches.config.parts import Part
 from searches.config.recipe import Recipe, Stage
 
 FIELD = "judging.rungs"
+REDUCTION = 3
 
 
 class Rungs(Part):
@@ -28,7 +29,7 @@ class Rungs(Part):
     """
 
     rungs: tuple[int, ...] | Literal["auto"] = ()
-    reduction: int = Field(3, ge=2)
+    reduction: int = Field(REDUCTION, ge=2)
 
     @field_validator("rungs", mode="before")
     @classmethod
@@ -40,6 +41,13 @@ class Rungs(Part):
             nearest = [rungs] if isinstance(rungs, int) and rungs > 0 and rungs is not True else "auto"
             raise FieldError(FIELD, rungs, "must be a list of epochs, or auto", nearest)
         return rungs
+
+    @model_validator(mode="after")
+    def _of_rungs(self) -> Self:
+        if not self.rungs and self.reduction != REDUCTION:
+            rule = "is of judging.rungs, which is left out: every network is trained in full"
+            raise FieldError("judging.reduction", self.reduction, rule, "rungs: auto")
+        return self
 
     def levels(self, recipe: Recipe) -> tuple[int, ...]:
         """Returns the epochs at which trainings by ``recipe`` are compared and, last, at which they end.

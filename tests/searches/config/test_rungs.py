@@ -53,6 +53,7 @@ ENCODER_FIRST = {"epochs": 3, "stages": [{"encoder_only": True}, {"epochs": 6}]}
         ({"rungs": "three"}, {}, ["'three'", "a list of epochs, or auto"]),
         ({"rungs": [1.5]}, {}, ["judging.rungs: [1.5]", "a list of epochs, or auto"]),
         ({"rung": [1]}, {}, ["judging.rung", "unknown field", "rungs"]),
+        ({"reduction": 4}, {}, ["judging.reduction: 4", "left out", "nearest valid: rungs: auto"]),
         ({"rungs": [1], "reduction": 1}, {}, ["judging.reduction: 1", "nearest valid: 2"]),
         ({"rungs": [1, 3], "reduction": 9}, {}, ["trials: 6", "too few", "nearest valid: 12"]),
         ({"rungs": "auto"}, {"training": {"epochs": 1}}, ["1 epoch has no epoch before its end"]),

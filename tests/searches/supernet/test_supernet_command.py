@@ -166,6 +166,8 @@ def test_a_study_judges_by_inherited_weights_and_retrains_its_front(trained: Pat
     assert f"its weights are inherited from {trained}, not trained alone" in said
     found = json.loads((tmp_path / "export" / "card.json").read_text())["found"]
     assert found["weights"].startswith("inherited from") and "training" not in found
+    said = json.loads(archspace("screen", run, "--candidates", 20, "--json").stdout)
+    assert said["front"] and not any(one["trained_as"] for one in said["front"]), "none was trained"
     other = study(tmp_path, **{"from": str(run)})
     refused(archspace("search", other, "--out", tmp_path / "other"), f"inherit the weights of {trained}")
     assert not (tmp_path / "other").exists()
