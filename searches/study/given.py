@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.store.records import TrialRecord
 from archspace.spec.archspec import ArchSpec
@@ -11,7 +11,9 @@ from archspace.spec.naming import find_network, read_spec
 from archspace.support.errors import FieldError, InputError
 from searches.config.parts import Given, fixed_by_data
 from searches.config.study import StudyConfig
-from searches.study.trials import Trials
+
+if TYPE_CHECKING:
+    from searches.study.trials import Trials
 
 LASTING = ("preset", "spec file")
 """Forms that a study keeps as they are written; any other may name another network tomorrow (``RUN:knee``)."""

@@ -12,7 +12,9 @@ import argparse
 import json
 import multiprocessing
 import resource
+import shlex
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -186,7 +188,12 @@ def main() -> None:
     parser.add_argument("--storage")
     parser.add_argument("--json", type=Path, help="Also write the figures, with versions and machine.")
     asked = parser.parse_args()
-    figures: dict[str, Any] = {"sampler": asked.sampler, "environment": environment(), "trials": {}}
+    typed = shlex.join(["python", "-m", "tests.bench.trials", *sys.argv[1:]])
+    figures: dict[str, Any] = {
+        "sampler": asked.sampler,
+        "environment": {**environment(), "command": typed},
+        "trials": {},
+    }
     for count in asked.finished:
         with tempfile.TemporaryDirectory() as scratch:
             config = parse_config(tiny(

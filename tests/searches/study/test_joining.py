@@ -12,6 +12,7 @@ import pytest
 
 from analysis.store.runs import read_run
 from archspace.checkpoint import load
+from archspace.support import plugins
 from archspace.support.machine import MACHINE_VARIABLE
 from searches.config.study import parse_config
 from searches.study import joining
@@ -111,6 +112,7 @@ class TestRefusedIsWorkFor:
     def test_another_version_of_a_plug_in(
         self, journal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(plugins, "_LOADED", {})
         begun(journal, tmp_path / "home")
         storage = storage_at(journal, tmp_path)
         number = storage.get_study_id_from_name("tiny")
