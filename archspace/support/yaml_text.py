@@ -8,11 +8,15 @@ takes a whole number takes ``010`` as ten.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
 from archspace.support.errors import InputError
 from archspace.support.file_kinds import foreign_kind
@@ -38,12 +42,16 @@ _CORE = (
 """Tag, what is resolved to it, and the letters that this begins with (YAML 1.2, section 10.3.2)."""
 
 
+_READ_APART = re.compile(r"[\t\r!\x85\u2028\u2029\ufeff]|[^ \n][#?]")
+"""What the scanner in C takes for something else than that in Python: tabs, tags, other ends of lines, ``x#`` and ``x?``."""
+
+
 class RepeatedKeyError(InputError):
     """A mapping of a YAML file has a key twice."""
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain data only."""
+class _Core(Composer, SafeConstructor, Resolver):
+    """Plain data only, of what another class scans."""
 
     where = ""
 
@@ -72,18 +80,35 @@ class _Loader(yaml.SafeLoader):
         return integer(text)
 
 
+class _Loader(_Core, yaml.SafeLoader):
+    """Scans in Python; its messages name the place and the cause."""
+
+    def __init__(self, text: str) -> None:
+        yaml.SafeLoader.__init__(self, text)
+
+
+if yaml.__with_libyaml__:
+
+    class _QuickLoader(_Core, yaml.CSafeLoader):
+        """Scans in C."""
+
+        def __init__(self, text: str) -> None:
+            yaml.CSafeLoader.__init__(self, text)
+            Composer.__init__(self)
+
+
 class _Dumper(yaml.SafeDumper):
-    """Quotes every text that :class:`_Loader` or YAML 1.1 would take for something else."""
+    """Quotes every text that :class:`_Core` or YAML 1.1 would take for something else."""
 
 
-_Loader.yaml_implicit_resolvers = {}
+_Core.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in _CORE:
     _expression = re.compile(f"(?:{_pattern})$")
     _starts = ["" if letter == "\0" else letter for letter in _first]
-    _Loader.add_implicit_resolver(_tag, _expression, _starts)
+    _Core.add_implicit_resolver(_tag, _expression, _starts)
     if _tag in (_INT, _FLOAT):
         _Dumper.add_implicit_resolver(_tag, _expression, _starts)
-_Loader.add_constructor(_INT, _Loader.construct_whole)
+_Core.add_constructor(_INT, _Core.construct_whole)  # type: ignore[type-var]
 
 
 def parse_yaml(text: str, where: str) -> Any:
@@ -96,15 +121,8 @@ def parse_yaml(text: str, where: str) -> Any:
     kind = foreign_kind(text[:2048].encode("utf-8", "replace"))
     if kind:
         raise InputError(f"{where}: is {kind}, not YAML")
-    loader = _Loader(text)
-    loader.where = where
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        if _nodes(node, {}, set()) > MOST_NODES:
-            raise InputError(f"{where}: holds more than {MOST_NODES:,} values, its aliases written out")
-        return loader.construct_document(node)
+        return _constructed(text, where)
     except RepeatedKeyError:
         raise
     except yaml.YAMLError as error:
@@ -115,6 +133,26 @@ def parse_yaml(text: str, where: str) -> Any:
     except ValueError as error:
         message = str(error)
         raise InputError(message if message.startswith(where) else f"{where}: {message}") from None
+
+
+def _constructed(text: str, where: str) -> Any:
+    """What a text holds; where it is wrong, the slower scanner says so, with the place."""
+    if yaml.__with_libyaml__ and not _READ_APART.search(text):
+        with suppress(yaml.YAMLError, UnicodeError):
+            return _constructed_by(_QuickLoader, text, where)
+    return _constructed_by(_Loader, text, where)
+
+
+def _constructed_by(kind: type[_Loader | _QuickLoader], text: str, where: str) -> Any:
+    loader = kind(text)
+    loader.where = where
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _nodes(node, {}, set()) > MOST_NODES:
+            raise InputError(f"{where}: holds more than {MOST_NODES:,} values, its aliases written out")
+        return loader.construct_document(node)
     finally:
         loader.dispose()
 

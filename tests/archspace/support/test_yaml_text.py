@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from functools import partial
 from typing import Any
 
 import pytest
 import yaml
 
+from archspace.support import yaml_text
 from archspace.support.errors import InputError
 from archspace.support.yaml_text import RepeatedKeyError, dump_yaml, parse_yaml
 
@@ -98,3 +101,28 @@ def test_two_keys_that_are_one_number_are_one_key(second: str) -> None:
     with pytest.raises(RepeatedKeyError, match=r"line 2: key .* occurs twice"):
         parse_yaml(f"1: a\n{second}: b\n", "f.yaml")
     assert parse_yaml("1: a\n10: b\n1.5: c\n100: d\n", "f.yaml") == {1: "a", 10: "b", 1.5: "c", 100: "d"}
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML is without libyaml")
+def test_the_scanner_in_c_takes_nothing_for_something_else() -> None:
+    pieces = [
+        *"ab:{}[],-?&*|>'\"%@`#~! \n\t0123.e+_<=\\\r\x85\u2028é",
+        "a: ",
+        "- ",
+        "\n  ",
+        "1e3",
+        "a: |\n  ",
+        "x#",
+    ]
+    rng, met = random.Random(5), 0
+    for _ in range(3000):
+        text = "".join(rng.choices(pieces, k=rng.randrange(1, 16)))
+        seen = []
+        for scanner in (yaml_text._constructed, partial(yaml_text._constructed_by, yaml_text._Loader)):
+            try:
+                seen.append(repr(scanner(text, "file")))
+            except (yaml.YAMLError, InputError, ValueError) as error:
+                seen.append(str(error))
+        assert seen[0] == seen[1], text
+        met += not yaml_text._READ_APART.search(text)
+    assert met > 500
