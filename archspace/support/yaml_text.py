@@ -43,7 +43,7 @@ _CORE = (
 
 
 _READ_APART = re.compile(r"[\t\r!\x85\u2028\u2029\ufeff]|[^ \n][#?]")
-"""What the scanner in C takes for something else than that in Python: tabs, tags, other ends of lines, ``x#`` and ``x?``."""
+"""What the scanner in C reads otherwise than that in Python: tabs, tags, other ends of lines, ``x#``, ``x?``."""
 
 
 class RepeatedKeyError(InputError):
