@@ -99,10 +99,20 @@ def lines(found: list[Standing], replays: Replays) -> list[str]:
         p = one.p.get(BASELINE)
         rows.append(
             f"{one.method:<12} {100 * one.median:>10.2f} {100 * one.low:>6.2f}–{100 * one.high:<6.2f}"
-            f" {one.compute:>9.1f} {100 * one.share:>5.0f}% {'' if p is None else f'{p:.2g}':>9}"
+            f" {reached(one):>9} {share(one):>6} {'' if p is None else f'{p:.2g}':>9}"
             f" {replays.seconds[one.method]:>6.2f}"
         )
     return [head, *rows]
+
+
+def reached(one: Standing) -> str:
+    """The compute, in mean trainings, at which a method's median is where random search's ends."""
+    return f"{one.compute:.1f}" if np.isfinite(one.compute) else "never"
+
+
+def share(one: Standing) -> str:
+    """The same as a share of what random search needs."""
+    return f"{100 * one.share:.0f}%" if np.isfinite(one.compute) else ""
 
 
 def write(folder: Path, stick: Yardstick, replays: Replays, found: list[Standing]) -> None:
@@ -115,7 +125,7 @@ def write(folder: Path, stick: Yardstick, replays: Replays, found: list[Standing
         low, high = median_interval(volumes)
         curves.append(MethodCurve(
             method=one.method, median=np.median(volumes, axis=0), low=low, high=high,
-            summary=f"random's end after {one.compute:.1f} trainings",
+            summary=f"random's end after {reached(one)} trainings" if np.isfinite(one.compute) else "never at it",
         ))  # fmt: skip
     with (folder / f"{name}.csv").open("w", newline="") as file:
         writer = csv.writer(file)
