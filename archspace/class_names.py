@@ -134,7 +134,7 @@ def read_names(words: str, outputs: int, task: str) -> tuple[str, ...]:
     if words in NAMED:
         names = NAMED[words]
     elif path.is_file():
-        names = tuple(line for line in listed_names(path) if not line.startswith("#"))
+        names = tuple(_unmarked(line) for line in listed_names(path) if not line.startswith("#"))
     else:
         raise FieldError("--labels", words, "no such file or data set", closest(words, list(NAMED)))
     matched = fitting(names, outputs, task)
@@ -143,6 +143,24 @@ def read_names(words: str, outputs: int, task: str) -> tuple[str, ...]:
             "--labels", words, f"has {len(names)} names; the network has {outputs} classes", outputs
         )
     return matched
+
+
+def listing(names: Sequence[str]) -> str:
+    """Returns names as :func:`read_names` reads them, a line each.
+
+    One that begins with ``#``, as a remark does, has a backslash before it.
+    """
+    lines = (" ".join(name.split()) for name in names)
+    return "".join(f"{BACKSLASH if line.startswith(_MARKED) else ''}{line}\n" for line in lines)
+
+
+BACKSLASH = "\\"
+_MARKED = ("#", BACKSLASH)
+"""How a line begins that a backslash comes before."""
+
+
+def _unmarked(line: str) -> str:
+    return line[1:] if line.startswith(tuple(f"{BACKSLASH}{mark}" for mark in _MARKED)) else line
 
 
 def fitting(names: Sequence[str], outputs: int, task: str) -> tuple[str, ...] | None:

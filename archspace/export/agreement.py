@@ -16,6 +16,12 @@ TOLERANCE = 1e-4
 HALF_TOLERANCE = 2e-2
 """The same where numbers are float16: its rounding is 5e-4, once a layer."""
 
+INT8_TOLERANCE = 1.0
+"""The same in INT8, which rounds by design: beyond it, it is another network. A metric on a split says what it costs."""
+
+TOLERANCES = {"float32": TOLERANCE, "float16": HALF_TOLERANCE, "int8": INT8_TOLERANCE}
+"""The limit by precision."""
+
 Arrays: TypeAlias = tuple[NDArray[Any], ...]
 Runner: TypeAlias = Callable[[Arrays], Sequence[NDArray[Any]]]
 """From all inputs of one run to all outputs, in the order of the signature."""

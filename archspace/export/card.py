@@ -44,6 +44,7 @@ def make_card(
     verification: Mapping[str, Any],
     given: Mapping[str, Any],
     about: Mapping[str, str],
+    int8: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Returns the content of ``card.json`` for the export whose files lie in ``folder``.
 
@@ -59,6 +60,7 @@ def make_card(
         verification: agreement by kind of input, as plain data.
         given: ``found``, ``numbers`` (perhaps with a ``title``) and notes from the caller.
         about: the files of its formats, and what each is in words.
+        int8: calibration, and by format which layers are INT8 and what that costs and gains.
     """
     files = {**_ABOUT, **about}
     notes = {key: value for key, value in given.items() if key not in ("found", "numbers")}
@@ -78,6 +80,7 @@ def make_card(
         "inputs": [port.to_dict() for port in signature.inputs],
         "outputs": [port.to_dict() for port in signature.outputs],
         "precision": options.precision,
+        **({} if int8 is None else {"int8": dict(int8)}),
         "nms": options.nms,
         "thresholds": thresholds(spec.task, options),
         "preprocessing": None if preprocessing is None else preprocessing.to_dict(),

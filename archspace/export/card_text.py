@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archspace.export.card import CLASSES_FILE
+from archspace.export.card_int8 import int8_section
 from archspace.support.numbers import counted, marked, number
 
 SHOWN_CLASSES = 100
@@ -38,6 +39,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         _search(card),
         _numbers(card),
         _checks(card),
+        int8_section(card),
         _about(card),
     )
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspace.export.agreement import (
-    HALF_TOLERANCE,
-    TOLERANCE,
+    TOLERANCES,
     Agreement,
     ExportError,
     Runner,
@@ -34,7 +33,7 @@ def compared(
     Raises:
         ExportError: an answer has another shape, or differs by more than the tolerance.
     """
-    limit = tolerance or (HALF_TOLERANCE if source.options.half else TOLERANCE)
+    limit = tolerance or TOLERANCES[source.options.precision]
     named = f"{runtime} {version}".strip()
     agreements = {}
     for kind, samples in source.samples.items():

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import glob
 import json
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
 from archspace.checkpoint import WEIGHTS_FILE, load, preprocessing_of, save
+from archspace.class_names import listing
 from archspace.export.agreement import Agreement, ExportError
 from archspace.export.card import (
     CARD_FORMAT,
@@ -33,17 +35,22 @@ from archspace.export.card import (
 from archspace.export.card_text import markdown
 from archspace.export.formats import FORMATS, Exported, Format
 from archspace.export.formats.base import check_formats
+from archspace.export.quantisation import Calibration, Quantised
 from archspace.export.signature import ExportOptions
 from archspace.export.source import described, make_source
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import InputError
 from archspace.support.files import unwritable
+from archspace.support.locks import Held, try_lock
 from archspace.support.text_files import parse_json
 
 __all__ = ["ExportError", "ExportReport", "export"]
 
 log = logging.getLogger(__name__)
+
+Judge: TypeAlias = Callable[[str, Quantised], Mapping[str, Any]]
+"""From a format's name and the network before and after INT8 to what the card says of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +84,8 @@ def export(
     card: Mapping[str, Any] | None = None,
     formats: Sequence[str] = ("onnx",),
     options: ExportOptions | None = None,
+    calibration: Calibration | None = None,
+    judge: Judge | None = None,
 ) -> ExportReport:
     """Write spec, weights, card and the network in each format to ``folder``; each must agree with torch.
 
@@ -91,6 +100,9 @@ def export(
             of :meth:`analysis.store.records.Measurement.to_dict`); anything else is listed as notes.
         formats: names in :data:`archspace.export.formats.FORMATS`.
         options: batch, sizes, precision, thresholds; left out, one float32 image of the spec's size.
+        calibration: images that say the ranges of INT8, where ``options`` ask for it.
+        judge: of INT8, called with each format's name and its network before and after; what it returns (accuracy,
+            latency) stands on the card.
 
     Raises:
         ExportError: the network cannot be written in a format, or an answer differs by more than the format's limit
@@ -105,14 +117,14 @@ def export(
     preprocessing = preprocessing or preprocessing_of(network)
     spec, classes = original.spec, original.class_names
     named = None if classes is None else classes.fitted(spec.classes, spec.task)
-    source = make_source(original, real_inputs, options, described(spec, preprocessing, named, options))
+    about = described(spec, preprocessing, named, options)
+    source = make_source(original, real_inputs, options, about, calibration)
     with _appearing(target) as made:
         notes = _notes(card, source.metadata["thresholds"])
         save(original, made / WEIGHTS_FILE, preprocessing=preprocessing, notes=notes)
         (made / SPEC_FILE).write_text(spec.to_yaml(), encoding="utf-8")
         if named is not None:
-            lines = (f"{' '.join(name.split())}\n" for name in named.names)  # a line each, whatever the names
-            (made / CLASSES_FILE).write_text("".join(lines), encoding="utf-8")
+            (made / CLASSES_FILE).write_text(listing(named.names), encoding="utf-8")
         _same_weights(original, made)
         written = {name: one.write(source, made) for name, one in chosen.items()}
         agreements = _by_format(written)
@@ -121,6 +133,7 @@ def export(
             signature=source.shown, given=card or {}, options=options, formats=_said(chosen, written, made),
             verification={name: one.to_dict() for name, one in agreements.items()},
             about={file: words for one in chosen.values() for file, words in one.files.items()},
+            int8=_int8(written, calibration, judge),
         )  # fmt: skip
         text = json.dumps(content, indent=1, allow_nan=False)
         (made / CARD_JSON).write_text(text + "\n", encoding="utf-8")
@@ -141,6 +154,22 @@ def _said(
         }
         for name, one in chosen.items()
     }  # fmt: skip
+
+
+def _int8(
+    written: Mapping[str, Exported], calibration: Calibration | None, judge: Judge | None
+) -> dict[str, Any] | None:
+    """What the card says of INT8: images, layers, and what it costs and gains by format; ``None`` without it."""
+    pairs = {name: one.quantised for name, one in written.items() if one.quantised is not None}
+    if not pairs or calibration is None:
+        return None
+    return {
+        "calibration": {"images": len(calibration.images), **calibration.about},
+        "formats": {
+            name: {**one.to_dict(), **({} if judge is None else judge(name, one))}
+            for name, one in pairs.items()
+        },
+    }
 
 
 def _notes(card: Mapping[str, Any] | None, thresholds: Mapping[str, float]) -> Mapping[str, Any]:
@@ -182,10 +211,15 @@ def _appearing(target: Path) -> Iterator[Path]:
     _check_replaceable(target)
     made = [parent for parent in target.absolute().parents if not parent.exists()]
     temporary: Path | None = None
+    held: Held | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
+        _remove_orphans(target)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=_PART))
+        with contextlib.suppress(OSError):  # a file system without locks
+            held = try_lock(temporary / _LOCK)
         yield temporary
+        (temporary / _LOCK).unlink(missing_ok=True)
         temporary.chmod(0o755)
         _take_place(temporary, target)
         made = []
@@ -194,9 +228,27 @@ def _appearing(target: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
+        if held is not None:
+            held.release()
         for parent in made:
             with contextlib.suppress(OSError):
                 parent.rmdir()
+
+
+_PART, _LOCK = ".part", ".lock"
+"""How the temporary folder's name ends, and the file in it whose lock says that its process lives."""
+
+
+def _remove_orphans(target: Path) -> None:
+    """Removes the temporary folders of exports to ``target`` that were killed."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*{_PART}"):
+        if not (left / _LOCK).is_file():  # perhaps one that begins at this moment
+            continue
+        with contextlib.suppress(OSError):
+            held = try_lock(left / _LOCK)
+            if held is not None:
+                shutil.rmtree(left, ignore_errors=True)
+                held.release()
 
 
 def _check_replaceable(target: Path) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from archspace.class_names import ClassNames
 from archspace.detection.boxes import encode
 from archspace.detection.priors import prior_boxes
+from archspace.export.agreement import Runner
 from archspace.export.onnx_model import INPUT_NAME, OUTPUT_NAME, open_session
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
@@ -86,7 +87,7 @@ class OnnxNetwork(Network):
         boxes, scores = given["boxes"], given[OUTPUT_NAME]
         if "labels" in given:
             boxes, scores = self._spread(boxes, scores, given["labels"])
-        return [value[:count] for value in self._raw(boxes, scores)]
+        return [value[:count] for value in raw_boxes(boxes, scores, self.spec.input_size)]
 
     def _spread(self, boxes: Tensor, scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Objects after suppression as boxes and scores of so many priors; the others show nothing."""
@@ -99,10 +100,44 @@ class OnnxNetwork(Network):
         all_scores[index, labels] = scores
         return all_boxes[None], all_scores[None]
 
-    def _raw(self, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Confidences whose softmax is ``scores``, and locations that decode to ``boxes``."""
-        background = 1 - scores.sum(-1, keepdim=True)
-        tiny = torch.finfo(scores.dtype).tiny
-        confidences = torch.cat((background, scores), -1).clamp(min=tiny).log()
-        priors = torch.from_numpy(prior_boxes(self.spec.input_size).copy())
-        return confidences, encode(boxes, priors)
+
+class RunnerNetwork(Network):
+    """What answers an exported network's inputs, as a network that can be asked; it has no parameters.
+
+    Shapes: (N, channels, H, W) -> as of the network that was exported. On the CPU.
+
+    Args:
+        spec: of the network, which is no language model.
+        run: answers its images.
+        batch: that it takes.
+    """
+
+    def __init__(self, spec: ArchSpec, run: Runner, batch: int = 1) -> None:
+        nn.Module.__init__(self)
+        self.spec, self.multiple, self.feature_info = spec, 1, ()
+        self.run, self.batch = run, batch
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Returns scores of the classes; of a detector confidences and locations, made of its boxes."""
+        self._check(x)
+        images = x.detach().cpu().float().contiguous()
+        parts = [self._answers(part) for part in torch.split(images, self.batch)]
+        joined = [torch.cat(values) for values in zip(*parts, strict=True)]
+        if len(joined) == 1:
+            return joined[0]
+        return raw_boxes(joined[0], joined[1], self.spec.input_size)
+
+    def _answers(self, images: Tensor) -> list[Tensor]:
+        count = len(images)
+        if count < self.batch:
+            images = torch.cat((images, images[-1:].expand(self.batch - count, -1, -1, -1)))
+        return [torch.from_numpy(np.asarray(value))[:count] for value in self.run((images.numpy(),))]
+
+
+def raw_boxes(boxes: Tensor, scores: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Returns confidences whose softmax is ``scores``, and locations that decode to ``boxes``, of images of ``size``."""
+    background = 1 - scores.sum(-1, keepdim=True)
+    tiny = torch.finfo(scores.dtype).tiny
+    confidences = torch.cat((background, scores), -1).clamp(min=tiny).log()
+    priors = torch.from_numpy(prior_boxes(size).copy())
+    return confidences, encode(boxes, priors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+from archspace.export.agreement import TOLERANCES
 from archspace.support.errors import FieldError
 
 ANY: Literal["any"] = "any"
@@ -66,11 +67,12 @@ class ExportOptions:
     Attributes:
         batch: inputs of a run, or ``"any"``.
         free_size: whether height and width are free, within the network's multiple.
-        precision: ``float32`` or ``float16``.
+        precision: ``float32``, ``float16`` or ``int8``.
         opset: ONNX operator set, 11 to 18; left out, what the format writes.
         nms: of a detector, whether doubles are suppressed inside.
         threshold: least score of what is named (detection, multi-label); left out, the task's own.
         overlap: of a detector, the overlap above which two objects of a class are one.
+        keep: in INT8, layers that stay in float32, by path; a path names what is inside it too.
     """
 
     batch: int | Literal["any"] = 1
@@ -80,13 +82,16 @@ class ExportOptions:
     nms: bool = False
     threshold: float | None = None
     overlap: float | None = None
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.batch != ANY and not (isinstance(self.batch, int) and 1 <= self.batch <= LARGEST_BATCH):
             near = min(max(self.batch, 1), LARGEST_BATCH) if isinstance(self.batch, int) else 1
             raise FieldError("--batch", self.batch, f"must be 1 to {LARGEST_BATCH}, or any", near)
-        if self.precision not in ("float32", "float16"):
-            raise FieldError("--precision", self.precision, "must be float32 or float16", "float32")
+        if self.precision not in TOLERANCES:
+            raise FieldError("--precision", self.precision, f"must be {' or '.join(TOLERANCES)}", "float32")
+        if self.keep and not self.int8:
+            raise FieldError("--keep", ", ".join(self.keep), "leaves layers out of INT8", "--precision int8")
         for name in ("threshold", "overlap"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
@@ -98,6 +103,11 @@ class ExportOptions:
         return self.precision == "float16"
 
     @property
+    def int8(self) -> bool:
+        """Whether convolutions and linear layers are INT8."""
+        return self.precision == "int8"
+
+    @property
     def asked(self) -> dict[str, str]:
         """What is not as usual: name of the ability that a format must have -> what the user wrote."""
         wanted = {
@@ -105,6 +115,7 @@ class ExportOptions:
             "free batch": "--batch any" if self.batch == ANY else "",
             "free size": "--input any" if self.free_size else "",
             "float16": "--precision float16" if self.half else "",
+            "int8": "--precision int8" if self.int8 else "",
             "opset": f"--opset {self.opset}" if self.opset is not None else "",
             "nms": "--nms" if self.nms else "",
         }

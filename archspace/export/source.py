@@ -13,6 +13,7 @@ from archspace.export.flat import Flat, Halved, flattened, freed
 from archspace.export.formats.base import Source
 from archspace.export.onnx_suppression import suppressed
 from archspace.export.program import size_step
+from archspace.export.quantisation import Calibration
 from archspace.export.samples import TRACED_BATCH, images_by_kind, samples_of
 from archspace.export.signature import ANY, ExportOptions
 from archspace.export.thresholds import thresholds
@@ -21,9 +22,16 @@ from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError
 
+COMPARED = 4
+"""Calibration images on which INT8 is compared with torch."""
+
 
 def make_source(
-    network: Network, real: Tensor | None, options: ExportOptions, metadata: dict[str, Any]
+    network: Network,
+    real: Tensor | None,
+    options: ExportOptions,
+    metadata: dict[str, Any],
+    calibration: Calibration | None = None,
 ) -> Source:
     """Returns what formats are given.
 
@@ -32,6 +40,8 @@ def make_source(
         real: (N, C, H, W) preprocessed images, if there are some.
         options: batch, sizes, precision.
         metadata: of :func:`described`; names and shapes of inputs and outputs are added.
+        calibration: images for INT8; answers are then compared on real images alone, whose ranges those of noise are
+            not.
 
     Raises:
         FieldError: the real images do not fit, or an option does not fit the task.
@@ -46,6 +56,8 @@ def make_source(
         raise FieldError("--batch", options.batch, "with --nms an image leaves alone", 1)
     form: Flat = flattened(deployed(network))
     inputs = images_by_kind(network, real)
+    if options.int8:
+        inputs = {"real": inputs["real"] if real is not None else _calibrated(network, calibration)}
     signature = freed(form.signature, options)
     samples = samples_of(flattened(network), inputs, options)
     shown = suppressed(signature) if options.nms else signature
@@ -56,8 +68,19 @@ def make_source(
     return Source(
         network=network, inputs=inputs, metadata={**metadata, **ports}, options=options,
         form=(Halved(form) if options.half else form).eval(), signature=signature, samples=samples,
-        shown=shown, example=_example(form, options),
+        shown=shown, example=_example(form, options), calibration=calibration,
     )  # fmt: skip
+
+
+def _calibrated(network: Network, calibration: Calibration | None) -> Tensor:
+    """The first calibration images, as those on which answers are compared.
+
+    Raises:
+        FieldError: there are none, or they have another shape.
+    """
+    if calibration is None:
+        raise FieldError("calibration", None, "INT8 needs images that say its ranges", "a Calibration")
+    return images_by_kind(network, calibration.images)["real"][:COMPARED]
 
 
 def _example(form: Flat, options: ExportOptions) -> tuple[Tensor, ...]:

@@ -16,6 +16,7 @@ from searches.cli.replay_command import replay
 from searches.cli.retrain_command import retrain
 from searches.cli.screen_command import screen
 from searches.cli.search_command import search
+from searches.cli.sensitivity_command import sensitivity
 from searches.cli.studies_command import init, studies
 from searches.cli.tabulate_command import tabulate
 from searches.cli.train_command import recipes, train
@@ -54,6 +55,9 @@ def register(app: typer.Typer) -> None:
     )(train)
     app.command(rich_help_panel=SEARCH, epilog="Example: archspace export runs/scenes --pick knee")(
         with_bounds(export)
+    )
+    app.command(rich_help_panel=MEASURE, epilog="Example: archspace sensitivity runs/scenes:knee --all")(
+        sensitivity
     )
     app.command(
         rich_help_panel=MEASURE,

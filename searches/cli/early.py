@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from archspace.support.errors import FieldError
 
 if TYPE_CHECKING:
+    from archspace.spec.named import NamedNetwork
     from searches.config.study import StudyConfig
     from searches.config.training import TrainConfig
 
@@ -139,3 +140,18 @@ def check_storage(url: str | None, field: str = "storage") -> None:
     except (ArgumentError, NoSuchModuleError) as error:
         reason = str(error).splitlines()[0]
         raise FieldError(field, url, f"cannot be opened: {reason}", "sqlite:///study.db") from None
+
+
+def check_int8(named: NamedNetwork, data: Path | None, layout: str | None, images: int | None) -> None:
+    """Refuses INT8 of a network whose data are not known, and too few images to calibrate it.
+
+    Raises:
+        FieldError: with what would do.
+    """
+    from archspace.export.quantisation import LEAST_IMAGES
+    from searches.training.layout import data_of, layout_for
+
+    if images is not None and images < LEAST_IMAGES:
+        raise FieldError("--calibrate", images, "too few images to calibrate INT8", LEAST_IMAGES)
+    if named.spec is not None:
+        layout_for(named.spec.task, data_of(named, data, layout))

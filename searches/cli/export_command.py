@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,13 +17,13 @@ from archspace.support.options import WEIGHTS, JsonOption
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from archspace.export.export import ExportReport
+    from archspace.export.quantisation import Quantised
     from archspace.export.signature import ExportOptions
     from archspace.network import Network
     from archspace.spec.named import NamedNetwork
 
 KNEE = "knee"
-FORM = "Form"
+FORM, INT8 = "Form", "INT8"
 
 
 def export(
@@ -51,8 +50,32 @@ def export(
         ),
     ] = None,
     precision: Annotated[
-        str, typer.Option(metavar="P", help="float32 or float16.", rich_help_panel=FORM)
+        str, typer.Option(metavar="P", help="float32, float16 or int8.", rich_help_panel=FORM)
     ] = "float32",
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAYER", help="Stays in float32; may be repeated.", rich_help_panel=INT8),
+    ] = None,
+    calibrate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Training images that say the ranges.", show_default="128", rich_help_panel=INT8
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the data set; that of the training or study if left out.", rich_help_panel=INT8
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(help="Layout of the data; seen from the folder if left out.", rich_help_panel=INT8),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Split on which accuracy is compared.", show_default="val", rich_help_panel=INT8),
+    ] = None,
     opset: Annotated[
         int | None, typer.Option(metavar="N", help="ONNX operator set, 11 to 18.", rich_help_panel=FORM)
     ] = None,
@@ -80,23 +103,35 @@ def export(
 
     options = ExportOptions(
         batch=_batch(batch), free_size=input == ANY, precision=precision, opset=opset, nms=nms,
-        threshold=threshold, overlap=overlap,
+        threshold=threshold, overlap=overlap, keep=tuple(keep or ()),
     )  # fmt: skip
+    given = {"--calibrate": calibrate, "--data": data, "--layout": layout, "--split": split}
+    option = next((name for name, value in given.items() if value is not None), None)
+    if option is not None and not options.int8:
+        raise FieldError(option, given[option], "is for INT8", "--precision int8")
     wanted = Wanted(
         formats=tuple(name for text in formats or ["onnx"] for name in text.split(",")),
         options=options,
         size=None if input in (None, ANY) else parse_size(input),
-    )
+        calibrate=calibrate, data=data, layout=layout, split=split or "val",
+    )  # fmt: skip
     export_network(network, pick, bounds, out, as_json, wanted, install)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which files are written: formats by name, how, and the input size where it is not the network's own."""
+    """Which files are written: formats by name, how, and the input size where it is not the network's own.
+
+    Of INT8: how many images calibrate it, the data where they are not the network's own, and what it is judged on.
+    """
 
     formats: tuple[str, ...]
     options: ExportOptions
     size: tuple[int, int] | None = None
+    calibrate: int | None = None
+    data: Path | None = None
+    layout: str | None = None
+    split: str = "val"
 
 
 def _batch(text: str) -> int | Literal["any"]:
@@ -122,6 +157,7 @@ def export_network(
     from archspace.export.formats import FORMATS
     from archspace.export.formats.base import check_formats
     from archspace.support.terminal import working
+    from searches.cli.early import check_int8
 
     chosen = {name: FORMATS[name] for name in wanted.formats}
     named, picked = _chosen(text, pick, bounds)
@@ -134,21 +170,48 @@ def export_network(
                     one.extra.install(now)
         if named.spec is not None:  # before anything heavy is imported
             check_formats(chosen, wanted.options, named.spec.task)
+        if wanted.options.int8:
+            check_int8(named, wanted.data, wanted.layout, wanted.calibrate)
         from archspace.export.export import export as write
 
         network = named.load()
         now("reading real images of the study's data" if named.trial is not None else "preparing")
         real, card = _said(named, network, picked)
+        int8 = _int8(named, network, wanted, now)
         folder = out or _folder(named, pick or KNEE if named.text != text else "")
         now(f"writing {', '.join(wanted.formats)} to {folder}, and comparing the answers with torch")
         report = write(
             network, folder, real_inputs=_resized(real, network.spec.input_size), card=card,
-            formats=wanted.formats, options=wanted.options,
+            formats=wanted.formats, options=wanted.options, **int8,
         )  # fmt: skip
+    from searches.cli.export_tables import print_export
+
     if as_json:
         print(json.dumps(report.to_dict()))  # noqa: T201
     else:
-        _print(report, named)
+        print_export(report, named)
+
+
+def _int8(
+    named: NamedNetwork, network: Network, wanted: Wanted, now: Callable[[str], object]
+) -> dict[str, Any]:
+    """The images and the judge that INT8 asks for; nothing of another precision."""
+    if not wanted.options.int8:
+        return {}
+    from archspace.export.quantisation import USUAL_IMAGES
+    from searches.training.int8 import calibrated, judged_on, judgement
+    from searches.training.layout import data_of
+
+    now("reading images that calibrate INT8")
+    data = data_of(named, wanted.data, wanted.layout)
+    calibration = calibrated(named, network, data, wanted.calibrate or USUAL_IMAGES)
+    on = judged_on(named, network, data, wanted.split)
+    batch = wanted.options.batch if isinstance(wanted.options.batch, int) else 1
+
+    def judge(name: str, quantised: Quantised) -> dict[str, Any]:
+        return judgement(network.spec, batch, on, quantised, lambda what: now(f"{name}: {what}"))
+
+    return {"calibration": calibration, "judge": judge}
 
 
 def _resized(real: Tensor | None, size: tuple[int, int]) -> Tensor | None:
@@ -158,35 +221,6 @@ def _resized(real: Tensor | None, size: tuple[int, int]) -> Tensor | None:
     from torch.nn.functional import interpolate
 
     return interpolate(real, size=size, mode="bilinear", align_corners=False)
-
-
-def _print(report: ExportReport, named: NamedNetwork) -> None:
-    from archspace.support.numbers import UNSTABLE_MARK, counted
-    from archspace.support.terminal import output
-
-    console = output()
-    console.soft_wrap = True
-    folder, card = report.folder, report.card
-    console.print(f"wrote {folder}: {card['label']} ({report.arch_id})")
-    for name, agreement in report.agreements.items():
-        form, _, kind = name.rpartition(" ")
-        who = f"{form}: {agreement.runtime}" if form else agreement.runtime
-        noun = "text" if card["spec"]["task"] == "language" else "image"
-        console.print(
-            f"{who} equals torch on {counted(agreement.images, f'{kind} {noun}')}: within {agreement.relative:.1e} "
-            "of the largest output",
-            markup=False,
-        )
-    for name, one in card["formats"].items():
-        if one["unchecked"]:
-            console.print(f"{name}: {one['unchecked']}", markup=False)
-    for one in card["numbers"]:
-        if one.get("unstable"):
-            reasons = "; ".join(one["unstable"])
-            console.print(f"unstable ({UNSTABLE_MARK}): {named.text}, {one['name']}: {reasons}", markup=False)
-    console.print(f"to load it: archspace.load({str(folder)!r})")
-    for line in _next(named):
-        console.print(line, markup=False)
 
 
 def _chosen(text: str, pick: str | None, bounds: Mapping[str, float]) -> tuple[NamedNetwork, str]:
@@ -235,27 +269,6 @@ def _said(named: NamedNetwork, network: Network, picked: str) -> tuple[Tensor | 
     study = read_run(named.run)
     trial = next(one for one in study.trials if one.label == named.trial)
     return real_images(study, network.preprocessing), export_card(study, trial, picked)
-
-
-def _next(named: NamedNetwork) -> list[str]:
-    """That a trial's weights are those of a search, and where full training is, or what to type for it."""
-    from analysis.store.retrained import RETRAINED_FOLDER, read_retrained
-    from analysis.store.runs import read_run
-    from searches.study.card import short_training
-
-    if named.run is None or named.trial is None:
-        return []
-    study = read_run(named.run)
-    short = short_training(study, next(one for one in study.trials if one.label == named.trial))
-    if short is None:
-        return []
-    done = [one for one in read_retrained(named.run) if one.trial == named.trial]
-    if done:
-        where = named.run / RETRAINED_FOLDER / done[0].folder
-        return [f"its weights are {short}; trained in full: {where}"]
-    return [
-        f"its weights are {short}; next: archspace retrain {shlex.quote(str(named.run))} --pick {named.trial}"
-    ]
 
 
 def _folder(named: NamedNetwork, pick: str) -> Path:

@@ -72,7 +72,7 @@ def evaluate(
     made: tuple[Task, dict[str, Any]] = (
         _text(named, loaded, asked, split, console)
         if layout == TEXT
-        else _images(name, loaded, layout, asked, split, crop or _usual_crop(named, loaded))
+        else images_task(name, loaded, layout, asked, split, crop or usual_crop(named, loaded))
     )
     task, about = made
     target = torch.device(device)
@@ -99,17 +99,21 @@ def _loaded(network: Network | str | os.PathLike[str]) -> tuple[NamedNetwork | N
     return None, copy.deepcopy(network)
 
 
-def _usual_crop(named: NamedNetwork | None, network: Network) -> Crop:
-    """How the network was judged: as its training says, or as authors judge classifiers on ImageNet."""
+def usual_crop(named: NamedNetwork | None, network: Network) -> Crop:
+    """Returns how a network was judged: as its training says, or as authors judge classifiers on ImageNet."""
     if named is not None and named.published and network.spec.task == "classification":
         return "centre"
     return "centre" if named is not None and named.notes().get("crop") == "centre" else "squash"
 
 
-def _images(
+def images_task(
     path: str, network: Network, layout: str, data: TrainData, split_name: str, crop: Crop
 ) -> tuple[ImageTask, dict[str, Any]]:
-    """The split at the size of the checkpoint's network, and what is to be said of it."""
+    """Returns the split at the size of the checkpoint's network, and what is to be said of it.
+
+    Raises:
+        InputError: the network does not say how images become its input, or the data cannot be used.
+    """
     spec, preprocessing = network.spec, network.preprocessing
     if preprocessing is None:
         raise InputError(f"{path}: does not say how images become its input; save it with its preprocessing")

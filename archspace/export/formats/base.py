@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from archspace.export.agreement import Agreement, Sample
     from archspace.export.environments import Extra
     from archspace.export.flat import Flat, Halved
+    from archspace.export.quantisation import Calibration, Quantised
     from archspace.network import Network
 
 
@@ -37,6 +38,7 @@ class Source:
         samples: the runs on which the answers are compared, by kind.
         shown: the signature that files have in the end; another one where doubles are suppressed inside.
         example: inputs with which the form is traced.
+        calibration: images for INT8, where that is asked for.
     """
 
     network: Network
@@ -48,6 +50,7 @@ class Source:
     samples: Mapping[str, tuple[Sample, ...]]
     shown: Signature
     example: tuple[Tensor, ...]
+    calibration: Calibration | None = None
 
     @cached_property
     def program(self) -> ExportedProgram:
@@ -66,12 +69,14 @@ class Exported:
         output: shape of the scores of one image; left out, as torch answers.
         unchecked: why answers were not compared, and what was checked instead.
         notes: what else the card says of the file, a line each.
+        quantised: in INT8, the network before and after.
     """
 
     agreements: Mapping[str, Agreement]
     output: tuple[int, ...] | None = None
     unchecked: str = ""
     notes: tuple[str, ...] = ()
+    quantised: Quantised | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,7 @@ class Format:
         abilities: what it can do beside one float32 image of a fixed size: names of
             :attr:`archspace.export.signature.ExportOptions.asked`.
         load: a line of Python that opens it, with ``{folder}`` for the export.
-        needs: checks that its packages are there, before anything is written; raises ``InputError``.
+        needs: checks that the packages are there for what is asked, before anything is written; raises ``InputError``.
         extra: packages that may live in an environment of their own.
         tasks: tasks that it can hold; empty for all.
     """
@@ -96,7 +101,7 @@ class Format:
     write: Callable[[Source, Path], Exported]
     abilities: frozenset[str] = frozenset()
     load: str = ""
-    needs: Callable[[], object] | None = None
+    needs: Callable[[ExportOptions], object] | None = None
     extra: Extra | None = None
     tasks: frozenset[str] = field(default=frozenset())
 
@@ -117,10 +122,12 @@ def check_formats(names: Mapping[str, Format], options: ExportOptions, task: str
             if ability not in one.abilities:
                 able = ", ".join(n for n, other in FORMATS.items() if ability in other.abilities)
                 raise FieldError("--format", name, f"has no form for {text}", able or "leave it out")
+        if options.int8 and task == "language":
+            raise FieldError("--precision", "int8", "is for networks of images", "float32")
         if one.tasks and task not in one.tasks:
             rule = f"has no form for {task}"
             raise FieldError("--format", name, rule, " or ".join(sorted(one.tasks)))
         if one.needs is not None:
-            one.needs()
+            one.needs(options)
         if one.extra is not None:
             one.extra.check()

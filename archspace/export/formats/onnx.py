@@ -9,11 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archspace.export.agreement import TOLERANCE
 from archspace.export.card import MODEL_FILE
 from archspace.export.formats.base import FORMATS, Exported, Format, Source
 
 if TYPE_CHECKING:
-    from archspace.export.agreement import Agreement
+    from archspace.export.agreement import Agreement, Runner
 
 
 def write_model(source: Source, path: Path, opset: int | None) -> None:
@@ -37,28 +38,46 @@ def compare_model(source: Source, path: Path) -> dict[str, Agreement]:
     Raises:
         ExportError: an answer is beyond the tolerance.
     """
+    return _agreed(source, runner(source, path), None)
+
+
+def runner(source: Source, path: Path) -> Runner:
+    """Returns what answers with ONNX Runtime, on one thread."""
+    from archspace.export.onnx_model import open_session, session_runner
+
+    return session_runner(open_session(path), source.signature)
+
+
+def _agreed(source: Source, run: Runner, tolerance: float | None) -> dict[str, Agreement]:
     import onnxruntime
 
     from archspace.export.comparing import compared
-    from archspace.export.onnx_model import open_session, session_runner
 
-    run = session_runner(open_session(path), source.signature)
-    return compared(source, run, "ONNX Runtime", version=onnxruntime.__version__)
+    return compared(source, run, "ONNX Runtime", version=onnxruntime.__version__, tolerance=tolerance)
 
 
 def _write(source: Source, folder: Path) -> Exported:
-    """Writes the file and compares it on every kind of input.
+    """Writes the file and compares it on every kind of input; for INT8 before it is quantised, and after.
 
     Raises:
         ExportError: the network cannot be written as ONNX, or an answer is beyond the tolerance.
     """
-    write_model(source, folder / MODEL_FILE, source.options.opset)
-    agreements = compare_model(source, folder / MODEL_FILE)
+    path = folder / MODEL_FILE
+    write_model(source, path, source.options.opset)
+    quantised = None
+    if source.options.int8:
+        from archspace.export.quantisation import Quantised, quantise_onnx
+
+        before = runner(source, path)
+        _agreed(source, before, TOLERANCE)
+        layers, kept = quantise_onnx(source, path)
+        quantised = Quantised(before=before, after=runner(source, path), layers=layers, kept=kept)
+    agreements = compare_model(source, path)
     if source.options.nms:
         from archspace.export.onnx_suppression import add_suppression
 
-        add_suppression(source, folder / MODEL_FILE)
-    return Exported(agreements=agreements)
+        add_suppression(source, path)
+    return Exported(agreements=agreements, quantised=quantised)
 
 
 FORMATS.register("onnx")(
@@ -66,7 +85,7 @@ FORMATS.register("onnx")(
         runtime="ONNX Runtime",
         files={MODEL_FILE: "the same network for ONNX Runtime, batch norms folded"},
         write=_write,
-        abilities=frozenset({"batch", "free batch", "free size", "float16", "opset", "nms"}),
+        abilities=frozenset({"batch", "free batch", "free size", "float16", "int8", "opset", "nms"}),
         load='session = onnxruntime.InferenceSession("{folder}/model.onnx", providers=["CPUExecutionProvider"])',
     )
 )

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from archspace.export.agreement import ExportError, Runner
 from archspace.export.formats.base import FORMATS, Exported, Format, Source
+from archspace.export.signature import ExportOptions
 from archspace.support.errors import InputError
 
 FILES = {
     "model.xml": "the same network for OpenVINO, batch norms folded",
     "model.bin": "its weights",
 }
+HINTS = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+"""What is not INT8 is float32, on one thread."""
 
 
-def _needs() -> None:
-    try:
-        import openvino  # noqa: F401
-    except ImportError as error:
-        rule = 'is not installed; install it with: pip install "archspace[openvino]"'
-        raise InputError(f"--format openvino: openvino {rule}") from error
+def _needs(options: ExportOptions) -> None:
+    for package, extra in (("openvino", "openvino"), ("nncf", "int8")):
+        if package == "nncf" and not options.int8:
+            continue
+        if find_spec(package) is None:
+            rule = f'is not installed; install it with: pip install "archspace[{extra}]"'
+            what = "--format openvino" + (" --precision int8" if options.int8 else "")
+            raise InputError(f"{what}: {package} {rule}")
 
 
 def _write(source: Source, folder: Path) -> Exported:
@@ -37,22 +45,39 @@ def _write(source: Source, folder: Path) -> Exported:
     core = openvino.Core()
     onnx_file = folder / ".openvino.onnx"
     write_model(source, onnx_file, None)
+    quantised = None
     try:
         model = core.read_model(str(onnx_file))
+        if source.options.int8:
+            from archspace.export.nncf_quantisation import quantise_openvino
+
+            before = _runner(source, core.compile_model(model, "CPU", HINTS))
+            model, quantised = quantise_openvino(source, model, onnx_file, before)
         for name, value in source.metadata.items():
             model.set_rt_info(json.dumps(value), ["archspace", name])
         openvino.save_model(model, str(folder / "model.xml"), compress_to_fp16=source.options.half)
     finally:
         onnx_file.unlink(missing_ok=True)
-    hints = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
-    compiled = core.compile_model(str(folder / "model.xml"), "CPU", hints)
+    try:
+        compiled = core.compile_model(str(folder / "model.xml"), "CPU", HINTS)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[-300:]
+        raise ExportError(
+            f"export: openvino: cannot run what was written: {reason}; nothing was written"
+        ) from error
+    run = _runner(source, compiled)
+    agreements = compared(source, run, "OpenVINO", version=openvino.__version__.partition("-")[0])
+    return Exported(
+        agreements=agreements, quantised=None if quantised is None else replace(quantised, after=run)
+    )
 
+
+def _runner(source: Source, compiled: Any) -> Runner:
     def run(inputs: Any) -> Any:
         answers = compiled(list(inputs))
         return [answers[i] for i in range(len(source.signature.outputs))]
 
-    agreements = compared(source, run, "OpenVINO", version=openvino.__version__.partition("-")[0])
-    return Exported(agreements=agreements)
+    return run
 
 
 FORMATS.register("openvino")(
@@ -60,7 +85,7 @@ FORMATS.register("openvino")(
         runtime="OpenVINO",
         files=FILES,
         write=_write,
-        abilities=frozenset({"batch", "free batch", "free size", "float16"}),
+        abilities=frozenset({"batch", "free batch", "free size", "float16", "int8"}),
         load='network = openvino.Core().compile_model("{folder}/model.xml", "CPU")',
         needs=_needs,
     )

@@ -25,8 +25,6 @@ def _write(source: Source, folder: Path) -> Exported:
     agreements = compare_model(source, folder / FILE)
     tool = shutil.which("trtexec")
     words = [f"--onnx={folder / FILE}", f"--saveEngine={folder / ENGINE}", "--skipInference"]
-    if source.options.half:
-        words.append("--fp16")
     if tool is None:
         command = " ".join(word.replace(f"{folder}/", "") for word in ("trtexec", *words))
         return Exported(agreements=agreements, notes=(f"no trtexec here; where it is: `{command}`",))
