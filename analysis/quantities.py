@@ -44,6 +44,7 @@ class Quantity:
             ``None`` where that has none.
         always: whether trials record it even where nobody asked for it.
         needs_power: whether the device has to sample its power.
+        int8_of: of an evaluation of the INT8 form, the name of the metric that it yields.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Quantity:
     read: Callable[[Any], float | None] | None = field(default=None, hash=False, compare=False)
     always: bool = False
     needs_power: bool = False
+    int8_of: str = ""
 
     @property
     def label(self) -> str:
@@ -119,11 +121,7 @@ QUANTITIES: Registry[Quantity] = Registry("quantity")
 
 
 def register(entry: Quantity) -> Quantity:
-    """Enters a quantity under its name and returns it.
-
-    Raises:
-        ValueError: the name is taken.
-    """
+    """Enters a quantity under its name, which must be free, and returns it."""
     return QUANTITIES.register(entry.name)(entry)
 
 
@@ -244,12 +242,10 @@ _metric("perplexity", "Perplexity, every token but the first", "perplexity", "la
 
 _counted("macs", "MACs", "Multiply-accumulate operations", "MACs", "macs", always=True)
 _counted("params", "parameters", "Parameters", "parameters", "params", always=True)
-_counted(
-    "memory", "bytes", "Activation memory, float32", "activation memory", "activation_bytes", always=True
-)
-_counted(
-    "conv_macs", "MACs", "MACs of convolutions alone (the papers' FLOPs)", "convolution MACs", "conv_macs"
-)
+_counted("memory", "bytes", "Activation memory, float32", "activation memory", "activation_bytes",
+         always=True)  # fmt: skip
+_counted("conv_macs", "MACs", "MACs of convolutions alone (the papers' FLOPs)", "convolution MACs",
+         "conv_macs")  # fmt: skip
 _counted("size", "bytes", "Size of the weights in float32", "size", "total.size_bytes")
 _counted("field", "px", "Receptive field of the encoder", "receptive field", direction="maximize", digits=0)
 
@@ -260,6 +256,9 @@ _device("fps", "frames/s", "Inferences a second", "speed", "throughput", directi
 _device("peak_memory_bytes", "bytes", "Largest memory of a run", "peak memory", "peak_memory_bytes")
 _device("peak_power_w", "W", "Largest power of a run", "peak power")
 
+for _name in ("accuracy", "miou", "map"):
+    _of = QUANTITIES[_name]
+    _metric(f"{_name}_int8", f"{_of.title}, INT8", f"{_of.short}, INT8", *_of.tasks, int8_of=_name)
 _metric("top5_accuracy", "Top-5 accuracy", "top-5", "classification")
 _metric("miou_void_as_error", "mIoU, void pixels counted as false positives (ESPNet authors' protocol)",
         "mIoU, void an error", "segmentation")  # fmt: skip

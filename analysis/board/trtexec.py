@@ -87,6 +87,8 @@ def build_command(tool: Tool, model: str, engine: str, precision: str) -> List[s
     command = [tool.path, "--onnx=" + model, "--saveEngine=" + engine, "--%s%d" % (space, WORKSPACE_MIB)]
     if precision == "float16":
         command.append("--fp16")
+    elif precision == "int8":
+        raise RunError("precision int8: trtexec would need a calibration; take float16", "request")
     elif precision == "bfloat16":
         if "bf16" not in tool.options:
             raise RunError("precision bfloat16: trtexec %s has no --bf16" % tool.version, "request")

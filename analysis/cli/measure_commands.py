@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from analysis.devices.settings import OnProgress, Precision, Settings
     from analysis.devices.target import Target
 
-PRECISIONS = ("float32", "float16", "bfloat16")
+PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 REFRESH_SECONDS = 0.5
 
 
@@ -62,7 +62,7 @@ def measure(
         bool, typer.Option("--compare", help="Every runtime of the device, in turns, side by side.")
     ] = False,
     precision: Annotated[
-        str, typer.Option("--precision", metavar="P", help="float32, float16 or bfloat16.")
+        str, typer.Option("--precision", metavar="P", help="float32, float16, bfloat16 or int8.")
     ] = "float32",
     threads: Annotated[int, typer.Option("--threads", metavar="N", help="Threads in an operator.")] = 1,
     runs: Annotated[int, typer.Option("--runs", metavar="N", help="Timed runs.")] = 100,

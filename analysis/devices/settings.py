@@ -11,7 +11,7 @@ from archspace.support.errors import FieldError
 OnProgress: TypeAlias = Callable[[str, float], None]
 """Called now and then with what is being done and the share of it that is done, 0 to 1."""
 
-Precision: TypeAlias = Literal["float32", "float16", "bfloat16"]
+Precision: TypeAlias = Literal["float32", "float16", "bfloat16", "int8"]
 
 
 def no_progress(doing: str, share: float) -> None:

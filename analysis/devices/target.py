@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from archspace.network import Network
+
+
+RANGING = 4
+"""Random inputs that say the ranges of INT8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,57 @@ class Target:
         network = deployed(self.network).cpu().float()
         write_onnx(network, self.example(batch), path, metadata, opset=opset, outputs=outputs)
         return path
+
+    def int8_file(self, folder: Path, batch: int = 1) -> Path:
+        """Returns the network as an ONNX file whose convolutions and linear layers are INT8 (QDQ).
+
+        Its ranges are those of random inputs: latency does not depend on them, answers do.
+
+        Args:
+            folder: of this target alone.
+            batch: inputs of a run.
+
+        Raises:
+            InputError: as :meth:`onnx_file`; or the file is not ours, and runs in the precision that it has.
+        """
+        from archspace.export.quantisation import quantise_onnx
+
+        path = folder / f"{self.arch_id or 'network'}-b{batch}-int8.onnx"
+        if not path.exists():
+            path.write_bytes(self._float_file(folder, batch).read_bytes())
+            quantise_onnx(path, self.ranging(batch))
+        return path
+
+    def ranging(self, batch: int = 1) -> list[NDArray[Any]]:
+        """Returns random inputs, the same each time, that say the ranges of INT8 where it is measured alone."""
+        from archspace.export.quantisation import runs_of
+
+        return runs_of(self.example(max(RANGING, batch)), batch)
+
+    def _float_file(self, folder: Path, batch: int) -> Path:
+        if self.network is None:
+            rule = f"{self.label} is an ONNX file, which runs in the precision that it has"
+            raise FieldError("precision", "int8", rule, "float32")
+        return self.onnx_file(folder, batch)
+
+    def openvino_int8(self, folder: Path, batch: int = 1) -> Any:
+        """Returns the network as an OpenVINO model of which the same layers are INT8 as of :meth:`int8_file`.
+
+        Raises:
+            InputError: as :meth:`int8_file`; or NNCF is not installed.
+        """
+        from importlib.util import find_spec
+
+        import openvino
+
+        if find_spec("nncf") is None:
+            raise InputError(
+                "precision: 'int8': nncf is not installed; install it with: pip install 'archspace[int8]'"
+            )
+        from archspace.export.nncf_quantisation import quantise_openvino
+
+        path = self._float_file(folder, batch)
+        return quantise_openvino(openvino.Core().read_model(str(path)), path, self.ranging(batch)).model
 
     def _foreign(self, path: Path, folder: Path, batch: int, opset: int | None) -> Path:
         import onnx

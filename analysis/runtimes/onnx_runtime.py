@@ -18,15 +18,20 @@ if TYPE_CHECKING:
     from analysis.devices.target import Target
 
 CUDA = "CUDAExecutionProvider"
+FORM = {
+    "float32": "ONNX, batch norms folded",
+    "int8": "ONNX, batch norms folded, convolutions and linear layers INT8 (ranges of random inputs)",
+}
+"""What a record says of the form, by precision."""
 
 
 class _Session(Opened):
-    def __init__(self, session: InferenceSession, x: np.ndarray, version: str) -> None:
+    def __init__(self, session: InferenceSession, x: np.ndarray, version: str, form: str) -> None:
         self._session, self.version = session, version
         self._inputs = {session.get_inputs()[0].name: x}
         self.how: dict[str, Any] = {
             "providers": session.get_providers(), "clock": "perf_counter_ns; copies to and from the device count",
-            "form": "ONNX, batch norms folded",
+            "form": form,
         }  # fmt: skip
 
     def run(self) -> object:
@@ -43,7 +48,9 @@ class OnnxRuntime(Runtime):
 
     name: ClassVar[str] = "onnxruntime"
     title: ClassVar[str] = "ONNX Runtime"
-    precisions: ClassVar[Mapping[str, tuple[str, ...]]] = {"cpu": ("float32",), "cuda": ("float32",)}
+    precisions: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "cpu": ("float32", "int8"), "cuda": ("float32",),
+    }  # fmt: skip
     foreign = True
 
     def unavailable(self, device: str) -> str | None:
@@ -64,6 +71,8 @@ class OnnxRuntime(Runtime):
         """Writes its ONNX file."""
         import onnxruntime  # noqa: F401  (so that its code is in memory)
 
+        if settings.precision == "int8":
+            return target.int8_file(folder, settings.batch)
         return target.onnx_file(folder, settings.batch)
 
     @contextmanager
@@ -83,7 +92,9 @@ class OnnxRuntime(Runtime):
             raise InputError(
                 f"runtime: 'onnxruntime': cannot run {target.label}: {one_line(error)}"
             ) from error
-        yield _Session(session, target.example(settings.batch).numpy(), self.version())
+        yield _Session(
+            session, target.example(settings.batch).numpy(), self.version(), FORM[settings.precision]
+        )
 
 
 RUNTIMES.register(OnnxRuntime.name)(OnnxRuntime())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from analysis.runtimes.base import RUNTIMES, Opened, Runtime, one_line
+from analysis.runtimes.onnx_runtime import FORM
 from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from analysis.devices.settings import Settings
     from analysis.devices.target import Target
 
-SHORT = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
-"""OpenVINO's words; left to itself it runs in bf16 on CPUs that can."""
+SHORT = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "f32"}
+"""OpenVINO's words, in INT8 of what is not; left to itself it runs in bf16 on CPUs that can."""
 
 
 class _Request(Opened):
@@ -77,7 +78,10 @@ class OpenVino(Runtime):
             "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1",
         }  # fmt: skip
         try:
-            compiled = openvino.Core().compile_model(str(path), "CPU", asked)
+            model = (
+                target.openvino_int8(folder, settings.batch) if settings.precision == "int8" else str(path)
+            )
+            compiled = openvino.Core().compile_model(model, "CPU", asked)
         except RuntimeError as error:
             raise InputError(f"runtime: 'openvino': cannot run {target.label}: {one_line(error)}") from error
         honoured = compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
@@ -88,6 +92,8 @@ class OpenVino(Runtime):
             "inference_precision": honoured, "streams": int(compiled.get_property("NUM_STREAMS")),
             "inference_threads": int(compiled.get_property("INFERENCE_NUM_THREADS")),
         }  # fmt: skip
+        if settings.precision == "int8":
+            how["form"] = FORM["int8"]
         yield _Request(compiled, target.example(settings.batch).numpy(), self.version(), how)
 
 

@@ -17,7 +17,7 @@ HALF_TOLERANCE = 2e-2
 """The same where numbers are float16: its rounding is 5e-4, once a layer."""
 
 INT8_TOLERANCE = 1.0
-"""The same in INT8, which rounds by design: beyond it, it is another network. A metric on a split says what it costs."""
+"""The same in INT8, which rounds by design: beyond it, it is another network. The metric on a split is its judge."""
 
 TOLERANCES = {"float32": TOLERANCE, "float16": HALF_TOLERANCE, "int8": INT8_TOLERANCE}
 """The limit by precision."""

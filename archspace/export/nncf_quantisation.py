@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archspace.export.agreement import ExportError, Runner
-from archspace.export.quantisation import Quantised, hushed, kept_nodes, layer_names, runs_of
+from archspace.export.agreement import ExportError
+from archspace.export.quantisation import hushed, kept_nodes, layer_names
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from onnx import ModelProto
-
-    from archspace.export.formats.base import Source
 
 QUANTISED = frozenset({"Convolution", "GroupConvolution", "MatMul"})
 """Types of OpenVINO's operations; products that are no layer are left out by name.
@@ -21,14 +22,33 @@ usual ones, means of the images' smallest and largest values: what lies outside 
 """
 
 
-def quantise_openvino(source: Source, model: Any, onnx_file: Path, before: Runner) -> tuple[Any, Quantised]:
-    """Returns the INT8 form of an OpenVINO model, and what was quantised; the caller sets what answers ``after``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What NNCF made.
+
+    Attributes:
+        model: OpenVINO's model.
+        layers: how many layers are INT8.
+        kept: layers that stay in float32 as asked.
+        barred: layers that stay in float32 because OpenVINO cannot compile them.
+    """
+
+    model: Any
+    layers: int
+    kept: tuple[str, ...]
+    barred: tuple[str, ...]
+
+
+def quantise_openvino(
+    model: Any, onnx_file: Path, runs: Sequence[NDArray[Any]], keep: Sequence[str] = ()
+) -> Made:
+    """Returns the INT8 form of an OpenVINO model.
 
     Args:
-        source: with calibration images.
         model: as OpenVINO read it from ``onnx_file``, whose names its operations have; it is not changed.
         onnx_file: of the same network.
-        before: answers with ``model``.
+        runs: inputs that say the ranges.
+        keep: layers that stay in float.
 
     Raises:
         FieldError: ``--keep`` names no layer.
@@ -38,7 +58,7 @@ def quantise_openvino(source: Source, model: Any, onnx_file: Path, before: Runne
 
     graph = onnx.load(str(onnx_file))
     layers = layer_names(graph)
-    kept = kept_nodes(layers, source.options.keep)
+    kept = kept_nodes(layers, keep)
     barred = {node: layers[node] for node in after_products(graph) if node in layers and node not in kept}
     products = [node.name for node in graph.graph.node if node.op_type == "MatMul"]
     others = {operation.get_type_name() for operation in model.get_ops()} - QUANTISED
@@ -47,9 +67,8 @@ def quantise_openvino(source: Source, model: Any, onnx_file: Path, before: Runne
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
         try:
-            runs = runs_of(source)
             made = nncf.quantize(
-                model, nncf.Dataset(runs), preset=nncf.QuantizationPreset.MIXED, subset_size=len(runs),
+                model, nncf.Dataset(list(runs)), preset=nncf.QuantizationPreset.MIXED, subset_size=len(runs),
                 advanced_parameters=nncf.AdvancedQuantizationParameters(
                     activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX
                 ),
@@ -63,9 +82,7 @@ def quantise_openvino(source: Source, model: Any, onnx_file: Path, before: Runne
                 f"export: openvino: cannot be quantised: {reason}; nothing was written"
             ) from error
     count = len(layers) - len(kept) - len(barred)
-    return made, Quantised(
-        before=before, after=before, layers=count, kept=tuple(kept.values()), barred=tuple(barred.values())
-    )
+    return Made(model=made, layers=count, kept=tuple(kept.values()), barred=tuple(barred.values()))
 
 
 def after_products(graph: ModelProto) -> list[str]:

@@ -135,7 +135,7 @@ class RunnerNetwork(Network):
 
 
 def raw_boxes(boxes: Tensor, scores: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Returns confidences whose softmax is ``scores``, and locations that decode to ``boxes``, of images of ``size``."""
+    """Returns confidences whose softmax is ``scores``, and locations that decode to ``boxes``."""
     background = 1 - scores.sum(-1, keepdim=True)
     tiny = torch.finfo(scores.dtype).tiny
     confidences = torch.cat((background, scores), -1).clamp(min=tiny).log()

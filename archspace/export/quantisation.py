@@ -17,10 +17,9 @@ from archspace.export.agreement import ExportError, Runner
 from archspace.support.errors import FieldError, closest
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from onnx import ModelProto
     from torch import Tensor
-
-    from archspace.export.formats.base import Source
 
 LEAST_IMAGES, USUAL_IMAGES = 16, 128
 """Fewest calibration images, and how many are taken."""
@@ -106,14 +105,10 @@ def kept_nodes(layers: Mapping[str, str], keep: Sequence[str]) -> dict[str, str]
     return kept
 
 
-def runs_of(source: Source) -> list[Any]:
-    """Returns the calibration images as inputs of so many runs of the file's batch, float32 (B, C, H, W)."""
+def runs_of(images: Tensor, batch: int) -> list[NDArray[Any]]:
+    """Returns images as inputs of so many runs of a batch, float32 (B, C, H, W)."""
     import numpy as np
 
-    assert source.calibration is not None, "a source of INT8 has images"
-    images = source.calibration.images
-    batch = source.options.batch if isinstance(source.options.batch, int) else 1
-    batch = min(batch, len(images)) if source.options.batch == "any" else batch
     short = -len(images) % batch
     values = (
         images.numpy() if not short else np.resize(images.numpy(), (len(images) + short, *images.shape[1:]))
@@ -121,8 +116,15 @@ def runs_of(source: Source) -> list[Any]:
     return [np.ascontiguousarray(values[i : i + batch]) for i in range(0, len(values), batch)]
 
 
-def quantise_onnx(source: Source, path: Path) -> tuple[int, tuple[str, ...]]:
-    """Replaces a float32 ONNX file by its INT8 form.
+def quantise_onnx(
+    path: Path, runs: Sequence[NDArray[Any]], keep: Sequence[str] = ()
+) -> tuple[int, tuple[str, ...]]:
+    """Replaces a float32 ONNX file of one input by its INT8 form.
+
+    Args:
+        path: the file.
+        runs: inputs that say the ranges.
+        keep: layers that stay in float.
 
     Returns:
         How many layers are INT8, and which stay in float as asked.
@@ -136,18 +138,18 @@ def quantise_onnx(source: Source, path: Path) -> tuple[int, tuple[str, ...]]:
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self._runs = iter(runs_of(source))
+            self._runs = iter(runs)
 
         def get_next(self) -> dict[str, Any] | None:
             x = next(self._runs, None)
-            return None if x is None else {source.signature.input_names[0]: x}
+            return None if x is None else {model.graph.input[0].name: x}
 
     model = onnx.load(str(path))
     opset = next(known.version for known in model.opset_import if not known.domain)
     if opset < OPSET:
         raise FieldError("--opset", opset, f"INT8 needs {OPSET} or later", OPSET)
     layers = layer_names(model)
-    kept = kept_nodes(layers, source.options.keep)
+    kept = kept_nodes(layers, keep)
     properties = {one.key: one.value for one in model.metadata_props}
     with hushed():
         try:

@@ -200,7 +200,7 @@ class MeasureConfig(Part):
 
     device: str = "cpu"
     runtime: str | None = None
-    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    precision: Literal["float32", "float16", "bfloat16", "int8"] = "float32"
     threads: int = Field(1, ge=1)
     warmup: int = Field(5, ge=1)
     runs: int = Field(30, ge=5)

@@ -44,6 +44,10 @@ STUDY_TASKS: tuple[str, ...] = get_args(StudyTask)
 """Tasks that a study can train for."""
 
 
+INT8_FORMATS: Mapping[str | None, str] = {None: "onnx", "onnxruntime": "onnx", "openvino": "openvino"}
+"""The format whose INT8 form a study judges, by the runtime that it measures in."""
+
+
 class StudyConfig(Part):
     """A study.
 
@@ -158,6 +162,11 @@ class StudyConfig(Part):
         for name in self.constraints:
             if name not in known:
                 raise FieldError("constraints", name, "unknown quantity", closest(name, list(known)))
+        runtime = self.measure.runtime
+        for name in (*self.objectives, *self.constraints):
+            if known[name].int8_of and runtime not in INT8_FORMATS:
+                rule = f"has no INT8 form, which {name} is of"
+                raise FieldError("measure.runtime", runtime, rule, "onnxruntime or openvino")
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from searches.config.recipe import Recipe
 from searches.config.study import StudyConfig
 from searches.study.data import judged_on
 from searches.study.gate import Gate
+from searches.study.int8 import int8_metrics
 from searches.study.measurer import Measurer
 from searches.supernet.inherited import Heir
 from searches.tasks.base import ImageTask, Task
@@ -151,7 +152,7 @@ class Judge:
                     if self.heir is None
                     else self._inherited(self.heir, spec, folder)
                 )
-        known = {self.task.metric: metric, **self._further(metric)}
+            known = {self.task.metric: metric, **self._further(network, metric)}
         if self.elsewhere:
             raise MeasuredElsewhere
         if self.measurer is not None:
@@ -170,26 +171,26 @@ class Judge:
             TrainingError: the loss is not finite.
         """
         with self.gate.working():
-            _, metric = self._train(spec, recipe, seed, folder, callback, until=epochs)
-        return {self.task.metric: metric, **self._further(metric)}
+            network, metric = self._train(spec, recipe, seed, folder, callback, until=epochs)
+            return {self.task.metric: metric, **self._further(network, metric)}
 
-    def _further(self, metric: Measurement) -> dict[str, Measurement]:
+    def _further(self, network: Network, metric: Measurement) -> dict[str, Measurement]:
         """What the study asks for of the evaluation, beside its headline.
 
         Raises:
             FieldError: the evaluation of these data does not yield it.
         """
         asked = dict.fromkeys((*self.config.objectives, *self.config.constraints))
-        measurements = {}
-        for one in (QUANTITIES[name] for name in asked if name != self.task.metric):
-            if one.source != "evaluation":
-                continue
+        wanted = [QUANTITIES[name] for name in asked if name != self.task.metric]
+        wanted = [one for one in wanted if one.source == "evaluation"]
+        taken = replace(metric, how={name: metric.how[name] for name in ON if name in metric.how})
+        measurements = int8_metrics(network, self.task, self.config, wanted, taken, self._pause)
+        for one in (one for one in wanted if one.name not in measurements):
             value = metric.how.get(one.name)
             if value is None:
                 rule = "the evaluation of these data does not yield it"
                 raise FieldError("objectives", one.name, rule, self.task.metric)
-            how = {name: metric.how[name] for name in ON if name in metric.how}
-            measurements[one.name] = Measurement(one.name, float(value), one.unit, metric.origin, how)
+            measurements[one.name] = replace(taken, name=one.name, value=float(value), unit=one.unit)
         return measurements
 
     def _trained(self, spec: ArchSpec, folder: Path) -> tuple[Network, Measurement] | None:
@@ -268,6 +269,7 @@ class Judge:
         task = self.task
         if isinstance(task, ImageTask) and other.preprocessing is not None:
             task = make_task(self.config.task, task.train, task.val, other.preprocessing)
+        network.preprocessing = other.preprocessing
         metric = self._metric(network.to(self.config.device), task, {"weights": str(weights)})
         return network.cpu().eval(), metric
 

@@ -13,6 +13,7 @@ from archspace.support.errors import FieldError
 from archspace.support.registry import Registry
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
     from torch.export import ExportedProgram
 
@@ -51,6 +52,16 @@ class Source:
     shown: Signature
     example: tuple[Tensor, ...]
     calibration: Calibration | None = None
+
+    @property
+    def calibration_runs(self) -> list[NDArray[Any]]:
+        """The images of INT8 as inputs of so many runs of the file's batch."""
+        from archspace.export.quantisation import runs_of
+
+        assert self.calibration is not None, "INT8 was asked for"
+        return runs_of(
+            self.calibration.images, self.options.batch if isinstance(self.options.batch, int) else 1
+        )
 
     @cached_property
     def program(self) -> ExportedProgram:

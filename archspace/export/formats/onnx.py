@@ -70,7 +70,7 @@ def _write(source: Source, folder: Path) -> Exported:
 
         before = runner(source, path)
         _agreed(source, before, TOLERANCE)
-        layers, kept = quantise_onnx(source, path)
+        layers, kept = quantise_onnx(path, source.calibration_runs, source.options.keep)
         quantised = Quantised(before=before, after=runner(source, path), layers=layers, kept=kept)
     agreements = compare_model(source, path)
     if source.options.nms:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,14 +44,15 @@ def _write(source: Source, folder: Path) -> Exported:
     core = openvino.Core()
     onnx_file = folder / ".openvino.onnx"
     write_model(source, onnx_file, None)
-    quantised = None
+    made = before = None
     try:
         model = core.read_model(str(onnx_file))
         if source.options.int8:
             from archspace.export.nncf_quantisation import quantise_openvino
 
             before = _runner(source, core.compile_model(model, "CPU", HINTS))
-            model, quantised = quantise_openvino(source, model, onnx_file, before)
+            made = quantise_openvino(model, onnx_file, source.calibration_runs, source.options.keep)
+            model = made.model
         for name, value in source.metadata.items():
             model.set_rt_info(json.dumps(value), ["archspace", name])
         openvino.save_model(model, str(folder / "model.xml"), compress_to_fp16=source.options.half)
@@ -67,9 +67,12 @@ def _write(source: Source, folder: Path) -> Exported:
         ) from error
     run = _runner(source, compiled)
     agreements = compared(source, run, "OpenVINO", version=openvino.__version__.partition("-")[0])
-    return Exported(
-        agreements=agreements, quantised=None if quantised is None else replace(quantised, after=run)
-    )
+    if made is None or before is None:
+        return Exported(agreements=agreements)
+    from archspace.export.quantisation import Quantised
+
+    quantised = Quantised(before=before, after=run, layers=made.layers, kept=made.kept, barred=made.barred)
+    return Exported(agreements=agreements, quantised=quantised)
 
 
 def _runner(source: Source, compiled: Any) -> Runner:
