@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from analysis.devices.settings import OnProgress, no_progress
-from analysis.quantities import QUANTITIES
+from analysis.quantities import QUANTITIES, metrics_of
 from analysis.store.fingerprint import DataFingerprint
 from analysis.store.records import Measurement, TrialRecord
 from archspace.build import build
@@ -180,9 +180,7 @@ class Judge:
         Raises:
             FieldError: the evaluation of these data does not yield it.
         """
-        asked = dict.fromkeys((*self.config.objectives, *self.config.constraints))
-        wanted = [QUANTITIES[name] for name in asked if name != self.task.metric]
-        wanted = [one for one in wanted if one.source == "evaluation"]
+        wanted = [one for one in metrics_of(self.config.task)[1:] if one.name in self.config.asked]
         taken = replace(metric, how={name: metric.how[name] for name in ON if name in metric.how})
         measurements = int8_metrics(network, self.task, self.config, wanted, taken, self._pause)
         for one in (one for one in wanted if one.name not in measurements):
