@@ -96,6 +96,10 @@ demo nosuch|NET: 'nosuch'
 demo nosuch nosuch.png|NET: 'nosuch'
 export nosuch|no preset
 export nosuch --format x|unknown format
+export nosuch --precision int3|must be float32 or float16 or int8
+export nosuch --split val|is for INT8
+export espnet --precision int8|has no weights
+sensitivity nosuch|no preset
 pareto nosuch|no such run folder
 report nosuch|no such run folder
 narrow nosuch|no such run folder

@@ -62,6 +62,8 @@ def sensitivities(
 ) -> tuple[Sensitivity, list[Sensitivity]]:
     """Returns what INT8 costs in all layers together, and in each alone, the costliest first.
 
+    A layer that no answer depends on is left out.
+
     A layer's weights are rounded to signed bytes with a scale a channel, its input to unsigned bytes between the
     smallest and largest value over the images.
 
@@ -107,7 +109,7 @@ def sensitivities(
     for name, layer in layers.items():
         rows.append(cost({name: layer}, name, _kind(layer)))
         on_layer(1 + len(rows), total)
-    return everything, sorted(rows, key=lambda row: -row.noise)
+    return everything, sorted((row for row in rows if row.noise), key=lambda row: -row.noise)
 
 
 def _scores(answers: Tensor | tuple[Tensor, ...]) -> Tensor:

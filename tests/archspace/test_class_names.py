@@ -16,6 +16,7 @@ from archspace.class_names import (
     class_names,
     colours_of,
     fitting,
+    listing,
     read_names,
     voc_colour,
 )
@@ -77,3 +78,9 @@ def test_names_of_a_user(tmp_path: Path) -> None:
 def test_names_that_occur_twice_keep_their_own_colours() -> None:
     twice = ClassNames(("void", "road", "void"), ((1, 1, 1), (2, 2, 2), (3, 3, 3)))
     assert twice.fitted(3, "segmentation") == twice
+
+
+def test_a_name_that_looks_like_a_remark_comes_back(tmp_path: Path) -> None:
+    names = ("#1 fan", "two", "\\\\three", "\\#four", "five # 5")
+    (tmp_path / "classes.txt").write_text("# remark\n" + listing(names))
+    assert read_names(str(tmp_path / "classes.txt"), 5, "classification") == names

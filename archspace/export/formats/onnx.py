@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def write_model(source: Source, path: Path, opset: int | None) -> None:
-    """Write the form to ``path``; of one image in float32 the graph may be kept from a measurement.
+    """Write the form to ``path``; of one image, unless in float16, the graph may be kept from a measurement.
 
     Raises:
         ExportError: the network cannot be written as ONNX.
@@ -26,7 +26,7 @@ def write_model(source: Source, path: Path, opset: int | None) -> None:
     from archspace.export.flat import Scores
     from archspace.export.onnx_model import program_onnx, write_onnx
 
-    if isinstance(source.form, Scores) and set(source.options.asked) <= {"opset"}:
+    if isinstance(source.form, Scores) and set(source.options.asked) <= {"opset", "int8"}:
         write_onnx(source.form.network, source.example[0], path, source.metadata, opset=opset)
     else:
         program_onnx(source.program, source.signature, path, source.metadata, opset)

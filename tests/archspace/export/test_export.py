@@ -26,6 +26,7 @@ from archspace.network import Network
 from archspace.preprocessing import Preprocessing
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
+from archspace.support.locks import try_lock
 from tests.archspace.export.trained import trained
 
 FILES = {"spec.yaml", "weights.safetensors", "model.onnx", "card.md", "card.json"}
@@ -231,3 +232,17 @@ def test_real_inputs_must_fit(small: Network, tmp_path: Path, real: torch.Tensor
     with pytest.raises(InputError, match="real_inputs"):
         export(small, tmp_path / "out", real_inputs=real)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_export_left_behind_is_removed_by_the_next_one(small: Network, tmp_path: Path) -> None:
+    dead, alive, other = (tmp_path / name for name in (".net.a.part", ".net.b.part", ".net2.c.part"))
+    for left in (dead, alive, other):
+        left.mkdir()
+        (left / "weights.safetensors").touch()
+        (left / ".lock").touch()
+    held = try_lock(alive / ".lock")
+    assert held is not None
+    export(small, tmp_path / "net", formats=("standalone",))
+    held.release()
+    assert {path.name for path in tmp_path.iterdir()} == {"net", alive.name, other.name}
+    assert not (tmp_path / "net" / ".lock").exists()
