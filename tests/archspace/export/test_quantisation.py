@@ -21,7 +21,6 @@ from archspace.export.sensitivity import sensitivities
 from archspace.export.signature import ExportOptions
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
-from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
 from tests.archspace.export.runs import LANGUAGE
@@ -126,17 +125,48 @@ def test_images_fill_whole_batches() -> None:
 
 
 @pytest.mark.slow
-def test_openvino_quantises_all_layers_but_those_it_cannot_compile(tmp_path: Path) -> None:
+def test_openvino_quantises_what_onnx_runtime_does(small: Network, tmp_path: Path) -> None:
     pytest.importorskip("nncf")
-    spec = PRESETS["espnetv2-seg-0.5"].spec.replace(input_size=(32, 48), alphas=(0, 0, 0))
-    report = int8(lived_in(trained(spec)), tmp_path / "net", "openvino", keep=("encoder.level1",))
+    report = int8(small, tmp_path / "net", "openvino", keep=("encoder.level1",))
     (agreement,) = report.agreements.values()
-    assert agreement.runtime.startswith("OpenVINO") and 1e-4 < agreement.relative < 0.3
-    said = report.card["int8"]["formats"]["openvino"]
-    first, *barred = said["float32"]
-    assert first == "encoder.level1.conv" and barred
-    assert all(".stages." in name for name in barred), "they read what was pooled to a free size"
-    assert said["layers"] > 50
+    assert agreement.runtime.startswith("OpenVINO") and 1e-4 < agreement.relative < 0.5
+    assert report.card["int8"]["formats"]["openvino"] == {"layers": 39, "float32": ["encoder.level1.conv"]}
+
+
+@pytest.mark.slow
+def test_openvino_compiles_what_reads_a_product_of_matrices(tmp_path: Path) -> None:
+    """A pooling to a free size before a depth-wise convolution, as in ESPNetv2's decoder."""
+    openvino = pytest.importorskip("openvino")
+    pytest.importorskip("nncf")
+    from archspace.export.nncf_quantisation import quantise_openvino
+
+    rng = np.random.default_rng(0)
+    values = {
+        "pool": np.full((8, 4), 1 / 8, np.float32), "a.weight": rng.normal(size=(6, 1, 3, 3)),
+        "b.weight": rng.normal(size=(5, 6, 1, 1)),
+    }  # fmt: skip
+    make, kind = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [
+        make.make_node("MatMul", ["image", "pool"], ["pooled"], name="product"),
+        make.make_node("Conv", ["pooled", "a.weight"], ["between"], name="first", group=6),
+        make.make_node("Conv", ["between", "b.weight"], ["scores"], name="second"),
+    ]
+    graph = make.make_graph(
+        nodes, "small", [make.make_tensor_value_info("image", kind, (1, 6, 8, 8))],
+        [make.make_tensor_value_info("scores", kind, (1, 5, 6, 2))],
+        [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in values.items()],
+    )  # fmt: skip
+    path = tmp_path / "small.onnx"
+    opsets = [make.make_opsetid("", 18)]
+    path.write_bytes(make.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString())
+    runs = [rng.normal(size=(1, 6, 8, 8)).astype(np.float32) for _ in range(4)]
+    core = openvino.Core()
+    model = core.read_model(str(path))
+    made = quantise_openvino(model, path, runs)
+    assert (made.layers, made.barred) == (1, ("a",))
+    right, rounded = (core.compile_model(one, "CPU")(runs[:1])[0] for one in (model, made.model))
+    difference = np.abs(right - rounded).max() / np.abs(right).max()
+    assert 1e-4 < difference < 0.05
 
 
 def test_a_layer_costs_what_rounding_it_by_hand_costs() -> None:
