@@ -96,7 +96,7 @@ demo nosuch|NET: 'nosuch'
 demo nosuch nosuch.png|NET: 'nosuch'
 export nosuch|no preset
 export nosuch --format x|unknown format
-export nosuch --precision int3|must be float32 or float16 or int8
+export nosuch --precision int3|must be float32, float16 or int8
 export nosuch --split val|is for INT8
 export espnet --precision int8|has no weights
 sensitivity nosuch|no preset

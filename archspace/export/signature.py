@@ -89,7 +89,7 @@ class ExportOptions:
             near = min(max(self.batch, 1), LARGEST_BATCH) if isinstance(self.batch, int) else 1
             raise FieldError("--batch", self.batch, f"must be 1 to {LARGEST_BATCH}, or any", near)
         if self.precision not in TOLERANCES:
-            raise FieldError("--precision", self.precision, f"must be {' or '.join(TOLERANCES)}", "float32")
+            raise FieldError("--precision", self.precision, "must be float32, float16 or int8", "float32")
         if self.keep and not self.int8:
             raise FieldError("--keep", ", ".join(self.keep), "leaves layers out of INT8", "--precision int8")
         for name in ("threshold", "overlap"):

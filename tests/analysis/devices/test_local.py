@@ -223,6 +223,15 @@ def test_reduced_precision_is_honoured_or_refused() -> None:
         LocalDevice("cpu").measure(small(), Settings(runtime="onnxruntime", precision="float16"))
 
 
+def test_int8_is_measured_in_the_exported_form() -> None:
+    settings = Settings(runtime="onnxruntime", precision="int8", runs=2, power=False, **CALM)
+    record = LocalDevice("cpu").measure(small(), settings)
+    assert "INT8" in record.how["form"] and record.how["precision"] == "int8"
+    assert 1e-5 < record.how["agreement"]["max_relative_difference"] < 1
+    with pytest.raises(FieldError, match="precision: 'int8': torch on cpu runs float32"):
+        LocalDevice("cpu").measure(small(), Settings(runtime="torch", precision="int8"))
+
+
 def test_a_language_model_is_timed_by_window_and_has_no_onnx() -> None:
     model = open_target("eru-7m", input_size=(6, 1))
     record = LocalDevice("cpu").measure(model, Settings(runs=2, warmup=1, power=False, **CALM))
