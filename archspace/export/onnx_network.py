@@ -22,7 +22,44 @@ from archspace.support.errors import FieldError, InputError
 from archspace.support.text_files import parse_json
 
 
-class OnnxNetwork(Network):
+class RunnerNetwork(Network):
+    """What answers an exported network's images, as a network that can be asked; it has no parameters. On the CPU.
+
+    Shapes: (N, channels, H, W) -> as of the network that was exported.
+
+    Args:
+        spec: of the network, which is no language model.
+        run: answers its images.
+        batch: that it takes.
+    """
+
+    def __init__(self, spec: ArchSpec, run: Runner | None, batch: int = 1) -> None:
+        nn.Module.__init__(self)
+        self.spec, self.multiple, self.feature_info = spec, 1, ()
+        self.runner, self.batch = run, batch
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Returns scores of the classes; of a detector confidences and locations, made of its boxes."""
+        self._check(x)
+        images = x.detach().cpu().float().contiguous()
+        parts = [self._filled(part) for part in torch.split(images, self.batch)]
+        joined = [torch.cat(values) for values in zip(*parts, strict=True)]
+        return joined[0] if len(joined) == 1 else raw_boxes(joined[0], joined[1], self.spec.input_size)
+
+    def _filled(self, images: Tensor) -> list[Tensor]:
+        """Answers to at most one batch."""
+        count = len(images)
+        if count < self.batch:
+            images = torch.cat((images, images[-1:].expand(self.batch - count, -1, -1, -1)))
+        return [value[:count] for value in self.answer(images)]
+
+    def answer(self, images: Tensor) -> list[Tensor]:
+        """Returns the scores of one batch; of a detector the boxes of all priors before them."""
+        assert self.runner is not None, "a subclass has another answer"
+        return [torch.from_numpy(np.asarray(value)) for value in self.runner((images.numpy(),))]
+
+
+class OnnxNetwork(RunnerNetwork):
     """A file that :func:`archspace.export` wrote, with its spec, preprocessing and class names; it has no parameters.
 
     Shapes: (N, channels, H, W) of the file's size, where that is fixed -> as of the network that was exported. On the
@@ -33,12 +70,11 @@ class OnnxNetwork(Network):
     """
 
     def __init__(self, path: Path, spec: ArchSpec) -> None:
-        nn.Module.__init__(self)
         if spec.task == "language":
             raise InputError(
                 f"{path}: is of a language model, whose ONNX file is run by its card's program only"
             )
-        self.spec, self.multiple, self.feature_info = spec, 1, ()
+        super().__init__(spec, None)
         self.session = open_session(path)
         metadata = self.session.get_modelmeta().custom_metadata_map
 
@@ -68,26 +104,16 @@ class OnnxNetwork(Network):
         ):
             fixed = tuple(self.size)
             raise FieldError("input", tuple(x.shape[2:]), "the ONNX file has a fixed input size", fixed)
-        images = x.detach().cpu().float().contiguous()
-        parts = [self._run(part) for part in torch.split(images, self.batch)]
-        joined = [torch.cat(values).to(x.device) for values in zip(*parts, strict=True)]
-        return joined[0] if len(joined) == 1 else (joined[0], joined[1])
+        answers = super().forward(x)
+        return answers.to(x.device) if isinstance(answers, Tensor) else tuple(y.to(x.device) for y in answers)  # type: ignore[return-value]
 
-    def _run(self, images: Tensor) -> list[Tensor]:
-        """What the network itself would answer for at most one batch of the file."""
-        count = len(images)
-        if count < self.batch:
-            images = torch.cat((images, images[-1:].expand(self.batch - count, -1, -1, -1)))
-        answers = dict(
-            zip(self.outputs, self.session.run(self.outputs, {INPUT_NAME: images.numpy()}), strict=True)
-        )
-        given = {name: torch.from_numpy(np.asarray(value)) for name, value in answers.items()}
-        if "boxes" not in given:
-            return [value[:count] for value in given.values()]
-        boxes, scores = given["boxes"], given[OUTPUT_NAME]
+    def answer(self, images: Tensor) -> list[Tensor]:
+        """Returns the scores of one batch of the file; of a detector the boxes of all priors before them."""
+        answers = self.session.run(self.outputs, {INPUT_NAME: images.numpy()})
+        given = dict(zip(self.outputs, map(torch.from_numpy, map(np.asarray, answers)), strict=True))
         if "labels" in given:
-            boxes, scores = self._spread(boxes, scores, given["labels"])
-        return [value[:count] for value in raw_boxes(boxes, scores, self.spec.input_size)]
+            return list(self._spread(given["boxes"], given[OUTPUT_NAME], given["labels"]))
+        return [given["boxes"], given[OUTPUT_NAME]] if "boxes" in given else list(given.values())
 
     def _spread(self, boxes: Tensor, scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Objects after suppression as boxes and scores of so many priors; the others show nothing."""
@@ -99,39 +125,6 @@ class OnnxNetwork(Network):
         all_boxes[index] = boxes
         all_scores[index, labels] = scores
         return all_boxes[None], all_scores[None]
-
-
-class RunnerNetwork(Network):
-    """What answers an exported network's inputs, as a network that can be asked; it has no parameters.
-
-    Shapes: (N, channels, H, W) -> as of the network that was exported. On the CPU.
-
-    Args:
-        spec: of the network, which is no language model.
-        run: answers its images.
-        batch: that it takes.
-    """
-
-    def __init__(self, spec: ArchSpec, run: Runner, batch: int = 1) -> None:
-        nn.Module.__init__(self)
-        self.spec, self.multiple, self.feature_info = spec, 1, ()
-        self.run, self.batch = run, batch
-
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Returns scores of the classes; of a detector confidences and locations, made of its boxes."""
-        self._check(x)
-        images = x.detach().cpu().float().contiguous()
-        parts = [self._answers(part) for part in torch.split(images, self.batch)]
-        joined = [torch.cat(values) for values in zip(*parts, strict=True)]
-        if len(joined) == 1:
-            return joined[0]
-        return raw_boxes(joined[0], joined[1], self.spec.input_size)
-
-    def _answers(self, images: Tensor) -> list[Tensor]:
-        count = len(images)
-        if count < self.batch:
-            images = torch.cat((images, images[-1:].expand(self.batch - count, -1, -1, -1)))
-        return [torch.from_numpy(np.asarray(value))[:count] for value in self.run((images.numpy(),))]
 
 
 def raw_boxes(boxes: Tensor, scores: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
