@@ -69,9 +69,11 @@ def _mobile(encoder: Block, image: Reach, walk: Walk) -> Reach:
             y = walk.note(name, after(level, y))
             continue
         down, units = level.part("down"), level.part("units")
-        assert isinstance(down, Block) and isinstance(units, tuple)
-        pooled = down.kind == "espnetv2-down"
-        y = _pooled_down(name, down, y, None, walk) if pooled else walk.note(f"{name}.down", after(down, y))
+        assert not isinstance(down, tuple) and isinstance(units, tuple)
+        if isinstance(down, Block) and down.kind == "espnetv2-down":
+            y = _pooled_down(name, down, y, None, walk)
+        else:
+            y = walk.note(f"{name}.down", after(down, y))
         for path, run in runs(f"{name}.units", units):
             y = walk.note(path, chained(run, y))
         walk.note(name, y)

@@ -86,7 +86,6 @@ class NetworkDesign:
         activation: default activation.
         residual: whether identities are added by default.
         branches: the default K, or ``None`` for that of each unit.
-        inner: the inner width of its own unit at each level where that is not the unit's own; ``None``: nowhere.
         honours: which of :data:`OPTIONAL_FIELDS` change the network.
         reinforcement, downsampling, stem: what they are by default.
         decoders: names of its own segmentation decoders (:mod:`archspace.plan.decoders`), the default first.
@@ -110,7 +109,6 @@ class NetworkDesign:
     activation: str = "prelu"
     residual: bool = True
     branches: int | None = None
-    inner: tuple[float | None, ...] | None = None
     honours: frozenset[str] = OPTIONAL_FIELDS
     reinforcement: bool = True
     downsampling: str = "strided-unit"

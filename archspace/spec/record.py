@@ -41,8 +41,8 @@ class SpecRecord:
         input_size: (H, W) in pixels, or (T, 1) for a sequence of T tokens.
         channels: channels of the image, or width of the words' embedding.
         inner: width inside the units of the same levels, as a share of their output, where the unit has one to
-            choose (:mod:`archspace.plan.units.compared` says which); ``None``: the unit's own, or what its network
-            gives it. It is the expansion of units that widen.
+            choose (``archspace units`` says which); ``None``: the unit's own (at FPENet's level 1 one). It is the
+            expansion of units that widen.
         shortcut: of units that may choose (FPE): ``identity``, which joins after the last activation and is nowhere
             that shapes change, or ``projected`` as in a residual network.
         stem: ``thin``, or ``thick``: two more 3 x 3 convolutions after the first layer, at half of the image's size.

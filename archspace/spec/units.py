@@ -82,11 +82,7 @@ def inner_widths(r: Resolution) -> None:
     """The inner width of each level whose unit has one to choose; ``None`` where every unit keeps its own."""
     placed = r.out["unit"]
     can = [unit is not None and UNITS[unit].inner for unit in placed]
-    default = _given_by_network(r)
     value = r.levels("inner", len(placed))
-    if value is None and any(default):
-        r.out["inner"] = default
-        return
     if value is None or not any(can):
         r.unfit("inner", f"no unit of this network has an inner width to choose ({names(placed)})")
         return
@@ -95,17 +91,8 @@ def inner_widths(r: Resolution) -> None:
         if share is not None and not can[i] and not spread and "inner" not in r.lenient:
             rule = f"unit {unit!r} at level {i + r.design.first} has no inner width to choose"
             raise SpecError(f"inner[{i}]", share, rule, "null")
-    shares = tuple(
-        (share or usual) if able else None for share, able, usual in zip(entries, can, default, strict=True)
-    )
+    shares = tuple(share if able else None for share, able in zip(entries, can, strict=True))
     r.out["inner"] = shares if any(shares) else None
-
-
-def _given_by_network(r: Resolution) -> tuple[float | None, ...]:
-    """The inner widths that a network gives its own units."""
-    placed, usual = r.out["unit"], r.design.units(r.out["task"])
-    own = r.design.inner or (None,) * len(placed)
-    return tuple(share if unit == one else None for share, unit, one in zip(own, placed, usual, strict=True))
 
 
 def names(placed: Sequence[str | None]) -> str:

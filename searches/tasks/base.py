@@ -29,6 +29,8 @@ OnBatch: TypeAlias = Callable[[int], None]
 EVALUATION_BATCH = 32
 LEAST_WEIGHT = 1e-12
 WHOLE = slice(None)
+OF_PIXELS = ("crop", "loss", "ohem")
+"""Fields of a stage that only tasks with a target for every pixel have."""
 MOST_PIXELS = EVALUATION_BATCH * 224 * 224
 """Pixels of an evaluated batch at most, so that large images do not need more memory."""
 
@@ -105,12 +107,14 @@ class Task(ABC):
         distils: whether a network can learn from a teacher's outputs.
         counts: what the length of a split and the speed of training are counted in.
         carries: whether the network carries a state from batch to batch.
+        pixelwise: whether every pixel has a target.
     """
 
     metric: str
     distils: ClassVar[bool] = True
     counts: ClassVar[str] = "images"
     carries: ClassVar[bool] = False
+    pixelwise: ClassVar[bool] = False
     train: Split | TextSplit
     val: Split | TextSplit
     preprocessing: Preprocessing | None
@@ -146,6 +150,9 @@ class Task(ABC):
         if stage.teacher is not None and not self.distils:
             rule = "distillation compares scores of one class; this task has none"
             raise FieldError("training.teacher", stage.teacher, rule, "leave it out")
+        for name in () if self.pixelwise else OF_PIXELS:
+            if (value := getattr(stage, name)) != Stage.model_fields[name].default:
+                raise FieldError(f"training.{name}", value, "is of segmentation", "leave it out")
 
     @abstractmethod
     def total(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
@@ -257,7 +264,8 @@ class ImageTask(Task):
             images, target = resized(images, target, size)
         if augmentation != NONE:
             window = windows(len(raw), sources, size, augmentation, rng).of(places)
-            images, target = show(images, target, window, size, augmentation.resamples)
+            shown = augmentation.crop or size
+            images, target = show(images, target, window, shown, augmentation.resamples)
         return Batch(images.contiguous(memory_format=torch.channels_last), target)
 
     def evaluated(

@@ -8,7 +8,7 @@ from archspace.plan.decoders import DECODERS, DecoderDesign, Feature, features
 from archspace.plan.design import NETWORKS, OPTIONAL_FIELDS, NetworkDesign, stage_channels
 from archspace.plan.heads import task_head
 from archspace.plan.nodes import Block, Conv, Node
-from archspace.plan.placing import downsampled, level_units, repeated_unit, stem
+from archspace.plan.placing import downsampled, level_units, repeated_unit, stem, unit_at
 from archspace.spec.record import SpecRecord
 
 EPS = 1e-5
@@ -31,7 +31,8 @@ def _encoder(spec: SpecRecord) -> Block:
         else:
             down = downsampled(spec, level, inputs, outputs)
         units = tuple(
-            repeated_unit(spec, level, outputs, outputs).moved(2) for _ in range(spec.alphas[level - 1])
+            repeated_unit(spec, level, outputs, outputs, **_expansion(spec, level)).moved(2)
+            for _ in range(spec.alphas[level - 1])
         )
         children = (("down", down), ("units", level_units(spec, units)))
         parts.append(
@@ -39,6 +40,12 @@ def _encoder(spec: SpecRecord) -> Block:
         )
         inputs = outputs
     return Block("mobile-encoder", spec.channels, inputs, 2 ** len(parts), tuple(parts))
+
+
+def _expansion(spec: SpecRecord, level: int) -> dict[str, float]:
+    """At level 1 the network's own unit is as wide inside as its output, where no other width is chosen."""
+    chosen = spec.inner is not None and spec.inner[0] is not None
+    return {"inner": 1.0} if level == 1 and unit_at(spec, 1) == "fpe" and not chosen else {}
 
 
 def meu_channels(level: int, width: float) -> int:
@@ -117,7 +124,6 @@ NETWORKS.register("fpenet")(
         first=1,
         eps=EPS,
         activation="relu",
-        inner=(1.0, None, None),
         honours=OPTIONAL_FIELDS - {"reinforcement"},
         reinforcement=False,
         decoders=("meu", SIGMOID, "bilinear", "none"),
