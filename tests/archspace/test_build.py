@@ -150,7 +150,7 @@ BASES: list[dict[str, Any]] = [
     {"network": "enet", "decoder": "none"},
     {"network": "segnet"},
     {"network": "fpenet"},
-    {"network": "fpenet", "fusion": "cascade", "decoder": "meu-sigmoid"},
+    {"network": "fpenet", "decoder": "meu-sigmoid"},
     {"network": "dabnet"},
     {"network": "cgnet"},
 ]
