@@ -6,13 +6,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/scenes
+CAMVID ?= ../shared/data/camvid
+MINUTES ?= 30
 READY := .venv/ready
 OLDEST := .venv-oldest
 # A test that ends its process is named at once: pytest-xdist can wait for ever when it goes on with another one.
 TWO := -n 2 --dist loadfile --max-worker-restart 0
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 
-.PHONY: search test test-fast test-oldest lint docs bench bench-search gallery clean
+.PHONY: search test test-fast test-oldest lint docs bench bench-search evidence-cpu gallery clean
 
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
@@ -49,6 +51,11 @@ bench: $(READY)
 # Search methods replayed on the trained tables of docs/evidence/yardstick: minutes.
 bench-search: $(READY)
 	$(BIN)/python -m tests.bench.search
+
+# A network found on CamVid at half resolution, beside the published ones: hours, in pieces of MINUTES; goes on where it
+# stopped. CAMVID is the data set's folder.
+evidence-cpu: $(READY)
+	$(BIN)/python -m tests.bench.camvid --data $(CAMVID) --minutes $(MINUTES)
 
 gallery: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gallery

@@ -16,7 +16,9 @@ def _on_one_value(layer: nn.Module, x: Tensor) -> Tensor:
         return layer(x)  # type: ignore[no-any-return]
     for name, part in layer.named_children():
         if isinstance(part, nn.BatchNorm2d):
-            x = F.batch_norm(x, part.running_mean, part.running_var, part.weight, part.bias, False, 0.0, part.eps)
+            x = F.batch_norm(
+                x, part.running_mean, part.running_var, part.weight, part.bias, False, 0.0, part.eps
+            )
         else:
             x = layer.get_submodule(name)(x)
     return x
@@ -38,7 +40,7 @@ class MutualEmbedding(BlockModule):
         channel = _on_one_value(self.channel, F.adaptive_avg_pool2d(coarse, 1))
         if self.block.option("sigmoid"):
             spatial, channel = torch.sigmoid(spatial), torch.sigmoid(channel)
-        return fine * channel + resized(coarse, map_of(fine)) * spatial
+        return fine * channel + resized(coarse, map_of(fine)) * spatial  # type: ignore[no-any-return]
 
 
 @MODULES.register("meu-decoder")

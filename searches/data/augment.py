@@ -96,8 +96,9 @@ def _on_pixels(
     centre: NDArray[np.float64], half: NDArray[np.float64], size: tuple[int, int]
 ) -> NDArray[np.float64]:
     """The nearest centres at which windows of the image's own scale begin on whole pixels: nothing is blurred."""
-    sides = np.array(size[::-1])
-    return np.round((centre - half + 1) * sides / 2) * 2 / sides - 1 + half
+    sides = np.array(size[::-1], np.float64)
+    starts: NDArray[np.float64] = np.round((centre - half + 1) * sides / 2)
+    return starts * 2 / sides - 1 + half
 
 
 def _areas(

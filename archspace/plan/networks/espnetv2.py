@@ -9,7 +9,15 @@ from archspace.plan.design import NETWORKS, SCORES_OF_IMAGE, NetworkDesign, for_
 from archspace.plan.detection import detector
 from archspace.plan.heads import network, task_head
 from archspace.plan.nodes import Block, Conv, Node, NormAct
-from archspace.plan.placing import FUSED, downsampled, drawn_once, level_units, repeated_unit, stem, strided_unit
+from archspace.plan.placing import (
+    FUSED,
+    downsampled,
+    drawn_once,
+    level_units,
+    repeated_unit,
+    stem,
+    strided_unit,
+)
 from archspace.plan.request import UnitRequest, draw_unit
 from archspace.spec.record import SpecRecord
 
@@ -52,7 +60,12 @@ def _level(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
     units = (repeated_unit(spec, level, outputs, outputs).moved(2),) * repeats if repeats else ()
     down = _down(spec, level, inputs, outputs)
     return Block(
-        "espnetv2-level", inputs, outputs, 2, (("down", down), ("units", level_units(spec, units))), at=2 ** (level - 1)
+        "espnetv2-level",
+        inputs,
+        outputs,
+        2,
+        (("down", down), ("units", level_units(spec, units))),
+        at=2 ** (level - 1),
     )
 
 

@@ -84,7 +84,15 @@ def _depthwise_1d(r: UnitRequest) -> Block:
         Conv(in_channels=n, out_channels=n, norm=r.eps, at=r.stride),
     )
     tail = () if r.final is None else (("last", NormAct(channels=n, act=r.final, at=r.stride)),)
-    return Block("factorised", m, n, r.stride, (("chain", chain), *tail), (("residual", r.identity),), dropout=r.dropout)
+    return Block(
+        "factorised",
+        m,
+        n,
+        r.stride,
+        (("chain", chain), *tail),
+        (("residual", r.identity),),
+        dropout=r.dropout,
+    )
 
 
 def _cg(r: UnitRequest) -> Block:
@@ -104,7 +112,7 @@ def _cg(r: UnitRequest) -> Block:
         for rate in (1, r.limited_rate)
     )
     wide = 2 * inner
-    project = ()
+    project: tuple[tuple[str, Conv], ...] = ()
     if wide != n or strided:
         project = (("expand", Conv(in_channels=wide, out_channels=n, at=r.stride)),)
     return Block(

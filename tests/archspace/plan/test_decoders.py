@@ -19,7 +19,9 @@ def test_every_network_names_decoders_that_there_are() -> None:
     own = {name for design in NETWORKS.values() for name in design.decoders}
     assert own == set(DECODERS)
     fit_all = {name for name in own if DECODERS[name].open}
-    assert fit_all == {"meu", "meu-sigmoid", "bilinear"}, "the other published decoders are for their networks"
+    assert fit_all == {"meu", "meu-sigmoid", "bilinear"}, (
+        "the other published decoders are for their networks"
+    )
 
 
 @pytest.mark.parametrize("network", [name for name, one in NETWORKS.items() if "segmentation" in one.alphas])

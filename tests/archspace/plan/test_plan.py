@@ -348,12 +348,16 @@ def closed_form(
     if unit == "fpe":  # M to 4 N (what K divides), its 3 x 3, N; BN and slopes after each
         w = k * round(4 * n / k)
         return m * w + 3 * w + 9 * w + 3 * w + w * n + 3 * n
-    if unit == "dab":  # BN + PReLU first, 3 x 3 to a half, two pairs of 3 h and BN + PReLU each, BN + PReLU, 1 x 1
+    if (
+        unit == "dab"
+    ):  # BN + PReLU first, 3 x 3 to a half, two pairs of 3 h and BN + PReLU each, BN + PReLU, 1 x 1
         h = n // 2
         return 3 * m + 9 * m * h + 3 * h + 2 * 2 * 6 * h + 3 * h + h * n
     if unit == "depthwise-1d":  # a pair (or a 3 x 3) of M, 1 x 1, a pair of N, 1 x 1, slopes
         return (9 if stride == 1 else 12) * m + m * n + 3 * n + 9 * n + n * n + 2 * n + n
-    if unit == "cg":  # reduce, two depth-wise 3 x 3, BN + PReLU of both, a gate of 8; strided: all N wide, projected
+    if (
+        unit == "cg"
+    ):  # reduce, two depth-wise 3 x 3, BN + PReLU of both, a gate of 8; strided: all N wide, projected
         h = n // 2 if stride == 1 else n
         reduce = m * h * (1 if stride == 1 else 9) + 3 * h
         return reduce + 18 * h + 6 * h + (2 * h * n if stride == 2 else 0) + 8 * n + 8 + 8 * n + n

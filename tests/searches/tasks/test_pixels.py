@@ -149,7 +149,13 @@ def test_what_is_of_pixels_is_refused_elsewhere() -> None:
 def test_dabnets_recipe_is_the_published_one() -> None:
     config = read_train("dabnet-camvid")
     (stage,) = config.training.plan()
-    assert (stage.epochs, stage.batch, stage.optimizer, stage.lr, stage.weight_decay) == (1000, 16, "adam", 1e-3, 2e-4)
+    assert (stage.epochs, stage.batch, stage.optimizer, stage.lr, stage.weight_decay) == (
+        1000,
+        16,
+        "adam",
+        1e-3,
+        2e-4,
+    )
     assert config.data.use_val and config.data.input_size == (360, 480)
     per_epoch = 30  # 468 images, 16 a step
     warm = [rate_factor(stage, step, per_epoch) for step in range(600)]
