@@ -2,9 +2,9 @@
 
 `make evidence-cpu CAMVID=FOLDER MINUTES=N`. Three studies with one recipe: the search (`camvid-family`), random
 search of as many trainings, and the published networks; then full trainings with three seeds, each judged once on the
-test split; then the report. Every command can be killed and goes on; this one ends them after N minutes, and the same command
-goes on. `--plan` trains a few networks for seconds and says what the whole takes. `--dry` does all of it in minutes on
-a few small images, for a test of the machinery: its numbers mean nothing.
+test split; then the report. Every command can be killed and goes on; this one ends them after N minutes, and the same
+command goes on. `--plan` trains a few networks for seconds and says what the whole takes. `--dry` does all of it in
+minutes on a few small images, for a test of the machinery: its numbers mean nothing.
 """
 
 from __future__ import annotations
