@@ -109,7 +109,7 @@ def test_packed_data_are_the_data(tmp_path: Path) -> None:
         (tmp_path / split).mkdir()
         (tmp_path / f"{split}annot").mkdir()
         for i in range(2):
-            picture = Image.fromarray((slope + [0, 7 * i, 15]).astype(np.uint8))
+            picture = Image.fromarray((slope + np.array((0, 7 * i, 15))).astype(np.uint8))
             picture.save(tmp_path / split / f"{i}.jpg", quality=90)
             mask = random.integers(0, 12, (16, 24)).astype(np.uint8)
             Image.fromarray(mask).save(tmp_path / f"{split}annot" / f"{i}.png")

@@ -71,8 +71,9 @@ def _meu_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
 
 @HEAD_FLOWS.register("bilinear-decoder")
 def _bilinear_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
-    walk.note("head.project", chained(head.part("project"), last))
-    return Reach(1, whole=last.whole or ALIGNED_RESIZE)
+    whole = last.whole or ALIGNED_RESIZE
+    walk.note("head.project", Reach(last.stride, whole=whole))
+    return Reach(1, whole=whole)
 
 
 @HEAD_FLOWS.register("espnetv2-decoder")

@@ -12,6 +12,8 @@ from searches.config.parts import Part
 Size: TypeAlias = tuple[int, int]
 Span: TypeAlias = tuple[float, float]
 
+OF_PIXELS = ("crop", "loss", "ohem")
+"""Fields of a stage that only tasks with a target for every pixel have."""
 HALVINGS = (51, 101, 131, 161, 191, 221, 251, 281)
 """Epochs at which ESPNetv2 halves its cyclic learning rate on ImageNet."""
 
@@ -122,6 +124,16 @@ class Stage(Part):
     def last_size(self) -> Size | None:
         """(H, W) at which this stage ends; ``None``: that of the data."""
         return self.sizes[-1] if self.sizes else self.input_size
+
+    def refuse_pixels(self) -> None:
+        """Refuses what only tasks with a target for every pixel have.
+
+        Raises:
+            FieldError: the stage asks for it.
+        """
+        for name in OF_PIXELS:
+            if (value := getattr(self, name)) != Stage.model_fields[name].default:
+                raise FieldError(f"training.{name}", value, "is of segmentation", "leave it out")
 
     @model_validator(mode="after")
     def _ordered(self) -> Stage:

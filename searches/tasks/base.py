@@ -29,8 +29,6 @@ OnBatch: TypeAlias = Callable[[int], None]
 EVALUATION_BATCH = 32
 LEAST_WEIGHT = 1e-12
 WHOLE = slice(None)
-OF_PIXELS = ("crop", "loss", "ohem")
-"""Fields of a stage that only tasks with a target for every pixel have."""
 MOST_PIXELS = EVALUATION_BATCH * 224 * 224
 """Pixels of an evaluated batch at most, so that large images do not need more memory."""
 
@@ -150,9 +148,8 @@ class Task(ABC):
         if stage.teacher is not None and not self.distils:
             rule = "distillation compares scores of one class; this task has none"
             raise FieldError("training.teacher", stage.teacher, rule, "leave it out")
-        for name in () if self.pixelwise else OF_PIXELS:
-            if (value := getattr(stage, name)) != Stage.model_fields[name].default:
-                raise FieldError(f"training.{name}", value, "is of segmentation", "leave it out")
+        if not self.pixelwise:
+            stage.refuse_pixels()
 
     @abstractmethod
     def total(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
@@ -264,8 +261,7 @@ class ImageTask(Task):
             images, target = resized(images, target, size)
         if augmentation != NONE:
             window = windows(len(raw), sources, size, augmentation, rng).of(places)
-            shown = augmentation.crop or size
-            images, target = show(images, target, window, shown, augmentation.resamples)
+            images, target = show(images, target, window, augmentation.crop or size, augmentation.resamples)
         return Batch(images.contiguous(memory_format=torch.channels_last), target)
 
     def evaluated(
