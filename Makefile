@@ -6,13 +6,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN ?= runs/scenes
+CAMVID ?= ../shared/data/camvid
+MINUTES ?= 30
 READY := .venv/ready
 OLDEST := .venv-oldest
 # A test that ends its process is named at once: pytest-xdist can wait for ever when it goes on with another one.
 TWO := -n 2 --dist loadfile --max-worker-restart 0
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 
-.PHONY: search test test-fast test-oldest lint docs bench bench-search gallery clean
+.PHONY: search test test-fast test-oldest lint docs bench bench-search evidence-cpu evidence-gpu gallery clean
 
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
@@ -49,6 +51,22 @@ bench: $(READY)
 # Search methods replayed on the trained tables of docs/evidence/yardstick: minutes.
 bench-search: $(READY)
 	$(BIN)/python -m tests.bench.search
+
+# A network found on CamVid at half resolution, beside the published ones: hours, in pieces of MINUTES; goes on where it
+# stopped. CAMVID is the data set's folder.
+evidence-cpu: $(READY)
+	$(BIN)/python -m tests.bench.camvid --data $(CAMVID) --minutes $(MINUTES)
+
+# CamVid at full size on a GPU, in pieces of MINUTES (8.5 fits a limit of nine); goes on where it stopped. A borrowed GPU
+# machine needs the checkout, the packed data and runs/camvid-gpu: make evidence-gpu READY= BIN=/usr/bin MINUTES=8.5
+PACK ?= runs/camvid.pack
+FOUND ?= $(wildcard docs/evidence/camvid/networks/*.yaml)
+evidence-gpu: $(READY)
+	$(BIN)/python -m tests.bench.camvid_gpu --data $(PACK) --found $(FOUND) --minutes $(MINUTES)
+
+$(PACK): $(READY)
+	mkdir -p $(dir $(PACK))
+	$(BIN)/python -m tests.bench.camvid_gpu --pack $(CAMVID) --data $(PACK)
 
 gallery: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gallery

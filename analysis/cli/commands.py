@@ -115,7 +115,7 @@ def units(as_json: JsonOption = False) -> None:
             "name": name, "about": (design.draw.__doc__ or "").strip().splitlines()[0],
             "branches": design.branches, "dilated": design.rates is not None,
             "fusion": design.fused_from is not None, "residual": design.residual,
-            "pointwise_kernel": bool(design.pointwise), "inner": design.inner,
+            "pointwise_kernel": bool(design.pointwise), "inner": design.inner, "shortcut": design.shortcuts,
         }
         for name, design in UNITS.items()
     ]  # fmt: skip

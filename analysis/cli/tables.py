@@ -92,7 +92,7 @@ def _published(published: Mapping[str, Any]) -> str:
 
 def print_units(rows: Sequence[Mapping[str, Any]]) -> None:
     """The interchangeable units."""
-    fields = ("dilated", "fusion", "residual", "pointwise_kernel", "inner")
+    fields = ("dilated", "fusion", "residual", "pointwise_kernel", "inner", "shortcut")
     table = TerminalTable(
         "unit", Column("K", "number"), Column("fields", "text"), Column("what it is", "text")
     )

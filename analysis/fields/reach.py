@@ -149,15 +149,42 @@ def _shortcut(block: Block, y: Reach, x: Reach) -> Reach:
     return joined(y, x) if block.option("residual") else y
 
 
-@UNIT_FLOWS.register("esp", "eesp", "asp", "pfcu", "eesp-time")
+@UNIT_FLOWS.register("esp", "eesp", "asp", "pfcu", "eesp-time", "dab")
 def _split(block: Block, x: Reach) -> Reach:
-    """ESP, EESP, ASP, PFCU: an optional start, parallel branches. Sums of branches see what the widest sees."""
+    """ESP, EESP, ASP, PFCU, DAB: an optional start, parallel branches. Sums see what the widest of them sees."""
     parts = dict(block.parts)
     inner = chained(parts.get("reduce", parts.get("first", ())), x)
     branches = block.part("branches")
     assert isinstance(branches, tuple)
     y = joined(*(after(branch, inner) for branch in branches))
     return _shortcut(block, chained(parts.get("expand", ()), y), x)
+
+
+@UNIT_FLOWS.register("fpe")
+def _pyramid_of_groups(block: Block, x: Reach) -> Reach:
+    """FPE: in a cascade each group sees through all groups before it."""
+    inner = chained(block.part("reduce"), x)
+    branches = block.part("branches")
+    assert isinstance(branches, tuple)
+    if block.option("cascade"):
+        y = inner
+        for branch in branches:
+            y = joined(inner, after(branch, joined(inner, y)))
+    else:
+        y = joined(*(after(branch, inner) for branch in branches))
+    parts = dict(block.parts)
+    return joined(y, chained(parts["shortcut"], x)) if "shortcut" in parts else _shortcut(block, y, x)
+
+
+@UNIT_FLOWS.register("gate", "cg")
+def _gate(block: Block, x: Reach) -> Reach:
+    """A gate pools the whole map, and so does a unit that ends in one."""
+    return Reach(x.stride * block.stride, x.spans, GLOBAL_POOLING)
+
+
+@UNIT_FLOWS.register("long-skip")
+def _long_skip(block: Block, x: Reach) -> Reach:
+    return joined(chained(block.part("units"), x), x)
 
 
 @UNIT_FLOWS.register("inception")

@@ -19,17 +19,17 @@ from archspace.plan import Block
 @ENCODER_FLOWS.register("espnet-encoder")
 def _espnet(encoder: Block, image: Reach, walk: Walk) -> Reach:
     half = windowed(image, 3, 2)
-    quarter = windowed(half, 3, 2)
-    y = image
+    small, y = half, image
     for name, level in encoder.items():
         assert isinstance(level, Block)
         if level.kind == "espnet-stem":
             y = walk.note(f"{name}.conv", chained(level.part("conv"), image))
             y = walk.note(name, joined(y, half) if "mix" in dict(level.parts) else y)
             continue
+        small = windowed(small, 3, 2)
         down = y = walk.note(f"{name}.down", chained(level.part("down"), y))
         y = walk.note(f"{name}.units", chained(level.part("units"), y))
-        extra = [down] * level.option("concat") + [quarter] * level.option("image")
+        extra = [down] * level.option("concat") + [small] * level.option("image")
         y = walk.note(name, joined(y, *extra))
     return y
 
@@ -69,9 +69,11 @@ def _mobile(encoder: Block, image: Reach, walk: Walk) -> Reach:
             y = walk.note(name, after(level, y))
             continue
         down, units = level.part("down"), level.part("units")
-        assert isinstance(down, Block) and isinstance(units, tuple)
-        pooled = down.kind == "espnetv2-down"
-        y = _pooled_down(name, down, y, None, walk) if pooled else walk.note(f"{name}.down", after(down, y))
+        assert not isinstance(down, tuple) and isinstance(units, tuple)
+        if isinstance(down, Block) and down.kind == "espnetv2-down":
+            y = _pooled_down(name, down, y, None, walk)
+        else:
+            y = walk.note(f"{name}.down", after(down, y))
         for path, run in runs(f"{name}.units", units):
             y = walk.note(path, chained(run, y))
         walk.note(name, y)

@@ -60,6 +60,22 @@ def _edgenets_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
     return Reach(1, whole=GLOBAL_POOLING)
 
 
+@HEAD_FLOWS.register("meu-decoder")
+def _meu_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
+    """A channel gate in each module pools its coarse map."""
+    for name, part in head.items():
+        stride = part.at if isinstance(part, Block) else 2
+        walk.note(f"head.{name}", Reach(stride, whole=GLOBAL_POOLING))
+    return Reach(1, whole=GLOBAL_POOLING)
+
+
+@HEAD_FLOWS.register("bilinear-decoder")
+def _bilinear_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
+    whole = last.whole or ALIGNED_RESIZE
+    walk.note("head.project", Reach(last.stride, whole=whole))
+    return Reach(1, whole=whole)
+
+
 @HEAD_FLOWS.register("espnetv2-decoder")
 def _espnetv2_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
     walk.note("head.project4", chained(head.part("project4"), last))

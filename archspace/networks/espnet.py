@@ -1,4 +1,4 @@
-"""The encoder of ESPNet-A, -B, -C and ESPNet. Features: ``level1_raw``, ``level1``, ``level2``, ``level3``."""
+"""The encoder of ESPNets, DABNet and CGNet. Features: ``level1_raw``, ``level1``, ``level2``, ``level3``."""
 
 from __future__ import annotations
 
@@ -57,5 +57,6 @@ class EspnetEncoder(BlockModule):
         quarter = halved(half)
         raw, level1 = self.level1(x, half)
         level2 = self.level2(level1, quarter)
-        level3 = self.level3(level2, quarter)
+        eighth = halved(quarter) if self.level3.block.option("image") else quarter
+        level3 = self.level3(level2, eighth)
         return {"level1_raw": raw, "level1": level1, "level2": level2, "level3": level3, "last": level3}

@@ -47,6 +47,7 @@ class DecoderDesign:
         multiple: height and width of the image must be multiples of it.
         reads: strides of features that the encoder must have; empty: any will do.
         open: for every encoder that has these; else only for networks that name it among their ``decoders``.
+        widens: its own channels follow the spec's ``decoder_width``.
         without_image: the decoder that it comes to where the image does not join the features; ``None``: itself.
         units: from the resolved fields to the units that it places, so that fields of units are honoured in it.
     """
@@ -55,6 +56,7 @@ class DecoderDesign:
     multiple: int = 1
     reads: tuple[int, ...] = ()
     open: bool = True
+    widens: bool = False
     without_image: str | None = None
     units: Callable[[Mapping[str, Any]], tuple[PlacedUnit, ...]] = lambda fields: ()
 

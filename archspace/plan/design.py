@@ -20,10 +20,13 @@ TASKS = ("classification", "multilabel", "segmentation", "detection", "language"
 SCORES_OF_IMAGE = ("classification", "multilabel")
 """Tasks whose network gives one score a class for the whole image."""
 
-OPTIONAL_FIELDS = frozenset({"unit", "downsampling", "reinforcement"})
+OPTIONAL_FIELDS = frozenset({"unit", "downsampling", "reinforcement", "stem", "long_skip", "gate"})
 """Fields that not every network can honour; those of units are honoured where a placed unit's design says so."""
 
 CHANNEL_STEP = 16
+
+LEAST_SKIPPED = 2
+"""A long skip is over at least so many units: over one it would be that unit's own identity."""
 
 
 def stage_channels(base: tuple[int, ...], width: float, cap_first: int | None = None) -> tuple[int, ...]:
@@ -76,19 +79,21 @@ class NetworkDesign:
         unit: the default unit, or one for each entry of ``alphas``; ``None`` where the network places none.
         alphas: default repeats by task; the first task is the default. A tuple has one entry a level.
         first: the level of the first entry of ``alphas`` and of every other per-level field of units.
-        strides: units halve the map, unless a convolution is chosen to; off where the network has a block for it.
+        strides: units halve the map from level 2 on, unless something else is chosen to; off where the network has a
+            block for it.
         limits: default receptive-field limits for level 1, 2, ...; ``None`` for none.
         eps: epsilon of the batch norms.
         activation: default activation.
         residual: whether identities are added by default.
         branches: the default K, or ``None`` for that of each unit.
         honours: which of :data:`OPTIONAL_FIELDS` change the network.
-        reinforcement: default input reinforcement.
+        reinforcement, downsampling, stem: what they are by default.
         decoders: names of its own segmentation decoders (:mod:`archspace.plan.decoders`), the default first.
         pattern: by level, kernel and rate that its repeated units are asked for in turn; elsewhere the units' own
             kernel and rate 1.
         reads: what its input is.
         least_repeats: the fewest repeats of a level.
+        skipped: units at the start of a level's repeats that a long skip leaves out, because they change the width.
         identity_from: the fewest repeats of a level with which the input of some unit is as wide as its output, so
             that an identity can be added.
     """
@@ -106,10 +111,13 @@ class NetworkDesign:
     branches: int | None = None
     honours: frozenset[str] = OPTIONAL_FIELDS
     reinforcement: bool = True
+    downsampling: str = "strided-unit"
+    stem: str = "thin"
     decoders: tuple[str, ...] = ("none",)
     pattern: Pattern = field(default_factory=dict)
     reads: InputDesign = IMAGES
     least_repeats: int = 0
+    skipped: int = 0
     identity_from: int = 0
 
     def levels(self, task: str) -> int:
@@ -124,6 +132,14 @@ class NetworkDesign:
         """Returns the default unit of every level that has one."""
         count = len(self.alphas[task])
         return self.unit[:count] if isinstance(self.unit, tuple) else (self.unit,) * count
+
+    def strided_at(self, level: int, downsampling: str | None) -> bool:
+        """Returns whether a unit halves the map of ``level``."""
+        return self.strides and level > 1 and downsampling in (None, "strided-unit")
+
+    def skips(self, repeats: int) -> bool:
+        """Returns whether a level of so many repeats has room for a long skip: over two units or more."""
+        return repeats - self.skipped >= LEAST_SKIPPED
 
     def asked(self, level: int, repeats: int) -> tuple[tuple[int | None, int], ...]:
         """Kernel and rate of each of the ``repeats`` units of ``level``."""

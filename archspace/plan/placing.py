@@ -7,8 +7,10 @@ from functools import wraps
 from typing import Any, TypeAlias
 
 from archspace.plan.design import NETWORKS
-from archspace.plan.nodes import Block
+from archspace.plan.nodes import Block, Conv, Node
 from archspace.plan.request import UnitRequest, draw_unit
+from archspace.plan.units.context import gate
+from archspace.plan.units.factorised import joint_down
 from archspace.spec.record import FIELDS, SpecRecord
 
 DrawLevel: TypeAlias = Callable[[SpecRecord, int, int, int], Block]
@@ -17,6 +19,8 @@ OF_LEVEL = ("unit", "branches", "alphas", "inner")
 SHARED = tuple(name for name in FIELDS if name not in (*OF_LEVEL, "width"))
 MOST_KEPT = 20_000
 """Levels that are kept drawn, by network family."""
+FUSED = ("hff", "cascade")
+"""Values of ``fusion`` with which units fuse their branches."""
 
 
 def _request(
@@ -29,7 +33,8 @@ def _request(
     fields = {
         "in_channels": inputs, "out_channels": outputs, "stride": stride,
         "branches": spec.branches[index], "limit": limits[level - stride] if limits else None,
-        "dilated": bool(spec.dilated), "fusion": bool(spec.fusion == "hff"), "residual": bool(spec.residual),
+        "dilated": bool(spec.dilated), "fusion": spec.fusion in FUSED, "cascade": spec.fusion == "cascade",
+        "residual": bool(spec.residual), "projected": spec.shortcut == "projected",
         "act": spec.activation, "eps": design.eps, "pointwise_kernel": spec.pointwise_kernel or 1,
         "inner": spec.inner[index] if spec.inner else None,
         "at": 2**level // stride, "where": f"branches[{index}]",
@@ -77,3 +82,38 @@ def strided_unit(spec: SpecRecord, level: int, inputs: int, outputs: int, **chan
 def repeated_unit(spec: SpecRecord, level: int, inputs: int, outputs: int, **changes: Any) -> Block:
     """Returns the unit of ``level`` at stride 1; ``changes`` are those of its request."""
     return draw_unit(unit_at(spec, level), _request(spec, level, inputs, outputs, 1, changes))
+
+
+def downsampled(spec: SpecRecord, level: int, inputs: int, outputs: int, **changes: Any) -> Node:
+    """Returns what halves the map of ``level``: its unit, a convolution, or a convolution beside a max pool."""
+    eps, act = NETWORKS[spec.network].eps, spec.activation
+    if spec.downsampling == "strided-conv":
+        return Conv(in_channels=inputs, out_channels=outputs, kernel=3, stride=2, norm=eps, act=act)
+    if spec.downsampling == "joint":
+        return joint_down(inputs, outputs, eps, act, bias=False)
+    return strided_unit(spec, level, inputs, outputs, **changes)
+
+
+def stem(spec: SpecRecord, first: Conv | Block) -> Conv | Block:
+    """Returns the layers of level 1: the ``first``, and two more 3 x 3 convolutions where the stem is thick."""
+    if spec.stem != "thick":
+        return first
+    n = first.out_channels
+    more = Conv(
+        in_channels=n, out_channels=n, kernel=3, norm=NETWORKS[spec.network].eps, act=spec.activation, at=first.stride
+    )  # fmt: skip
+    return Block("chain", first.in_channels, n, first.stride, (("chain", (first, more, more)),))
+
+
+def level_units(spec: SpecRecord, units: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Returns the repeats of a level with the long skip over them and the gate after them that the spec asks for."""
+    design = NETWORKS[spec.network]
+    if not units:
+        return units
+    n, at = units[-1].out_channels, units[-1].at
+    if spec.long_skip and design.skips(len(units)):
+        over = tuple(unit.moved(1) for unit in units[design.skipped :])
+        units = (*units[: design.skipped], Block("long-skip", n, n, 1, (("units", over),), at=at))
+    if spec.gate:
+        units = (*units, gate(n, at))
+    return units

@@ -23,7 +23,11 @@ class UnitRequest:
         limit: largest effective kernel (2 x dilation + 1) of a branch; ``None`` for no limit.
         dilated: branches see at different rates; otherwise every branch is a plain 3 x 3.
         fusion: hierarchical feature fusion (HFF) sums the branches before they are concatenated.
+        cascade: the fused branches of a unit that splits its channels run one after the other: each reads its own part
+            and the output of the branch before.
         residual: an identity is added where the shapes allow.
+        projected: a unit that may choose its shortcut has that of a residual network: projected where shapes change,
+            and the last activation follows the sum.
         act, eps: activation, and epsilon of the batch norms.
         pointwise_kernel: side of the reducing convolution, 1 or 3 (ESPNet table 2(d)).
         kernel: side of the filters of units whose network may choose it; ``None``: the unit's own (FCU 5, ENet's
@@ -45,7 +49,9 @@ class UnitRequest:
     limit: int | None = None
     dilated: bool = True
     fusion: bool = True
+    cascade: bool = False
     residual: bool = True
+    projected: bool = False
     act: str = "prelu"
     eps: float = 1e-5
     pointwise_kernel: int = 1
@@ -101,6 +107,8 @@ class UnitDesign:
         pointwise: strides at which the side of the reducing convolution can be chosen.
         inner: the channels inside can be chosen (:func:`inner_channels`).
         rated: its one branch takes the rate that its network chooses for its place.
+        cascades: its fused branches can run one after the other.
+        shortcuts: its shortcut can be projected.
     """
 
     draw: Callable[[UnitRequest], Block]
@@ -112,6 +120,8 @@ class UnitDesign:
     pointwise: tuple[int, ...] = ()
     inner: bool = False
     rated: bool = False
+    cascades: bool = False
+    shortcuts: bool = False
 
 
 UNITS: Registry[UnitDesign] = Registry("unit")

@@ -12,6 +12,7 @@ from archspace.presets.edgenets import (
 from archspace.presets.espnet import espnet_presets
 from archspace.presets.language import eru_presets
 from archspace.presets.preset import Preset
+from archspace.presets.small import small_presets
 from archspace.support.registry import Registry
 
 PRESETS: Registry[Preset] = Registry("preset")
@@ -26,6 +27,7 @@ for _preset in (
     *detection_presets(),
     *mobile_presets(),
     *eru_presets(),
+    *small_presets(),
 ):
     PRESETS.register(_preset.name)(_preset)
 

@@ -52,6 +52,11 @@ class ArchSpec(SpecRecord):
         input_size: int | Sequence[int] | None = None,
         channels: int | None = None,
         inner: float | Sequence[float | None] | None = None,
+        shortcut: str | None = None,
+        stem: str | None = None,
+        long_skip: bool | None = None,
+        gate: bool | None = None,
+        decoder_width: float | None = None,
     ) -> None:
         given = {name: value for name, value in locals().items() if name in FIELDS}
         self._fill(resolve(given), given.get("branches"))

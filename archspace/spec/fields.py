@@ -10,8 +10,10 @@ from archspace.support.errors import SpecError, closest
 T = TypeVar("T")
 
 ACTIVATIONS = ("prelu", "relu", "relu6", "leaky-relu", "hardswish", "silu")
-DOWNSAMPLINGS = ("strided-unit", "strided-conv")
-FUSIONS = ("hff", "none")
+DOWNSAMPLINGS = ("strided-unit", "strided-conv", "joint")
+FUSIONS = ("hff", "cascade", "none")
+SHORTCUTS = ("identity", "projected")
+STEMS = ("thin", "thick")
 POINTWISE_KERNELS = (1, 3)
 WIDEST = 100.0
 """Largest width multiplier: far above any published network, small enough that a typo is refused."""

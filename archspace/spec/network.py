@@ -29,8 +29,9 @@ def what(r: Resolution) -> None:
         "activation", given.get("activation", r.design.activation), fields.ACTIVATIONS
     )
     optional = {
-        "downsampling": ("strided-unit", lambda f, v: fields.choice(f, v, fields.DOWNSAMPLINGS)),
+        "downsampling": (r.design.downsampling, lambda f, v: fields.choice(f, v, fields.DOWNSAMPLINGS)),
         "reinforcement": (r.design.reinforcement, fields.flag),
+        "stem": (r.design.stem, lambda f, v: fields.choice(f, v, fields.STEMS)),
     }
     for name, (default, read) in optional.items():
         r.switch(name, name in r.design.honours, default, read, f"{out['network']} has no {name} to choose")
@@ -58,7 +59,8 @@ def _task(r: Resolution) -> str:
 def decoder(r: Resolution) -> None:
     """The segmentation decoder."""
     if r.out["task"] != "segmentation":
-        r.unfit("decoder", f"a network for {r.out['task']} has no decoder")
+        for field in ("decoder", "decoder_width"):
+            r.unfit(field, f"a network for {r.out['task']} has no decoder")
         return
     known = decoders_for(r.design.decoders, r.design.levels(r.out["task"]))
     if "decoder" in r.lenient and r.given.get("decoder") not in known:
@@ -69,6 +71,8 @@ def decoder(r: Resolution) -> None:
         r.unfit("decoder", "without reinforcement level 1 has only its raw features", without_image)
         name = without_image
     r.out["decoder"] = name
+    rule = f"decoder {name!r} has no width to choose"
+    r.switch("decoder_width", DECODERS[name].widens, 1.0, fields.width, rule)
 
 
 def input_size(r: Resolution) -> None:

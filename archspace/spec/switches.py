@@ -52,13 +52,17 @@ def _placed(r: Resolution) -> list[_Place]:
     out, places = r.out, []
     for i, (unit, k) in enumerate(zip(out["unit"], out["branches"], strict=True)):
         level = i + r.design.first
-        if unit and r.design.strides and out["downsampling"] != "strided-conv":
-            places.append(_Place(level, unit, k, 2))
+        if unit and r.design.strided_at(level, out["downsampling"]):
+            places.append(_Place(level, unit, k, 2, asked=_rates(r, level, 1)))
         if unit and out["alphas"][i]:
-            asked = tuple(rate for _, rate in r.design.asked(level, out["alphas"][i]))
-            places.append(_Place(level, unit, k, 1, asked=asked))
+            places.append(_Place(level, unit, k, 1, asked=_rates(r, level, out["alphas"][i])))
     placed = DECODERS[out["decoder"]].units(out) if out["decoder"] else ()
     return [*places, *(_Place(level, unit, k, 1, decoder=True) for level, unit, k in placed)]
+
+
+def _rates(r: Resolution, level: int, repeats: int) -> tuple[int, ...]:
+    """Rates that the network asks units of ``level`` for."""
+    return tuple(rate for _, rate in r.design.asked(level, repeats))
 
 
 def dilations(r: Resolution) -> None:
@@ -95,18 +99,24 @@ def _limits(r: Resolution, reached: set[int]) -> tuple[int | None, ...]:
 
 
 def switches(r: Resolution) -> None:
-    """Fusion, residual, and the reducing convolution."""
+    """Fusion, shortcuts, and the reducing convolution."""
     places = _places(r)
     fused = any(p.design.fused_from is not None and (p.k or 0) >= p.design.fused_from for p in places)
-    wide_enough = max(r.out["alphas"], default=0) >= r.design.identity_from
+    deepest = max(r.out["alphas"], default=0)
+    wide_enough = deepest >= r.design.identity_from
+    lacks = f"no unit of this network has {{}} ({names(r.out['unit'])})"
     residual = any(
         (p.stride == 1 and p.design.residual and wide_enough) or p.design.projects
         for p in places
         if not p.decoder
     )
+    _shortcut(r, residual, lacks)
+    residual = residual or r.out["shortcut"] == "projected"
     pointwise = any(p.stride in p.design.pointwise for p in places)
-    lacks = f"no unit of this network has {{}} ({names(r.out['unit'])})"
-    choose_fusion = lambda f, v: fields.choice(f, v, fields.FUSIONS)  # noqa: E731
+    fusions = _fusions(r)
+    if "fusion" in r.lenient and r.given.get("fusion") not in fusions:
+        r.given.pop("fusion", None)
+    choose_fusion = lambda f, v: fields.choice(f, v, fusions)  # noqa: E731
     r.switch("fusion", fused, "hff", choose_fusion, lacks.format("branches to fuse"))
     r.switch("residual", residual, r.design.residual, fields.flag, lacks.format("a place for an identity"))
     r.switch(
@@ -116,3 +126,24 @@ def switches(r: Resolution) -> None:
         fields.pointwise_kernel,
         lacks.format("a reducing convolution to choose"),
     )
+    rule = f"{r.out['network']} has no place for one at these repeats"
+    skip = "long_skip" in r.design.honours and r.design.skips(deepest)
+    r.switch("long_skip", skip, False, fields.flag, rule)
+    r.switch("gate", "gate" in r.design.honours and deepest > 0, False, fields.flag, rule)
+
+
+def _fusions(r: Resolution) -> tuple[str, ...]:
+    """The ways in which the placed units can fuse their branches."""
+    cascades = any(p.design.cascades and (p.k or 0) > 1 for p in _places(r))
+    return fields.FUSIONS if cascades else tuple(name for name in fields.FUSIONS if name != "cascade")
+
+
+def _shortcut(r: Resolution, residual: bool, lacks: str) -> None:
+    """The kind of shortcut, where some unit may choose it; none is projected where residuals are switched off."""
+    off = r.given.get("residual") is False
+    known = fields.SHORTCUTS[:1] if off else fields.SHORTCUTS
+    if "shortcut" in r.lenient and r.given.get("shortcut") not in known:
+        r.given.pop("shortcut", None)
+    able = any(p.design.shortcuts for p in _places(r)) and not (off and residual)
+    choose = lambda f, v: fields.choice(f, v, known)  # noqa: E731
+    r.switch("shortcut", able, known[0], choose, lacks.format("a shortcut to choose"))

@@ -38,7 +38,7 @@ def units(r: Resolution) -> None:
     )  # fmt: skip
     placed: list[str | None] = []
     for i, name in enumerate(entries):
-        if (r.design.strides and r.out["downsampling"] != "strided-conv") or r.out["alphas"][i] > 0:
+        if r.design.strided_at(i + r.design.first, r.out["downsampling"]) or r.out["alphas"][i] > 0:
             placed.append(name or default[i])
             continue
         if name is not None and not spread and value is not None and "unit" not in r.lenient:

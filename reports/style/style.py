@@ -47,6 +47,10 @@ UNIT_STYLES: Mapping[str, UnitStyle] = {
     "fcu": _style("purple", "cross", "cross"),
     "pfcu": _style("blue", "triangle-ne", "cross"),
     "enet": _style("yellow", "square", "square"),
+    "fpe": _style("vermillion", "triangle-up", "cross"),
+    "dab": _style("sky", "hexagon2"),
+    "cg": _style("green", "pentagon", "cross"),
+    "depthwise-1d": _style("purple", "triangle-down"),
     "conv": _style("black", "circle-x"),
     "mixed": _style("grey", "circle-cross", "square"),
 }

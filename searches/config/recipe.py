@@ -12,6 +12,8 @@ from searches.config.parts import Part
 Size: TypeAlias = tuple[int, int]
 Span: TypeAlias = tuple[float, float]
 
+OF_PIXELS = ("crop", "loss", "ohem")
+"""Fields of a stage that only tasks with a target for every pixel have."""
 HALVINGS = (51, 101, 131, 161, 191, 221, 251, 281)
 """Epochs at which ESPNetv2 halves its cyclic learning rate on ImageNet."""
 
@@ -31,7 +33,8 @@ class Stage(Part):
         head_lr: factor on the learning rate of the head (decoder, classifier).
         schedule: ``constant``, ``poly`` (power 0.9), ``cosine``, ``linear``, ``step``, ``cyclic`` (warm restarts) or
             ``hybrid`` (cyclic, then linear).
-        warmup: share of all steps over which the rate rises linearly from zero.
+        warmup: share of all steps over which the rate rises linearly.
+        warmup_from: what the rate is multiplied by where it begins to rise.
         step_every: epochs between two steps of ``step``.
         gamma: what each step of ``step`` multiplies the rate by.
         cycle: epochs between warm restarts.
@@ -44,11 +47,18 @@ class Stage(Part):
         flip: mirror half of the images.
         shift: translate by up to so many pixels.
         area: share of the image that a random crop covers, aspect 3/4 to 4/3 (classification).
-        zoom: random scale of the image around a random crop of the input size (segmentation, detection).
+        zoom: random scale of the image around a random crop of the input size (segmentation, detection); below 1 it
+            zooms out, and what is outside of the image is void.
+        crop: (H, W) of the part of the image, after any zoom, that a step learns from (segmentation); it is judged on
+            whole images.
         colour: brightness, contrast and saturation change by up to this share.
         class_weights: weight the segmentation loss by 1 / ln(weight_constant + p), p the share of a class's pixels.
         weight_constant: of ``class_weights``.
         positive_weights: weight the images that have a rare class (multi-label classification).
+        loss: ``cross-entropy``, ``focal``, or ``lovasz``: cross-entropy and Lovasz-softmax together (segmentation).
+        ohem: learn from the pixels whose true class has at most this probability (online hard example mining,
+            segmentation); 0: from all.
+        ohem_least: share of the pixels that ``ohem`` keeps at least.
         coarse_labels: compare at the resolution of the scores, with the labels resized, not the scores.
         label_smoothing: share of the target spread over all classes.
         ema: decay of the average of the weights that is kept in the end; 0 for none.
@@ -75,6 +85,7 @@ class Stage(Part):
     head_lr: float = Field(1.0, gt=0)
     schedule: Literal["constant", "poly", "cosine", "linear", "step", "cyclic", "hybrid"] = "cosine"
     warmup: float = Field(0.05, ge=0, lt=1)
+    warmup_from: float = Field(0.0, ge=0, le=1)
     step_every: int = Field(100, ge=1)
     gamma: float = Field(0.5, gt=0, le=1)
     cycle: int = Field(5, ge=1)
@@ -88,10 +99,14 @@ class Stage(Part):
     shift: int = Field(0, ge=0)
     area: Span | None = None
     zoom: Span | None = None
+    crop: Size | None = None
     colour: float = Field(0.0, ge=0, le=1)
     class_weights: bool = True
     weight_constant: float = Field(1.10, gt=1)
     positive_weights: bool = False
+    loss: Literal["cross-entropy", "focal", "lovasz"] = "cross-entropy"
+    ohem: float = Field(0.0, ge=0, lt=1)
+    ohem_least: float = Field(0.0625, gt=0, le=1)
     coarse_labels: bool = False
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     ema: float = Field(0.0, ge=0, lt=1)
@@ -110,6 +125,16 @@ class Stage(Part):
         """(H, W) at which this stage ends; ``None``: that of the data."""
         return self.sizes[-1] if self.sizes else self.input_size
 
+    def refuse_pixels(self) -> None:
+        """Refuses what only tasks with a target for every pixel have.
+
+        Raises:
+            FieldError: the stage asks for it.
+        """
+        for name in OF_PIXELS:
+            if (value := getattr(self, name)) != Stage.model_fields[name].default:
+                raise FieldError(f"training.{name}", value, "is of segmentation", "leave it out")
+
     @model_validator(mode="after")
     def _ordered(self) -> Stage:
         for name, most in (("area", 1.0), ("zoom", 16.0)):
@@ -118,9 +143,10 @@ class Stage(Part):
                 raise FieldError(
                     name, list(span), f"must be low, high with 0 < low <= high <= {most:g}", [0.5, 1.0]
                 )
-        for size in (*self.sizes, *([self.input_size] if self.input_size else [])):
-            if min(size) < 8:
-                raise FieldError("input_size", list(size), "each side must be at least 8 pixels", [32, 32])
+        named = [("input_size", size) for size in (*self.sizes, self.input_size)] + [("crop", self.crop)]
+        for name, size in named:
+            if size is not None and min(size) < 8:
+                raise FieldError(name, list(size), "each side must be at least 8 pixels", [32, 32])
         return self
 
 

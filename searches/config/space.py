@@ -134,6 +134,11 @@ _READERS: Mapping[str, Callable[[str, object], object]] = {
     "inner": fields.share,
     "downsampling": lambda f, v: fields.choice(f, v, fields.DOWNSAMPLINGS, "downsampling"),
     "reinforcement": fields.flag,
+    "shortcut": lambda f, v: fields.choice(f, v, fields.SHORTCUTS, "shortcut"),
+    "stem": lambda f, v: fields.choice(f, v, fields.STEMS, "stem"),
+    "long_skip": fields.flag,
+    "gate": fields.flag,
+    "decoder_width": fields.width,
     "decoder": lambda f, v: fields.choice(f, v, sorted(DECODERS), "decoder"),
     "channels": lambda f, v: fields.whole(f, v, 1, fields.MOST_CHANNELS),
 }

@@ -33,11 +33,12 @@ class Augmentation:
     area: tuple[float, float] | None = None
     zoom: tuple[float, float] | None = None
     colour: float = 0.0
+    crop: tuple[int, int] | None = None
 
     @property
     def resamples(self) -> bool:
         """Whether pixels are interpolated."""
-        return self.area is not None or self.zoom is not None
+        return self.area is not None or self.zoom is not None or self.crop is not None
 
 
 NONE = Augmentation()
@@ -77,14 +78,27 @@ def windows(
         half = _areas(n, sources, augmentation.area, rng)
     elif augmentation.zoom is not None:
         half = np.repeat(1 / rng.uniform(*augmentation.zoom, (n, 1)), 2, axis=1)
+    if augmentation.crop is not None:
+        half = half * np.array(augmentation.crop[::-1]) / np.array(size[::-1])
     if augmentation.resamples:
         centre = rng.uniform(-1, 1, (n, 2)) * np.abs(1 - half)
+    if augmentation.crop is not None and augmentation.zoom is None:
+        centre = _on_pixels(centre, half, size)
     if augmentation.shift:
         pixels = rng.integers(-augmentation.shift, augmentation.shift + 1, 2)
         centre = centre + 2 * pixels / np.array([size[1], size[0]])
     if augmentation.flip:
         half = half * np.where(rng.random((n, 1)) < 0.5, [-1.0, 1.0], [1.0, 1.0])
     return Window(centre, half)
+
+
+def _on_pixels(
+    centre: NDArray[np.float64], half: NDArray[np.float64], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """The nearest centres at which windows of the image's own scale begin on whole pixels: nothing is blurred."""
+    sides = np.array(size[::-1], np.float64)
+    starts: NDArray[np.float64] = np.round((centre - half + 1) * sides / 2)
+    return starts * 2 / sides - 1 + half
 
 
 def _areas(

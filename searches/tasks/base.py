@@ -105,12 +105,14 @@ class Task(ABC):
         distils: whether a network can learn from a teacher's outputs.
         counts: what the length of a split and the speed of training are counted in.
         carries: whether the network carries a state from batch to batch.
+        pixelwise: whether every pixel has a target.
     """
 
     metric: str
     distils: ClassVar[bool] = True
     counts: ClassVar[str] = "images"
     carries: ClassVar[bool] = False
+    pixelwise: ClassVar[bool] = False
     train: Split | TextSplit
     val: Split | TextSplit
     preprocessing: Preprocessing | None
@@ -146,6 +148,8 @@ class Task(ABC):
         if stage.teacher is not None and not self.distils:
             rule = "distillation compares scores of one class; this task has none"
             raise FieldError("training.teacher", stage.teacher, rule, "leave it out")
+        if not self.pixelwise:
+            stage.refuse_pixels()
 
     @abstractmethod
     def total(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
@@ -257,7 +261,7 @@ class ImageTask(Task):
             images, target = resized(images, target, size)
         if augmentation != NONE:
             window = windows(len(raw), sources, size, augmentation, rng).of(places)
-            images, target = show(images, target, window, size, augmentation.resamples)
+            images, target = show(images, target, window, augmentation.crop or size, augmentation.resamples)
         return Batch(images.contiguous(memory_format=torch.channels_last), target)
 
     def evaluated(

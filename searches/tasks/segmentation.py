@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from analysis.metrics.confusion import Confusion, ConfusionCounter
@@ -16,6 +15,7 @@ from searches.config.recipe import Stage
 from searches.data.dataset import Split
 from searches.data.splits import VOID
 from searches.tasks.base import Evaluation, ImageTask, OnBatch, Size
+from searches.tasks.pixels import pixel_loss
 from searches.tasks.scores import fitted, shrunk
 
 
@@ -37,21 +37,20 @@ class Segmentation(ImageTask):
     """Scores (N, classes, h, w) at any stride, targets (N, H, W)."""
 
     metric = main_metric("segmentation").name
+    pixelwise = True
 
     def total(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
         """Weighted cross-entropy at full size, summed over the pixels that are not void.
 
         With ``coarse_labels`` the labels are resized to the scores instead. A network with one output more than the
-        classes (a trained void) gets weight 1 there.
+        classes (a trained void) gets weight 1 there. The stage may choose another loss, or the hardest pixels alone
+        (:mod:`searches.tasks.pixels`).
         """
         if stage.coarse_labels:
             scores, target = outputs, shrunk(target, outputs)
         else:
             scores = fitted(outputs, target)
-        return F.cross_entropy(
-            scores, target, self._weights(outputs, stage), ignore_index=VOID, reduction="sum",
-            label_smoothing=stage.label_smoothing,
-        )  # fmt: skip
+        return pixel_loss(scores, target, self._weights(outputs, stage), stage)
 
     def weight(self, outputs: Any, target: Any, stage: Stage) -> Tensor:
         """Returns the weights of the pixels that are not void, summed."""

@@ -15,12 +15,12 @@ def rate_factor(stage: Stage, step: int, per_epoch: int) -> float:
     ``poly`` is (1 - t)^0.9, ``cosine`` (1 + cos(pi t)) / 2 and ``linear`` 1 - t, with t the share of the steps after
     warm-up that is done; they change at every step. The others change at every epoch e, from 0: ``step`` is
     gamma^floor(e / step_every); ``cyclic`` and ``hybrid`` are those of ESPNetv2 and EdgeNets
-    (:func:`cyclic`, :func:`hybrid`). Warm-up rises linearly.
+    (:func:`cyclic`, :func:`hybrid`). Warm-up rises linearly to 1, from 0 or what ``warmup_from`` says.
     """
     steps = stage.epochs * per_epoch
     warm = round(stage.warmup * steps)
     if step < warm:
-        return (step + 1) / (warm + 1)
+        return stage.warmup_from + (1 - stage.warmup_from) * (step + 1) / (warm + 1)
     epoch = step // per_epoch
     if stage.schedule == "constant":
         return 1.0

@@ -87,8 +87,9 @@ class Stepper:
     ) -> None:
         self.network, self.task, self.stage, self.device, self.teacher = network, task, stage, device, teacher
         self.augmentation = Augmentation(
-            flip=stage.flip, shift=stage.shift, area=stage.area, zoom=stage.zoom, colour=stage.colour
-        )
+            flip=stage.flip, shift=stage.shift, area=stage.area, zoom=stage.zoom, colour=stage.colour,
+            crop=stage.crop,
+        )  # fmt: skip
         memory = torch.channels_last if stage.channels_last else torch.contiguous_format
         network.to(device, memory_format=memory)  # type: ignore[call-overload]
         network.requires_grad_(True)

@@ -12,7 +12,7 @@ from archspace.plan import NETWORKS, UNITS, count_block
 from archspace.plan.decoders import multiple_of
 from archspace.plan.design import OPTIONAL_FIELDS
 from archspace.spec.archspec import ArchSpec
-from archspace.spec.fields import ACTIVATIONS, DOWNSAMPLINGS, FUSIONS, POINTWISE_KERNELS
+from archspace.spec.fields import ACTIVATIONS, DOWNSAMPLINGS, FUSIONS, POINTWISE_KERNELS, SHORTCUTS, STEMS
 from archspace.support.errors import SpecError
 
 OWN_TESTS = ("detection", "language")
@@ -20,8 +20,12 @@ OWN_TESTS = ("detection", "language")
 NETWORK_TASKS = [
     (network, task) for network, design in NETWORKS.items() for task in design.alphas if task not in OWN_TESTS
 ]
-FREE = [(network, task) for network, task in NETWORK_TASKS if NETWORKS[network].honours == OPTIONAL_FIELDS]
-"""Networks in which every field is free, with their tasks."""
+FREE = [
+    (network, task)
+    for network, task in NETWORK_TASKS
+    if NETWORKS[network].honours == OPTIONAL_FIELDS and NETWORKS[network].downsampling == "strided-unit"
+]
+"""Networks in which every field is free and a unit halves the map, with their tasks."""
 DECODERS = sorted({name for design in NETWORKS.values() for name in design.decoders})
 MOST_LEVELS = max(len(alphas) for design in NETWORKS.values() for alphas in design.alphas.values())
 LIMITS = (None, 3, 5, 7, 9, 11, 13, 17, 33)
@@ -105,6 +109,11 @@ def field_values(draw: st.DrawFn) -> dict[str, Any]:
         "input_size": st.tuples(side, side),
         "channels": st.sampled_from(CHANNELS),
         "inner": per_level(st.none() | st.floats(0.05, 4)),
+        "shortcut": st.sampled_from(SHORTCUTS),
+        "stem": st.sampled_from(STEMS),
+        "long_skip": st.booleans(),
+        "gate": st.booleans(),
+        "decoder_width": st.floats(0.1, 2),
     }
     return {"network": network, "task": task, "decoder": decoder, **draw(st.fixed_dictionaries(others))}
 
@@ -141,6 +150,11 @@ def random_fields(rng: random.Random) -> dict[str, Any]:
         "input_size": (rng.choice(side), rng.choice(side)),
         "channels": rng.choice(CHANNELS),
         "inner": [rng.choice((None, rng.uniform(0.1, 3))) for _ in range(MOST_LEVELS)],
+        "shortcut": rng.choice(SHORTCUTS),
+        "stem": rng.choice(STEMS),
+        "long_skip": rng.random() < 0.3,
+        "gate": rng.random() < 0.3,
+        "decoder_width": rng.uniform(0.3, 1.5),
     }
 
 

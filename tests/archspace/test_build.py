@@ -22,7 +22,7 @@ from archspace.plan.design import SCORES_OF_IMAGE
 from archspace.plan.detection import COORDINATES, prior_count
 from archspace.presets import PRESETS, preset
 from archspace.spec.archspec import ArchSpec
-from archspace.spec.fields import ACTIVATIONS
+from archspace.spec.fields import ACTIVATIONS, DOWNSAMPLINGS
 from archspace.spec.record import FIELDS
 from archspace.support.errors import SpecError
 from tests.archspace.strategies import DECODERS, NETWORK_TASKS, OWN_TESTS, random_spec
@@ -149,6 +149,10 @@ BASES: list[dict[str, Any]] = [
     {"network": "enet"},
     {"network": "enet", "decoder": "none"},
     {"network": "segnet"},
+    {"network": "fpenet"},
+    {"network": "fpenet", "decoder": "meu-sigmoid"},
+    {"network": "dabnet"},
+    {"network": "cgnet"},
 ]
 
 
@@ -168,7 +172,10 @@ LACKS: dict[str, set[str]] = {
     "enet": FIXED | {"dilated", "receptive_field"},  # its first bottleneck of a level is a plain one
     "dicenet": _NO_BRANCHES,
     "shufflenetv2": _NO_BRANCHES,
-    "segnet": FIXED | {"dilated", "receptive_field", "unit", "residual", "decoder"},
+    "segnet": FIXED | {"dilated", "receptive_field", "unit", "residual", "decoder", "stem", "gate"},
+    "fpenet": {"reinforcement", "pointwise_kernel"},
+    "dabnet": {"branches", "fusion", "pointwise_kernel"},
+    "cgnet": {"branches", "fusion", "pointwise_kernel"},
 }
 """Fields that a network's own design, with one repeat a level, cannot honour."""
 HOSTS = [base for base in BASES if "unit" in NETWORKS[base["network"]].honours]
@@ -197,10 +204,19 @@ def flips(spec: ArchSpec) -> list[tuple[str, Any]]:
         if getattr(spec, field) is not None:
             changes.append((field, not getattr(spec, field)))
     if spec.downsampling is not None:
-        other = "strided-conv" if spec.downsampling == "strided-unit" else "strided-unit"
-        changes.append(("downsampling", other))
+        changes += [("downsampling", other) for other in DOWNSAMPLINGS if other != spec.downsampling]
     if spec.fusion is not None:
         changes.append(("fusion", "none" if spec.fusion == "hff" else "hff"))
+        cascades = any(unit and UNITS[unit].cascades for unit in spec.unit)
+        changes += [("fusion", "cascade")] if cascades and spec.fusion != "cascade" else []
+    for field, other in (
+        ("shortcut", "projected"),
+        ("stem", "thin" if spec.stem == "thick" else "thick"),
+        ("gate", True),
+        ("decoder_width", 0.5),
+    ):
+        if getattr(spec, field) is not None:
+            changes.append((field, other))
     if spec.pointwise_kernel is not None:
         changes.append(("pointwise_kernel", 3 if spec.pointwise_kernel == 1 else 1))
     if spec.decoder is not None:
@@ -248,10 +264,11 @@ def test_every_searched_field_changes_the_network(fields: dict[str, Any]) -> Non
     spec = base_spec(fields)
     flipped = flips(spec)
     lacks = LACKS.get(spec.network, set())
-    expected = (
-        set(FIELDS) - {"network", "task", "inner"} - ({"decoder"} if spec.decoder is None else set()) - lacks
-    )
+    own = {"network", "task", "inner", "shortcut", "long_skip", "decoder_width"}
+    expected = set(FIELDS) - own - ({"decoder"} if spec.decoder is None else set()) - lacks
     expected |= {"inner"} if any(unit and UNITS[unit].inner for unit in spec.unit) else set()
+    expected |= {"shortcut"} if any(unit and UNITS[unit].shortcuts for unit in spec.unit) else set()
+    expected |= {"decoder_width"} if spec.decoder in ("meu", "meu-sigmoid") else set()
     assert {field for field, _ in flipped} == expected
     unit_names = set()
     for field, value in flipped:
@@ -265,6 +282,21 @@ def test_every_searched_field_changes_the_network(fields: dict[str, Any]) -> Non
         assert kept or (field == "receptive_field" and other.dilated is False), (field, value)
         assert other.arch_id != spec.arch_id, (field, value)
         assert signature(other) != signature(spec), f"{field}={value} has another id and is the same module"
+
+
+@pytest.mark.parametrize("fields", BASES, ids=lambda f: "-".join(f.values()))
+def test_a_long_skip_and_a_thick_stem_are_for_every_encoder_with_units(fields: dict[str, Any]) -> None:
+    spec = base_spec(fields).replace(alphas=3)
+    assert (spec.long_skip is None) is (spec.network == "segnet")
+    if spec.long_skip is None:
+        with pytest.raises(SpecError, match="long_skip"):
+            spec.replace(long_skip=True)
+        return
+    ids = {spec.arch_id, *(spec.replace(**change).arch_id for change in ({"long_skip": True}, {"gate": True},
+           {"stem": "thin" if spec.stem == "thick" else "thick"}))}  # fmt: skip
+    assert len(ids) == 4
+    assert count(spec.replace(long_skip=True)).params == count(spec).params
+    assert spec.replace(alphas=1).long_skip is None, "over one unit it would be that unit's own identity"
 
 
 @pytest.mark.slow
@@ -289,7 +321,7 @@ def test_every_field_of_every_unit_changes_the_plan_or_is_refused(fields: dict[s
 @pytest.mark.parametrize(
     "unit",
     ["mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2", "resnet", "resnext", "inception", "asp",
-     "fcu", "pfcu", "non-bottleneck-1d", "enet"],
+     "fcu", "pfcu", "non-bottleneck-1d", "enet", "fpe", "dab", "depthwise-1d", "cg"],
 )  # fmt: skip
 def test_every_field_of_every_unit_changes_the_module(unit: str) -> None:
     spec = base_spec({"network": "espnet-c"}, unit)
@@ -312,6 +344,9 @@ def test_the_networks_differ_from_each_other() -> None:
             "esnet",
             "erfnet",
             "enet",
+            "fpenet",
+            "dabnet",
+            "cgnet",
         )
     ]
     assert all(one != other for i, one in enumerate(signatures) for other in signatures[:i])
@@ -346,6 +381,10 @@ PINNED = {
     "shufflenetv2-0.5": (1_369_736, 40_476_448),
     "shufflenetv2-2.0": (7_410_312, 581_563_160),
     "esnet": (1_661_716, 22_988_849_152),
+    # Parameters: of the implementations that are named in the presets; MACs: counted here.
+    "fpenet": (361_532, 1_383_150_320),
+    "dabnet": (754_571, 3_362_939_100),
+    "cgnet": (494_258, 2_223_290_880),
 }
 
 
@@ -365,7 +404,8 @@ def test_presets_have_the_published_parameters_to_the_last_digit(name: str) -> N
     """Rounded or cut off, as the papers do; ``reports/published/contradictions.csv`` has the reason for the others."""
     spec, published = preset(name).spec, preset(name).published["params"]
     fine = dict.fromkeys(("espnetv2", "dicenet", "esnet", "erfnet", "enet", "mobilenetv2"), 1e4)
-    coarse = dict.fromkeys(("segnet", "shufflenetv2", "mobilenetv1", "shufflenetv1"), 1e5)
+    fine |= {"fpenet": 1e4, "dabnet": 1e4}
+    coarse = dict.fromkeys(("segnet", "shufflenetv2", "mobilenetv1", "shufflenetv1", "cgnet"), 1e5)
     digit = {**fine, **coarse}.get(spec.network, 1e3)
     counted = count(spec).params
     if spec.network == "mobilenetv2":  # published without the parameters of its batch norms

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import pairwise
 
-from archspace.plan.design import NETWORKS, SCORES_OF_IMAGE, NetworkDesign, for_scores
+from archspace.plan.design import NETWORKS, OPTIONAL_FIELDS, SCORES_OF_IMAGE, NetworkDesign, for_scores
 from archspace.plan.heads import network, task_head
 from archspace.plan.nodes import Block, Conv, Node
-from archspace.plan.placing import drawn_once, repeated_unit, strided_unit
+from archspace.plan.placing import downsampled, drawn_once, level_units, repeated_unit, stem
 from archspace.spec.record import SpecRecord
 
 EPS = 1e-5
@@ -71,31 +71,24 @@ def _level(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
     """
     repeats = spec.alphas[level - FIRST]
     strided = 2 * inputs if repeats else outputs
-    down: Node
-    if spec.downsampling == "strided-conv":
-        down = Conv(
-            in_channels=inputs, out_channels=strided, kernel=3, stride=2, norm=EPS, act=spec.activation
-        )
-    else:
-        down = strided_unit(spec, level, inputs, strided)
+    down = downsampled(spec, level, inputs, strided)
     units: tuple[Block, ...] = ()
     if repeats:
         units = (repeated_unit(spec, level, strided, outputs).moved(2),)
         units += (
             (repeated_unit(spec, level, outputs, outputs).moved(2),) * (repeats - 1) if repeats > 1 else ()
         )
-    return Block("dicenet-level", inputs, outputs, 2, (("down", down), ("units", units)), at=2 ** (level - 1))
+    parts = (("down", down), ("units", level_units(spec, units)))
+    return Block("dicenet-level", inputs, outputs, 2, parts, at=2 ** (level - 1))
 
 
 def _encoder(spec: SpecRecord, last: int | None) -> Block:
     """Levels 1 to 4 or 5, and a 1 x 1 convolution to ``last`` channels where there is one."""
     channels = NETWORKS[spec.network].channels(spec.width, spec.task)
     first, act = channels[0], spec.activation
+    conv = Conv(in_channels=spec.channels, out_channels=first, kernel=3, stride=2, norm=EPS, act=act)
     parts: list[tuple[str, Node]] = [
-        (
-            "level1",
-            Conv(in_channels=spec.channels, out_channels=first, kernel=3, stride=2, norm=EPS, act=act),
-        ),
+        ("level1", stem(spec, conv)),
         ("level2", Block("max-pool", first, first, 2, (), at=2)),
     ]
     for level in range(FIRST, len(channels) + 1):
@@ -148,7 +141,7 @@ def _design(
 ) -> NetworkDesign:
     return NetworkDesign(
         draw=draw, widths=partial(shuffled_channels, published), unit=unit, alphas=alphas, first=FIRST, eps=EPS,
-        honours=frozenset({"unit", "downsampling"}), reinforcement=False, decoders=decoders,
+        honours=OPTIONAL_FIELDS - {"reinforcement"}, reinforcement=False, decoders=decoders, skipped=1,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from archspace.plan.decoders import DECODERS, DecoderDesign
 from archspace.plan.design import NETWORKS, NetworkDesign, stage_channels
 from archspace.plan.heads import task_head
-from archspace.plan.networks.erfnet import levels
+from archspace.plan.networks.erfnet import HONOURS, levels
 from archspace.plan.nodes import Block, Deconv
 from archspace.plan.request import UnitRequest, draw_unit
 from archspace.plan.units.factorised import ASYMMETRIC, enet_up, joint_down
@@ -72,7 +72,7 @@ NETWORKS.register("enet")(
         first=1,
         eps=EPS,
         strides=False,
-        honours=frozenset({"unit"}),
+        honours=HONOURS,
         reinforcement=False,
         decoders=("enet", "none"),
         pattern={3: STAGE},

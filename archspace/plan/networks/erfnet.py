@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import partial
 
 from archspace.plan.decoders import DECODERS, DecoderDesign
-from archspace.plan.design import NETWORKS, NetworkDesign, Pattern, stage_channels
+from archspace.plan.design import NETWORKS, OPTIONAL_FIELDS, NetworkDesign, Pattern, stage_channels
 from archspace.plan.heads import task_head
 from archspace.plan.nodes import Block, Conv, Deconv, Node
-from archspace.plan.placing import repeated_unit
+from archspace.plan.placing import level_units, repeated_unit, stem
 from archspace.plan.request import UnitRequest, draw_unit
 from archspace.plan.units.factorised import joint_down
 from archspace.spec.record import SpecRecord
@@ -23,6 +23,7 @@ CHANNELS = (16, 64, 128)
 DROPOUT = (0.03, 0.03, 0.3)
 """Spatial dropout of the units of level 1, 2, 3; those of the decoder have none."""
 DECODER_UNITS = 2
+HONOURS = OPTIONAL_FIELDS - {"downsampling", "reinforcement"}
 
 
 def levels(
@@ -49,7 +50,8 @@ def levels(
             ).moved(2)
             for kernel, rate in design.asked(level, spec.alphas[level - 1])
         )
-        children = (("down", down(level, inputs, outputs)), ("units", units))
+        first = down(level, inputs, outputs)
+        children = (("down", stem(spec, first) if level == 1 else first), ("units", level_units(spec, units)))
         parts.append(
             (f"level{level}", Block(kinds[level], inputs, outputs, 2, children, at=2 ** (level - 1)))
         )
@@ -108,7 +110,7 @@ def _design(
 ) -> NetworkDesign:
     return NetworkDesign(
         draw=_draw, widths=partial(stage_channels, CHANNELS), unit=unit, alphas={"segmentation": alphas}, first=1,
-        eps=EPS, activation="relu", honours=frozenset({"unit"}), strides=False, reinforcement=False,
+        eps=EPS, activation="relu", honours=HONOURS, strides=False, reinforcement=False,
         decoders=(name, "none"), pattern=pattern,
     )  # fmt: skip
 

@@ -1,7 +1,8 @@
-"""ESPNet-A, -B, -C and ESPNet as trees of layers (ESPNet figure 4). No torch.
+"""ESPNet-A, -B, -C and ESPNet as trees of layers (ESPNet figure 4); and DABNet and CGNet, of the same make. No torch.
 
 One family in three switches: concatenation of each level's input to its output (B), input reinforcement (C) and
-the light-weight decoder (ESPNet).
+the light-weight decoder (ESPNet). DABNet (Li et al. 2019) and CGNet (Wu et al. 2018) are ESPNet-C with a thick stem,
+other units with a dilation for each place, and scores that are resized.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any
 from archspace.plan.decoders import DECODERS, DecoderDesign, PlacedUnit
 from archspace.plan.design import NETWORKS, NetworkDesign, for_scores, stage_channels
 from archspace.plan.heads import task_head
-from archspace.plan.nodes import Block, Conv, Deconv, Node, NormAct
-from archspace.plan.placing import drawn_once, repeated_unit, strided_unit
+from archspace.plan.nodes import Block, Conv, Deconv, NormAct
+from archspace.plan.placing import FUSED, downsampled, drawn_once, level_units, repeated_unit, stem
 from archspace.plan.request import UnitRequest, draw_unit
 from archspace.spec.record import SpecRecord
 
@@ -24,24 +25,22 @@ EPS = 1e-3
 @drawn_once
 def _level(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
     """Downsample, repeat the unit, concatenate what the network concatenates."""
-    down: Node
-    if spec.downsampling == "strided-conv":
-        down = Conv(
-            in_channels=inputs, out_channels=outputs, kernel=3, stride=2, norm=EPS, act=spec.activation
-        )
-    else:
-        down = strided_unit(spec, level, inputs, outputs)
+    design = NETWORKS[spec.network]
     repeats = spec.alphas[level - 2]
-    units = (repeated_unit(spec, level, outputs, outputs),) * repeats if repeats else ()
+    ((_, first),) = design.asked(level, 1)
+    down = downsampled(spec, level, inputs, outputs, rate=first)
+    units = tuple(
+        repeated_unit(spec, level, outputs, outputs, rate=rate).moved(2)
+        for _, rate in design.asked(level, repeats)
+    )
     last = level == len(spec.alphas) + 1
     concat = spec.network != "espnet-a" and repeats > 0
-    image = bool(spec.reinforcement) and not last
+    image = bool(spec.reinforcement) and (not last or spec.network == "dabnet")
     wide = outputs * (2 if concat else 1) + (spec.channels if image else 0)
     mix = (("mix", NormAct(channels=wide, norm=EPS, act=spec.activation, at=2)),) if wide != outputs else ()
-    at_half = tuple(unit.moved(2) for unit in units)
     return Block(
         "espnet-level", inputs, wide, 2,
-        (("down", down), ("units", at_half), *mix),
+        (("down", down), ("units", level_units(spec, units)), *mix),
         (("concat", concat), ("image", image), ("down_first", last)),
         at=2 ** (level - 1),
     )  # fmt: skip
@@ -50,13 +49,13 @@ def _level(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
 def _encoder(spec: SpecRecord) -> Block:
     channels = NETWORKS[spec.network].channels(spec.width, spec.task)
     first = channels[0] + (spec.channels if spec.reinforcement else 0)
-    stem = Conv(
+    conv = Conv(
         in_channels=spec.channels, out_channels=channels[0], kernel=3, stride=2, norm=EPS, act=spec.activation
     )
     mix = (
         (("mix", NormAct(channels=first, norm=EPS, act=spec.activation, at=2)),) if spec.reinforcement else ()
     )
-    levels = [("level1", Block("espnet-stem", spec.channels, first, 2, (("conv", stem), *mix)))]
+    levels = [("level1", Block("espnet-stem", spec.channels, first, 2, (("conv", stem(spec, conv)), *mix)))]
     inputs = first
     for level in range(2, len(channels) + 1):
         block = _level(spec, level, inputs, channels[level - 1])
@@ -75,15 +74,15 @@ def _decoder(spec: SpecRecord, encoder: Block) -> Block:
     parts = dict(encoder.parts)
     level1, level2 = parts["level1"], parts["level2"]
     assert isinstance(level1, Block) and isinstance(level2, Block)
-    stem = level1.part("conv")
-    assert isinstance(stem, Conv)
+    first = level1.part("conv")
+    assert isinstance(first, Conv | Block)
     classes = spec.classes
-    wide1 = stem.out_channels if spec.decoder == "espnet-raw" else level1.out_channels
+    wide1 = first.out_channels if spec.decoder == "espnet-raw" else level1.out_channels
     limits = spec.receptive_field
     unit = UnitRequest(
         in_channels=2 * classes, out_channels=classes,
         branches=decoder_branches(spec.unit[0], spec.branches[0], classes),
-        limit=limits[1] if limits else None, dilated=bool(spec.dilated), fusion=spec.fusion == "hff",
+        limit=limits[1] if limits else None, dilated=bool(spec.dilated), fusion=spec.fusion in FUSED,
         residual=False, act=spec.activation, eps=EPS, pointwise_kernel=spec.pointwise_kernel or 1,
     )  # fmt: skip
     act = spec.activation
@@ -137,3 +136,16 @@ NETWORKS.register("espnet-a")(_design(False, ("none", "espnet", "espnet-raw")))
 NETWORKS.register("espnet-b")(_design(False, ("none", "espnet", "espnet-raw")))
 NETWORKS.register("espnet-c")(_design(True, ("none", "espnet", "espnet-raw")))
 NETWORKS.register("espnet")(_design(True, ("espnet", "espnet-raw", "none")))
+NETWORKS.register("dabnet")(
+    NetworkDesign(
+        draw=_draw, widths=partial(stage_channels, (32, 64, 128)), unit="dab", alphas={"segmentation": (3, 6)},
+        eps=EPS, downsampling="joint", stem="thick", decoders=("bilinear", "none"),
+        pattern={2: ((None, 2),), 3: tuple((None, rate) for rate in (4, 4, 8, 8, 16, 16))},
+    )
+)  # fmt: skip
+NETWORKS.register("cgnet")(
+    NetworkDesign(
+        draw=_draw, widths=partial(stage_channels, (32, 64, 128)), unit="cg", alphas={"segmentation": (2, 20)},
+        eps=EPS, stem="thick", decoders=("bilinear", "none"), pattern={2: ((None, 2),), 3: ((None, 4),)},
+    )
+)  # fmt: skip

@@ -9,7 +9,15 @@ from archspace.plan.design import NETWORKS, SCORES_OF_IMAGE, NetworkDesign, for_
 from archspace.plan.detection import detector
 from archspace.plan.heads import network, task_head
 from archspace.plan.nodes import Block, Conv, Node, NormAct
-from archspace.plan.placing import drawn_once, repeated_unit, strided_unit
+from archspace.plan.placing import (
+    FUSED,
+    downsampled,
+    drawn_once,
+    level_units,
+    repeated_unit,
+    stem,
+    strided_unit,
+)
 from archspace.plan.request import UnitRequest, draw_unit
 from archspace.spec.record import SpecRecord
 
@@ -25,10 +33,13 @@ def _down(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
     At level 5 of a classifier the embedded image is in the published layout but never used; a detector uses it.
     """
     unit: Node
+    concat = spec.downsampling == "strided-unit"
     if spec.downsampling == "strided-conv":
         unit = Conv(in_channels=inputs, out_channels=outputs, kernel=3, stride=2, norm=EPS)
-    else:
+    elif concat:
         unit = strided_unit(spec, level, inputs, outputs - inputs, activate=False)
+    else:
+        unit = downsampled(spec, level, inputs, outputs)
     image: tuple[tuple[str, Node], ...] = ()
     if spec.reinforcement:
         rgb, unused = spec.channels, level == 5 and spec.task in SCORES_OF_IMAGE
@@ -38,7 +49,6 @@ def _down(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
         )
         image = (("image", Block("chain", rgb, outputs, 1, (("chain", embed),), at=2, dead=unused)),)
     last = NormAct(channels=outputs, act=spec.activation, at=2)
-    concat = spec.downsampling == "strided-unit"
     return Block(
         "espnetv2-down", inputs, outputs, 2, (("unit", unit), *image, ("last", last)), (("concat", concat),)
     )
@@ -50,7 +60,12 @@ def _level(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
     units = (repeated_unit(spec, level, outputs, outputs).moved(2),) * repeats if repeats else ()
     down = _down(spec, level, inputs, outputs)
     return Block(
-        "espnetv2-level", inputs, outputs, 2, (("down", down), ("units", units)), at=2 ** (level - 1)
+        "espnetv2-level",
+        inputs,
+        outputs,
+        2,
+        (("down", down), ("units", level_units(spec, units))),
+        at=2 ** (level - 1),
     )
 
 
@@ -67,10 +82,10 @@ def _expand(spec: SpecRecord, inputs: int) -> Block:
 
 def _encoder(spec: SpecRecord) -> Block:
     channels = NETWORKS[spec.network].channels(spec.width, spec.task)
-    stem = Conv(
+    first = Conv(
         in_channels=spec.channels, out_channels=channels[0], kernel=3, stride=2, norm=EPS, act=spec.activation
     )
-    parts: list[tuple[str, Node]] = [("level1", stem)]
+    parts: list[tuple[str, Node]] = [("level1", stem(spec, first))]
     for level in range(2, len(channels) + 1):
         parts.append((f"level{level}", _level(spec, level, channels[level - 2], channels[level - 1])))
     outputs = channels[-1]
@@ -92,7 +107,7 @@ def _pyramid_decoder(spec: SpecRecord, encoder: Block) -> Block:
     limits = spec.receptive_field
     unit = UnitRequest(
         in_channels=2 * three, out_channels=three, branches=PYRAMID_UNIT_BRANCHES,
-        limit=limits[3] if limits else None, dilated=bool(spec.dilated), fusion=spec.fusion == "hff",
+        limit=limits[3] if limits else None, dilated=bool(spec.dilated), fusion=spec.fusion in FUSED,
         residual=False, act=act, eps=EPS, pointwise_kernel=spec.pointwise_kernel or 1,
     )  # fmt: skip
     stages = tuple(

@@ -101,7 +101,7 @@ def test_units_see_what_their_gradient_says(name: str, case: str) -> None:
     positions = gradient[0].abs().sum(0).nonzero()
     expected = 81 if side is None else side
     assert [int(n) for n in positions.max(0).values - positions.min(0).values + 1] == [expected, expected]
-    assert (side is None) is (name in ("dice",))
+    assert (side is None) is (name in ("dice", "cg"))
 
 
 SPECS = {
@@ -147,6 +147,11 @@ SPECS = {
     "enet": ArchSpec("enet", classes=3, alphas=(0, 2, 6)),
     "enet, other units": ArchSpec("enet", classes=3, alphas=(1, 1, 1), unit=("enet", "pfcu", "esp"), decoder="none"),
     "segnet": ArchSpec("segnet", classes=3, alphas=(1, 2, 0, 1, 2), width=0.25),
+    "fpenet": ArchSpec("fpenet", classes=3, alphas=(0, 1, 1), branches=(None, 3, 2), stem="thick"),
+    "fpenet in a cascade": ArchSpec(
+        "fpenet", classes=3, alphas=(1, 2, 0), branches=2, fusion="cascade", shortcut="projected", long_skip=True,
+    ),
+    "dabnet": ArchSpec("dabnet", classes=3, alphas=(1, 2)),
 }  # fmt: skip
 
 

@@ -35,6 +35,9 @@ pytestmark = pytest.mark.slow
         ("mobilenetv2-0.35", (64, 64)),
         ("shufflenetv1-0.5-g3", (64, 64)),
         ("espnetv2-ssd300-voc", (64, 64)),
+        ("fpenet", (48, 64)),
+        ("fpenet-b", (48, 80)),
+        ("dabnet", (32, 64)),
     ],
 )
 def test_presets_export(name: str, size: tuple[int, int], tmp_path: Path) -> None:
@@ -59,6 +62,7 @@ def test_presets_export(name: str, size: tuple[int, int], tmp_path: Path) -> Non
         ("espnet-c", ("resnet", "mobilenetv2")),
         ("espnet", ("eesp", "esp")),
         ("espnetv2", ("fcu", "pfcu", "non-bottleneck-1d", "enet")),
+        ("espnetv2", ("fpe", "dab", "depthwise-1d", "cg")),
     ],
 )
 def test_every_unit_exports(network: str, units: tuple[str, ...], tmp_path: Path) -> None:

@@ -294,6 +294,7 @@ def test_any_unit_can_replace_any_other(spec: ArchSpec, unit: str) -> None:
         "residual",
         "pointwise_kernel",
         "inner",
+        "shortcut",
     }
     for field in kept:
         assert getattr(changed, field) == getattr(spec, field)
@@ -374,8 +375,10 @@ def test_sampling_refuses_nothing_but_a_k_that_does_not_fit(fields: dict[str, An
     for field in ("activation", "downsampling", "reinforcement", "channels", "input_size"):
         kept = field not in OPTIONAL_FIELDS or field in honoured
         assert getattr(spec, field) == (fields[field] if kept else None), field
-    for field in ("fusion", "residual", "pointwise_kernel"):
+    for field in ("residual", "pointwise_kernel"):
         assert getattr(spec, field) in (fields[field], None)
+    fallback = "hff" if fields["fusion"] == "cascade" and "fpe" not in spec.unit else fields["fusion"]
+    assert spec.fusion in (fallback, None) or (fields["fusion"] == "cascade" and 1 in spec.branches)
 
 
 @given(field_values())
