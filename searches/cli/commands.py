@@ -17,6 +17,7 @@ from searches.cli.retrain_command import retrain
 from searches.cli.screen_command import screen
 from searches.cli.search_command import search
 from searches.cli.sensitivity_command import sensitivity
+from searches.cli.status_command import drain, status
 from searches.cli.studies_command import init, studies
 from searches.cli.tabulate_command import tabulate
 from searches.cli.train_command import recipes, train
@@ -33,6 +34,8 @@ def register(app: typer.Typer) -> None:
         rich_help_panel=SEARCH,
         epilog="Example: archspace worker postgresql+psycopg://me@host/studies scenes --data camvid",
     )(worker)
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace status runs/scenes")(status)
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace drain runs/scenes --worker node7")(drain)
     app.command(
         rich_help_panel=SEARCH,
         epilog="Example: archspace screen runs/scenes --candidates 100000 --out front.csv",

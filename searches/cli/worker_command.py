@@ -66,4 +66,4 @@ def worker(
         from searches.cli.summary import show_joined
         from searches.study.run import run_study
     study = run_study(config, folder, role=Role(home=False, measures=measure))
-    show_joined(config, folder, study.records(), as_json)
+    show_joined(config, folder, study.records(), as_json, study.drain.was_asked)

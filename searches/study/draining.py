@@ -30,17 +30,22 @@ class Drain:
 
     Args:
         study: the sampled trials' Optuna study, which has all requests.
+
+    Attributes:
+        was_asked: what :meth:`asked` said last.
     """
 
     def __init__(self, study: optuna.Study) -> None:
         self._study, self._before = study, _requests(study)
+        self.was_asked = False
 
     def asked(self) -> bool:
         """Looks whether it was."""
         here = platform.node()
         mine = (None, here, f"{here}:{os.getpid()}")
         requests = _requests(self._study)
-        return any(worker in mine for name, worker in requests.items() if name not in self._before)
+        self.was_asked = any(worker in mine for name, worker in requests.items() if name not in self._before)
+        return self.was_asked
 
 
 def _requests(study: optuna.Study) -> dict[str, str | None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -106,6 +107,27 @@ def joined_study(url: str, name: str, changes: Mapping[str, Any]) -> StudyConfig
     fields = json.loads(known[STUDY_ATTR])
     _same_code(name, known.get(MADE_WITH_ATTR) or {})
     return parse_config(changed(fields, {**changes, "storage": url}))
+
+
+@contextmanager
+def opened_studies(config: StudyConfig, folder: Path) -> Iterator[tuple[optuna.Study, optuna.Study]]:
+    """Gives the Optuna studies of a run folder, its sampled and its given trials, to be looked at.
+
+    Raises:
+        InputError: the storage has none of this name.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = _existing(config.storage) if config.storage is not None else storage_at(None, folder)
+    try:
+        sampled, given = (
+            optuna.load_study(study_name=name, storage=storage)
+            for name in (config.name, f"{config.name}/given")
+        )
+        yield sampled, given
+    except KeyError:
+        raise InputError(f"{folder}: its storage has no study of the name {config.name}") from None
+    finally:
+        close_storage(storage)
 
 
 def _existing(url: str) -> BaseStorage:

@@ -22,7 +22,7 @@ from searches.config.source import read_study
 from searches.config.study import StudyConfig, parse_config
 from searches.study.disk import full_disk_as_one_line
 from searches.study.front import remeasure_front
-from searches.study.joining import HOME, Role
+from searches.study.joining import HOME, Role, address_without_password
 from searches.study.progress import Progress
 from searches.study.queue import JOIN_SECONDS
 from searches.study.results import StudyResults
@@ -129,16 +129,31 @@ def _run(
                     while not workers.join(JOIN_SECONDS):
                         progress.ended(study.records())
                 study.mirror()
-                if role.home:
+                study.note_status(always=True)
+                if study.drain.asked():
+                    console.print(
+                        f"drained; to go on: {again(config, folder, role)}", highlight=False, soft_wrap=True
+                    )
+                elif role.home:
                     stop_paused(study)
                     remeasure_front(study, progress)
                     study.judged.sum_up(folder, study.records())
         except KeyboardInterrupt:
-            console.print(f"stopped; to go on: archspace search {shlex.quote(str(folder))}", highlight=False)
+            console.print(
+                f"stopped; to go on: {again(config, folder, role)}", highlight=False, soft_wrap=True
+            )
             raise
         finally:
             study.close()
     return study
+
+
+def again(config: StudyConfig, folder: Path, role: Role) -> str:
+    """Returns the command that goes on with a study."""
+    if role.home or config.storage is None:
+        return f"archspace search {shlex.quote(str(folder))}"
+    where = f"{shlex.quote(address_without_password(config.storage))} {config.name}"
+    return f"archspace worker {where} --out {shlex.quote(str(folder))}"
 
 
 def done_so_far(study: Study, records: list[TrialRecord]) -> str:

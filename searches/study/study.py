@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from optuna.storages import BaseStorage
 from analysis.devices.base import DeviceAway
 from analysis.store.records import TrialRecord
 from analysis.store.runs import STUDY_FILE
+from analysis.store.status import keep_status
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
 from searches.study.board import write_hyperparameters
@@ -37,6 +38,7 @@ from searches.study.runner import Runner, TrainedElsewhere
 from searches.study.screening import Screen
 from searches.study.sharing import Sharing
 from searches.study.space import SearchSpace
+from searches.study.status import Often, status_of
 from searches.study.storage import close_storage, open_storage
 from searches.study.streaks import Streaks
 from searches.study.trials import Trials
@@ -62,6 +64,7 @@ class Study:
     judged: Judgement
     drain: Drain
     tensorboard: bool = False
+    status: Often = field(default_factory=Often)
 
     @classmethod
     def open(
@@ -139,6 +142,11 @@ class Study:
         self.given.mirror()
         self.sampled.mirror()
 
+    def note_status(self, *, always: bool = False) -> None:
+        """Keeps in the run folder how the study stands, for its page; now and then, or ``always``."""
+        if self.role.home and (always or self.status.due()):
+            keep_status(self.folder, status_of(self.config, self.sampled.study, self.given.study))
+
     @property
     def kinds(self) -> tuple[Trials, Trials]:
         """The given trials, then the sampled ones."""
@@ -194,6 +202,7 @@ class Study:
         def on_wait() -> None:
             progress.idle()
             self.mirror()
+            self.note_status()
             progress.ended(self.known())
 
         drained = partial(enduring, self.drain.asked)
@@ -207,6 +216,7 @@ class Study:
             if self.tensorboard and record.spec is not None:
                 write_hyperparameters(self.folder, record)
             progress.finished(record, self.known())
+            self.note_status()
             streaks.ended(record)
 
     def _ended(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord | RungState | None:
