@@ -125,8 +125,8 @@ def main() -> None:
             require_ours(*SIBLINGS)
             load_early(sys.argv[1:])
             sys.exit(make_app()(standalone_mode=False) or 0)
-    except typer.Abort:
-        sys.exit(INTERRUPTED)
+    except typer.Abort as error:  # what a command makes of Ctrl-C
+        sys.exit(TERMINATED if isinstance(error.__cause__, Terminated) else INTERRUPTED)
     except USAGE_ERROR as error:
         text = getattr(error, "format_message", error.__str__)()
         print(f"archspace: {_one_line(text)}; see 'archspace COMMAND --help'", file=sys.stderr)  # noqa: T201

@@ -81,6 +81,11 @@ class Ours(Callback):
         """An epoch was done."""
         self.epochs = epoch.number
 
+    def pause(self) -> float:
+        """Between two steps."""
+        self.check()
+        return 0.0
+
     def check(self) -> None:
         """Raises what ends the training.
 

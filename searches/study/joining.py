@@ -37,10 +37,12 @@ class Role:
         home: whether its run folder is where everything comes together; another one sends what it makes.
         measures: whether it holds the device that the study measures on; one that does not leaves trials to one that
             does.
+        trains: whether networks are trained here, and not by tasks in a cluster.
     """
 
     home: bool = True
     measures: bool = True
+    trains: bool = True
 
 
 HOME = Role()
@@ -105,7 +107,7 @@ def joined_study(url: str, name: str, changes: Mapping[str, Any]) -> StudyConfig
         rule = "was begun by an earlier archspace; run 'archspace search' with this one where it was started"
         raise InputError(f"{name}: {rule}")
     fields = json.loads(known[STUDY_ATTR])
-    _same_code(name, known.get(MADE_WITH_ATTR) or {})
+    same_code(name, known.get(MADE_WITH_ATTR) or {})
     return parse_config(changed(fields, {**changes, "storage": url}))
 
 
@@ -155,7 +157,12 @@ def address_without_password(url: str) -> str:
         return url
 
 
-def _same_code(name: str, held: Mapping[str, Any]) -> None:
+def same_code(name: str, held: Mapping[str, Any]) -> None:
+    """Refuses to work for a study that was begun with other code or plug-ins (:func:`made_with`).
+
+    Raises:
+        InputError: with what differs.
+    """
     plugins = held.get("plugins") or {}
     load_plugins(plugins)
     here = made_with()

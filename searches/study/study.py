@@ -84,7 +84,8 @@ class Study:
             InputError: anything the user gave cannot be used.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        check_device(config.device)
+        if role.trains:
+            check_device(config.device)
         config = with_runtime(settled(config), folder)
         check_folder(config, folder)
         sources = open_data(config)
