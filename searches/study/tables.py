@@ -105,10 +105,7 @@ class TableStorage(RDBStorage):
             if connection.scalar(_STUDY, {"study": study_id}) is None:
                 raise KeyError(study_id)
             earlier = [one for one in included_trial_ids if one <= trial_id_greater_than]
-            rows = [
-                row
-                for row in connection.execute(_TRIALS, {"study": study_id, "after": trial_id_greater_than})
-            ]
+            rows = list(connection.execute(_TRIALS, {"study": study_id, "after": trial_id_greater_than}))
             for some in slices(sorted(earlier)):
                 rows += connection.execute(_TRIALS_OF, {"study": study_id, "some": some})
             wanted = [row for row in rows if states is None or row.state in states]
