@@ -97,12 +97,19 @@ class _Maker:
             f"--device {asked.device} --workers auto{data}"
         )
         join = f"ray start --address={name}:{RAY_PORT} --num-cpus={asked.cpus} --disable-usage-stats --block"
+        token = {"secretKeyRef": {"name": name, "key": "token"}}  # who knows it may give the cluster work
+        env: list[Manifest] = [
+            {"name": "RAY_AUTH_MODE", "value": "token"},
+            {"name": "RAY_AUTH_TOKEN", "valueFrom": token},
+        ]
         made = [
+            self._kind("v1", "Secret", name, {"stringData": {"token": secrets.token_hex(32)}}),
             self._study(), self._service(name, RAY_PORT, {"job": f"{self.name}-search"}),
-            self._job("search", ["sh", "-c", f"{start} && exec {search}"]),
+            self._job("search", ["sh", "-c", f"{start} && exec {search}"], env=env),
         ]  # fmt: skip
         if asked.workers > 1:
-            made.append(self._deployment(name, self._pod(["sh", "-c", f"exec {join}"]), asked.workers - 1))
+            nodes = self._pod(["sh", "-c", f"exec {join}"], env)
+            made.append(self._deployment(name, nodes, asked.workers - 1))
         return made
 
     def _kind(self, version: str, kind: str, name: str, more: Mapping[str, Any]) -> Manifest:

@@ -99,8 +99,8 @@ _POSTGRESQL = """
 # The first task brings the database along; it lies beside the run folder, and its address stands there.
 server="$BESIDE/postgresql"
 if [ "$SLURM_ARRAY_TASK_ID" = 0 ]; then
-    umask 077
     password="$server.password"
+    (umask 077 && touch "$password" "$server.url.new")
     [ -s "$password" ] || head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \\n' > "$password"
     if [ ! -s "$server/PG_VERSION" ]; then
         initdb -D "$server" -U archspace -A scram-sha-256 --pwfile "$password" >/dev/null
@@ -119,6 +119,10 @@ STORAGE=$(cat "$server.url")
 
 _RAY = """
 # The first node has the head of the Ray cluster and the driver; every node trains.
+# Who knows the token may give it work; it is of this study alone.
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$BESIDE/ray.token"
+(umask 077 && touch "$RAY_AUTH_TOKEN_PATH")
+[ -s "$RAY_AUTH_TOKEN_PATH" ] || head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \\n' > "$RAY_AUTH_TOKEN_PATH"
 nodes=($(scontrol show hostnames "$SLURM_JOB_NODELIST"))
 port=$((20000 + SLURM_JOB_ID % 20000))
 address="${nodes[0]}:$port"
