@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +14,6 @@ from archspace.support.errors import FieldError
 from archspace.support.options import JsonOption
 
 if TYPE_CHECKING:
-    import optuna
-
     from analysis.store.status import RunStatus
     from searches.config.study import StudyConfig
 
@@ -67,7 +65,7 @@ def drain(
 
 
 @contextmanager
-def _opened(run: Path) -> Iterator[tuple[StudyConfig, optuna.Study, optuna.Study]]:
+def _opened(run: Path) -> Iterator[tuple[StudyConfig, Any, Any]]:
     """The study of a run folder, and its Optuna studies: sampled and given trials."""
     from analysis.store.runs import STUDY_FILE, read_study_config
     from searches.cli.early import check_kept
