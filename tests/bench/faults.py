@@ -41,7 +41,8 @@ from tests.postgresql import Proxy, postgresql_server
 from tests.searches.studies import tiny
 
 LEASE_S, AGAIN_S = 6.0, 5.0
-KINDS = ("kill", "freeze", "restart", "cut", "driver", "full")
+LASTING = {"freeze": (1.5 * LEASE_S, 2.5 * LEASE_S), "cut": (5, 60), "full": (10, 30)}
+"""Seconds that a fault lasts, or until what was killed is started again, where it is not 1 to 5."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,8 @@ def schedule(seed: int, machines: int, seconds: float, every: float, kinds: Sequ
         if at > seconds:
             return faults
         kind = rng.choice(kinds)
-        lasting = {"freeze": rng.uniform(1.5, 2.5) * LEASE_S, "cut": rng.uniform(5, 60)}.get(
-            kind, rng.uniform(1, 5)
-        )
+        least, most = LASTING.get(kind, (1, 5))
+        lasting = rng.uniform(least, most)
         faults.append(Fault(round(at, 1), kind, rng.randrange(machines), round(lasting, 1)))
 
 
