@@ -299,7 +299,10 @@ def main() -> None:
         shutil.rmtree(scratch, ignore_errors=True)
     print(json.dumps({name: value for name, value in came.items() if name != "faults"}))
     if asked.json is not None:
-        asked.json.write_text(json.dumps({**came, "environment": environment()}, indent=1) + "\n")
+        numbers = ("trials", "epochs", "machines", "every", "seed", "storage")
+        typed = " ".join(f"--{name} {getattr(asked, name)}" for name in numbers)
+        about = {**environment(), "command": f"python -m tests.bench.faults {typed}"}
+        asked.json.write_text(json.dumps({**came, "environment": about}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

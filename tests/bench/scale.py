@@ -43,7 +43,7 @@ from tests.postgresql import is_installed, postgresql_server
 from tests.reports.browser import chromium
 from tests.searches.studies import tiny
 
-TRIALS, BUSY_S = 4000, 20.0
+TRIALS, BUSY_S = 4000, 10.0
 """More trials than are done in the seconds for which each study runs."""
 
 
@@ -71,12 +71,12 @@ class OutOfTime(Exception):
 class Clock(Progress):
     """Ends the study when its time is over, and counts."""
 
-    end, ended = 0.0, 0
+    end, count = 0.0, 0
 
     def finished(self, record: Any, records: Any) -> None:
         """A trial ended."""
         super().finished(record, records)
-        self.ended += 1
+        self.count += 1
         if time.monotonic() > self.end:
             raise OutOfTime
 
@@ -91,7 +91,7 @@ def work(config: StudyConfig, folder: Path, kind: type[Judge], begin: Any, count
     clock.end = time.monotonic() + BUSY_S
     with contextlib.suppress(OutOfTime):
         study.run(clock)
-    counts.put(clock.ended)
+    counts.put(clock.count)
     study.close()
 
 
@@ -213,7 +213,9 @@ def main() -> None:
     parser.add_argument("--finished", type=int, default=10_000)
     parser.add_argument("--json", type=Path, help="Also write the figures, with versions and machine.")
     asked = parser.parse_args()
-    found: dict[str, Any] = {"environment": environment(), "seconds": BUSY_S, "per_second": {}}
+    typed = f"--workers {' '.join(map(str, asked.workers))} --finished {asked.finished}"
+    about = {**environment(), "command": f"python -m tests.bench.scale {typed}"}
+    found: dict[str, Any] = {"environment": about, "seconds": BUSY_S, "per_second": {}}
     with tempfile.TemporaryDirectory() as name, storages(Path(name)) as urls:
         scratch = Path(name)
         for storage, url in urls.items():
