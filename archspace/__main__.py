@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -120,6 +122,9 @@ def main() -> None:
     """Runs the command line; what the user did wrong is one line and exit code 2, Ctrl-C is 130, SIGTERM 143."""
     # On a busy machine, OpenMP threads that spin while they wait slow training with two threads ninefold.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with suppress(ValueError, OSError):  # standard error may be no file
+        if not faulthandler.is_enabled():
+            faulthandler.enable()  # a mapped file that is cut, as of a cache, ends a process by SIGBUS: say where
     try:
         with sigterm_as_interrupt():
             require_ours(*SIBLINGS)

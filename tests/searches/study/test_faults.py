@@ -98,13 +98,19 @@ def test_what_was_trained_is_compared_by_recipe_and_data_too(tmp_path: Path) -> 
     study.close()
 
 
-def test_a_command_ends_by_sigterm_as_by_ctrl_c(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGTERM, 143, ""), (signal.SIGBUS, -signal.SIGBUS, "Fatal Python error: Bus error")],
+)
+def test_a_command_ends_by_sigterm_as_by_ctrl_c_and_by_sigbus_with_a_word(
+    number: signal.Signals, code: int, word: str, tmp_path: Path
+) -> None:
     words = command("worker", f"journal://{tmp_path}/none.log", "tiny", "--wait", "600")
     waiting = subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE, text=True)
     until(lambda: catches_sigterm(waiting.pid))
-    waiting.send_signal(signal.SIGTERM)
+    waiting.send_signal(number)
     _, said = waiting.communicate()
-    assert waiting.returncode == 143 and "Traceback" not in said
+    assert waiting.returncode == code and "Traceback" not in said and word in said
 
 
 def catches_sigterm(process: int) -> bool:
