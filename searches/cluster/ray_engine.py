@@ -80,7 +80,10 @@ class RayEngine:
         if alone:
             try:
                 ray.init(
-                    address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+                    address=address or "local",
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
                 )
             except (ConnectionError, ValueError, RuntimeError) as error:
                 reason = str(error).splitlines()[0]

@@ -102,7 +102,7 @@ def throughput(scratch: Path, name: str, url: str | None, workers: int) -> float
     ))  # fmt: skip
     folder = scratch / f"{name}-{workers}"
     Study.open(config, folder).close()
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")  # of a process with all imported: eight would take minutes
     if name == "ray":
         begin: Barrier | threading.Barrier = threading.Barrier(workers)
         counts: Any = context.SimpleQueue()
@@ -223,7 +223,9 @@ def main() -> None:
                 import ray
 
                 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-                ray.init(num_cpus=max(asked.workers), include_dashboard=False, log_to_driver=False)
+                ray.init(
+                    address="local", num_cpus=max(asked.workers), include_dashboard=False, log_to_driver=False
+                )
             each = found["per_second"][storage] = {}
             for workers in asked.workers:
                 each[workers] = throughput(scratch, storage, url, workers)
