@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -17,7 +16,6 @@ from analysis.store.records import Measurement
 from analysis.store.runs import RECORD_FILE, STUDY_FILE, read_run
 from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, save
-from archspace.export.export import _appearing
 from archspace.support.errors import FieldError
 from archspace.support.interrupts import Terminated, held_back, sigterm_as_interrupt
 from searches.config.recipe import Recipe
@@ -131,17 +129,3 @@ def test_an_interrupt_is_held_back_until_the_state_is_kept_and_a_second_one_is_n
         os.kill(os.getpid(), signal.SIGTERM)
         kept.append(None)
     assert kept == [Terminated]
-
-
-def test_an_export_removes_what_a_killed_one_left_beside_it(tmp_path: Path) -> None:
-    left, fresh, target = tmp_path / ".net.a1.part", tmp_path / ".net.b2.part", tmp_path / "net"
-    left.mkdir()
-    (left / "model.onnx").write_bytes(b"half")
-    os.utime(left, (0, 0))
-    fresh.mkdir()
-    with _appearing(target) as folder:
-        (folder / "card.json").write_text(json.dumps({}))
-        assert not left.exists() and fresh.exists()
-        with _appearing(tmp_path / "net"):  # that of a living one stays, however old it is
-            os.utime(folder, (0, 0))
-        assert folder.exists()
