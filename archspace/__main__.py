@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from archspace.support.errors import FieldError, InputError
+from archspace.support.interrupts import INTERRUPTED, TERMINATED, Terminated, sigterm_as_interrupt
 from archspace.support.options import PANELS
 from archspace.support.shadowing import require_ours
 
@@ -116,15 +119,19 @@ def _one_line(text: str) -> str:
 
 
 def main() -> None:
-    """Runs the command line; what the user did wrong is one line and exit code 2, Ctrl-C is 130."""
+    """Runs the command line; what the user did wrong is one line and exit code 2, Ctrl-C is 130, SIGTERM 143."""
     # On a busy machine, OpenMP threads that spin while they wait slow training with two threads ninefold.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with suppress(ValueError, OSError):  # standard error may be no file
+        if not faulthandler.is_enabled():
+            faulthandler.enable()  # a mapped file that is cut, as of a cache, ends a process by SIGBUS: say where
     try:
-        require_ours(*SIBLINGS)
-        load_early(sys.argv[1:])
-        sys.exit(make_app()(standalone_mode=False) or 0)
-    except typer.Abort:
-        sys.exit(130)
+        with sigterm_as_interrupt():
+            require_ours(*SIBLINGS)
+            load_early(sys.argv[1:])
+            sys.exit(make_app()(standalone_mode=False) or 0)
+    except typer.Abort as error:  # what a command makes of Ctrl-C
+        sys.exit(TERMINATED if isinstance(error.__cause__, Terminated) else INTERRUPTED)
     except USAGE_ERROR as error:
         text = getattr(error, "format_message", error.__str__)()
         print(f"archspace: {_one_line(text)}; see 'archspace COMMAND --help'", file=sys.stderr)  # noqa: T201
@@ -132,8 +139,8 @@ def main() -> None:
     except InputError as error:
         print(f"archspace: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except KeyboardInterrupt as error:
+        sys.exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED)
 
 
 if __name__ == "__main__":

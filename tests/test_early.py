@@ -78,6 +78,17 @@ search camvid-small --data nosuch|no such folder
 search wikitext2-small|needs the folder of the text
 search wikitext2-small --data nosuch|no such file or folder
 search scenes --out bad.yaml|is a file
+search scenes --engine x|there is no such engine
+search scenes --address auto|only a Ray cluster has one
+status nosuch|No such file
+status empty|No such file
+drain nosuch|No such file
+drain nosuch --stop x|trials have numbers
+submit slurm nosuch --out runs/x --head ray|no such file or built-in study
+submit slurm scenes --out runs/x|a storage that all reach
+submit slurm scenes --out runs/x --head x|no such head
+submit slurm scenes --out runs/x --head ray --memory x|must be a number of
+submit kubernetes scenes --image x --volume runs --head x|no such head
 worker nosuch://x tiny|cannot be opened
 worker journal:///nosuch tiny|no such storage
 worker sqlite:////nosuch.db tiny|no such storage

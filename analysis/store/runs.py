@@ -141,6 +141,18 @@ def write_record(folder: Path, record: TrialRecord) -> Path:
     return path
 
 
+def is_whole(path: Path) -> bool:
+    """Returns whether a record is there to its end, as far as its last letters tell: a machine that lost its power may
+    leave an empty file.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 2))
+            return file.read() == b"}\n"
+    except OSError:
+        return False
+
+
 def read_study_config(folder: Path) -> dict[str, Any]:
     """Returns ``study.yaml`` of a run folder as plain data.
 
@@ -162,6 +174,10 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: format {version} was written by a newer archspace; this one reads up to {RUN_FORMAT}: "
             "update archspace"
+        )
+    if version < 1:
+        raise InputError(
+            f"{path}: format {version}: there is no such format; this archspace reads {RUN_FORMAT}"
         )
     names = config.get("objectives")
     if not isinstance(names, list) or not names:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from analysis.store.rungs import full_epochs, has_rungs
-from archspace.support.numbers import counted
+from analysis.store.status import read_status
+from archspace.support.numbers import counted, duration
 from reports.page.content import Content
 
 
@@ -13,12 +14,32 @@ def state_of(content: Content) -> str | None:
     wanted, done = config.get("trials"), int(sampled.sum())
     if not isinstance(wanted, int) or len(content.merged.runs) > 1:
         return None
+    working = _working(content)
     if has_rungs(config):
         spent, budget = _spent(content), wanted * full_epochs(config)
         waiting = "networks wait at a rung, or are being trained"
         said = f"the trials that ended took {spent:,} of {counted(budget, 'epoch')}; {waiting}"
-        return None if spent >= budget else f"The study is not over: {said}."
-    return None if done >= wanted else f"The study is not over: {done} of {wanted} trials have ended."
+        return None if spent >= budget else f"The study is not over: {said}.{working}"
+    return (
+        None if done >= wanted else f"The study is not over: {done} of {wanted} trials have ended.{working}"
+    )
+
+
+def _working(content: Content) -> str:
+    """Who works on it, how fast, and what failed, as its run folder kept it last; each sentence with a space before."""
+    seen = read_status(next(iter(content.merged.runs.values())))
+    if seen is None:
+        return ""
+    who = [
+        f"trial {one.trial} on {one.host} (process {one.process}, since {one.since}, heard of {one.heard})"
+        for one in seen.working
+        if one.host is not None
+    ]
+    rate = "" if seen.per_hour is None else f" {seen.per_hour:.3g} trials an hour"
+    left = "" if seen.left_s is None else f", about {duration(seen.left_s)} left"
+    failed = "".join(f" Failed, {count} times: {reason}." for reason, count in seen.failures.items())
+    said = f" Seen at {seen.at}: {'; '.join(who) or 'nobody works on it'}."
+    return said + (f"{rate}{left}." if rate else "") + failed
 
 
 def _spent(content: Content) -> int:

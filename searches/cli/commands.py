@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from archspace.support.options import MEASURE, REPORT, SEARCH
-from searches.cli import cache_command, compare_command, data_commands, supernet_command
+from searches.cli import cache_command, compare_command, data_commands, submit_command, supernet_command
 from searches.cli.bounds import with_bounds
 from searches.cli.dashboard_command import dashboard
 from searches.cli.demo_command import demo
@@ -17,6 +17,7 @@ from searches.cli.retrain_command import retrain
 from searches.cli.screen_command import screen
 from searches.cli.search_command import search
 from searches.cli.sensitivity_command import sensitivity
+from searches.cli.status_command import drain, status
 from searches.cli.studies_command import init, studies
 from searches.cli.tabulate_command import tabulate
 from searches.cli.train_command import recipes, train
@@ -33,6 +34,9 @@ def register(app: typer.Typer) -> None:
         rich_help_panel=SEARCH,
         epilog="Example: archspace worker postgresql+psycopg://me@host/studies scenes --data camvid",
     )(worker)
+    submit_command.register(app)
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace status runs/scenes")(status)
+    app.command(rich_help_panel=SEARCH, epilog="Example: archspace drain runs/scenes --worker node7")(drain)
     app.command(
         rich_help_panel=SEARCH,
         epilog="Example: archspace screen runs/scenes --candidates 100000 --out front.csv",

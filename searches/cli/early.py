@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspace.support.errors import FieldError
+from archspace.support.errors import FieldError, InputError
 
 if TYPE_CHECKING:
     from archspace.spec.named import NamedNetwork
@@ -121,6 +121,22 @@ def check_joined(url: str) -> None:
     if path and not Path(path).is_file():
         raise FieldError(
             "STORAGE_URL", url, "no such storage", "that of 'archspace search STUDY --storage URL'"
+        )
+
+
+def check_kept(study: StudyConfig, folder: Path) -> None:
+    """Refuses a run folder whose study has no storage, as far as can be seen without asking a server.
+
+    Raises:
+        InputError: with where it was looked for.
+    """
+    from analysis.store.listing import STORAGE
+
+    if study.storage is not None:
+        check_joined(study.storage)
+    elif not (folder / STORAGE).is_file():
+        raise InputError(
+            f"{folder}: has no {STORAGE}: nothing of this study runs or can be resumed from here"
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from archspace.support.errors import FieldError, closest
 from archspace.support.options import JsonOption
 from searches.cli.completion import complete_study
 
@@ -45,6 +46,13 @@ def search(
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     storage: Annotated[str | None, typer.Option(help="Optuna storage URL.")] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="local|ray", help="What trains: processes here, or tasks of a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of the Ray cluster; auto: that of this machine. Left out, one is started here."),
+    ] = None,
     fresh: Annotated[
         bool,
         typer.Option("--fresh", help="Measure even what the cache has; of a study that is done, the front."),
@@ -61,9 +69,14 @@ def search(
     """Launch a search study, or resume the one in the run folder."""
     from archspace.support.terminal import working
 
+    every = engine == "ray" and workers == "auto"
+    if engine not in ("local", "ray"):
+        raise FieldError("--engine", engine, "there is no such engine", closest(engine, ["local", "ray"]))
+    if address is not None and engine != "ray":
+        raise FieldError("--address", address, "only a Ray cluster has one", "--engine ray")
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()),
-        "trials": trials, "seed": seed, "device": device, "workers": workers,
+        "trials": trials, "seed": seed, "device": device, "workers": None if every else workers,
         "storage": storage,
     }  # fmt: skip
     with working(f"reading the study {study}") as now:
@@ -80,8 +93,9 @@ def search(
             return
         now(f"{folder}: {wanted(config)}: starting")
         from searches.cli.summary import show_study
-        from searches.study.run import run_study
-    study_run = run_study(config, folder, fresh=fresh, tensorboard=tensorboard)
+        from searches.study.run import Engine, run_study
+    trained_by = Engine("ray", address, every) if engine == "ray" else Engine()
+    study_run = run_study(config, folder, fresh=fresh, tensorboard=tensorboard, engine=trained_by)
     show_study(config, folder, study_run.records(), as_json)
 
 

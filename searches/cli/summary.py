@@ -67,13 +67,16 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
         )
 
 
-def show_joined(config: StudyConfig, folder: Path, records: list[TrialRecord], as_json: bool) -> None:
+def show_joined(
+    config: StudyConfig, folder: Path, records: list[TrialRecord], as_json: bool, drained: bool = False
+) -> None:
     """Prints how a study stands that this machine has worked for."""
     complete, wanted = sum(bool(record.values) for record in records), config.trials + len(config.given)
     if as_json:
         print(json.dumps({"run": str(folder), "name": config.name, "complete": complete, "wanted": wanted}))  # noqa: T201
         return
-    text = f"{complete} of {wanted} trials of {config.name} are complete; none is left to train here"
+    end = "drained" if drained else "none is left to train here"
+    text = f"{complete} of {wanted} trials of {config.name} are complete; {end}"
     output().print(text, markup=False, highlight=False, soft_wrap=True)
 
 

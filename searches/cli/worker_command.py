@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from archspace.support.options import JsonOption
 from searches.cli.search_command import workers_of
+
+if TYPE_CHECKING:
+    from searches.config.study import StudyConfig
+
+
+POLL_S = 2.0
+"""Between two looks for a study that has not been started yet."""
 
 
 def worker(
@@ -42,6 +50,10 @@ def worker(
             help="This machine holds the device that the study measures on; else trials wait for the one that does.",
         ),
     ] = False,
+    wait: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="So long for a study that has not been started yet.", min=0),
+    ] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """Join a study from any machine: train its trials until none is left."""
@@ -52,18 +64,39 @@ def worker(
         "threads": threads, "workers": workers,
     }  # fmt: skip
     with working(f"{name}: reading the study from its storage") as now:
-        from searches.cli.early import check_device_name, check_joined, check_study
+        from searches.cli.early import check_device_name, check_study
 
         if device is not None:
             check_device_name(device)
-        check_joined(storage)
-        from searches.study.joining import Role, joined_study
-
-        config = joined_study(storage, name, {k: v for k, v in changes.items() if v is not None})
+        config = _awaited(storage, name, {k: v for k, v in changes.items() if v is not None}, wait, now)
         folder = out or Path("runs") / config.name
         check_study(config, folder)
         now(f"{folder}: starting")
         from searches.cli.summary import show_joined
+        from searches.study.joining import Role
         from searches.study.run import run_study
     study = run_study(config, folder, role=Role(home=False, measures=measure))
-    show_joined(config, folder, study.records(), as_json)
+    show_joined(config, folder, study.records(), as_json, study.drain.was_asked)
+
+
+def _awaited(
+    storage: str, name: str, changes: dict[str, Any], seconds: float, now: Callable[[str], None]
+) -> StudyConfig:
+    """The study, as soon as it is in its storage."""
+    import time
+
+    from archspace.support.errors import FieldError
+    from searches.cli.early import check_joined
+
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            check_joined(storage)
+            from searches.study.joining import joined_study
+
+            return joined_study(storage, name, changes)
+        except FieldError as error:
+            if error.field not in ("STORAGE_URL", "NAME") or time.monotonic() + POLL_S > end:
+                raise
+            now(f"{name}: waits for the study to be started")
+            time.sleep(POLL_S)

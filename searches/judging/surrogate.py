@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel, Matern, WhiteKernel
 
 from analysis.fronts.correlation import rank_correlation
+
+if TYPE_CHECKING:  # most studies have no screen, and scikit-learn takes seconds and 70 MB
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import Kernel
 
 Floats = NDArray[np.float64]
 LEAST_POINTS = 4
@@ -27,11 +30,16 @@ AT_ONCE = 8192
 WIDEST, NARROWEST = 3.0, 0.7
 """How far the spread is corrected at most."""
 SIDE_95 = 1.96
-KERNEL = (
-    ConstantKernel(1.0, (1e-2, 1e2)) * RBF(2.0, (0.5, 50.0))
-    + ConstantKernel(0.1, (1e-3, 1e1)) * Matern(1.0, (0.2, 20.0), nu=1.5)
-    + WhiteKernel(0.05, (1e-4, 1.0))
-)
+
+
+@cache
+def first_kernel() -> Kernel:
+    """Returns the kernel whose parameters are then found: a smooth trend, a rougher part beside it, and noise."""
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
+
+    trend = ConstantKernel(1.0, (1e-2, 1e2)) * RBF(2.0, (0.5, 50.0))
+    rough = ConstantKernel(0.1, (1e-3, 1e1)) * Matern(1.0, (0.2, 20.0), nu=1.5)
+    return trend + rough + WhiteKernel(0.05, (1e-4, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +136,7 @@ class Surrogate:
             own, scale = _scale(first[1])
             self._kernels[count] = (
                 key,
-                self._model(KERNEL, first[0], (first[1] - own) / scale, True).kernel_,
+                self._model(first_kernel(), first[0], (first[1] - own) / scale, True).kernel_,
             )
         used = _part(values)
         centre, spread = _scale(values)
@@ -137,6 +145,9 @@ class Surrogate:
         ), used
 
     def _model(self, kernel: Kernel, known: Floats, values: Floats, anew: bool) -> GaussianProcessRegressor:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.gaussian_process import GaussianProcessRegressor
+
         model = GaussianProcessRegressor(
             kernel, random_state=self.seed, optimizer="fmin_l_bfgs_b" if anew else None
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import optuna
@@ -12,8 +12,9 @@ from analysis.store.constraints import Limits, broken, violations
 from analysis.store.records import Measurement
 from archspace.support.locks import Held
 from searches.study.bracket import RungState
+from searches.study.draining import Stopped
 from searches.study.leases import Lease, LeaseLost
-from searches.training.loop import Callback, Step
+from searches.training.loop import Callback, Epoch, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Claim:
         moved: whether another process may have left newer files of it than are in its folder.
         constraints: how far each is kept, by rule; entered when the trial ends.
         lost: set as soon as it is known that another worker has the trial.
+        stopped: set as soon as it is known that a person asked for its end.
         rung: how far it has come, and up to which epoch it is to be trained, in a study with rungs.
     """
 
@@ -38,6 +40,7 @@ class Claim:
     moved: bool = False
     constraints: dict[str, float] = field(default_factory=dict)
     lost: threading.Event = field(default_factory=threading.Event)
+    stopped: threading.Event = field(default_factory=threading.Event)
     rung: RungState | None = None
 
     def check(self) -> None:
@@ -56,14 +59,43 @@ class Claim:
 
 
 class Ours(Callback):
-    """Ends a trial's training as soon as another worker has the trial."""
+    """Ends a trial's training as soon as another worker has the trial, or a person asks for its end.
+
+    Attributes:
+        epochs: how many were done.
+    """
 
     def __init__(self, claim: Claim) -> None:
-        self._claim = claim
+        self._claim, self.epochs = claim, 0
+
+    def begun(self, done: Sequence[Epoch]) -> None:
+        """The training starts, or goes on."""
+        self.epochs = len(done)
+        self.check()
 
     def step(self, step: Step) -> None:
         """A step was done."""
+        self.check()
+
+    def epoch(self, epoch: Epoch) -> None:
+        """An epoch was done."""
+        self.epochs = epoch.number
+
+    def pause(self) -> float:
+        """Between two steps."""
+        self.check()
+        return 0.0
+
+    def check(self) -> None:
+        """Raises what ends the training.
+
+        Raises:
+            LeaseLost: another worker has the trial.
+            Stopped: a person has asked for its end.
+        """
         self._claim.check()
+        if self._claim.stopped.is_set():
+            raise Stopped
 
 
 def constrain(

@@ -7,8 +7,9 @@ where the study names none, through its database in pieces, or through a folder 
 from __future__ import annotations
 
 import logging
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from archspace.support.errors import FieldError, InputError
 from archspace.support.files import replacing
 from searches.config.study import StudyConfig
 from searches.study.leases import LOCK_FILE, OWNER_FILE
+from searches.study.outages import enduring
 from searches.study.storage import JOURNAL
 from searches.study.tables import TableStorage
 from searches.training.resume import STATE_FILE
@@ -168,32 +170,49 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield content
 
 
+PAUSES_S = (1.0, 5.0, 15.0)
+"""Between two tries to reach a shared folder; a database is waited for as long as it is for anything else."""
+
+
 def pushed(files: Files, label: str, folder: Path) -> None:
-    """Sends a trial's files; a place that cannot be reached is said and does not cost the trial.
+    """Sends a trial's files; a place that cannot be reached for a while is waited for, then said: it costs no trial.
 
     Raises:
-        InputError: the folder cannot be read.
+        InputError: the folder cannot be read, or the database does not answer for minutes.
     """
-    try:
-        files.push(label, folder)
-    except InputError:
-        raise
-    except Exception as error:  # of any file system's or database's driver
+    error = _reached(lambda: files.push(label, folder))
+    if error is not None:
         log.warning("trial %s: its files could not be sent (%s); they are in %s", label, _line(error), folder)
 
 
 def pulled(files: Files, label: str, folder: Path, *, anew: bool = False) -> None:
-    """Fetches a trial's files; a place that cannot be reached is said.
+    """Fetches a trial's files; a place that cannot be reached for a while is waited for, then said.
 
     Args:
         anew: also those that are in its folder, since another machine may have gone on with the trial.
+
+    Raises:
+        InputError: the folder cannot be written, or the database does not answer for minutes.
     """
-    try:
-        files.pull(label, folder, anew=anew)
-    except InputError:
-        raise
-    except Exception as error:  # of any file system's or database's driver
+    error = _reached(lambda: files.pull(label, folder, anew=anew))
+    if error is not None:
         log.warning("trial %s: its files could not be fetched (%s)", label, _line(error))
+
+
+def _reached(call: Callable[[], None]) -> Exception | None:
+    """Why a place was not reached, after some tries; ``None`` where it was."""
+    for pause in (*PAUSES_S, None):
+        try:
+            enduring(call)
+        except InputError:
+            raise
+        except Exception as error:  # of any file system's or database's driver
+            if pause is None:
+                return error
+            time.sleep(pause)
+        else:
+            return None
+    raise AssertionError("the last try returns")
 
 
 def _line(error: Exception) -> str:

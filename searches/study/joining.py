@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -36,10 +37,12 @@ class Role:
         home: whether its run folder is where everything comes together; another one sends what it makes.
         measures: whether it holds the device that the study measures on; one that does not leaves trials to one that
             does.
+        trains: whether networks are trained here, and not by tasks in a cluster.
     """
 
     home: bool = True
     measures: bool = True
+    trains: bool = True
 
 
 HOME = Role()
@@ -104,8 +107,29 @@ def joined_study(url: str, name: str, changes: Mapping[str, Any]) -> StudyConfig
         rule = "was begun by an earlier archspace; run 'archspace search' with this one where it was started"
         raise InputError(f"{name}: {rule}")
     fields = json.loads(known[STUDY_ATTR])
-    _same_code(name, known.get(MADE_WITH_ATTR) or {})
+    same_code(name, known.get(MADE_WITH_ATTR) or {})
     return parse_config(changed(fields, {**changes, "storage": url}))
+
+
+@contextmanager
+def opened_studies(config: StudyConfig, folder: Path) -> Iterator[tuple[optuna.Study, optuna.Study]]:
+    """Gives the Optuna studies of a run folder, its sampled and its given trials, to be looked at.
+
+    Raises:
+        InputError: the storage has none of this name.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = _existing(config.storage) if config.storage is not None else storage_at(None, folder)
+    try:
+        sampled, given = (
+            optuna.load_study(study_name=name, storage=storage)
+            for name in (config.name, f"{config.name}/given")
+        )
+        yield sampled, given
+    except KeyError:
+        raise InputError(f"{folder}: its storage has no study of the name {config.name}") from None
+    finally:
+        close_storage(storage)
 
 
 def _existing(url: str) -> BaseStorage:
@@ -133,7 +157,12 @@ def address_without_password(url: str) -> str:
         return url
 
 
-def _same_code(name: str, held: Mapping[str, Any]) -> None:
+def same_code(name: str, held: Mapping[str, Any]) -> None:
+    """Refuses to work for a study that was begun with other code or plug-ins (:func:`made_with`).
+
+    Raises:
+        InputError: with what differs.
+    """
     plugins = held.get("plugins") or {}
     load_plugins(plugins)
     here = made_with()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping
@@ -18,13 +17,11 @@ from analysis.quantities import QUANTITIES, metrics_of
 from analysis.store.fingerprint import DataFingerprint
 from analysis.store.records import Measurement, TrialRecord
 from archspace.build import build
-from archspace.checkpoint import WEIGHTS_FILE, load, save
+from archspace.checkpoint import WEIGHTS_FILE, save
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError
-from archspace.support.files import write_text
-from archspace.support.text_files import parse_json
 from searches.config.parts import Given
 from searches.config.recipe import Recipe
 from searches.config.study import StudyConfig
@@ -32,6 +29,7 @@ from searches.study.data import judged_on
 from searches.study.gate import Gate
 from searches.study.int8 import int8_metrics
 from searches.study.measurer import Measurer
+from searches.study.trained import keep_trained, read_trained
 from searches.supernet.inherited import Heir
 from searches.tasks.base import ImageTask, Task
 from searches.tasks.table import make_task
@@ -42,9 +40,6 @@ from searches.training.resume import StateError, remove_state
 from searches.training.steps import TrainingError
 
 log = logging.getLogger(__name__)
-
-TRAINED_FILE = "trained.json"
-"""The metric of a trial that was trained, beside its weights."""
 
 ON = ("split", "images", "tokens", "dataset", "fingerprint")
 """What a metric says of the data that it was taken on."""
@@ -143,15 +138,8 @@ class Judge:
             MeasuredElsewhere: it is trained, and another machine measures it.
             InputError: the weights are not of this network.
         """
+        network, metric = self.obtained(spec, recipe, seed, folder, callback, weights)
         with self.gate.working():
-            if weights is not None:
-                network, metric = self._evaluated(spec, weights)
-            else:
-                network, metric = self._trained(spec, folder) or (
-                    self._train(spec, recipe, seed, folder, callback)
-                    if self.heir is None
-                    else self._inherited(self.heir, spec, folder)
-                )
             known = {self.task.metric: metric, **self._further(network, metric)}
         if self.elsewhere:
             raise MeasuredElsewhere
@@ -159,6 +147,25 @@ class Judge:
             label = f"trial {folder.name}"
             known |= self.measurer.measured(network, label=label, on_progress=on_progress)
         return known
+
+    def obtained(
+        self,
+        spec: ArchSpec,
+        recipe: Recipe,
+        seed: int,
+        folder: Path,
+        callback: Callback,
+        weights: Path | None,
+    ) -> tuple[Network, Measurement]:
+        """Returns the network with its weights, on the CPU, and its metric; nothing is measured on a device."""
+        with self.gate.working():
+            if weights is not None:
+                return self._evaluated(spec, weights)
+            if (known := read_trained(folder, spec, recipe, self.task)) is not None:
+                return known
+            if self.heir is not None:
+                return self._inherited(self.heir, spec, recipe, folder)
+            return self._train(spec, recipe, seed, folder, callback)
 
     def rung(
         self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, callback: Callback, epochs: int
@@ -191,17 +198,6 @@ class Judge:
             measurements[one.name] = replace(taken, name=one.name, value=float(value), unit=one.unit)
         return measurements
 
-    def _trained(self, spec: ArchSpec, folder: Path) -> tuple[Network, Measurement] | None:
-        """The network and its metric as an earlier process left them in ``folder``."""
-        if not (folder / TRAINED_FILE).is_file():
-            return None
-        data = parse_json((folder / TRAINED_FILE).read_text(encoding="utf-8"), "JSON")
-        try:
-            network = load(folder / WEIGHTS_FILE)
-        except InputError:
-            return None
-        return (network, Measurement.from_dict(data["metric"])) if data["arch_id"] == spec.arch_id else None
-
     def _train(
         self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, callback: Callback,
         until: int | None = None,
@@ -217,24 +213,21 @@ class Judge:
         notes = {"study": self.config.name, "seed": seed, "data": self.data, **crop, **partly}
         save(network, folder / WEIGHTS_FILE, preprocessing=self.task.preprocessing, notes=notes)
         if until is None:
-            self._keep(spec, metric, folder)
+            keep_trained(folder, spec, recipe, self.task, metric)
             remove_state(folder)
         return network, metric
 
-    def _inherited(self, heir: Heir, spec: ArchSpec, folder: Path) -> tuple[Network, Measurement]:
+    def _inherited(
+        self, heir: Heir, spec: ArchSpec, recipe: Recipe, folder: Path
+    ) -> tuple[Network, Measurement]:
         """The network with the weights that it inherits, and its metric, a prediction of what training comes to."""
         torch.set_num_threads(self.config.threads)
         network, evaluation = heir.judged(spec, self._pause)
         metric = heir.measurement(evaluation, self._taken({}))
         save(network, folder / WEIGHTS_FILE, preprocessing=network.preprocessing,
              notes={"study": self.config.name, **heir.notes()})  # fmt: skip
-        self._keep(spec, metric, folder)
+        keep_trained(folder, spec, recipe, self.task, metric)
         return network, metric
-
-    def _keep(self, spec: ArchSpec, metric: Measurement, folder: Path) -> None:
-        """Writes the metric beside the weights."""
-        trained = {"arch_id": spec.arch_id, "metric": metric.to_dict()}
-        write_text(folder / TRAINED_FILE, json.dumps(trained) + "\n")
 
     def _fitted(
         self, spec: ArchSpec, recipe: Recipe, seed: int, folder: Path, callback: Callback, until: int | None

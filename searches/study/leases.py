@@ -27,7 +27,8 @@ from archspace.support.machine import machine
 
 log = logging.getLogger(__name__)
 
-LEASE_ATTR, BEAT_ATTR = "lease", "beat"
+LEASE_ATTR, BEAT_ATTR, BEATEN_ATTR = "lease", "beat", "beaten"
+"""Who has a trial, the counter, and when it was increased last by its owner's clock, which is for people alone."""
 LEASE_S = 60.0
 """How long a lease lasts that is not renewed, where the study does not say."""
 
@@ -42,6 +43,16 @@ OWNER_FILE, LOCK_FILE = "owner", "lock"
 
 class LeaseLost(Exception):
     """The trial belongs to another worker by now, or has ended; what this one made of it does not count."""
+
+
+def utc_now() -> str:
+    """Returns the time of this machine, ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def beaten(beat: int) -> dict[str, Any]:
+    """Returns the attributes of a trial whose counter comes to ``beat`` now."""
+    return {BEAT_ATTR: beat, BEATEN_ATTR: utc_now()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +83,7 @@ class Lease:
         return cls(
             token=uuid.uuid4().hex, machine=machine(), host=platform.node(), process=os.getpid(),
             folder=str(folder.absolute()), seconds=seconds, term=term,
-            since=datetime.now(UTC).isoformat(timespec="seconds"),
+            since=utc_now(),
         )  # fmt: skip
 
     @classmethod

@@ -19,15 +19,9 @@ PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 30.0, 30.0, 30.0)
 """Between two tries, two and a half minutes in all."""
 
 TRANSIENT = (StorageInternalError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
-LASTING = (
-    "disk is full",
-    "disk I/O error",
-    "no such table",
-    "unable to open",
-    "readonly database",
-    "No space left",
-)
-"""What waiting does not mend."""
+FULL = ("disk is full", "disk I/O error", "No space left")
+GONE = ("no such table", "unable to open", "readonly database")
+"""What waiting does not mend: a full disk, and a file that was deleted."""
 
 
 def enduring(call: Callable[[], T], pauses: tuple[float, ...] = PAUSES_S) -> T:
@@ -42,8 +36,12 @@ def enduring(call: Callable[[], T], pauses: tuple[float, ...] = PAUSES_S) -> T:
             result = call()
         except TRANSIENT as error:
             reason = _reason(error)
-            if any(text in reason for text in LASTING):
+            if any(text in reason for text in FULL):
                 raise
+            if any(text in reason for text in GONE):
+                raise InputError(
+                    f"storage: cannot be written any more: {reason}; was its file removed?"
+                ) from error
             if pause is None:
                 rule = "does not answer; when it does, run the same command: the study goes on"
                 raise InputError(f"storage: {rule} ({reason})") from error

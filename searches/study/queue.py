@@ -17,8 +17,9 @@ JOIN_SECONDS = 2.0
 
 
 def claims(
-    kinds: Sequence[Trials], measure: MeasureConfig | None, on_wait: Callable[[], None] | None
-) -> Iterator[tuple[Trials, Claim]]:
+    kinds: Sequence[Trials], measure: MeasureConfig | None, on_wait: Callable[[], None] | None,
+    drained: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[Trials, Claim]]:  # fmt: skip
     """Yields trials to run, each claimed.
 
     First come those of the first kind, then of the second, ..., of each kind first those that another machine has
@@ -29,13 +30,14 @@ def claims(
         kinds: the trials of the study, by kind.
         measure: what this process measures them on, if it does.
         on_wait: called now and then while other processes run the last trials; left out, end when none can be taken.
+        drained: whether a person has asked for the end; asked before each trial.
 
     Raises:
         InputError: the device was away for as long as the study says to wait.
     """
     limit_s = 0.0 if measure is None else measure.wait_s
     pauses = iter(waits(limit_s))
-    while True:
+    while not drained():
         following = next(_next(kinds, measure is not None), None)
         if following is not None:
             yield following

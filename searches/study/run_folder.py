@@ -89,6 +89,21 @@ def _identity(config: StudyConfig) -> dict[str, Any]:
     )
 
 
+def check_name(storage: optuna.storages.BaseStorage, config: StudyConfig, folder: Path) -> None:
+    """Refuses a name that the trials in a run folder do not have: its file was changed by hand.
+
+    Raises:
+        FieldError: with the name that they have.
+    """
+    import optuna
+
+    names = [one for one in optuna.get_all_study_names(storage) if not one.endswith("/given")]
+    if names and config.name not in names:
+        raise FieldError(
+            "name", config.name, f"the trials in {folder} are of a study of another name", names[0]
+        )
+
+
 def open_study(
     storage: optuna.storages.BaseStorage, name: str, config: StudyConfig, data: DataFingerprint,
     sampler: optuna.samplers.BaseSampler,

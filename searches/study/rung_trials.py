@@ -22,7 +22,8 @@ from searches.study.judge import Judge, now
 from searches.study.leases import LEASE_ATTR
 from searches.study.outages import enduring
 from searches.study.sharing import ALONE, Sharing
-from searches.study.trials import AT_RUNG, AWAY_ATTR, Trials
+from searches.study.trials import Trials
+from searches.study.turns import AT_RUNG, AWAY_ATTR
 
 ASKS_PER_TRIAL, SPARE_ASKS = 20, 50
 """A study ends after this many suggestions a wanted trial, plus these, however few were feasible."""
@@ -38,14 +39,15 @@ class RungTrials(Trials):
     in which it is claimed.
 
     Args:
-        study, folder, bound, sharing: as of :class:`Trials`.
+        study, folder, bound, sharing, before: as of :class:`Trials`.
         bracket: the rungs.
     """
 
     def __init__(
-        self, study: optuna.Study, folder: Path, bound: int, bracket: Bracket, sharing: Sharing = ALONE
-    ) -> None:
-        super().__init__(study, folder, "", bracket.target, bound, replace(sharing, sends=True))
+        self, study: optuna.Study, folder: Path, bound: int, bracket: Bracket, sharing: Sharing = ALONE,
+        before: Sequence[Trials] = (),
+    ) -> None:  # fmt: skip
+        super().__init__(study, folder, "", bracket.target, bound, replace(sharing, sends=True), before)
         self.bracket = bracket
 
     def _following(self, trials: Sequence[FrozenTrial], counted: int) -> Claim | None:
@@ -77,13 +79,9 @@ class RungTrials(Trials):
             LeaseLost: another worker has the trial, or has ended it.
         """
         self._send(claim)
-        enduring(lambda: self._pause(claim, state))
+        waits = {RUNGS_ATTR: state.to_dict(), AWAY_ATTR: AT_RUNG, LEASE_ATTR: None}
+        enduring(lambda: self.enter(claim, waits))
         claim.release()
-
-    def _pause(self, claim: Claim, state: RungState) -> None:
-        with self._ours(claim):
-            waits = {RUNGS_ATTR: state.to_dict(), AWAY_ATTR: AT_RUNG, LEASE_ATTR: None}
-            self._storage.enter(claim.trial._trial_id, waits)
 
     def paused(self) -> Claim | None:
         """Claims a trial that waits at a rung, to end it there; ``None`` when there is none, or another trial runs.
@@ -123,14 +121,17 @@ class RungTrials(Trials):
         return label, f"the same network as trial {label}, then trained for {counted(epochs, 'epoch')}"
 
 
-def sampled_trials(config: StudyConfig, study: optuna.Study, folder: Path, sharing: Sharing) -> Trials:
-    """Returns the sampled trials of a study."""
+def sampled_trials(
+    config: StudyConfig, study: optuna.Study, folder: Path, sharing: Sharing, given: Trials
+) -> Trials:
+    """Returns the sampled trials of a study, which come after the given ones."""
     levels = config.levels
     if len(levels) == 1:
         bound = ASKS_PER_TRIAL * config.trials + SPARE_ASKS
-        return Trials(study, folder, "", config.trials, bound, sharing)
+        return Trials(study, folder, "", config.trials, bound, sharing, (given,))
     bracket = Bracket(levels, config.judging.reduction, config.trials)
-    return RungTrials(study, folder, ASKS_PER_TRIAL * bracket.networks + SPARE_ASKS, bracket, sharing)
+    bound = ASKS_PER_TRIAL * bracket.networks + SPARE_ASKS
+    return RungTrials(study, folder, bound, bracket, sharing, (given,))
 
 
 def same_network(trials: Trials, claim: Claim, arch_id: str) -> tuple[str, str] | None:

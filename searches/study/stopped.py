@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from searches.study.drawing import drawn
 from searches.study.judge import counted, now, recorder
 from searches.study.rung_trials import RungTrials
 from searches.study.samplers import derived_seed
@@ -20,7 +21,7 @@ def stop_paused(study: Study) -> None:
         assert rung is not None, "what paused at a rung has one"
         label = trials.label(number)
         seed = derived_seed(config.seed, label)
-        params = trials.drawn(claim, study.space.distributions())
+        params = drawn(trials, claim, study.space.distributions())
         spec = study.space.spec(study.space.fields(params))
         make = recorder(label, number, seed, rung.started or now(), None, study.judge.data)
         record = make(

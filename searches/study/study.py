@@ -3,46 +3,48 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
 
 from analysis.devices.base import DeviceAway
-from analysis.store.records import TrialRecord, unstable
+from analysis.store.records import TrialRecord
 from analysis.store.runs import STUDY_FILE
-from archspace.support.errors import SpecError
+from analysis.store.status import keep_status
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
-from searches.study.board import boards_of, write_hyperparameters
+from searches.study.board import write_hyperparameters
 from searches.study.bracket import RungState
-from searches.study.claims import Claim, Ours, constrain
+from searches.study.claims import Claim
 from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
+from searches.study.draining import Drain
 from searches.study.files import files_of
 from searches.study.gate import Gate
-from searches.study.given import answering, check_weights, fitted, settled
+from searches.study.given import check_weights, fitted, settled
 from searches.study.joining import HOME, Role, note_study
-from searches.study.judge import Judge, MeasuredElsewhere, counted, now, recorder
-from searches.study.judgement import Judgement, judgement, predictions
+from searches.study.judge import Judge, MeasuredElsewhere
+from searches.study.judgement import Judgement, judgement
 from searches.study.leases import LeaseLost
 from searches.study.measurer import Measurer
+from searches.study.outages import enduring
 from searches.study.progress import Progress
 from searches.study.queue import claims
-from searches.study.run_folder import check_folder, open_run, open_study, with_runtime
-from searches.study.rung_trials import RungTrials, paused_at, same_network, sampled_trials
-from searches.study.samplers import derived_seed
+from searches.study.run_folder import check_folder, check_name, open_run, open_study, with_runtime
+from searches.study.rung_trials import RungTrials, sampled_trials
+from searches.study.runner import Runner, TrainedElsewhere
 from searches.study.screening import Screen
 from searches.study.sharing import Sharing
 from searches.study.space import SearchSpace
+from searches.study.status import Often, status_of
 from searches.study.storage import close_storage, open_storage
 from searches.study.streaks import Streaks
-from searches.study.trials import QUEUED, Trials
+from searches.study.trials import Trials
+from searches.study.turns import QUEUED, TWIN
 from searches.supernet.inherited import heir_of
-from searches.training.callbacks import Callbacks
 from searches.training.device import check_device
-from searches.training.resume import remove_state
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,9 @@ class Study:
     storage: BaseStorage
     role: Role
     judged: Judgement
+    drain: Drain
     tensorboard: bool = False
+    status: Often = field(default_factory=Often)
 
     @classmethod
     def open(
@@ -80,7 +84,8 @@ class Study:
             InputError: anything the user gave cannot be used.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        check_device(config.device)
+        if role.trains:
+            check_device(config.device)
         config = with_runtime(settled(config), folder)
         check_folder(config, folder)
         sources = open_data(config)
@@ -105,6 +110,8 @@ class Study:
         if own_storage:
             open_run(config, folder, known)
         storage = open_storage(config, folder)
+        if own_storage:
+            check_name(storage, config, folder)
         main = open_study(storage, config.name, config, known, judged.sampler)
         given = open_study(storage, f"{config.name}/given", config, known, judged.sampler)
         if not own_storage:
@@ -114,16 +121,18 @@ class Study:
         files = files_of(config, storage)
         wanted = len(config.given)
         sharing = Sharing(storage, config.lease_s, files, not home or config.artifacts is not None)
+        first = Trials(given, folder, "given-", wanted, wanted, sharing)
         study = cls(
             config,
             folder,
             Judge(config, task, measurer, gate, known, config.measures and not role.measures, heir),
             space,
-            Trials(given, folder, "given-", wanted, wanted, sharing),
-            sampled_trials(config, main, folder, sharing),
+            first,
+            sampled_trials(config, main, folder, sharing, first),
             storage,
             role,
             judged,
+            Drain(main),
             tensorboard,
         )
         study.mirror()
@@ -134,10 +143,29 @@ class Study:
         self.given.mirror()
         self.sampled.mirror()
 
+    def note_status(self, *, always: bool = False) -> None:
+        """Keeps in the run folder how the study stands, for its page; now and then, or ``always``."""
+        if self.role.home and (always or self.status.due()):
+            keep_status(self.folder, status_of(self.config, self.sampled.study, self.given.study))
+
     @property
     def kinds(self) -> tuple[Trials, Trials]:
         """The given trials, then the sampled ones."""
         return self.given, self.sampled
+
+    @property
+    def runner(self) -> Runner:
+        """What runs one trial."""
+        return Runner(
+            self.config,
+            self.folder,
+            self.judge,
+            self.space,
+            self.given,
+            self.sampled,
+            self.judged,
+            self.tensorboard,
+        )
 
     def records(self) -> list[TrialRecord]:
         """Returns every trial that ended: given ones first."""
@@ -156,7 +184,9 @@ class Study:
         close_storage(self.storage)
 
     def run(self, progress: Progress, *, wait: bool = False) -> None:
-        """Runs trials until there is nothing left to do; any number of processes may do so at once.
+        """Runs trials until there is nothing left to do, or a person asks for the end (:class:`Drain`).
+
+        Any number of processes may do so at once.
 
         Args:
             progress: who is told.
@@ -173,9 +203,11 @@ class Study:
         def on_wait() -> None:
             progress.idle()
             self.mirror()
+            self.note_status()
             progress.ended(self.known())
 
-        for trials, claim in claims(self.kinds, measure, on_wait if wait else None):
+        drained = partial(enduring, self.drain.asked)
+        for trials, claim in claims(self.kinds, measure, on_wait if wait else None, drained):
             record = self._ended(trials, claim, progress)
             if record is None:
                 continue
@@ -185,6 +217,7 @@ class Study:
             if self.tensorboard and record.spec is not None:
                 write_hyperparameters(self.folder, record)
             progress.finished(record, self.known())
+            self.note_status()
             streaks.ended(record)
 
     def _ended(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord | RungState | None:
@@ -196,10 +229,14 @@ class Study:
         try:
             with trials.held(claim):
                 try:
-                    record = self._run_one(trials, claim, progress)
+                    record = self.runner.run(trials, claim, progress)
                 except DeviceAway as away:
                     log.warning("trial %s: waits: %s", label, away)
                     trials.leave(claim)
+                    return None
+                except TrainedElsewhere:
+                    log.info("trial %s: another trial trains this network now; waits for it", label)
+                    trials.leave(claim, TWIN)
                     return None
                 except MeasuredElsewhere:
                     log.info("trial %s: trained; waits for the machine that measures", label)
@@ -215,85 +252,3 @@ class Study:
             claim.release()
             return None
         return record
-
-    def _run_one(self, trials: Trials, claim: Claim, progress: Progress) -> TrialRecord | RungState:
-        """One trial's record, or its state if it paused at a rung.
-
-        What is already known of the same network is not measured again.
-        """
-        number, started, label = claim.trial.number, now(), trials.label(claim.trial.number)
-        given = self.config.reference[number] if trials is self.given else None
-        seed = derived_seed(self.config.seed, label) if given is None or given.seed is None else given.seed
-        recipe = self.config.training if given is None else self.config.recipe_of(given)
-        weights = None if given is None else given.weights
-        if (rung := claim.rung) is not None:
-            started = rung.started or started
-            if rung.reached == rung.goal:  # whoever was to end it there was killed
-                return replace(rung, paused=True)
-        make = recorder(label, number, seed, started, given, self.judge.data)
-        if given is not None:
-            params: dict[str, Any] = {}
-            spec = fitted(given, self.space.fixed)
-        else:
-            params = trials.drawn(claim, self.space.distributions())
-            fields = self.space.fields(params)
-            try:
-                spec = self.space.spec(fields)
-            except SpecError as error:
-                claim.constraints["spec"] = 1.0
-                return make(state="infeasible", params=params, reason=str(error))
-        known = counted(spec, (*self.config.objectives, *self.config.constraints))
-        common: dict[str, Any] = {
-            "spec": spec.to_dict(), "arch_id": spec.arch_id, "network": spec.label, "params": params,
-            "predicted": predictions(claim.trial) if given is None else {},
-        }  # fmt: skip
-        reason = constrain(claim, known, self.config.constraints)
-        if reason:
-            return make(state="infeasible", measurements=known, reason=reason, **common)
-        twin = answering(self.config, self.kinds, spec.arch_id) if given is None or given.alike else None
-        if twin is not None:
-            constrain(claim, twin.measurements, self.config.constraints)
-            return make(
-                state=twin.state, values=dict(twin.values), measurements=twin.measurements, reason=twin.reason,
-                duplicate_of=twin.duplicate_of or twin.label, **common,
-            )  # fmt: skip
-        if (other := same_network(trials, claim, spec.arch_id)) is not None:
-            return make(state="stopped", measurements=known, duplicate_of=other[0], reason=other[1], **common)
-        if given is None and (hopeless := self.judged.hopeless(spec, self.known())) is not None:
-            constrain(claim, hopeless.predicted, self.config.constraints)
-            known |= hopeless.predicted
-            return make(state="infeasible", measurements=known, reason=hopeless.reason, **common)
-        epochs, folder = sum(stage.epochs for stage in recipe.plan()), trials.path(number)
-        adopted = self.judged.adopted(spec, folder) if given is None or given.alike else None
-        if adopted is not None:
-            taken = seed if adopted.seed is None else adopted.seed
-            make = recorder(label, number, taken, started, given, self.judge.data)
-        progress.started(label, spec, known, epochs if rung is None else rung.goal)
-        try:
-            with Callbacks(
-                Ours(claim), progress, *boards_of(self.judge, self.folder, label, self.tensorboard)
-            ) as callback:
-                if adopted is None and rung is not None and rung.goal < epochs:
-                    known |= self.judge.rung(spec, recipe, seed, folder, callback, rung.goal)
-                    return paused_at(rung, self.judge, spec.arch_id, started, known)
-                known |= self.judge.judge(
-                    spec, recipe, seed, folder, callback, weights=weights, on_progress=progress.note
-                )
-        except DeviceAway:
-            raise
-        except (RuntimeError, MemoryError) as error:
-            log.exception("trial %s failed", label)
-            remove_state(folder)
-            reason = f"{type(error).__name__}: {error}"
-            return make(state="failed", measurements=known, reason=reason, epochs=None, **common)
-        if adopted is not None:
-            known = self.judged.marked(known, self.judge.task.metric, adopted)
-        for name, reasons in unstable(known, self.config.asked).items():
-            progress.warn(f"trial {label}: {name} is unstable: {'; '.join(reasons)}")
-        reason = constrain(claim, known, self.config.constraints)
-        return make(
-            state="infeasible" if reason else "complete", reason=reason, measurements=known,
-            values={name: known[name].value for name in self.config.objectives},
-            rungs={} if rung is None else rung.rungs, **common,
-            epochs=0 if weights or adopted or self.judge.heir else epochs,
-        )  # fmt: skip

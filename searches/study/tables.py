@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
@@ -12,9 +12,12 @@ import optuna
 import sqlalchemy
 from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from searches.study.table_rows import TRIALS as _TRIALS
+from searches.study.table_rows import TRIALS_OF as _TRIALS_OF
+from searches.study.table_rows import read_trials, slices
 from searches.study.transactional import Param
 
 FROZEN_S = 60
@@ -93,6 +96,36 @@ class TableStorage(RDBStorage):
             session.joined = False
             session.close()
 
+    def _get_trials(
+        self, study_id: int, states: Container[TrialState] | None, included_trial_ids: set[int],
+        trial_id_greater_than: int,
+    ) -> list[FrozenTrial]:  # fmt: skip
+        """As Optuna's, a slice at a time and without objects for every row, which took half a gigabyte."""
+        with self.reading() as connection:
+            if connection.scalar(_STUDY, {"study": study_id}) is None:
+                raise KeyError(study_id)
+            earlier = [one for one in included_trial_ids if one <= trial_id_greater_than]
+            rows = list(connection.execute(_TRIALS, {"study": study_id, "after": trial_id_greater_than}))
+            for some in slices(sorted(earlier)):
+                rows += connection.execute(_TRIALS_OF, {"study": study_id, "some": some})
+            wanted = [row for row in rows if states is None or row.state in states]
+            return read_trials(connection, wanted)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlalchemy.Connection]:
+        """A connection to read with: that of the transaction of this thread, if it is within one."""
+        session = self.scoped_session()
+        assert isinstance(session, _Session)
+        try:
+            yield session.connection()
+            if not session.joined:
+                session.commit()
+        except sqlalchemy.exc.SQLAlchemyError as error:
+            session.rollback()
+            raise optuna.exceptions.StorageInternalError(str(error)) from error
+        finally:
+            session.close()
+
     def attribute(self, trial_id: int, name: str) -> Any:
         """See :class:`Transactional`."""
         value = self.scoped_session().scalar(_ATTRIBUTE, {"trial": trial_id, "name": name})
@@ -121,6 +154,7 @@ class TableStorage(RDBStorage):
                 connection.execute(insert, values)
 
 
+_STUDY = sqlalchemy.text("SELECT study_id FROM studies WHERE study_id = :study")
 _STATE = sqlalchemy.text("SELECT state FROM trials WHERE trial_id = :trial")
 _USER, _PARAMS = (
     sqlalchemy.table(name, *map(sqlalchemy.column, columns))

@@ -9,30 +9,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis.store.records import TrialRecord
-from analysis.store.runs import RECORD_FILE, TRIALS_FOLDER, write_record
+from analysis.store.runs import TRIALS_FOLDER, write_record
 from searches.study.claims import Claim
+from searches.study.draining import STOP_ATTR
 from searches.study.files import pulled, pushed
 from searches.study.known import RECORD_ATTR, REPLACED_ATTR, STATES, Known, attributes
-from searches.study.leases import BEAT_ATTR, BEATS, LEASE_ATTR, Lease, LeaseLost, Watch, heartbeat
+from searches.study.leases import BEAT_ATTR, BEATS, LEASE_ATTR, Lease, LeaseLost, Watch, beaten, heartbeat
+from searches.study.mirror import Mirror
 from searches.study.outages import enduring
 from searches.study.sharing import ALONE, Sharing
-from searches.study.space import only_value
 from searches.study.tables import TableStorage
-from searches.study.transactional import Alone, Transactional
-from searches.training.resume import remove_state
+from searches.study.transactional import Alone, Param, Transactional
+from searches.study.turns import AWAY_ATTR, QUEUED, TWIN, comes, trains
 
 log = logging.getLogger(__name__)
 
-AWAY_ATTR, QUEUED, AT_RUNG = "away", "queued", "rung"
-"""What a trial waits for: its device to come back (``True``), a machine that holds it, to go on from its rung."""
 LOST = (LeaseLost, UpdateFinishedTrialError, KeyError)
 """How a write fails that comes too late: another worker has the trial, it has ended, or it is gone with its study."""
 
@@ -47,6 +46,7 @@ class Trials:
         target: how many are to finish as complete.
         bound: how many may be begun at most.
         sharing: what the study is shared through with other processes.
+        before: the kinds of trials that come before these: a network that they train is not trained here too.
     """
 
     def __init__(
@@ -57,13 +57,15 @@ class Trials:
         target: int,
         bound: int,
         sharing: Sharing = ALONE,
+        before: Sequence[Trials] = (),
     ) -> None:
         self.study, self.folder, self.prefix = study, folder, prefix
-        self.target, self.bound = target, bound
+        self.target, self.bound, self._before = target, bound, before
         storage = sharing.storage
         self._storage = storage if isinstance(storage, Transactional) else Alone(study._storage)
         self._sharing, self._watch = sharing, Watch()
-        self._known, self._mirrored = Known(keep=not isinstance(storage, TableStorage)), dict[int, bool]()
+        self._known = Known(keep=not isinstance(storage, TableStorage))
+        self._mirror = Mirror(folder, sharing.files)
 
     def label(self, number: int) -> str:
         """Returns name of trial ``number`` and of its folder."""
@@ -98,13 +100,22 @@ class Trials:
             running = [trials[number] for number in sorted(known.open)]
             away = {frozen.number: frozen.user_attrs.get(AWAY_ATTR, False) for frozen in running}
             first = [frozen for frozen in running if queued and away[frozen.number] == QUEUED]
-            here = [
-                one for one in running if away[one.number] != AT_RUNG and bool(away[one.number]) == waiting
-            ]
+            others = [one for trials in self._before for one in trials.running()]
+            here = [one for one in running if comes(one, running, others, waiting)]
             for frozen in (*first, *here):
                 if (claim := self._take(frozen)) is not None:
                     return claim
             return None if waiting else self._following(trials, known.complete + len(running))
+
+    def running(self) -> list[FrozenTrial]:
+        """Returns the trials that have not ended, as they are now."""
+        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+    def trained_elsewhere(self, claim: Claim, arch_id: str) -> bool:
+        """Looks at the storage: whether another trial trains this network now."""
+        self._listed()
+        running = [one for trials in (self, *self._before) for one in trials.running()]
+        return any(trains(one, arch_id) for one in running if one._trial_id != claim.trial._trial_id)
 
     def _following(self, trials: Sequence[FrozenTrial], counted: int) -> Claim | None:
         """A new trial, if there is to be one beside those that are ``counted``: complete, or to become so."""
@@ -127,8 +138,16 @@ class Trials:
         )
         if why is None:
             return None
-        log.info("trial %s: taken up again%s", self.label(frozen.number), why)
+        twin = frozen.user_attrs.get(AWAY_ATTR) == TWIN
+        log.info(
+            "trial %s: %s%s",
+            self.label(frozen.number),
+            "its turn has come" if twin else "taken up again",
+            why,
+        )
         self._watch.forget(frozen.number)
+        if twin:
+            self._storage.enter(frozen._trial_id, {AWAY_ATTR: False})
         claim = self._hold(frozen._trial_id, frozen.number, 0 if lease is None else lease.term + 1, new=False)
         return replace(claim, moved=lease is None or not lease.is_of(self.path(frozen.number)))
 
@@ -140,24 +159,16 @@ class Trials:
         assert trial.number == number, "trials are numbered in their order, from 0"
         return Claim(trial, lease, lease.mark(), new)
 
-    def drawn(self, claim: Claim, distributions: Mapping[str, BaseDistribution]) -> dict[str, Any]:
-        """Returns the values of all parameters of a trial; the sampler is asked for those that it does not have yet."""
-        return enduring(lambda: self._drawn(claim, distributions))
+    def enter(
+        self, claim: Claim, attributes: Mapping[str, Any], params: Mapping[str, Param] = MappingProxyType({})
+    ) -> None:
+        """Enters attributes and parameters of a claimed trial.
 
-    def _drawn(self, claim: Claim, distributions: Mapping[str, BaseDistribution]) -> dict[str, Any]:
-        trial = claim.trial
-        params = trial.params
-        if not params:
-            asked = trial.relative_params  # before the storage is held: a sampler may think for seconds
-            params = {
-                name: asked[name] if name in asked else only_value(distribution)
-                for name, distribution in distributions.items()
-            }
-            with self._ours(claim):
-                self._storage.enter(
-                    trial._trial_id, {}, {n: (v, distributions[n]) for n, v in params.items()}
-                )
-        return {name: params[name] for name in distributions}
+        Raises:
+            LeaseLost: another worker has the trial, or has ended it.
+        """
+        with self._ours(claim):
+            self._storage.enter(claim.trial._trial_id, attributes, params)
 
     def held(self, claim: Claim) -> AbstractContextManager[None]:
         """Renews a claim while the block runs; ``claim.lost`` is set if another worker has the trial."""
@@ -167,7 +178,9 @@ class Trials:
         try:
             with self._ours(claim):
                 beat = int(self._storage.attribute(claim.trial._trial_id, BEAT_ATTR) or 0) + 1
-                self._storage.enter(claim.trial._trial_id, {BEAT_ATTR: beat})
+                self._storage.enter(claim.trial._trial_id, beaten(beat))
+                if self._storage.attribute(claim.trial._trial_id, STOP_ATTR):
+                    claim.stopped.set()
         except LeaseLost:
             return False
         self.look()
@@ -185,28 +198,23 @@ class Trials:
 
     def look(self) -> int:
         """Looks at the counters of the trials that others hold; returns how many of them have not run out."""
-        living = 0
-        for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            living += self._watch.is_held(frozen.number, frozen.user_attrs)
-        return living
+        return sum(self._watch.is_held(frozen.number, frozen.user_attrs) for frozen in self.running())
 
     def leave(self, claim: Claim, why: bool | str = True) -> None:
         """Leaves a trial running that is trained; it is claimed again as ``waiting``.
 
         Args:
             claim: of the trial.
-            why: its device is away, or with :data:`QUEUED`, another machine holds it.
+            why: its device is away; with :data:`QUEUED`, another machine holds it; with :data:`TWIN`, another trial
+                trains its network, so that nothing was done for it.
 
         Raises:
             LeaseLost: another worker has the trial, or has ended it.
         """
-        self._send(claim)
-        enduring(lambda: self._leave(claim, why))
+        if why != TWIN:
+            self._send(claim)
+        enduring(lambda: self.enter(claim, {AWAY_ATTR: why, LEASE_ATTR: None}))
         claim.release()
-
-    def _leave(self, claim: Claim, why: bool | str) -> None:
-        with self._ours(claim):
-            self._storage.enter(claim.trial._trial_id, {AWAY_ATTR: why, LEASE_ATTR: None})
 
     def finish(self, claim: Claim, record: TrialRecord, objectives: tuple[str, ...]) -> None:
         """Enters the record in the storage and ends the trial, in one step, then writes ``record.json``.
@@ -286,15 +294,5 @@ class Trials:
         return self._known.of_network(arch_id)
 
     def mirror(self) -> None:
-        """Writes every ``record.json`` that is new, or that a crash kept from being written, with the trial's files."""
-        for record in self.finished():
-            if self._mirrored.get(record.number) == bool(record.first):
-                continue
-            self._mirrored[record.number] = bool(record.first)
-            folder = self.folder / TRIALS_FOLDER / record.label
-            path = folder / RECORD_FILE
-            if not path.is_file() and self._sharing.files is not None:
-                pulled(self._sharing.files, record.label, folder, anew=True)
-                remove_state(folder)
-            if not path.is_file() or (record.first and '"first"' not in path.read_text(encoding="utf-8")):
-                write_record(self.folder, record)
+        """Writes into the run folder what is new in the storage, with the files that other machines sent."""
+        self._mirror.write(self.finished())

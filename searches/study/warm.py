@@ -30,10 +30,10 @@ from archspace.support.text_files import read_json
 from searches.config.changes import first_difference
 from searches.config.study import StudyConfig, read_config
 from searches.judging.features import axis_of, value_in
-from searches.study.judge import TRAINED_FILE
 from searches.study.pool import Ended
 from searches.study.run_folder import with_runtime
 from searches.study.screening import Screen, values_of
+from searches.study.trained import TRAINED_FILE
 from searches.training.history import HISTORY_FILE
 
 log = logging.getLogger(__name__)

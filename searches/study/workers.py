@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.queues import SimpleQueue
@@ -19,6 +20,8 @@ from searches.study.disk import full_disk_as_one_line
 from searches.study.joining import HOME, Role
 from searches.study.progress import Doing, Progress, Reporter
 from searches.training.loop import Epoch
+
+log = logging.getLogger(__name__)
 
 
 class OrphanProgress(Progress):
@@ -46,6 +49,7 @@ def _work(
 ) -> None:
     """A worker process; what goes wrong here is told by the first process, which meets it too, and by the log."""
     from archspace.support.errors import InputError
+    from archspace.support.interrupts import sigterm_as_interrupt
     from archspace.support.plugins import load_plugins
     from searches.training.logs import log_to
 
@@ -56,7 +60,7 @@ def _work(
         from searches.study.rung_trials import spent_by
         from searches.study.study import Study
 
-        with full_disk_as_one_line(folder):
+        with full_disk_as_one_line(folder), sigterm_as_interrupt():
             study = Study.open(config, folder, fresh=fresh, tensorboard=tensorboard, role=role)
             objectives = [objective(name) for name in config.objectives]
             wanted = config.trials + len(config.given)
@@ -113,6 +117,7 @@ class Workers:
         self._channel: SimpleQueue[Doing] | None = context.SimpleQueue() if shown else None
         said = not (shown or quiet)
         known = (folder, os.getpid(), fresh, tensorboard, role)
+        self._said: set[multiprocessing.process.BaseProcess] = set()
         self._crew = [
             context.Process(
                 target=_work, args=(on_device(config, worker), *known, worker, self._channel, said)
@@ -135,10 +140,14 @@ class Workers:
         finally:
             for process in self._crew:
                 if process.is_alive():
-                    process.terminate()
+                    process.terminate()  # it keeps the state of its training, and ends
 
     def join(self, seconds: float) -> bool:
-        """Waits so long at most; returns whether all have ended."""
+        """Waits so long at most; returns whether all have ended. One that was killed is said, once."""
         for process in self._crew:
             process.join(seconds)
+            code = process.exitcode
+            if code is not None and code < 0 and process not in self._said:
+                self._said.add(process)
+                log.warning("a worker was ended by %s; its trial goes on", signal.Signals(-code).name)
         return not any(process.is_alive() for process in self._crew)

@@ -21,6 +21,7 @@ from archspace.build import build
 from archspace.network import Network
 from archspace.spec.naming import find_network
 from archspace.support.errors import InputError
+from archspace.support.interrupts import held_back
 from searches.config.recipe import Recipe, Stage
 from searches.tasks.base import Evaluation, Size, Task
 from searches.training.prefetch import prefetch
@@ -198,24 +199,27 @@ class _Run:
         if place.step == 0:
             stepper.carry = None
         before = time.perf_counter()
-        for batch in prefetch(self.task, jobs[place.step :]):
-            rate = stage.lr * rate_factor(stage, place.epoch * len(jobs) + place.step, len(jobs))
-            seed = (self.seed, place.stage, place.epoch, place.step)
-            where = f"epoch {number}, step {place.step}"
-            loss = stepper.step(batch.raw, batch.size, rate, seed, where)
-            now = time.perf_counter()
-            place.total, place.seen = place.total + loss * batch.raw.items, place.seen + batch.raw.items
-            place.seconds, place.waited = place.seconds + now - before, place.waited + batch.waited
-            place.step, before = place.step + 1, now
-            speed = place.seen / max(place.seconds, 1e-9)
-            images_seen = earlier + place.seen
-            self.callback.step(
-                Step(number, place.step, len(jobs), loss, rate, place.stage + 1, images_seen, speed)
-            )
-            before += self.callback.pause()
-            if self.saving.due:
-                self._save(stepper)
-                before = time.perf_counter()
+        with held_back() as came:
+            for batch in prefetch(self.task, jobs[place.step :]):
+                rate = stage.lr * rate_factor(stage, place.epoch * len(jobs) + place.step, len(jobs))
+                seed = (self.seed, place.stage, place.epoch, place.step)
+                where = f"epoch {number}, step {place.step}"
+                loss = stepper.step(batch.raw, batch.size, rate, seed, where)
+                now = time.perf_counter()
+                place.total, place.seen = place.total + loss * batch.raw.items, place.seen + batch.raw.items
+                place.seconds, place.waited = place.seconds + now - before, place.waited + batch.waited
+                place.step, before = place.step + 1, now
+                speed = place.seen / max(place.seconds, 1e-9)
+                images_seen = earlier + place.seen
+                self.callback.step(
+                    Step(number, place.step, len(jobs), loss, rate, place.stage + 1, images_seen, speed)
+                )
+                before += self.callback.pause()
+                if self.saving.due or came():
+                    self._save(stepper)
+                    before = time.perf_counter()
+                if (interrupt := came()) is not None:
+                    raise interrupt
         epoch = Epoch(
             number, place.total / max(1, place.seen), rate, self._value(stage, stepper), place.seconds, place.seen,
             place.waited / max(place.seconds, 1e-9), place.stage + 1,

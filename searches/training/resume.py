@@ -117,10 +117,11 @@ def load_state(folder: Path, identity: Identity) -> tuple[Place, dict[str, Any]]
         return None
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-        raise StateError(
-            f"{path}: cannot be read: {str(error).splitlines()[0]}; remove it to start again"
-        ) from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or ["it is empty or cut off"])[0]
+        raise StateError(f"{path}: cannot be read: {reason}; remove it to start again") from None
+    if not isinstance(data, dict):
+        raise StateError(f"{path}: cannot be read: it holds no training; remove it to start again")
     for name, value in identity.to_dict().items():
         if data.get(name) != value:
             changed = _changed(data.get(name), value) if name == "recipe" else name

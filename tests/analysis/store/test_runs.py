@@ -119,6 +119,7 @@ class TestErrors:
         ("text", "message"),
         [
             (yaml.safe_dump(config(format=2)), "written by a newer archspace"),
+            (yaml.safe_dump(config(format=0)), "there is no such format"),
             (yaml.safe_dump(config(format="one")), "format: 'one'"),
             (yaml.safe_dump(config(format=True)), "format: True"),
             (yaml.safe_dump({"name": "s"}), "format: None"),

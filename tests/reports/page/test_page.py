@@ -13,6 +13,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from analysis.store.records import Measurement, StudyRecord
+from analysis.store.status import RunStatus, Worked, keep_status
 from archspace.__main__ import make_app
 from archspace.presets import PRESETS
 from reports.cli.report_command import write_report
@@ -77,6 +78,24 @@ def test_a_running_study_says_so(tmp_path: Path) -> None:
         == "The study is not over: 10 of 30 trials have ended."
     )
     assert state_of(content(tmp_path / "over", realistic_study(32))) is None
+
+
+def test_the_page_of_a_study_that_runs_says_who_works_on_it(tmp_path: Path) -> None:
+    begun = content(tmp_path, realistic_study(12))
+    (run,) = begun.merged.runs.values()
+    when = "2026-01-01T00:00:00+00:00"
+    one = Worked(trial="12", state="runs", host="node7", process=41, since=when, heard=when)
+    seen = {"working": (one,), "per_hour": 12.0, "left_s": 6000.0, "failures": {"loss is not finite": 2}}
+    keep_status(run, RunStatus(name="s", at=when, done=10, wanted=30, **seen))
+    said = state_of(begun)
+    assert said is not None
+    for part in (
+        "trial 12 on node7 (process 41",
+        "12 trials an hour",
+        "about 1:40:00 left",
+        "2 times: loss is not",
+    ):
+        assert part in said
 
 
 def test_the_chosen_network_is_drawn_with_numbers_and_origin(tmp_path: Path) -> None:

@@ -9,59 +9,25 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import pytest
 import sqlalchemy
 
+from tests.postgresql import PostgreSQL, is_installed
+from tests.postgresql import postgresql_server as running_server
+
 NUMBERS = count()
-
-
-@dataclass(frozen=True)
-class PostgreSQL:
-    """A server: its URL without the name of a database, and the command that controls it."""
-
-    url: str
-    control: list[str]
-
-    def start(self) -> None:
-        subprocess.run([*self.control, "start"], check=True, capture_output=True)
-
-    def stop(self) -> None:
-        """Ends it as a crash does."""
-        subprocess.run([*self.control, "-m", "immediate", "stop"], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgreSQL]:
     """A server."""
-    homes = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not homes:
+    if not is_installed():
         pytest.skip("no PostgreSQL server is installed (Debian: apt-get install postgresql)")
-    home = homes[-1].parent
-    folder = Path(
-        tempfile.mkdtemp(prefix="archspace-postgresql-")
-    )  # pytest's own folders are for its user alone
-    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    if user:
-        folder.chmod(0o777)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = folder / "data"
-    init = [*user, home / "initdb", "-D", data, "-A", "trust", "-U", "archspace"]
-    subprocess.run(init, check=True, capture_output=True)
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    control = [*user, home / "pg_ctl", "-D", data, "-w", "-t", "600", "-l", folder / "log", "-o", options]
-    server = PostgreSQL(f"postgresql+psycopg://archspace@127.0.0.1:{port}", [*map(str, control)])
-    server.start()
-    try:
+    with running_server() as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
