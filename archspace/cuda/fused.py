@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from archspace.cuda.activation import Activation
-from archspace.cuda.transform import Dense, Pointwise, Transform
+from archspace.cuda.dense import Dense
+from archspace.cuda.transform import Pointwise, Transform
 from archspace.plan.nodes import Block, Conv
 from archspace.units.base import LayerModule
 from archspace.units.esp import Eesp, Esp

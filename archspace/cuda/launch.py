@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -17,6 +16,8 @@ INTERPRETED = "TRITON_INTERPRET"
 
 FILLED = 264
 """Programs that fill a large GPU twice over (an H100 has 132 multiprocessors); fewer leave some of it idle."""
+
+INSTALLED = find_spec("triton") is not None
 
 HELD = 2048
 """Sums that a program of 4 warps holds; with twice as many, ptxas for compute capability 9.0 spills registers."""
@@ -33,12 +34,7 @@ def interpreting() -> bool:
 
 def launches(x: Tensor) -> bool:
     """Returns whether a kernel runs on ``x``; where none does, the same is computed by torch."""
-    return x.dtype in TYPES and (x.is_cuda or interpreting()) and _installed()
-
-
-@cache
-def _installed() -> bool:
-    return find_spec("triton") is not None
+    return INSTALLED and x.dtype in TYPES and (x.is_cuda or interpreting())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +75,6 @@ def usual(pixels: int, images: int, channels: int) -> Launch:
     while tile > 16 and -(-pixels // tile) * images < FILLED:
         tile //= 2
     return Launch(pixels=tile, split=-(-pixels // tile) * images < FILLED)
-
-
-CANDIDATES = tuple(
-    Launch(pixels=pixels, warps=warps, split=split, precision=precision)
-    for precision in ("ieee", "tf32x3")
-    for pixels in (16, 32, 64, 128)
-    for warps in (4, 8)
-    for split in (False, True)
-)
-"""What :func:`fastest` is given where there is time for all."""
 
 
 def fastest(

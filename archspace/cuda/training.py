@@ -34,8 +34,10 @@ class BranchSums(torch.autograd.Function):
         """(N, C, H, W), (K, 9, C), (K,) dilations and K C ones -> (N, K C, H / stride, W / stride), rounded up."""
         ctx.save_for_backward(x, taps, rates)
         ctx.how = how
+        sides = (-(-side // how.stride) for side in x.shape[2:])
+        out = empty_like_layout(x, len(one), *sides)
         return launch_transform(
-            x, taps, rates, one, torch.zeros_like(one), Activation(NONE, one), stride=how.stride,
+            x, out, taps, rates, one, torch.zeros_like(one), Activation(NONE, one), stride=how.stride,
             fusion=how.fusion,
         )  # fmt: skip
 

@@ -1,13 +1,14 @@
-"""The parts that fused units are made of, each by its kernel where one runs, else by torch."""
+"""The parts that fused EESP units are made of: grouped products, and the transform."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from archspace.cuda.activation import NONE, Activation, activated
-from archspace.cuda.launch import Launch, empty_like_layout, launches, layout, power_of_two, usual
+from archspace.cuda.launch import Launch, empty_like_layout, layout, power_of_two, usual
+from archspace.cuda.part import Fused
 
 MOST_EXPANDED = 128
 """Channels of a branch up to which the expansion is part of the transform: a program holds all of them."""
@@ -16,19 +17,8 @@ OUTPUTS = 32
 """Outputs of a grouped product that are computed at once."""
 
 
-class Fused(nn.Module):
-    """A part with one kernel.
-
-    Attributes:
-        launch: how it is launched; ``None``: as :func:`archspace.cuda.launch.usual` says for the map at hand.
-    """
-
-    launch: Launch | None = None
-
-
-
 class Pointwise(Fused):
-    """A grouped 1 x 1 convolution, its bias, an identity and an activation. (N, C, H, W) -> (N, C', H, W)."""
+    """A grouped 1 x 1 convolution, its bias, an identity, an activation. (N, C, H, W) -> (N, C', H, W)."""
 
     weight: Tensor
     bias: Tensor
@@ -42,16 +32,26 @@ class Pointwise(Fused):
         self.register_buffer("bias", bias)
         self.register_buffer("slopes", activation.slopes)
 
-    def forward(self, x: Tensor, identity: Tensor | None = None) -> Tensor:
-        """Runs it; ``identity`` (N, C', H, W) is added before the activation."""
-        if not launches(x):
-            y = F.conv2d(x, self.weight, self.bias, groups=self.groups)
-            return activated(y if identity is None else y + identity, self.kind, self.slopes)
+    def facts(self) -> str:
+        """Returns outputs and groups."""
+        return f"pointwise {self.weight.shape[0]} of {self.groups} groups"
+
+    def empty(self, x: Tensor) -> Tensor:
+        """Returns an unwritten output."""
+        return empty_like_layout(x, self.weight.shape[0], x.shape[2], x.shape[3])
+
+    def by_torch(self, x: Tensor, identity: Tensor | None) -> Tensor:
+        """Runs torch's operators."""
+        y = F.conv2d(x, self.weight, self.bias, groups=self.groups)
+        return activated(y if identity is None else y + identity, self.kind, self.slopes)
+
+    def kernel(self, x: Tensor, identity: Tensor | None) -> Tensor:
+        """Launches the kernel."""
         from archspace.cuda.kernels.pointwise import pointwise
 
         n, c, h, w = x.shape
         reads, writes = c // self.groups, self.weight.shape[0] // self.groups
-        out = empty_like_layout(x, self.weight.shape[0], h, w)
+        out = self.empty(x)
         also = out if identity is None else identity.contiguous(memory_format=layout(x))
         block = min(power_of_two(writes), OUTPUTS)
         blocks = -(-writes // block)
@@ -108,18 +108,30 @@ class Transform(Fused):
         self.register_buffer("slopes", activation.slopes)
         self.expansion = expansion
 
-    def forward(self, x: Tensor, identity: Tensor | None = None) -> Tensor:
-        """Runs it; ``identity`` (N, K C, H, W) joins after the expansion."""
-        if not launches(x):
-            y = self.transformed(x)
-            return y if self.expansion is None else self.expansion(y, identity)
+    def facts(self) -> str:
+        """Returns dilations, stride and whether branches are summed and expanded."""
+        words = ("summed" if self.fusion else "apart", "plain" if self.expansion is None else "expanded")
+        return f"eesp {self.dilations} stride {self.stride} {' '.join(words)}"
+
+    def empty(self, x: Tensor) -> Tensor:
+        """Returns an unwritten output."""
+        sides = (-(-side // self.stride) for side in x.shape[2:])
+        return empty_like_layout(x, len(self.dilations) * x.shape[1], *sides)
+
+    def by_torch(self, x: Tensor, identity: Tensor | None) -> Tensor:
+        """Runs torch's operators."""
+        y = self.transformed(x)
+        return y if self.expansion is None else self.expansion(y, identity)
+
+    def kernel(self, x: Tensor, identity: Tensor | None) -> Tensor:
+        """Launches the kernel, and that of a wide expansion."""
         inside = self.expansion is not None and x.shape[1] <= MOST_EXPANDED
         y = launch_transform(
-            x, self.taps, self.rates, self.scale, self.shift, Activation(self.kind, self.slopes),
+            x, self.empty(x), self.taps, self.rates, self.scale, self.shift, Activation(self.kind, self.slopes),
             stride=self.stride, fusion=self.fusion, expansion=self.expansion if inside else None,
             identity=identity if inside else None, launch=self.launch,
         )  # fmt: skip
-        return y if inside or self.expansion is None else self.expansion(y, identity)
+        return y if inside or self.expansion is None else self.expansion.kernel(y, identity)
 
     def transformed(self, x: Tensor) -> Tensor:
         """Returns everything before the expansion, by torch."""
@@ -134,6 +146,7 @@ class Transform(Fused):
 
 def launch_transform(
     x: Tensor,
+    out: Tensor,
     taps: Tensor,
     rates: Tensor,
     scale: Tensor,
@@ -146,11 +159,10 @@ def launch_transform(
     identity: Tensor | None = None,
     launch: Launch | None = None,
 ) -> Tensor:
-    """Runs the kernel of :class:`Transform`; ``taps`` are (K, 9, C), ``rates`` the K dilations on the device."""
+    """Runs the kernel of :class:`Transform` and returns ``out``; ``taps`` are (K, 9, C), ``rates`` the K dilations."""
     from archspace.cuda.kernels.eesp import transform
 
     k, (n, c, h, w) = len(taps), x.shape
-    out = empty_like_layout(x, k * c, -(-h // stride), -(-w // stride))
     pixels = out.shape[2] * out.shape[3]
     also = out if identity is None else identity.contiguous(memory_format=layout(out))
     block = min(power_of_two(c), OUTPUTS) if expansion is None else power_of_two(c)
@@ -169,73 +181,3 @@ def launch_transform(
         UNROLL=launch.unroll, **launch.options(),
     )  # fmt: skip
     return out
-
-
-class Dense(Fused):
-    """ESP's dense dilated branches, running sums, identity, norm and activation. (N, C, H, W) -> (N, C', H, W)."""
-
-    scale: Tensor
-    shift: Tensor
-    slopes: Tensor
-    packed: Tensor
-    rates: Tensor
-
-    def __init__(
-        self,
-        weights: list[Tensor],
-        dilations: tuple[int, ...],
-        fusion: bool,
-        norm: tuple[Tensor, Tensor],
-        activation: Activation,
-    ) -> None:
-        """Takes what the unit's layers hold.
-
-        Args:
-            weights: (C_k, C, 3, 3) of each branch; all but the first are equally wide.
-            dilations: of the branches.
-            fusion: every branch from the third on has the sum of all from the second up to it.
-            norm: scale and shift (C').
-            activation: after the norm.
-        """
-        super().__init__()
-        self.widths = tuple(len(weight) for weight in weights)
-        self.dilations, self.fusion, self.kind = dilations, fusion, activation.kind
-        block = power_of_two(max(self.widths))
-        rows = [F.pad(w.flatten(2).permute(2, 0, 1), (0, 0, 0, block - len(w))) for w in weights]
-        self.register_buffer("packed", torch.stack(rows).contiguous())  # (K, 9, block, C)
-        self.register_buffer("rates", torch.tensor(dilations, dtype=torch.int32, device=norm[0].device))
-        self.register_buffer("scale", norm[0])
-        self.register_buffer("shift", norm[1])
-        self.register_buffer("slopes", activation.slopes)
-
-    def forward(self, x: Tensor, identity: Tensor | None = None) -> Tensor:
-        """Runs it; ``identity`` (N, C', H, W) is added before the norm."""
-        if not launches(x):
-            return self._by_torch(x, identity)
-        from archspace.cuda.kernels.esp import dense
-
-        n, c, h, w = x.shape
-        out = empty_like_layout(x, sum(self.widths), h, w)
-        also = out if identity is None else identity.contiguous(memory_format=layout(out))
-        block = self.packed.shape[2]
-        launch = self.launch or usual(h * w, n, block)
-        dense[(-(-h * w // launch.pixels), n)](
-            x, self.packed, self.rates, self.scale, self.shift, self.slopes, also, out, c, self.widths[0], self.widths[-1],
-            h, w, *x.stride(), *also.stride()[:2], *out.stride(),
-            K=len(self.widths), FUSION=self.fusion, ACT=self.kind,
-            RESIDUAL=identity is not None, BLOCK_C=power_of_two(c), BLOCK_O=block, **launch.options(),
-        )  # fmt: skip
-        return out
-
-    def _by_torch(self, x: Tensor, identity: Tensor | None) -> Tensor:
-        maps: list[Tensor] = []
-        for index, (packed, width, dilation) in enumerate(
-            zip(self.packed, self.widths, self.dilations, strict=True)
-        ):
-            kernel = packed[:, :width].permute(1, 2, 0).reshape(width, -1, 3, 3)
-            one = F.conv2d(x, kernel, None, 1, dilation, dilation)
-            maps.append(one + maps[-1] if index > 1 and self.fusion else one)
-        y = torch.cat(maps, 1)
-        y = y if identity is None else y + identity
-        y = y * self.scale.view(-1, 1, 1) + self.shift.view(-1, 1, 1)
-        return activated(y, self.kind, self.slopes)

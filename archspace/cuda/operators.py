@@ -1,0 +1,34 @@
+"""Fused parts as one opaque operator while torch.compile traces: it need not see into Triton, nor touch what is inside."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from archspace.cuda.transform import Fused
+
+_PARTS: WeakValueDictionary[int, Fused] = WeakValueDictionary()
+_NUMBERS = count()
+
+
+def numbered(part: Fused) -> int:
+    """Returns the number by which the operator finds a part of this process."""
+    number = next(_NUMBERS)
+    _PARTS[number] = part
+    return number
+
+
+@torch.library.custom_op("archspace::fused_part", mutates_args=())
+def fused_part(x: Tensor, identity: Tensor | None, number: int) -> Tensor:
+    """Runs the kernel of a part."""
+    return _PARTS[number].kernel(x, identity)
+
+
+@fused_part.register_fake
+def _(x: Tensor, identity: Tensor | None, number: int) -> Tensor:
+    return _PARTS[number].empty(x)
