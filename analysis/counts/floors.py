@@ -55,7 +55,9 @@ class Work:
         """Bytes from and to memory for a batch."""
         return number_bytes * (batch * (self.read + self.written) + self.weights)
 
-    def floor_ms(self, bandwidth_gb_s: float, rate_gmac_s: float, batch: int = 1, number_bytes: int = 4) -> float:
+    def floor_ms(
+        self, bandwidth_gb_s: float, rate_gmac_s: float, batch: int = 1, number_bytes: int = 4
+    ) -> float:
         """Returns the least milliseconds of a batch.
 
         Args:

@@ -1,4 +1,4 @@
-"""Forms of a network on a CUDA GPU beside the plain ones: streams, fused units, torch.compile's modes, graphs of each."""
+"""Forms of a network on a CUDA GPU: streams, fused units, torch.compile's modes, channels last, graphs of each."""
 
 from __future__ import annotations
 
@@ -73,10 +73,18 @@ _enter("channels-last", "torch, channels last", channels_last=True)
 _enter("channels-last-graph", "torch, channels last, CUDA graph", channels_last=True, graph=True)
 _enter("compile-graph", "torch.compile, CUDA graph", mode="", graph=True)
 _enter("compile-max", "torch.compile, max-autotune", mode=MAX)
-_enter("compile-max-channels-last", "torch.compile, max-autotune, channels last", mode=MAX, channels_last=True)
+_enter(
+    "compile-max-channels-last", "torch.compile, max-autotune, channels last", mode=MAX, channels_last=True
+)
 _enter("fused", "fused units", units="fused")
 _enter("fused-graph", "fused units, CUDA graph", units="fused", graph=True)
 _enter("fused-channels-last-graph", "fused units, channels last, CUDA graph", units="fused", graph=True,
        channels_last=True)  # fmt: skip
 _enter("fused-compile", "fused units, torch.compile", units="fused", mode="")
-_enter("fused-compile-graph", "fused units, max-autotune, CUDA graph", units="fused", mode=FOR_CAPTURE, graph=True)
+_enter(
+    "fused-compile-graph",
+    "fused units, max-autotune, CUDA graph",
+    units="fused",
+    mode=FOR_CAPTURE,
+    graph=True,
+)

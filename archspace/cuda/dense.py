@@ -69,8 +69,8 @@ class Dense(Fused):
         block = self.packed.shape[2]
         launch = self.launch or usual(h * w, n, block)
         dense[(-(-h * w // launch.pixels), n)](
-            x, self.packed, self.rates, self.scale, self.shift, self.slopes, also, out, c, self.widths[0], self.widths[-1],
-            h, w, *x.stride(), *also.stride()[:2], *out.stride(),
+            x, self.packed, self.rates, self.scale, self.shift, self.slopes, also, out, c,
+            self.widths[0], self.widths[-1], h, w, *x.stride(), *also.stride()[:2], *out.stride(),
             K=len(self.widths), FUSION=self.fusion, ACT=self.kind,
             RESIDUAL=identity is not None, BLOCK_C=power_of_two(c), BLOCK_O=block, **launch.options(),
         )  # fmt: skip

@@ -72,9 +72,7 @@ def _eesp(unit: Eesp) -> FusedEesp | None:
     weight, bias = _folded(expand, _norm(unit.expand))
     expansion = Pointwise(weight, bias, expand.groups, ends)
     taps = torch.stack([conv.weight.detach()[:, 0] for conv in convs])
-    transform = Transform(
-        taps, dilations, stride, unit.block.option("fusion"), mix[0], mix[1], expansion
-    )
+    transform = Transform(taps, dilations, stride, unit.block.option("fusion"), mix[0], mix[1], expansion)
     return FusedEesp(_reduce(unit.reduce), transform, unit.block.option("residual"))
 
 

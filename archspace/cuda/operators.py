@@ -1,4 +1,4 @@
-"""Fused parts as one opaque operator while torch.compile traces: it need not see into Triton, nor touch what is inside."""
+"""Fused parts as one opaque operator while torch.compile traces, which need not see into them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from archspace.cuda.transform import Fused
+    from archspace.cuda.part import Fused
 
 _PARTS: WeakValueDictionary[int, Fused] = WeakValueDictionary()
 _NUMBERS = count()

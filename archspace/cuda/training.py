@@ -94,8 +94,9 @@ class JoinedEesp(Eesp):
         if not launches(x):
             return super().forward(x)
         reduced = self.reduce(x)
-        taps = torch.stack([branch.conv.weight.flatten(1).t() for branch in self.branches])  # type: ignore[union-attr]
-        y = BranchSums.apply(reduced, taps, self.rates, self.one, self._how())
+        weights = [conv.get_parameter("conv.weight") for conv in self.branches]
+        taps = torch.stack([weight.flatten(1).t() for weight in weights])
+        y = BranchSums.apply(reduced, taps, self.rates, self.one, self._how())  # type: ignore[no-untyped-call]
         y = self.expand(self.mix(y))
         if self.block.option("residual"):
             y = y + x

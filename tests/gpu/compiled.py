@@ -5,7 +5,14 @@ from __future__ import annotations
 from tests.gpu.forms import NETWORKS, Row, table
 from tests.gpu.place import Place
 
-FORMS = ("compile-max", "compile", "fused-compile-graph", "compile-graph", "fused-compile", "compile-max-channels-last")
+FORMS = (
+    "compile-max",
+    "compile",
+    "fused-compile-graph",
+    "compile-graph",
+    "fused-compile",
+    "compile-max-channels-last",
+)
 LEAST_S = 25.0
 
 

@@ -39,7 +39,9 @@ def run(place: Place) -> None:
             with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
                 runtime = runtime_of(place, form)
                 opened = stack.enter_context(runtime.open(target, place.device, settings, Path(folder)))
-                taken = [_window(place, opened.run, opened.finish) for _ in range(1 if place.dry else WINDOWS)]
+                taken = [
+                    _window(place, opened.run, opened.finish) for _ in range(1 if place.dry else WINDOWS)
+                ]
                 times = place.times_ms(opened.run)
             joules = [one["net_j"] / one["runs"] for one in taken]
             sensors = [sensor["name"] for sensor in taken[0]["trace"].sensors]

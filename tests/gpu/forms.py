@@ -73,7 +73,11 @@ def run(place: Place) -> None:
     rows += [(*network, form, "float32", 1) for network in others for form in QUICK[:6]]
     rows += [(*first, form, low, 16) for low in ("float32", "float16") for form in LOWER]
     if place.dry:  # each kind of row once
-        rows = [*rows[: len(QUICK) + 2], (*others[0], "fused", "float32", 1), (*first, "cudagraph", "float32", 2)]
+        rows = [
+            *rows[: len(QUICK) + 2],
+            (*others[0], "fused", "float32", 1),
+            (*first, "cudagraph", "float32", 2),
+        ]
     table(place, rows)
 
 

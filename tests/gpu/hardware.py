@@ -27,7 +27,9 @@ def run(place: Place) -> None:
             cudnn=torch.backends.cudnn.version(), memory=properties.total_memory,
         )  # fmt: skip
     if shutil.which("nvidia-smi"):
-        said = subprocess.run(["nvidia-smi", "-q", "-d", "CLOCK,POWER"], capture_output=True, text=True, timeout=30)
+        said = subprocess.run(
+            ["nvidia-smi", "-q", "-d", "CLOCK,POWER"], capture_output=True, text=True, timeout=30
+        )
         (place.out / "nvidia-smi.txt").write_text(said.stdout, encoding="utf-8")
     _bandwidth(place)
     _rates(place)
@@ -51,7 +53,9 @@ def _rates(place: Place) -> None:
         torch.backends.cuda.matmul.allow_tf32 = tf32
         a = torch.randn(n, n, device=place.device).to(dtype)
         best = min(place.times_ms(lambda a=a: a @ a, runs=10))
-        place.note(what="rate", precision=name, gmac_s=n**3 / best / 1e6, of=f"a product of {n}, the best of 10")
+        place.note(
+            what="rate", precision=name, gmac_s=n**3 / best / 1e6, of=f"a product of {n}, the best of 10"
+        )
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
@@ -65,7 +69,9 @@ def _launches(place: Place) -> None:
 
     plain = median(place.times_ms(lambda: hundred(x)))
     graph = median(place.times_ms(place.replayed(hundred, x)))
-    place.note(what="launch", eager_us=10 * plain, graph_us=10 * graph, of="x + 1 of one number, a hundred in a row")
+    place.note(
+        what="launch", eager_us=10 * plain, graph_us=10 * graph, of="x + 1 of one number, a hundred in a row"
+    )
 
 
 def _clocks(place: Place) -> None:

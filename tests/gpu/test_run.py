@@ -16,6 +16,7 @@ from analysis.devices.record import DeviceRecord
 from tests.commands import ROOT
 from tests.gpu import forms
 from tests.gpu.__main__ import PARTS, main, parent
+from tests.gpu.kernels import counted
 from tests.gpu.place import Place
 
 ABSENT = (
@@ -33,10 +34,9 @@ sys.meta_path.insert(0, Absent())
 from pathlib import Path
 from tests.gpu.__main__ import PARTS, inside
 for part in PARTS:
-    if part != "kernels":
-        inside(part, Path(sys.argv[1]), True, 1000.0)
+    inside(part, Path(sys.argv[1]), True, 1000.0)
 """
-"""Every part dry in one process; that of the kernels only starts the tests that run here anyway."""
+"""Every part dry, in one process."""
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -57,19 +57,41 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def rows(out: Path) -> Rows:
     """The evidence by part."""
-    return {
-        part: Place(out=out, part=part, dry=True, deadline=0).rows(part) for part in PARTS if part != "kernels"
-    }
+    return {part: Place(out=out, part=part, dry=True, deadline=0).rows(part) for part in PARTS}
 
 
 def test_every_part_leaves_evidence_that_says_that_it_was_dry(rows: Rows, out: Path) -> None:
     for part, found in rows.items():
-        assert found and all(row["dry"] and "failed" not in row for row in found), part
+        assert found and all(row["dry"] and not row.get("failed") for row in found), part
         assert json.loads((out / f"{part}.skipped.json").read_text(encoding="utf-8")) == []
 
 
 def test_hardware_is_measured(rows: Rows) -> None:
-    assert [row["what"] for row in rows["hardware"]] == ["versions", "bandwidth", *["rate"] * 4, "launch", "clocks"]
+    assert [row["what"] for row in rows["hardware"]] == [
+        "versions",
+        "bandwidth",
+        *["rate"] * 4,
+        "launch",
+        "clocks",
+    ]
+
+
+def test_kernels_were_tested(rows: Rows) -> None:
+    (row,) = rows["kernels"]
+    assert (row["passed"], row["failed"], row["exit_code"]) == (1, [], 0)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[gw1] [ 10%] PASSED tests/a/test_b.py::test_c[1-2] \n[gw0] [ 20%] FAILED tests/a/test_b.py::test_d \n"
+        "tests/a/test_b.py::test_e \n",
+        "tests/a/test_b.py::test_c[1-2] PASSED [ 10%]\ntests/a/test_b.py::test_d FAILED [ 20%]\n"
+        "tests/a/test_b.py::test_e ",
+    ],
+)
+def test_tests_that_were_cut_short_count_as_far_as_they_came(said: str) -> None:
+    assert counted(said) == (1, ["test_d"])
 
 
 @pytest.mark.parametrize("part", ["forms", "compiled"])
@@ -126,7 +148,9 @@ def test_what_was_not_reached_is_named(tmp_path: Path, capsys: pytest.CaptureFix
     assert place.skipped == ["espnetv2-seg-2.0 torch float32 batch 1"]
 
 
-def test_an_unknown_part_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_part_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["gpu", "--dry", "--parts", "form"])
     with pytest.raises(SystemExit) as stopped:
         main()

@@ -1,4 +1,4 @@
-"""Training on CUDA: gradients against float64, steps against the CPU, autocast, captured steps, memory, images a second."""
+"""Training on CUDA: gradients against float64, steps against the CPU, autocast, captured steps, images a second."""
 
 from __future__ import annotations
 
@@ -37,11 +37,24 @@ KINDS = {
 def run(place: Place) -> None:
     """Writes a row a check, a failed one with its error, then throughput."""
     checks: list[Callable[[Place], dict[str, Any]]] = [
-        convolutions, joined, step_against_cpu, autocast, captured_step, memory_halved
+        convolutions,
+        joined,
+        step_against_cpu,
+        autocast,
+        captured_step,
+        memory_halved,
     ]
     for check in checks:
         _noted(place, check.__name__, lambda check=check: check(place))  # type: ignore[misc]
-    for name in ("float32", "bfloat16", "captured", "joined", "captured and joined", "channels last", "compiled"):
+    for name in (
+        "float32",
+        "bfloat16",
+        "captured",
+        "joined",
+        "captured and joined",
+        "channels last",
+        "compiled",
+    ):
         if place.allows(0 if place.dry else (60 if name == "compiled" else 6), f"throughput, {name}"):
             _noted(place, f"throughput, {name}", lambda name=name: throughput(place, name))  # type: ignore[misc]
 
@@ -57,7 +70,9 @@ def _noted(place: Place, what: str, call: Callable[[], dict[str, Any]]) -> None:
 
 def relative(a: Tensor, b: Tensor) -> float:
     """Returns the norm of a difference as a share of the norm of ``b``."""
-    return float((a.detach().cpu().double() - b.detach().cpu().double()).norm() / b.detach().cpu().double().norm())
+    return float(
+        (a.detach().cpu().double() - b.detach().cpu().double()).norm() / b.detach().cpu().double().norm()
+    )
 
 
 def convolutions(place: Place) -> dict[str, Any]:
@@ -76,11 +91,11 @@ def convolutions(place: Place) -> dict[str, Any]:
             return torch.autograd.grad(y.square().sum(), (a, b))
 
         exact = grads("cpu", torch.float64, torch.contiguous_format)
-        for layout in (torch.contiguous_format, torch.channels_last):
+        for form in (torch.contiguous_format, torch.channels_last):
             for cudnn in (True, False):
                 with torch.backends.cudnn.flags(enabled=cudnn, allow_tf32=False):
-                    ours = grads(place.device, torch.float32, layout)
-                words = f"{name}; {str(layout).removeprefix('torch.')}; cudnn {'on' if cudnn else 'off'}"
+                    ours = grads(place.device, torch.float32, form)
+                words = f"{name}; {str(form).removeprefix('torch.')}; cudnn {'on' if cudnn else 'off'}"
                 found[words] = max(relative(a, b) for a, b in zip(ours, exact, strict=True))
     return {"largest": max(found.values()), "relative_difference": found}
 
@@ -88,7 +103,9 @@ def convolutions(place: Place) -> dict[str, Any]:
 def network_of(place: Place) -> nn.Module:
     """Returns the network to train, the same each time."""
     torch.manual_seed(0)
-    made = build(preset(DRY_NETWORK if place.dry else NETWORK).spec.replace(input_size=(32, 32) if place.dry else SIZE))
+    made = build(
+        preset(DRY_NETWORK if place.dry else NETWORK).spec.replace(input_size=(32, 32) if place.dry else SIZE)
+    )
     for module in made.modules():
         if isinstance(module, nn.Dropout | nn.Dropout2d):
             module.p = 0.0
@@ -153,14 +170,18 @@ def captured_step(place: Place) -> dict[str, Any]:
     graph, _ = stepper(place, network_of(place), capture=True)
     ours = [float(graph()) for _ in range(2)]
     theirs = [float(plain()) for _ in range(BEFORE + 2)][-2:]
-    return {"captured": ours, "plain": theirs, "largest": max(abs(a / b - 1) for a, b in zip(ours, theirs, strict=True))}
+    return {
+        "captured": ours,
+        "plain": theirs,
+        "largest": max(abs(a / b - 1) for a, b in zip(ours, theirs, strict=True)),
+    }
 
 
 def memory_halved(place: Place) -> dict[str, Any]:
     """The trainer on a card of too little memory: the batch runs in two parts, to the same loss."""
     try:
-        from searches.loading import load_task
-        from searches.train import resolved
+        from searches.training.data import load_task
+        from searches.training.resolve import resolved
         from searches.training.steps import Stepper
     except ImportError as error:
         return {"not_run": f"the trainer cannot be imported here: {error}"}
@@ -191,7 +212,11 @@ def memory_halved(place: Place) -> dict[str, Any]:
 
 
 def stepper(
-    place: Place, network: nn.Module, dtype: torch.dtype | None = None, capture: bool = False, compiled: bool = False
+    place: Place,
+    network: nn.Module,
+    dtype: torch.dtype | None = None,
+    capture: bool = False,
+    compiled: bool = False,
 ) -> tuple[Callable[[], Tensor], int]:
     """Returns a training step with momentum that returns its loss, and the images of a step."""
     network = network.to(place.device)
@@ -246,4 +271,10 @@ def throughput(place: Place, name: str) -> dict[str, Any]:
     )  # fmt: skip
     time = median(place.times_ms(step, runs=20))
     peak = None if place.dry else torch.cuda.max_memory_allocated()
-    return {"network": NETWORK, "batch": images, "ms": time, "images_s": 1e3 * images / time, "peak_bytes": peak}
+    return {
+        "network": NETWORK,
+        "batch": images,
+        "ms": time,
+        "images_s": 1e3 * images / time,
+        "peak_bytes": peak,
+    }

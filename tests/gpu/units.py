@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from archspace.cuda.launch import Launch
 from archspace.cuda.dense import Dense
+from archspace.cuda.launch import Launch
 from archspace.cuda.part import Fused
 from archspace.cuda.transform import Pointwise, Transform
 from archspace.cuda.tuning import parts_of, take, tuned
@@ -50,7 +50,13 @@ def _parts(place: Place, network: torch.nn.Module, x: torch.Tensor) -> None:
         moved, macs = work(part, inputs)
         floor = max(moved / bandwidth, macs / rates[precision]) / 1e6
         place.note(
-            what="kernel", key=name, ms=time, bytes=moved, macs=macs, floor_ms=floor, share_of_floor=floor / time
+            what="kernel",
+            key=name,
+            ms=time,
+            bytes=moved,
+            macs=macs,
+            floor_ms=floor,
+            share_of_floor=floor / time,
         )
 
 
@@ -94,5 +100,10 @@ def _tuned(place: Place, network: torch.nn.Module, x: torch.Tensor) -> None:
     count = take(network, x, table)
     after = median(place.times_ms(place.replayed(network, x)))
     place.note(
-        what="network", batch=x.shape[0], dtype=str(x.dtype), ms_usual=before, ms_tuned=after, tuned_parts=count
+        what="network",
+        batch=x.shape[0],
+        dtype=str(x.dtype),
+        ms_usual=before,
+        ms_tuned=after,
+        tuned_parts=count,
     )

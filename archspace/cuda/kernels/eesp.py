@@ -23,9 +23,7 @@ def branch(
         weight = tl.load(taps + (index * 9 + tap) * C + channels, mask=inside, other=0.0).to(tl.float32)
         down = (tap // 3 - 1) * dilation
         right = (tap % 3 - 1) * dilation
-        seen = shifted(
-            x, channels, inside, rows + down, columns + right, valid, height, width, sc, sh, sw
-        )
+        seen = shifted(x, channels, inside, rows + down, columns + right, valid, height, width, sc, sh, sw)
         acc += weight[:, None] * seen
     return acc
 

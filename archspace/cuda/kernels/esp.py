@@ -38,7 +38,9 @@ def dense(
         for tap in range(9):
             down = (tap // 3 - 1) * dilation
             right = (tap % 3 - 1) * dilation
-            seen = shifted(x, channels, inside, rows + down, columns + right, valid, height, width, xc, xh, xw)
+            seen = shifted(
+                x, channels, inside, rows + down, columns + right, valid, height, width, xc, xh, xw
+            )
             w = tl.load(
                 weight + ((k * 9 + tap) * BLOCK_O + made)[:, None] * C + channels[None, :],
                 mask=inside[None, :], other=0.0,

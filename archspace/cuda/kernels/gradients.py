@@ -22,9 +22,7 @@ def summed(
     for j in range(K):
         joins = j >= k if FUSION else j == k
         if joins:
-            total += shifted(
-                grad, j * C + channels, inside, rows, columns, valid, height, width, sc, sh, sw
-            )
+            total += shifted(grad, j * C + channels, inside, rows, columns, valid, height, width, sc, sh, sw)
     return total
 
 

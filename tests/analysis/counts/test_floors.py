@@ -8,8 +8,7 @@ from analysis.counts.floors import Work, works
 from archspace.plan.counts import count_block
 from archspace.plan.nodes import Block
 from archspace.plan.request import UnitRequest, draw_unit
-from archspace.presets import PRESETS
-from archspace.presets import preset
+from archspace.presets import PRESETS, preset
 
 
 def test_a_unit_reads_its_input_once_and_writes_its_output_once() -> None:

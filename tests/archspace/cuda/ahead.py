@@ -21,9 +21,17 @@ PRODUCTS = {"PRECISION": "tf32x3", "WIDE": False, "ACT": 1, "RESIDUAL": True}
 BRANCHES = {**BLOCKS, **UNIT, **PRODUCTS, "UNROLL": 3, "LAST": 4}
 KERNELS = {
     "transform, expanded": (eesp.transform, "fp32", {**BRANCHES, "EXPAND": True, "SPLIT": False}),
-    "transform, split": (eesp.transform, "bf16", {**BRANCHES, "EXPAND": True, "SPLIT": True, "FUSION": False}),
+    "transform, split": (
+        eesp.transform,
+        "bf16",
+        {**BRANCHES, "EXPAND": True, "SPLIT": True, "FUSION": False},
+    ),
     "transform alone": (eesp.transform, "fp16", {**BRANCHES, "EXPAND": False, "SPLIT": False, "ACT": 3}),
-    "pointwise": (pointwise.pointwise, "fp16", {**BLOCKS, **PRODUCTS, "READS": 24, "BLOCKS": 2, "BLOCK_I": 16}),
+    "pointwise": (
+        pointwise.pointwise,
+        "fp16",
+        {**BLOCKS, **PRODUCTS, "READS": 24, "BLOCKS": 2, "BLOCK_I": 16},
+    ),
     "dense": (esp.dense, "fp32", {**BLOCKS, **UNIT, **PRODUCTS, "BLOCK_C": 16}),
     "gradient to input": (gradients.to_input, "fp32", {**BLOCKS, **UNIT}),
     "gradient to taps": (gradients.to_taps, "fp32", {**BLOCKS, **UNIT, "TILES": 4}),

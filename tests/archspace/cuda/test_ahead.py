@@ -90,7 +90,12 @@ def test_a_tuned_network_takes_the_launches_of_its_table(kernels_run: str) -> No
             return len(told)
 
         table = tuned(
-            network, x, clock, [wanted, Launch(pixels=32)], lambda name, _: told.append(name) is None, workers=2
+            network,
+            x,
+            clock,
+            [wanted, Launch(pixels=32)],
+            lambda name, _: told.append(name) is None,
+            workers=2,
         )
         assert table == dict.fromkeys(found, wanted) and told == list(found)
         assert all(part.launch is None for part, _ in found.values())

@@ -86,7 +86,9 @@ def test_every_type(dtype: torch.dtype, launch: Launch, kernels_run: str) -> Non
 @pytest.mark.parametrize("fusion", [True, False])
 @pytest.mark.parametrize("expand", [True, False])
 def test_split_and_whole_programs_agree(fusion: bool, expand: bool, kernels_run: str) -> None:
-    part = transform(4, 36, (1, 2, 3, 4), fusion=fusion, expand=expand)  # 36 channels: two blocks without expansion
+    part = transform(
+        4, 36, (1, 2, 3, 4), fusion=fusion, expand=expand
+    )  # 36 channels: two blocks without expansion
     x = numbers(1, 36, 4, 5)
     check(part, kernels_run, x)
     part.launch = SPLIT

@@ -71,7 +71,9 @@ def test_a_network_in_training_mode_is_not_fused() -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"stride": 2}, {"fusion": False}])
-def test_joined_branches_have_the_gradients_of_single_ones(given: dict[str, object], kernels_run: str) -> None:
+def test_joined_branches_have_the_gradients_of_single_ones(
+    given: dict[str, object], kernels_run: str
+) -> None:
     plain = unit("eesp", {"branches": 2, **given}).train()
     joined = copy.deepcopy(plain)
     assert join_branches(joined) == 1 and joined.state_dict().keys() == plain.state_dict().keys()
