@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from archspace.cuda.part import Fused
 
-_PARTS: WeakValueDictionary[int, Fused] = WeakValueDictionary()
+class Part(Protocol):
+    """What the operator asks of a part (:class:`archspace.cuda.part.Fused`)."""
+
+    def kernel(self, x: Tensor, identity: Tensor | None) -> Tensor:
+        """Returns the part's answer, by its kernel."""
+
+    def empty(self, x: Tensor) -> Tensor:
+        """Returns an output that is yet to be written."""
+
+
+_PARTS: WeakValueDictionary[int, Part] = WeakValueDictionary()
 _NUMBERS = count()
 
 
-def numbered(part: Fused) -> int:
+def numbered(part: Part) -> int:
     """Returns the number by which the operator finds a part of this process."""
     number = next(_NUMBERS)
     _PARTS[number] = part
