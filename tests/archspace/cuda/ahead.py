@@ -19,6 +19,9 @@ BLOCKS = {"BLOCK_C": 32, "BLOCK_O": 32, "BLOCK_P": 32}
 UNIT = {"K": 4, "STRIDE": 2, "FUSION": True}
 PRODUCTS = {"PRECISION": "tf32x3", "WIDE": False, "ACT": 1, "RESIDUAL": True}
 BRANCHES = {**BLOCKS, **UNIT, **PRODUCTS, "UNROLL": 3, "LAST": 4}
+STRIDES = {"xw": 1, "ow": 1, "gw": 1}
+"""Triton takes numbers that are 1 as constants."""
+
 KERNELS = {
     "transform, expanded": (eesp.transform, "fp32", {**BRANCHES, "EXPAND": True, "SPLIT": False}),
     "transform, split": (
@@ -33,6 +36,12 @@ KERNELS = {
         {**BLOCKS, **PRODUCTS, "READS": 24, "BLOCKS": 2, "BLOCK_I": 16},
     ),
     "dense": (esp.dense, "fp32", {**BLOCKS, **UNIT, **PRODUCTS, "BLOCK_C": 16}),
+    "dense, apart": (esp.dense, "bf16", {**BLOCKS, **UNIT, **PRODUCTS, "BLOCK_C": 16, "FUSION": False}),
+    "one branch of one column": (
+        eesp.transform,
+        "fp32",
+        {**BRANCHES, "EXPAND": True, "SPLIT": True, "K": 1, "width": 1, "out_width": 1},
+    ),
     "gradient to input": (gradients.to_input, "fp32", {**BLOCKS, **UNIT}),
     "gradient to taps": (gradients.to_taps, "fp32", {**BLOCKS, **UNIT, "TILES": 4}),
 }
@@ -43,6 +52,7 @@ POINTERS = {
 
 def compiled(kernel: Any, dtype: str, constants: dict[str, Any]) -> dict[str, int]:
     """Returns bytes of machine code and of shared memory."""
+    constants = {**STRIDES, **constants}
     kinds = {
         name: "constexpr" if name in constants else "*i32" if name == "dilations" else
         f"*{dtype}" if name in POINTERS else "i32"
