@@ -32,7 +32,7 @@ def test_every_kernel_compiles_for_compute_capability_9(tmp_path: Path) -> None:
 
 
 def test_a_fused_unit_is_one_graph_for_torch_compile(kernels_run: str) -> None:
-    plain = unit("eesp", {}).eval()
+    plain = unit("eesp", {"branches": 2}).eval()
     fused = copy.deepcopy(plain).to(kernels_run)
     fuse(fused)
     graphs: list[Any] = []
@@ -74,7 +74,7 @@ def test_usual_launches_hold_what_fits_and_split_where_the_gpu_would_idle(
 
 
 def test_a_tuned_network_takes_the_launches_of_its_table(kernels_run: str) -> None:
-    network = unit("eesp", {}).eval()
+    network = unit("eesp", {"branches": 2}).eval()
     fuse(network)
     network.to(kernels_run)
     x = torch.randn(1, 16, 2, 3, device=kernels_run)
