@@ -15,34 +15,22 @@ from archspace.units.esp import Eesp, Esp
 Pair = tuple[Tensor, Tensor]
 
 
-class FusedEesp(nn.Module):
-    """An EESP unit of two passes: the reducing convolution, and all else. (N, C, H, W) -> (N, C', H', W')."""
+class FusedUnit(nn.Module):
+    """An EESP or ESP unit of two passes: the reducing convolution, and all else. (N, C, H, W) -> (N, C', H', W')."""
 
-    def __init__(self, reduce: nn.Module, transform: Transform, residual: bool) -> None:
+    def __init__(self, reduce: nn.Module, rest: Transform | Dense, residual: bool) -> None:
         super().__init__()
-        self.reduce, self.transform, self.residual = reduce, transform, residual
+        self.reduce, self.rest, self.residual = reduce, rest, residual
 
     def forward(self, x: Tensor) -> Tensor:
         """Runs the unit."""
-        return self.transform(self.reduce(x), x if self.residual else None)  # type: ignore[no-any-return]
-
-
-class FusedEsp(nn.Module):
-    """An ESP unit of two passes: the reducing convolution, and all else. (N, C, H, W) -> (N, C', H', W')."""
-
-    def __init__(self, reduce: nn.Module, branches: Dense, residual: bool) -> None:
-        super().__init__()
-        self.reduce, self.branches, self.residual = reduce, branches, residual
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Runs the unit."""
-        return self.branches(self.reduce(x), x if self.residual else None)  # type: ignore[no-any-return]
+        return self.rest(self.reduce(x), x if self.residual else None)  # type: ignore[no-any-return]
 
 
 def fuse(network: nn.Module) -> int:
     """Replaces every EESP and ESP unit of a network in eval mode, in place; returns how many.
 
-    A unit with an activation that no kernel has, or K = 1, stays. Norms are folded in float64.
+    A unit with an activation that no kernel has stays. Norms are folded in float64.
 
     Raises:
         ValueError: the network is in training mode, whose norms depend on the batch.
@@ -54,14 +42,12 @@ def fuse(network: nn.Module) -> int:
         for name, child in list(parent.named_children()):
             made = _eesp(child) if type(child) is Eesp else _esp(child) if type(child) is Esp else None
             if made is not None:
-                setattr(parent, name, made) if not isinstance(parent, nn.ModuleList) else parent.__setitem__(
-                    int(name), made
-                )
+                parent.add_module(name, made)
                 count += 1
     return count
 
 
-def _eesp(unit: Eesp) -> FusedEesp | None:
+def _eesp(unit: Eesp) -> FusedUnit | None:
     convs, dilations, stride = _branches(unit)
     channels = convs[0].out_channels
     mix = _layer(unit.mix, channels * len(convs))
@@ -73,17 +59,17 @@ def _eesp(unit: Eesp) -> FusedEesp | None:
     expansion = Pointwise(weight, bias, expand.groups, ends)
     taps = torch.stack([conv.weight.detach()[:, 0] for conv in convs])
     transform = Transform(taps, dilations, stride, unit.block.option("fusion"), mix[0], mix[1], expansion)
-    return FusedEesp(_reduce(unit.reduce), transform, unit.block.option("residual"))
+    return FusedUnit(_reduce(unit.reduce), transform, unit.block.option("residual"))
 
 
-def _esp(unit: Esp) -> FusedEsp | None:
+def _esp(unit: Esp) -> FusedUnit | None:
     convs, dilations, _ = _branches(unit)
     mix = _layer(unit.mix, sum(conv.out_channels for conv in convs))
     if mix is None or any(conv.out_channels != convs[-1].out_channels for conv in convs[1:]):
         return None
     weights = [conv.weight.detach() for conv in convs]
     dense = Dense(weights, dilations, unit.block.option("fusion"), mix[0], mix[1])
-    return FusedEsp(unit.reduce, dense, unit.block.option("residual"))
+    return FusedUnit(unit.reduce, dense, unit.block.option("residual"))
 
 
 def _branches(unit: Eesp | Esp) -> tuple[list[nn.Conv2d], tuple[int, ...], int]:

@@ -10,7 +10,7 @@ import torch
 from archspace.build import build
 from archspace.cuda import launch
 from archspace.cuda.forms import FORMS
-from archspace.cuda.fused import FusedEesp, FusedEsp, fuse
+from archspace.cuda.fused import FusedUnit, fuse
 from archspace.cuda.training import join_branches
 from archspace.export.deploy import deployed
 from archspace.presets import preset
@@ -30,7 +30,7 @@ UNITS = [
 def test_a_fused_unit_answers_the_same(name: str, given: dict[str, object], kernels_run: str) -> None:
     plain = unit(name, given).eval()
     fused = copy.deepcopy(plain)
-    assert fuse(fused) == 1 and isinstance(fused[0], FusedEesp | FusedEsp)
+    assert fuse(fused) == 1 and isinstance(fused[0], FusedUnit)
     x = torch.randn(1, 16, 3, 5)
     with torch.inference_mode():
         assert difference(fused.to(kernels_run)(x.to(kernels_run)).cpu(), plain(x)) <= 1e-5
@@ -62,7 +62,7 @@ def test_a_network_in_any_form_answers_the_same(
     with torch.inference_mode():
         assert difference(formed(x), network.eval()(x)) <= 1e-5
     changed = {type(module).__name__ for module in formed.modules()}
-    assert form == "plain" or changed & {"OnStream", "FusedEesp", "FusedEsp"}
+    assert form == "plain" or changed & {"OnStream", "FusedUnit"}
 
 
 def test_a_network_in_training_mode_is_not_fused() -> None:
