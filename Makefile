@@ -2,6 +2,7 @@
 #   make search   the main job on built-in data: search, plot, train the chosen network in full, export
 #   make test     all tests
 #   make test-fast     those that take less than a second or two
+#   make gpu          what only a GPU can settle, in nine minutes; with the Python that has torch, nothing is installed
 #   make test-oldest   the fast ones on the lowest versions that pyproject.toml allows
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +15,7 @@ OLDEST := .venv-oldest
 TWO := -n 2 --dist loadfile --max-worker-restart 0
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 
-.PHONY: search test test-fast test-oldest lint docs bench bench-search evidence-cpu evidence-gpu gallery clean
+.PHONY: search test test-fast test-oldest lint docs bench bench-search evidence-cpu evidence-gpu gpu gallery clean
 
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
@@ -67,6 +68,10 @@ evidence-gpu: $(READY)
 $(PACK): $(READY)
 	mkdir -p $(dir $(PACK))
 	$(BIN)/python -m tests.bench.camvid_gpu --pack $(CAMVID) --data $(PACK)
+
+# On a machine with a GPU, with its own torch (PYTHON=...): evidence in runs/gpu, the most valuable first.
+gpu:
+	$(PYTHON) -m tests.gpu $(GPU)
 
 gallery: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.gallery

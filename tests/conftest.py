@@ -14,6 +14,10 @@ from hypothesis import HealthCheck, settings
 # Before torch is imported: threads that spin while they wait slow a busy machine many times over.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# Before Triton is imported, which reads it then: without a GPU kernels run in its interpreter.
+if not Path("/dev/nvidiactl").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 REQUIRED = os.environ.get("CI") == "true" and os.environ.get("ARCHSPACE_REQUIRE_SHARED") == "1"
 """Whether everything that a test needs must be there: nothing is skipped for want of it."""
 

@@ -55,12 +55,17 @@ def measure(
         typer.Option(
             "--runtime",
             metavar="R",
-            help="torch (if left out, but on boards), compile, cudagraph, onnxruntime, openvino, tensorrt.",
+            help="torch (if left out, but on boards), compile, cudagraph, onnxruntime, openvino, tensorrt; on a GPU "
+            "also fused-graph and others (see the guide).",
         ),
     ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Every runtime of the device, in turns, side by side.")
     ] = False,
+    among: Annotated[
+        str | None,
+        typer.Option("--among", metavar="R,R,...", help="Of --compare: these runtimes alone."),
+    ] = None,
     precision: Annotated[
         str, typer.Option("--precision", metavar="P", help="float32, float16, bfloat16 or int8.")
     ] = "float32",
@@ -95,6 +100,7 @@ def measure(
         raise FieldError("--cached", True, "--compare takes turns, which no cache knows", "leave it out")
     if compare and runtime is not None:
         raise FieldError("runtime", runtime, "--compare measures every runtime", "leave one of the two out")
+    chosen = _among(among, compare)
     from analysis.devices.opening import open_device
     from analysis.devices.settings import Settings
     from analysis.devices.target import open_target
@@ -117,7 +123,7 @@ def measure(
             now(f"opening {text}")
             networks.append(open_target(text, task=task, classes=classes, input_size=size))
     if compare:
-        comparisons = [_compared(network, device, settings) for network in networks]
+        comparisons = [_compared(network, device, settings, chosen) for network in networks]
         report = {"comparisons": [_comparison(one) for one in comparisons]}
         if len(comparisons) == 1:
             report = report["comparisons"][0]
@@ -180,14 +186,28 @@ def doctor(
     print_checks(device, checks)
 
 
-def _compared(network: Target, device: str, settings: Settings) -> Comparison:
+def _among(text: str | None, compare: bool) -> list[str] | None:
+    """The runtimes of ``--among``; each must be one, before anything is opened."""
+    if text is None:
+        return None
+    if not compare:
+        raise FieldError("among", text, "chooses runtimes of --compare", "--runtime")
+    from analysis.runtimes import RUNTIMES
+
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        RUNTIMES[name]
+    return names
+
+
+def _compared(network: Target, device: str, settings: Settings, among: list[str] | None) -> Comparison:
     from analysis.devices.compare import compare
     from analysis.devices.local import LocalDevice
 
     if device.startswith("ssh://"):
         raise FieldError("device", device, "--compare takes turns on this machine only", "cpu")
     with _progress() as on_progress:
-        return compare(network, LocalDevice(device), settings, on_progress)
+        return compare(network, LocalDevice(device), settings, on_progress, among)
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:

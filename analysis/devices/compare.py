@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,9 +40,13 @@ class Comparison:
 
 
 def compare(
-    target: Target, device: LocalDevice, settings: Settings, on_progress: OnProgress = no_progress
+    target: Target,
+    device: LocalDevice,
+    settings: Settings,
+    on_progress: OnProgress = no_progress,
+    among: Collection[str] | None = None,
 ) -> Comparison:
-    """Times ``target`` on all runtimes of ``device`` in interleaved rounds.
+    """Times ``target`` on all runtimes of ``device``, or those ``among`` them, in interleaved rounds.
 
     Each runtime's record is one attempt; an unstable one is flagged. TensorRT's own program cannot take turns: it runs
     when the others are done.
@@ -56,6 +61,10 @@ def compare(
         opened: dict[str, Opened] = {}
         hows: dict[str, dict[str, Any]] = {}
         for name, runtime in RUNTIMES.items():
+            if among is not None and name not in among:
+                continue
+            if among is None and runtime.form_of in unavailable:
+                continue
             on_progress(f"opening {runtime.title}", 0.0)
             asked = replace(settings, runtime=name)
             try:

@@ -75,6 +75,8 @@ def _runtimes(device: str) -> list[Check]:
     }  # fmt: skip
     checks = []
     for name, runtime in RUNTIMES.items():
+        if runtime.form_of is not None:
+            continue
         reason = runtime.unavailable("cuda:0" if device == "cuda" else device)
         if reason is None:
             checks.append(Check(name=name, state="ok", detail=runtime.version()))

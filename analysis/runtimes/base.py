@@ -59,12 +59,14 @@ class Runtime(ABC):
         title: for tables.
         precisions: that it honours, by kind of device.
         foreign: whether it runs ONNX files that are not ours.
+        form_of: the runtime that it is a form of; where that cannot run, this is not worth a line of its own.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     precisions: ClassVar[Mapping[str, tuple[str, ...]]]
     foreign: ClassVar[bool] = False
+    form_of: ClassVar[str | None] = None
 
     @abstractmethod
     def unavailable(self, device: str) -> str | None:

@@ -88,8 +88,17 @@ class Forward(Opened):
 
 
 class Eager(Runtime):
-    """torch, operator by operator."""
+    """torch, operator by operator.
 
+    Attributes:
+        units: the form of the network's units (:data:`archspace.cuda.forms.FORMS`).
+        channels_last: the memory format of weights and maps.
+        said: what that adds to the record's form.
+    """
+
+    units: ClassVar[str] = "plain"
+    channels_last: ClassVar[bool] = False
+    said: ClassVar[str] = ""
     name: ClassVar[str] = "torch"
     title: ClassVar[str] = "torch eager"
     precisions: ClassVar[Mapping[str, tuple[str, ...]]] = {"cpu": EVERY, "cuda": EVERY}
@@ -113,13 +122,17 @@ class Eager(Runtime):
 
         assert target.network is not None
         dtype = getattr(torch, settings.precision)
-        network = deployed(target.network).to(device=device, dtype=dtype)
+        network = deployed(target.network, self.units).to(device=device, dtype=dtype)
         x = target.example(settings.batch).to(device)
         x = x.to(dtype) if x.is_floating_point() else x
+        if self.channels_last:
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            x = x.to(memory_format=torch.channels_last) if x.dim() == 4 else x
         with torch_settings(settings.threads, device), torch.inference_mode():
             try:
                 call = self.prepared(network, x)
                 opened = Forward(call, x, self.version())
+                opened.how["form"] += self.said
                 opened.run()
                 opened.finish()
             except InputError:
@@ -141,6 +154,7 @@ class Compile(Eager):
 
     name = "compile"
     title = "torch.compile"
+    mode: ClassVar[str | None] = None
 
     def unavailable(self, device: str) -> str | None:
         """Returns why it is not here, or ``None``."""
@@ -150,14 +164,7 @@ class Compile(Eager):
 
     def prepared(self, network: nn.Module, x: Tensor) -> Callable[[Tensor], Any]:
         """Returns what is called with the input in each run."""
-        import torch
-
-        call: Callable[[Tensor], Any] = torch.compile(network, fullgraph=False, dynamic=False)
-        with warnings.catch_warnings():  # TensorFloat32 is left off on purpose: float32 means float32
-            warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
-            for _ in range(WARM):
-                call(x)
-        return call
+        return compiled(network, x, self.mode)
 
 
 class CudaGraph(Eager):
@@ -173,23 +180,40 @@ class CudaGraph(Eager):
 
     def prepared(self, network: nn.Module, x: Tensor) -> Callable[[Tensor], Any]:
         """Returns what is called with the input in each run."""
-        import torch
+        return captured(network, x)
 
-        side = torch.cuda.Stream(x.device)  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream(x.device))
-        with torch.cuda.stream(side):
-            for _ in range(WARM):
-                network(x)
-        torch.cuda.current_stream(x.device).wait_stream(side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            answer = network(x)
 
-        def replay(_x: Tensor) -> Any:
-            graph.replay()
-            return answer
+def compiled(network: nn.Module, x: Tensor, mode: str | None = None) -> Callable[[Tensor], Any]:
+    """Returns the network compiled for ``x`` by torch.compile in one of its modes, and warmed up."""
+    import torch
 
-        return replay
+    call: Callable[[Tensor], Any] = torch.compile(network, fullgraph=False, dynamic=False, mode=mode)
+    with warnings.catch_warnings():  # TensorFloat32 is left off on purpose: float32 means float32
+        warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
+        for _ in range(WARM):
+            call(x)
+    return call
+
+
+def captured(call: Callable[[Tensor], Any], x: Tensor) -> Callable[[Tensor], Any]:
+    """Returns the replay of one run on ``x`` as a CUDA graph; its answer lies in the same memory each time."""
+    import torch
+
+    side = torch.cuda.Stream(x.device)  # type: ignore[no-untyped-call]
+    side.wait_stream(torch.cuda.current_stream(x.device))
+    with torch.cuda.stream(side):
+        for _ in range(WARM):
+            call(x)
+    torch.cuda.current_stream(x.device).wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        answer = call(x)
+
+    def replay(_x: Tensor) -> Any:
+        graph.replay()
+        return answer
+
+    return replay
 
 
 @contextlib.contextmanager

@@ -7,18 +7,25 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from archspace.cuda.forms import FORMS, PLAIN
 from archspace.network import Network
 from archspace.units.base import LayerModule
 
 
-def deployed(network: Network) -> Network:
+def deployed(network: Network, form: str = PLAIN) -> Network:
     """Returns a copy in eval mode whose batch norms are folded into the convolution before them, where there is one.
 
     The copy computes the same function with fewer operations; a norm that follows a concatenation or a sum
     stays. Weights are folded in float64, so the answers agree to rounding. The given network is not touched.
     The copy is for running and exporting; :func:`archspace.save` refuses it.
+
+    Args:
+        network: of ours.
+        form: of its units (:data:`archspace.cuda.forms.FORMS`): ``streams`` and ``fused`` are for CUDA GPUs, and cannot
+            be exported to files; elsewhere they run as torch does.
     """
     copied = copy.deepcopy(network).eval()
+    FORMS[form](copied)
     for layer in copied.modules():
         if isinstance(layer, LayerModule):
             _fold(layer)
