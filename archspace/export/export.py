@@ -33,11 +33,13 @@ from archspace.export.card import (
     make_card,
 )
 from archspace.export.card_text import markdown
+from archspace.export.fastest import find_fastest
 from archspace.export.formats import FORMATS, Exported, Format
 from archspace.export.formats.base import check_formats
 from archspace.export.quantisation import Calibration, Quantised
 from archspace.export.signature import ExportOptions
 from archspace.export.source import described, make_source
+from archspace.export.targets import check_target
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import InputError
@@ -86,6 +88,9 @@ def export(
     options: ExportOptions | None = None,
     calibration: Calibration | None = None,
     judge: Judge | None = None,
+    fastest_on: str | None = None,
+    threads: int = 1,
+    on_progress: Callable[[str], object] = lambda _: None,
 ) -> ExportReport:
     """Write spec, weights, card and the network in each format to ``folder``; each must agree with torch.
 
@@ -103,6 +108,9 @@ def export(
         calibration: images that say the ranges of INT8, where ``options`` ask for it.
         judge: of INT8, called with each format's name and its network before and after; what it returns (accuracy,
             latency) stands on the card.
+        fastest_on: ``cpu``: of the forms that run on this machine's processor the fastest is written too.
+        threads: with which they are timed.
+        on_progress: is told what is being done.
 
     Raises:
         ExportError: the network cannot be written in a format, or an answer differs by more than the format's limit
@@ -113,6 +121,8 @@ def export(
     target, options = Path(folder), options or ExportOptions()
     chosen = {name: FORMATS[name] for name in formats}
     check_formats(chosen, options, network.spec.task)
+    if fastest_on is not None:
+        check_target(fastest_on)
     original = copy.deepcopy(network).cpu().float().eval()
     preprocessing = preprocessing or preprocessing_of(network)
     spec, classes = original.spec, original.class_names
@@ -126,7 +136,15 @@ def export(
         if named is not None:
             (made / CLASSES_FILE).write_text(listing(named.names), encoding="utf-8")
         _same_weights(original, made)
-        written = {name: one.write(source, made) for name, one in chosen.items()}
+        fastest = None
+        if fastest_on is not None:
+            with tempfile.TemporaryDirectory(prefix="archspace-forms-") as tried:
+                fastest = find_fastest(source, Path(tried), threads, on_progress)
+                for file in Path(tried).iterdir():
+                    shutil.move(file, made / file.name)
+        written = {} if fastest is None else {fastest.name: fastest.exported}
+        written |= {name: one.write(source, made) for name, one in chosen.items() if name not in written}
+        chosen |= {name: FORMATS[name] for name in written}
         agreements = _by_format(written)
         content = make_card(
             spec, made, name=target.absolute().name, preprocessing=preprocessing, class_names=named,
@@ -134,6 +152,7 @@ def export(
             verification={name: one.to_dict() for name, one in agreements.items()},
             about={file: words for one in chosen.values() for file, words in one.files.items()},
             int8=_int8(written, calibration, judge),
+            fastest=None if fastest is None else fastest.card,
         )  # fmt: skip
         text = json.dumps(content, indent=1, allow_nan=False)
         (made / CARD_JSON).write_text(text + "\n", encoding="utf-8")
