@@ -8,9 +8,26 @@
 #include <memory>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace {
 
 using Floats = std::vector<float>;
+
+// Zeros in large pages where the system has them: planes lie far apart, and each would need a page entry of its own.
+float* reserve(int64_t floats) {
+    const int64_t page = 2 << 20, bytes = (floats * 4 + page - 1) / page * page;
+    float* made = (float*)std::aligned_alloc(page, bytes);
+    if (!made) return nullptr;
+#if defined(__linux__)
+    madvise(made, bytes, MADV_HUGEPAGE);
+#endif
+    std::memset(made, 0, bytes);
+    return made;
+}
+
 typedef std::function<void(int)> Task;  // takes the number of threads
 
 struct Owned {  // a map and what it points to
@@ -26,10 +43,9 @@ struct Network {
     std::vector<std::unique_ptr<std::vector<int64_t>>> lists;
     std::vector<std::unique_ptr<std::vector<Step>>> steps;
     std::vector<Conv> together;  // depth-wise convolutions that wait for those of their group
-    Floats weights;
-    float* arena = nullptr;
+    float *weights = nullptr, *arena = nullptr;
     std::vector<int64_t> input_sizes, output_sizes;  // floats of one image
-    ~Network() { std::free(arena); }
+    ~Network() { std::free(weights), std::free(arena); }
 };
 
 struct Reader {
@@ -254,8 +270,8 @@ const std::vector<Step>* read_steps(Network& net, Reader& code) {
         step.kind = (Kind)code.next();
         const int64_t map = code.next(), a = code.next(), b = code.next();
         if (map >= 0) step.map = net.maps[map]->map;
-        step.a = a < 0 ? nullptr : net.weights.data() + a;
-        step.b = b < 0 ? nullptr : net.weights.data() + b;
+        step.a = a < 0 ? nullptr : net.weights + a;
+        step.b = b < 0 ? nullptr : net.weights + b;
         made->push_back(step);
     }
     net.steps.push_back(std::move(made));
@@ -270,7 +286,7 @@ void read_convolution(Network& net, Reader& code, const Map& in) {
     const auto* rows = read_list(net, code);
     const auto* columns = read_list(net, code);
     op.taps = (int64_t)rows->size(), op.rows = rows->data(), op.columns = columns->data();
-    op.weights = net.weights.data() + code.next(), op.bias = net.weights.data() + code.next();
+    op.weights = net.weights + code.next(), op.bias = net.weights + code.next();
     op.vectors = code.next(), op.narrow = code.next();
     net.lists.push_back(std::make_unique<std::vector<int64_t>>(code.at, code.at + 1 + *code.at));
     op.blocks = net.lists.back()->data(), code.at += 1 + *code.at;
@@ -295,12 +311,12 @@ void read_operation(Network& net, Reader& code) {
         const bool columns = code.next();
         const auto* starts = read_list(net, code);
         const int64_t taps = code.next();
-        net.tasks.push_back(band(in, out, columns, taps, starts, net.weights.data() + code.next()));
+        net.tasks.push_back(band(in, out, columns, taps, starts, net.weights + code.next()));
     }
     if (kind == 4) net.tasks.push_back(mean(in, out));
     if (kind == 5) {
-        const float* weights = net.weights.data() + code.next();
-        net.tasks.push_back(linear(in, out, weights, net.weights.data() + code.next()));
+        const float* weights = net.weights + code.next();
+        net.tasks.push_back(linear(in, out, weights, net.weights + code.next()));
     }
     if (kind == 6) net.tasks.push_back(sigmoid(in, out));
     if (kind == 7) {
@@ -319,13 +335,10 @@ int64_t native_registers() { return REGISTERS; }
 // `code`: floats of the arena; inputs and their floats; outputs and theirs; maps; operations (program.py writes it).
 void* native_open(const int64_t* code, const float* weights, int64_t weight_count) {
     auto net = std::make_unique<Network>();
-    net->weights.assign(weights, weights + weight_count);
-    net->weights.resize(weight_count + 64);
     Reader r{code};
-    const int64_t bytes = (r.next() * 4 + 4095) / 4096 * 4096;
-    net->arena = (float*)std::aligned_alloc(4096, bytes);
-    if (!net->arena) return nullptr;
-    std::memset(net->arena, 0, bytes);
+    net->weights = reserve(weight_count + 64), net->arena = reserve(r.next());
+    if (!net->weights || !net->arena) return nullptr;
+    std::memcpy(net->weights, weights, weight_count * 4);
     net->input_sizes = *read_list(*net, r), net->output_sizes = *read_list(*net, r);
     for (int64_t left = r.next(); left > 0; left--) {
         auto owned = std::make_unique<Owned>();

@@ -24,6 +24,8 @@ ROW = 16
 """Rows begin at multiples of so many floats."""
 SLACK = 1024
 """Floats behind the last plane: wide loads read past the end of a row."""
+FULL_TILE = 4
+"""Vectors of the widest tile."""
 CAPS = {32: (14, 12, 8, 6), 16: (12, 6, 4, 3)}
 """By number of vector registers: most output channels of a tile of 1, 2, 3 and 4 vectors."""
 
@@ -51,14 +53,19 @@ def make_program(graph: Graph, lanes: int, registers: int) -> Program:
 class _Geometry:
     """Planes of one size: how they lie in memory, zeros around them.
 
-    Rows much narrower than a vector lie close, and kernels run through all of them as one (``flat``, of ``length``).
+    Where that fills vectors or tiles better, kernels run through all rows as one (``flat``, of ``length``).
     """
 
     def __init__(self, size: Size, pad: int, lanes: int) -> None:
-        close = size[1] + pad
-        self.length = (size[0] - 1) * close + size[1]
-        self.flat = -(-self.length // lanes) < size[0] * -(-size[1] // lanes)
-        self.pitch = close if self.flat else -(-close // ROW) * ROW
+        close, in_row = size[1] + pad, -(-size[1] // lanes)
+        wide = -(-close // ROW) * ROW
+        vectors = {pitch: -(-((size[0] - 1) * pitch + size[1]) // lanes) for pitch in (wide, close)}
+        best = min(vectors, key=lambda pitch: vectors[pitch])
+        self.flat = vectors[best] < size[0] * in_row or (
+            vectors[best] == size[0] * in_row and 1 < in_row < FULL_TILE
+        )
+        self.pitch = best if self.flat else close if in_row == 1 else wide
+        self.length = (size[0] - 1) * self.pitch + size[1]
         self.lead = -(-pad // ROW) * ROW + pad * self.pitch
         rows = (self.lead + (size[0] + pad) * self.pitch) // ROW + 1
         self.floats = (rows | 1) * ROW  # an odd number of cache lines: planes do not fall on the same ones
