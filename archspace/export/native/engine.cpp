@@ -2,6 +2,7 @@
 #include "kernels.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <functional>
@@ -364,6 +365,23 @@ void native_run(void* handle, float** inputs, float** outputs, int64_t batch, in
         }
         for (const Task& task : net.tasks) task((int)threads);
     }
+}
+
+// Multiply-accumulates a second of one core at its best, in registers alone: the best of some short bursts.
+double native_peak() {
+    double best = 0;
+    for (int burst = 0; burst < 200; burst++) {
+        vec t[10] = {};
+        const vec a = all(0.999f), b = all(0.001f);
+        const auto start = std::chrono::steady_clock::now();
+        for (int i = 0; i < 20000; i++) {
+            UNROLL for (int j = 0; j < 10; j++) t[j] = t[j] * a + b;
+            UNROLL for (int j = 0; j < 10; j++) asm volatile("" : IN_REGISTER(t[j]));
+        }
+        const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+        best = std::max(best, 20000.0 * 10 * LANES / taken.count());
+    }
+    return best;
 }
 
 int64_t native_tasks(void* handle) { return (int64_t)((Network*)handle)->tasks.size(); }

@@ -28,6 +28,13 @@
 #else
 #define REGISTERS 16
 #endif
+#if defined(__aarch64__)
+#define IN_REGISTER(v) "+w"(v)
+#elif defined(__x86_64__)
+#define IN_REGISTER(v) "+v"(v)
+#else
+#define IN_REGISTER(v) "+m"(v)
+#endif
 #define UNROLL _Pragma("GCC unroll 16")
 #define INLINE inline __attribute__((always_inline))
 

@@ -18,12 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspace.export.native.program import Program
+from archspace.support.caches import CACHES, CacheKind
 from archspace.support.errors import InputError
+from archspace.support.files import cache_root
 
 SOURCES = (Path(__file__).with_name("kernels.h"), Path(__file__).with_name("engine.cpp"))
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-shared", "-fPIC")
 COMPILERS = ("g++", "c++")
 BUILD_LIMIT_S = 600
+FOLDER = "native"
+
+CACHES.register(FOLDER)(
+    CacheKind(
+        about="engines of the export format native, built for this processor",
+        paths=lambda root: (root / FOLDER).glob("*.so"),
+        label=lambda path: path.name,
+    )
+)
 
 
 def compiler() -> str | None:
@@ -39,7 +50,7 @@ def library() -> Any:
     Raises:
         InputError: there is no C++ compiler, or it cannot build the engine.
     """
-    path = _cache() / f"native-{_key()}.so"
+    path = cache_root() / FOLDER / f"engine-{_key()}.so"
     if not path.exists():
         _build(path)
     opened = ctypes.CDLL(str(path))
@@ -50,14 +61,15 @@ def library() -> Any:
     opened.native_close.argtypes, opened.native_close.restype = [pointer], None
     opened.native_tasks.argtypes, opened.native_tasks.restype = [pointer], number
     opened.native_run_task.argtypes, opened.native_run_task.restype = [pointer, number, number], None
+    opened.native_peak.restype = ctypes.c_double
     for name in ("native_lanes", "native_registers"):
         getattr(opened, name).restype = number
     return opened
 
 
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "archspace" / "native"
+def peak_macs() -> float:
+    """Returns multiply-accumulates a second of one core at its best: its arithmetic floor, which no network beats."""
+    return float(library().native_peak())
 
 
 def _key() -> str:

@@ -31,6 +31,21 @@ CAPS = {32: (14, 12, 8, 6), 16: (12, 6, 4, 3)}
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """What the engine runs at once, and counts as one.
+
+    Attributes:
+        kind: of its operations.
+        size: (height, width) of its result.
+        macs: multiply-accumulates of its convolutions and linear layers.
+    """
+
+    kind: Kind
+    size: Size
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """What the engine opens.
 
@@ -38,11 +53,13 @@ class Program:
         code: integers, in the order in which ``engine.cpp`` reads them.
         weights: one after the other.
         arena_bytes: of maps between operations.
+        tasks: what runs, in order.
     """
 
     code: NDArray[np.int64]
     weights: Floats
     arena_bytes: int
+    tasks: tuple[Task, ...] = ()
 
 
 def make_program(graph: Graph, lanes: int, registers: int) -> Program:
@@ -98,7 +115,17 @@ class _Writer:
         maps = [number for one in self.maps for number in one]
         head = [self.arena, *_listed(sizes[0]), *_listed(sizes[1]), len(self.maps), *maps]
         weights = np.concatenate([np.zeros(1, np.float32), *self.weights])
-        return Program(np.array(head + body, np.int64), weights, 4 * self.arena)
+        return Program(np.array(head + body, np.int64), weights, 4 * self.arena, self._tasks())
+
+    def _tasks(self) -> tuple[Task, ...]:
+        tasks, macs = [], 0
+        for one, goes_on in zip(self.operations, self.groups, strict=True):
+            height, width = (side // (2 if one.spread else 1) for side in one.size)
+            macs += one.given["weight"].size * height * width if "weight" in one.given else 0
+            if not goes_on:
+                tasks.append(Task(one.kind, one.size, macs))
+                macs = 0
+        return tuple(tasks)
 
     def _floats(self, planes: Planes) -> int:
         height, width = self.graph.sizes[int(planes[0])]

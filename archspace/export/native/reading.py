@@ -338,6 +338,7 @@ _HANDLERS: dict[Any, Callable[..., Any]] = {
     aten.hardtanh.default: lambda self, node, x, low=-1.0, high=1.0: self.each(
         x, Then.CLAMP, a=np.array([low, high], np.float32)
     ),
+    aten.relu6.default: lambda self, node, x: self.each(x, Then.CLAMP, a=np.array([0, 6], np.float32)),
     aten.add.Tensor: _sum,
     aten.mul.Tensor: _product,
     aten.cat.default: _joined,
