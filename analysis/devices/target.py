@@ -64,9 +64,7 @@ class Target:
             return torch.randn(like.shape, generator=generator)
         return torch.randint(0, self.network.spec.classes, like.shape, generator=generator)
 
-    def onnx_file(
-        self, folder: Path, batch: int = 1, opset: int | None = None, summed: bool = False
-    ) -> Path:
+    def onnx_file(self, folder: Path, batch: int = 1, opset: int | None = None, summed: bool = False) -> Path:
         """Returns the network as an ONNX file of fixed shapes, batch norms folded.
 
         A foreign file is itself, if it fits.
@@ -93,7 +91,9 @@ class Target:
                 f"{self.label}: is recurrent, which has no ONNX form here; use runtime torch or compile"
             )
         outputs = ("confidences", "locations") if spec.task == "detection" else (OUTPUT_NAME,)
-        path = folder / f"{self.arch_id or 'network'}-b{batch}-opset{opset or 'latest'}{'-summed' * summed}.onnx"
+        path = (
+            folder / f"{self.arch_id or 'network'}-b{batch}-opset{opset or 'latest'}{'-summed' * summed}.onnx"
+        )
         if path.exists():
             return path
         metadata = {"arch_id": spec.arch_id, "spec": spec.to_dict()}

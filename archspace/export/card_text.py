@@ -233,12 +233,13 @@ def _fastest(card: Mapping[str, Any]) -> str:
     one = card["fastest"]
     rows = [
         (
-            f"{tried['format']}{' (kept)' if tried['format'] == one['chosen'] else ''}", tried["runtime"],
-            f"{tried['median_ms']:.3g} ms" if "n" in tried else "", f"{tried['least_ms']:.3g} ms" if "n" in tried else "",
-            f"{tried['relative_difference']:.1e}" if "n" in tried else _plain(tried["reason"]),
+            f"{tried['format']}{' (kept)' if tried['format'] == one['chosen'] else ''}",
+            tried["runtime"],
+            *(f"{tried[key]:.3g} ms" if key in tried else "" for key in ("median_ms", "least_ms")),
+            _plain(tried["reason"]) if "reason" in tried else f"{tried['relative_difference']:.1e}",
         )
         for tried in one["tried"]
-    ]  # fmt: skip
+    ]
     load = "" if one["load"] is None else f", load average {one['load']:.1f}"
     return (
         f"## The fastest form here\n\nOn {_plain(one['processor'])}, {counted(one['threads'], 'thread')}, batch "

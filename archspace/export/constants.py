@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 
 from torch import Tensor, nn
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind, InputSpec, TensorArgument
-from torch.fx import Node
+from torch.export.graph_signature import ExportGraphSignature, InputKind, InputSpec, TensorArgument
+from torch.fx import Graph, Node
 
 
 class Constants:
@@ -17,15 +16,15 @@ class Constants:
     def __init__(self, program: ExportedProgram) -> None:
         self._given = program
         self._module = copy.deepcopy(program.graph_module)
-        self._signature = copy.deepcopy(program.graph_signature)
+        self._signature = _renamed(program, self._module.graph)
         self._state = dict(program.state_dict)
         self._constants = dict(program.constants)
         self._made = 0
 
     @property
-    def nodes(self) -> Iterable[Node]:
+    def nodes(self) -> list[Node]:
         """The graph's nodes in order."""
-        return self._module.graph.nodes
+        return list(self._module.graph.nodes)
 
     def value(self, node: Node) -> Tensor:
         """Returns the value of a constant's node."""
@@ -41,7 +40,7 @@ class Constants:
         name = f"folded.{self._made}"
         graph = self._module.graph
         with graph.inserting_before(next(iter(graph.nodes))):
-            node = graph.placeholder(f"p_folded_{self._made}")
+            node: Node = graph.placeholder(f"p_folded_{self._made}")
         mode = like.meta["val"].fake_mode
         parameter = nn.Parameter(value.contiguous(), requires_grad=False)
         node.meta["val"] = mode.from_tensor(parameter, static_shapes=True)
@@ -79,3 +78,13 @@ class Constants:
             module_call_graph=self._given.module_call_graph,
             example_inputs=self._given.example_inputs, constants=self._constants, verifiers=self._given.verifiers,
         )  # fmt: skip
+
+
+def _renamed(program: ExportedProgram, copied: Graph) -> ExportGraphSignature:
+    """A copy of the signature with the names that a copied graph gives its nodes: not always the old ones."""
+    signature = copy.deepcopy(program.graph_signature)
+    names = {old.name: new.name for old, new in zip(program.graph.nodes, copied.nodes, strict=True)}
+    for spec in (*signature.input_specs, *signature.output_specs):
+        if isinstance(spec.arg, TensorArgument):
+            spec.arg.name = names[spec.arg.name]
+    return signature

@@ -29,8 +29,8 @@ class Fastest:
     Attributes:
         name: the format.
         exported: what it said as it was written.
-        card: plain data for the card: ``device``, ``processor``, ``threads``, ``load``, ``batch``, and ``tried``: of each
-            form its times and its difference to torch, or the ``reason`` why it was not timed.
+        card: plain data for the card: ``device``, ``processor``, ``threads``, ``load``, ``batch``, ``chosen``, and
+            ``tried``: of each form its times and its difference to torch, or the ``reason`` why it was not timed.
     """
 
     name: str

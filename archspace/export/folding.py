@@ -36,7 +36,7 @@ def folded(program: ExportedProgram) -> ExportedProgram:
     read elsewhere too. Parameters that nothing reads are dropped.
     """
     graph = Constants(program)
-    for node in list(graph.nodes):
+    for node in graph.nodes:
         if node.target is aten.batch_norm.default and not node.args[5]:
             _fold(graph, node)
     return graph.program()
@@ -74,11 +74,15 @@ def _fold(graph: Constants, norm: Node) -> None:
 def _takes(source: Node, reader: Node, scaled: bool) -> bool:
     """Whether a shift of what ``reader`` reads (and, ``scaled``, a scale) can be moved into the biases above it."""
     if source.target is aten.cat.default:
-        parts = source.args[0]
-        if list(source.users) != [reader] or (source.args[1:] or (0,))[0] != 1 or len(set(parts)) < len(parts):  # type: ignore[arg-type]
+        parts: Sequence[Node] = source.args[0]  # type: ignore[assignment]
+        if (
+            list(source.users) != [reader]
+            or (source.args[1:] or (0,))[0] != 1
+            or len(set(parts)) < len(parts)
+        ):
             return False
         sums = [] if scaled else _running(source)
-        return all(part in sums or _takes(part, source, scaled) for part in parts)  # type: ignore[union-attr]
+        return all(part in sums or _takes(part, source, scaled) for part in parts)
     if list(source.users) != [reader]:
         return False
     if source.target is aten.add.Tensor and not source.kwargs:
@@ -187,7 +191,9 @@ def _scale_inputs(graph: Constants, conv: Node, scale: Doubles, shift: Doubles) 
     weight, bias = _weights(graph, conv)
     groups, transposed = _groups(conv), _transposed(conv)
     more = (
-        weight * _per_channel(shift, weight, transposed, False, groups) if shift.any() else torch.zeros_like(weight)
+        weight * _per_channel(shift, weight, transposed, False, groups)
+        if shift.any()
+        else torch.zeros_like(weight)
     )
     bias = bias if transposed else bias + more.sum((1, 2, 3))
     _set(graph, conv, weight * _per_channel(scale, weight, transposed, False, groups), bias)
@@ -214,4 +220,3 @@ def _set(graph: Constants, conv: Node, weight: Tensor, bias: Tensor) -> None:
     kind = graph.value(conv.args[1]).dtype  # type: ignore[arg-type]
     made = [graph.constant(value.to(kind), conv) for value in (weight, bias)]
     conv.args = (conv.args[0], *made, *conv.args[3:])
-

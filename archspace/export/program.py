@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from archspace.export.agreement import ExportError
-from archspace.export.folding import folded
 from archspace.export.flat import Flat, Halved, batch_axis
+from archspace.export.folding import folded
 from archspace.export.quiet import quiet
 from archspace.export.signature import ANY, LARGEST_BATCH, ExportOptions
 from archspace.network import Network

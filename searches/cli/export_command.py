@@ -96,9 +96,7 @@ def export(
             "--for", metavar="cpu", help="Try the forms that run here, and keep the fastest that agrees."
         ),
     ] = None,
-    threads: Annotated[
-        int, typer.Option(min=1, help="With --for: threads of a run.")
-    ] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="With --for: threads of a run.")] = 1,
     install: Annotated[
         bool,
         typer.Option("--install", help="Put missing packages of the formats into environments of their own."),

@@ -112,7 +112,9 @@ def _write_default(network: Network, source: Source, name: str, place: Path) -> 
     if name == "openvino":
         import openvino
 
-        openvino.save_model(openvino.convert_model(str(path)), str(place / "model.xml"), compress_to_fp16=False)
+        openvino.save_model(
+            openvino.convert_model(str(path)), str(place / "model.xml"), compress_to_fp16=False
+        )
 
 
 def _compiled(network: Network, x: Tensor, threads: int) -> Callable[[], Any]:
@@ -142,13 +144,19 @@ def in_turns(runs: Mapping[str, Callable[[], Any]], seconds: float, least: int) 
             used[name].append((time.process_time_ns() - cpu) / 1e6)
             wall[name].append((time.perf_counter_ns() - start) / 1e6)
     return {
-        name: {**_spread("wall", wall[name]), **_spread("cpu", used[name]), "n": len(wall[name])} for name in runs
+        name: {**_spread("wall", wall[name]), **_spread("cpu", used[name]), "n": len(wall[name])}
+        for name in runs
     }
 
 
 def _spread(kind: str, values: list[float]) -> dict[str, float]:
     low, middle, high = statistics.quantiles(values, n=4)
-    return {f"{kind}_ms": middle, f"{kind}_low_ms": low, f"{kind}_high_ms": high, f"{kind}_least_ms": min(values)}
+    return {
+        f"{kind}_ms": middle,
+        f"{kind}_low_ms": low,
+        f"{kind}_high_ms": high,
+        f"{kind}_least_ms": min(values),
+    }
 
 
 def peak_memory(name: str, case: Case, folder: Path) -> float | None:
@@ -196,7 +204,10 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|---|"
     for row in rows:
         for name, one in row["forms"].items():
-            times = [f"{one[f'{k}_ms']:.3g} ({one[f'{k}_low_ms']:.3g} to {one[f'{k}_high_ms']:.3g})" for k in ("cpu", "wall")]
+            times = [
+                f"{one[f'{k}_ms']:.3g} ({one[f'{k}_low_ms']:.3g} to {one[f'{k}_high_ms']:.3g})"
+                for k in ("cpu", "wall")
+            ]
             floor = "" if row["floor_ms"] is None else f"{100 * row['floor_ms'] / one[row['ratio_of']]:.0f} %"
             held = one.get("peak_mb")
             yield (
@@ -219,7 +230,9 @@ def table(rows: list[dict[str, Any]]) -> Iterator[str]:
 def machine(peak: float) -> dict[str, Any]:
     """What ran it."""
     packages = ("torch", "onnxruntime", "openvino", "numpy")
-    compiler = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=False).stdout.splitlines()
+    compiler = subprocess.run(
+        ["g++", "--version"], capture_output=True, text=True, check=False
+    ).stdout.splitlines()
     return {
         "processor": processor(), "cores": os.cpu_count(), "system": platform.platform(),
         "python": platform.python_version(), "compiler": compiler[0] if compiler else None,
@@ -231,18 +244,28 @@ def machine(peak: float) -> dict[str, Any]:
 def main() -> None:
     """Prints one table, and writes it with the numbers to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the three networks of the aim, one thread, batch 1")
+    parser.add_argument(
+        "--quick", action="store_true", help="the three networks of the aim, one thread, batch 1"
+    )
     parser.add_argument("--seconds", type=float, default=30.0, help="of turns, a case")
     parser.add_argument("--networks", default="", help="names with commas; left out, all")
     parser.add_argument("--out", type=Path, help="folder for inference.json and inference.md")
     given = parser.parse_args()
     names = given.networks.split(",") if given.networks else list(AIM if given.quick else NETWORKS)
-    cases = [Case(n, b, t) for n in names for b in ((1,) if given.quick else (1, 8)) for t in ((1,) if given.quick else (1, 2))]
+    cases = [
+        Case(n, b, t)
+        for n in names
+        for b in ((1,) if given.quick else (1, 8))
+        for t in ((1,) if given.quick else (1, 2))
+    ]
     peak = peak_macs()
     about = machine(peak)
     rows = []
     for number, case in enumerate(cases, start=1):
-        print(f"{number} of {len(cases)}: {case.name}, batch {case.batch}, threads {case.threads}", file=sys.stderr)
+        print(
+            f"{number} of {len(cases)}: {case.name}, batch {case.batch}, threads {case.threads}",
+            file=sys.stderr,
+        )
         rows.append(measured(case, 10.0 if given.quick else given.seconds, 11, not given.quick, peak))
         with contextlib.suppress(AttributeError):
             torch._dynamo.reset()
@@ -251,7 +274,9 @@ def main() -> None:
     print(text)
     if given.out is not None:
         given.out.mkdir(parents=True, exist_ok=True)
-        (given.out / "inference.json").write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        (given.out / "inference.json").write_text(
+            json.dumps({"machine": about, "rows": rows}, indent=1) + "\n", encoding="utf-8"
+        )
         (given.out / "inference.md").write_text(text + "\n", encoding="utf-8")
 
 

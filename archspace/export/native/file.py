@@ -51,7 +51,8 @@ class NativeNetwork:
         """
         for image, port in zip(images, self.metadata["ports"]["inputs"], strict=True):
             shape = port["shape"]
-            if image.ndim != 4 or any(isinstance(side, int) and side != given for side, given in zip(shape, image.shape, strict=True)):
+            sides = zip(shape, image.shape, strict=False)
+            if image.ndim != len(shape) or any(isinstance(one, int) and one != side for one, side in sides):
                 raise InputError(f"{port['name']}: has shape {tuple(image.shape)}; must be {tuple(shape)}")
         return self._engine.run(images)
 
@@ -73,7 +74,9 @@ def open_native(path: str | Path, threads: int = 1) -> NativeNetwork:
     if about.get("format") != FORMAT:
         raise InputError(f"{path}: is no network of the native engine")
     if about["vectors"] != _vectors():
-        raise InputError(f"{path}: was made for vectors of another processor; export the network again on this machine")
+        raise InputError(
+            f"{path}: was made for vectors of another processor; export the network again on this machine"
+        )
     program = Program(arrays["code"], arrays["weights"], about["arena_bytes"])
     return NativeNetwork(Engine(program, _shapes(about["ports"]["outputs"]), threads), about)
 

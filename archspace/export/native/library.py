@@ -22,7 +22,7 @@ from archspace.support.caches import CACHES, CacheKind
 from archspace.support.errors import InputError
 from archspace.support.files import cache_root
 
-SOURCES = (Path(__file__).with_name("kernels.h"), Path(__file__).with_name("engine.cpp"))
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("engine.cpp", "tasks.h", "kernels.h"))
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-shared", "-fPIC")
 COMPILERS = ("g++", "c++")
 BUILD_LIMIT_S = 600
@@ -40,7 +40,11 @@ CACHES.register(FOLDER)(
 def compiler() -> str | None:
     """Returns the compiler that builds the engine; ``None`` where there is none."""
     named = os.environ.get("CXX")
-    return shutil.which(named) if named else next((path for one in COMPILERS if (path := shutil.which(one))), None)
+    return (
+        shutil.which(named)
+        if named
+        else next((path for one in COMPILERS if (path := shutil.which(one))), None)
+    )
 
 
 @functools.cache
@@ -99,7 +103,7 @@ def _build(path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
         done = subprocess.run(
-            [command, *FLAGS, str(SOURCES[1]), "-o", str(made)],
+            [command, *FLAGS, str(SOURCES[0]), "-o", str(made)],
             capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False,
         )  # fmt: skip
         if done.returncode:
@@ -125,7 +129,9 @@ class Engine:
         if not self._handle:
             raise MemoryError(f"native: {program.arena_bytes} bytes for maps are not there")
 
-    def run(self, inputs: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]] | None = None) -> list[NDArray[Any]]:
+    def run(
+        self, inputs: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]] | None = None
+    ) -> list[NDArray[Any]]:
         """Returns the outputs for inputs (N, C, H, W), contiguous float32; ``outputs`` are written to, where given."""
         given = [np.ascontiguousarray(one, np.float32) for one in inputs]
         batch = given[0].shape[0]

@@ -76,8 +76,8 @@ class Operation:
         first: planes of its result before any step.
         size: height and width of the result.
         steps: in order.
-        given: of a convolution ``weight`` (C', C/groups, h, w), ``bias``, ``stride``, ``rows``, ``columns``, ``groups``;
-            ``spread`` where its channels are (channel, row, column) of a transposed one. Of others as its kind needs.
+        given: of a convolution ``weight`` (C', C/groups, h, w), ``bias``, ``stride``, ``groups``, ``rows`` and
+            ``columns`` of its taps; ``spread`` where its channels are (channel, row, column) of a transposed one. Of others as its kind needs.
     """
 
     kind: Kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,17 @@ from archspace.export.native.operations import (
     Size,
     Step,
     Then,
-    UnsupportedError,
+)
+from archspace.export.native.scheduling import (
+    add_stores,
+    all_read,
+    depthwise,
+    group_ends,
+    needed,
+    planes_read,
+    planes_written,
+    running_sums,
+    together,
 )
 
 ROW = 16
@@ -99,19 +109,21 @@ class _Writer:
         self.external: dict[int, tuple[int, int, Size]] = {}
 
     def program(self) -> Program:
-        self.operations = _needed(self.graph)
+        self.operations = needed(self.graph)
         self._place_outputs()
-        read = _read(self.operations) | set(self.external)
+        read = all_read(self.operations) | set(self.external)
         for one in self.operations:
-            _add_stores(one, read)
+            add_stores(one, read)
         self.geometries = {size: _Geometry(size, pad, self.lanes) for size, pad in self._pads().items()}
-        self.groups = _together(self.operations, self._flat)
-        self.summed = _running_sums(self.operations, self.groups, set(self.external))
+        self.groups = together(self.operations, self._flat)
+        self.summed = running_sums(self.operations, self.groups, set(self.external))
         self._place()
         body = [len(self.operations)]
         for index, one in enumerate(self.operations):
             body += self._operation(one, index)
-        sizes = [[self._floats(planes) for planes in side] for side in (self.graph.inputs, self.graph.outputs)]
+        sizes = [
+            [self._floats(planes) for planes in side] for side in (self.graph.inputs, self.graph.outputs)
+        ]
         maps = [number for one in self.maps for number in one]
         head = [self.arena, *_listed(sizes[0]), *_listed(sizes[1]), len(self.maps), *maps]
         weights = np.concatenate([np.zeros(1, np.float32), *self.weights])
@@ -135,10 +147,12 @@ class _Writer:
         """Inputs and outputs lie where the caller says; a plane that is read too, or twice an output, is copied."""
         for index, planes in enumerate(self.graph.inputs):
             self._outside(planes, -1 - index)
-        read = _read(self.operations)
+        read = all_read(self.operations)
         seen: set[int] = set(int(plane) for planes in self.graph.inputs for plane in planes)
         for index, planes in enumerate(self.graph.outputs):
-            if any(int(plane) in read or int(plane) in seen for plane in planes) or len(set(planes)) < len(planes):
+            if any(int(plane) in read or int(plane) in seen for plane in planes) or len(set(planes)) < len(
+                planes
+            ):
                 size = self.graph.sizes[int(planes[0])]
                 made = self.graph.planes(len(planes), size)
                 self.operations.append(Operation(Kind.EACH, planes, made, size))
@@ -155,16 +169,16 @@ class _Writer:
         """A place in the arena for every plane from when it is written until it was read for the last time."""
         geometries, self.places = self.geometries, dict[int, int]()
         last: dict[int, int] = {}
-        ends = _group_ends(self.groups)
+        ends = group_ends(self.groups)
         for index, one in enumerate(self.operations):
-            for plane in _reads(one):
+            for plane in planes_read(one):
                 last[plane] = ends[index]
         done: dict[int, list[int]] = {}
         for plane, index in last.items():
             done.setdefault(index, []).append(plane)
         top = 0
         for index, one in enumerate(self.operations):
-            for plane in _writes(one):
+            for plane in planes_written(one):
                 if plane in self.external or plane in self.places:
                     continue
                 geometry = geometries[self.graph.sizes[plane]]
@@ -219,13 +233,18 @@ class _Writer:
         given = one.given
         code = [int(one.kind), self._map(one.reads)]
         if one.kind is Kind.CONV:
-            flags = (self.groups[index], _depthwise(one), index in self.summed)
+            flags = (self.groups[index], depthwise(one), index in self.summed)
             return code + self._convolution(one) + [int(flag) for flag in flags]
         if one.kind is Kind.EACH:
             return code + self._steps(one)
         code.append(self._map(one.first))
         if one.kind is Kind.BAND:
-            code += [int(given["columns"]), *_listed(given["starts"]), given["taps"], self._kept(given["weights"])]
+            code += [
+                int(given["columns"]),
+                *_listed(given["starts"]),
+                given["taps"],
+                self._kept(given["weights"]),
+            ]
         if one.kind is Kind.LINEAR:
             code += [self._kept(given["weight"]), self._kept(given["bias"])]
         if one.kind is Kind.MAX_POOL:
@@ -241,7 +260,9 @@ class _Writer:
         if flat:
             height, width = 1, self.geometries[one.size].length
         narrow = not flat and width <= self.lanes
-        vectors, blocks = self._tiles(per_group, height if narrow else -(-width // self.lanes), 2 if one.spread else 1)
+        vectors, blocks = self._tiles(
+            per_group, height if narrow else -(-width // self.lanes), 2 if one.spread else 1
+        )
         parts, row = [], 0
         for _ in range(groups):
             for block in blocks:
@@ -269,7 +290,7 @@ class _Writer:
         sizes = {self.graph.sizes[int(one.reads[0])], one.size}
         return (
             len(sizes) == 1 and self.geometries[one.size].flat and not one.spread and one.given["stride"] == 1
-            and not any(plane in self.external for plane in _writes(one))
+            and not any(plane in self.external for plane in planes_written(one))
         )  # fmt: skip
 
     def _mask(self, size: Size) -> Floats:
@@ -298,121 +319,3 @@ class _Writer:
 def _listed(values: Iterable[int]) -> list[int]:
     numbers = [int(value) for value in values]
     return [len(numbers), *numbers]
-
-
-def _reads(one: Operation) -> set[int]:
-    found = {int(plane) for plane in one.reads}
-    for step in one.steps:
-        if step.other is not None and step.kind not in (Then.STORE, Then.SPREAD):
-            found |= {int(plane) for plane in step.other}
-    return found
-
-
-def _writes(one: Operation) -> list[int]:
-    if one.kind not in (Kind.CONV, Kind.EACH):
-        return [int(plane) for plane in one.first]
-    kept = [step.other for step in one.steps if step.kind in (Then.STORE, Then.SPREAD) and step.other is not None]
-    return [int(plane) for planes in kept for plane in planes]
-
-
-def _read(operations: list[Operation]) -> set[int]:
-    return set().union(*(_reads(one) for one in operations)) if operations else set()
-
-
-def _made(one: Operation) -> set[int]:
-    return {int(plane) for planes in (one.first, *(step.after for step in one.steps)) for plane in planes}
-
-
-def _needed(graph: Graph) -> list[Operation]:
-    """The operations of which something is read in the end."""
-    wanted = {int(plane) for planes in graph.outputs for plane in planes}
-    kept = []
-    for one in reversed(graph.operations):
-        if _made(one) & wanted:
-            kept.append(one)
-            wanted |= _reads(one)
-    return kept[::-1]
-
-
-def _add_stores(one: Operation, read: set[int]) -> None:
-    """Keep what somebody reads: of each step whose planes are read, and where nothing was kept yet."""
-    if one.kind not in (Kind.CONV, Kind.EACH):
-        return
-    steps: list[Step] = []
-    for planes, step in [(one.first, None), *((step.after, step) for step in one.steps)]:
-        if step is not None:
-            steps.append(step)
-        if any(int(plane) in read for plane in planes):
-            if one.spread and planes is not one.last:
-                raise UnsupportedError("native: a transposed convolution whose sum is read twice has no kernel")
-            steps.append(Step(Then.SPREAD if one.spread else Then.STORE, planes, planes))
-    one.steps = steps
-
-
-def _together(operations: list[Operation], flat: Callable[[Operation], bool]) -> list[bool]:
-    """For each operation whether the next one reads the same map, both channel by channel."""
-
-    def joins(one: Operation, other: Operation, group: set[int]) -> bool:
-        if not (_depthwise(one) and _depthwise(other) and np.array_equal(one.reads, other.reads)):
-            return False
-        for step in other.steps:  # a sum with a map of the group is of the same channel
-            if step.kind is Then.GATE:
-                return False
-            if step.kind is not Then.ADD or step.other is None:
-                continue
-            if {int(plane) for plane in step.other} & group:
-                lists = [own.other for own in one.steps if own.kind is Then.STORE and own.other is not None]
-                if not any(np.array_equal(step.other, planes) for planes in lists):
-                    return False
-        return one.size == other.size and one.given["stride"] == other.given["stride"] and flat(one) == flat(other)
-
-    flags, group = [], set[int]()
-    for one, other in zip(operations, [*operations[1:], None], strict=True):
-        group = group | _made(one) if flags and flags[-1] else _made(one)
-        flags.append(other is not None and joins(one, other, group))
-    return flags
-
-
-def _depthwise(one: Operation) -> bool:
-    return one.kind is Kind.CONV and len(one.reads) == one.given["groups"] == one.given["weight"].shape[0]
-
-
-def _group_ends(flags: list[bool]) -> list[int]:
-    ends, end = [0] * len(flags), 0
-    for index in reversed(range(len(flags))):
-        end = end if flags[index] else index
-        ends[index] = end
-    return ends
-
-
-def _running_sums(operations: list[Operation], flags: list[bool], outside: set[int]) -> set[int]:
-    """The operations whose groups add up from one to the next where nobody else reads the sums: they need no memory.
-
-    Their sums and the stores of these are taken out.
-    """
-    summed: set[int] = set()
-    start = 0
-    for index, goes_on in enumerate(flags):
-        if goes_on:
-            continue
-        group, begin, start = operations[start : index + 1], start, index + 1
-        sums = [one.first if place == 0 else one.steps[0].after for place, one in enumerate(group) if one.steps]
-        if len(group) < 2 or len(sums) < len(group) or not all(
-            other.steps[0].kind is Then.ADD and np.array_equal(other.steps[0].other, before)
-            for other, before in zip(group[1:], sums, strict=False)
-        ):
-            continue
-        inner = {int(plane) for planes in sums[:-1] for plane in planes}
-        elsewhere = _read(operations[:begin] + operations[index + 1 :]) | outside
-        elsewhere |= {
-            int(plane) for one in group for step in one.steps[1:] if step.kind in (Then.ADD, Then.GATE)
-            and step.other is not None for plane in step.other
-        }  # fmt: skip
-        if inner & elsewhere:
-            continue
-        for one in group:
-            one.steps = [
-                step for step in one.steps if step.other is None or not {int(p) for p in step.other} & inner
-            ]
-        summed |= set(range(begin, index + 1))
-    return summed

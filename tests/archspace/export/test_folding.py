@@ -112,7 +112,15 @@ def norm(channels: int, *, sign: float = 1.0) -> nn.BatchNorm2d:
         ((norm(8), nn.Conv2d(8, 5, 3, padding=1)), False, 1),
         ((norm(8), nn.Sigmoid(), nn.Conv2d(8, 5, 1)), False, 1),
     ],
-    ids=["sum", "running sums", "transposed", "before a 1 x 1", "negative scale", "before a padded one", "no PReLU"],
+    ids=[
+        "sum",
+        "running sums",
+        "transposed",
+        "before a 1 x 1",
+        "negative scale",
+        "before a padded one",
+        "no PReLU",
+    ],
 )
 def test_a_norm_folds_where_that_is_exact_and_stays_elsewhere(
     layers: tuple[nn.Module, ...], summed: bool, left: int
@@ -124,7 +132,9 @@ def test_a_norm_folds_where_that_is_exact_and_stays_elsewhere(
         made = folded(traced)
         assert (norms(traced), norms(made)) == (1, left)
         assert ratio(network(x), made.module()(x)) <= LIMIT
-        assert norms(traced) == 1 and ratio(network(x), traced.module()(x)) == 0, "the given graph stays as it is"
+        assert norms(traced) == 1 and ratio(network(x), traced.module()(x)) == 0, (
+            "the given graph stays as it is"
+        )
 
 
 @pytest.mark.slow
@@ -139,7 +149,11 @@ def test_a_norm_folds_where_that_is_exact_and_stays_elsewhere(
     ],
 )
 def test_every_unit_folds(network: str, units: tuple[str, ...]) -> None:
-    check(lived_in(build(ArchSpec(network, unit=units, alphas=(1,) * len(units), classes=5, input_size=(32, 32)))))
+    check(
+        lived_in(
+            build(ArchSpec(network, unit=units, alphas=(1,) * len(units), classes=5, input_size=(32, 32)))
+        )
+    )
 
 
 @pytest.mark.slow

@@ -16,7 +16,10 @@ from archspace.export.onnx_activations import summed_prelu
 def model(slopes: Any) -> onnx.ModelProto:
     """Two PReLUs one after the other, of the same slopes."""
     ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3, 4, 5]) for name in ("x", "y")]
-    nodes = [helper.make_node("PRelu", ["x", "a"], ["t"], name="one"), helper.make_node("PRelu", ["t", "a"], ["y"])]
+    nodes = [
+        helper.make_node("PRelu", ["x", "a"], ["t"], name="one"),
+        helper.make_node("PRelu", ["t", "a"], ["y"]),
+    ]
     graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], [numpy_helper.from_array(slopes, "a")])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
@@ -31,7 +34,9 @@ def test_the_answers_are_the_same(shape: tuple[int, ...]) -> None:
     assert {node.op_type for node in made.graph.node} == {"Mul", "Relu", "Add"}
     assert len(made.graph.initializer) == 2, "the slopes, and once what is left of 1"
     ours, theirs = (
-        onnxruntime.InferenceSession(one.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
+        onnxruntime.InferenceSession(one.SerializeToString(), providers=["CPUExecutionProvider"]).run(
+            None, {"x": x}
+        )[0]
         for one in (given, made)
     )
     np.testing.assert_allclose(theirs, ours, rtol=1e-6, atol=1e-6)

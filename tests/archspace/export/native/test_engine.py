@@ -77,7 +77,9 @@ def engine(network: nn.Module, x: Tensor, threads: int = 1) -> Engine:
         shape = tuple(network(x[:1]).shape)
     opened = library()
     return Engine(
-        make_program(read_program(program), opened.native_lanes(), opened.native_registers()), [shape], threads
+        make_program(read_program(program), opened.native_lanes(), opened.native_registers()),
+        [shape],
+        threads,
     )
 
 
