@@ -82,7 +82,7 @@ class Constants:
 
 def _renamed(program: ExportedProgram, copied: Graph) -> ExportGraphSignature:
     """A copy of the signature with the names that a copied graph gives its nodes: not always the old ones."""
-    signature = copy.deepcopy(program.graph_signature)
+    signature: ExportGraphSignature = copy.deepcopy(program.graph_signature)
     names = {old.name: new.name for old, new in zip(program.graph.nodes, copied.nodes, strict=True)}
     for spec in (*signature.input_specs, *signature.output_specs):
         if isinstance(spec.arg, TensorArgument):

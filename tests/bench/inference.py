@@ -1,9 +1,9 @@
 """Every form of a network on one processor, in turns in one process: ``make bench-inference``.
 
 Default forms are what a user has without archspace: ``torch.onnx.export`` of the network for ONNX Runtime and OpenVINO
-(float32), torch.compile. Ours are those of ``archspace export``. Of each: the median and the quartiles of wall-clock and
-of CPU time (of the whole process: on one thread other work on the machine shows little in it), the peak memory of a
-process of its own, and how many times as fast as the fastest default. The arithmetic floor is the network's
+(float32), torch.compile. Ours are those of ``archspace export``. Of each: the median and the quartiles of wall-clock
+time and of CPU time (of the whole process: on one thread other work on the machine shows little in it), the peak memory
+of a process of its own, and how many times as fast as the fastest default. The arithmetic floor is the network's
 multiply-accumulates at the rate that one core reaches in registers alone, for each thread.
 """
 
@@ -40,6 +40,7 @@ from archspace.export.source import described, make_source
 from archspace.network import Network
 from archspace.presets import preset
 from archspace.support.errors import InputError
+from archspace.support.files import write_text
 from tests.archspace.export.trained import lived_in
 from tests.bench.inference_levels import level_times
 
@@ -200,19 +201,23 @@ def measured(case: Case, seconds: float, least: int, memory: bool, peak: float) 
 
 def table(rows: list[dict[str, Any]]) -> Iterator[str]:
     """The rows as Markdown."""
-    yield "| network | batch | threads | form | CPU ms (quartiles) | wall ms (quartiles) | peak MB | times the fastest default | share of the floor |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    columns = (
+        "network", "batch", "threads", "form", "CPU ms (quartiles)", "wall ms (quartiles)", "peak MB",
+        "times the fastest default", "share of the floor",
+    )  # fmt: skip
+    yield f"| {' | '.join(columns)} |"
+    yield "|---" * len(columns) + "|"
     for row in rows:
         for name, one in row["forms"].items():
-            times = [
-                f"{one[f'{k}_ms']:.3g} ({one[f'{k}_low_ms']:.3g} to {one[f'{k}_high_ms']:.3g})"
-                for k in ("cpu", "wall")
-            ]
-            floor = "" if row["floor_ms"] is None else f"{100 * row['floor_ms'] / one[row['ratio_of']]:.0f} %"
-            held = one.get("peak_mb")
+            cpu, wall = (
+                f"{one[f'{kind}_ms']:.3g} ({one[f'{kind}_low_ms']:.3g} to {one[f'{kind}_high_ms']:.3g})"
+                for kind in ("cpu", "wall")
+            )
+            share = "" if row["floor_ms"] is None else f"{100 * row['floor_ms'] / one[row['ratio_of']]:.0f} %"
+            held = "" if one["peak_mb"] is None else f"{one['peak_mb']:.0f}"
             yield (
-                f"| {row['network']} | {row['batch']} | {row['threads']} | {name} | {times[0]} | {times[1]} | "
-                f"{'' if held is None else f'{held:.0f}'} | {one['ratio']:.2f} | {floor} |"
+                f"| {row['network']} | {row['batch']} | {row['threads']} | {name} | {cpu} | {wall} | {held} | "
+                f"{one['ratio']:.2f} | {share} |"
             )
     yield ""
     yield "| network | level (map) | MACs, M | native ms | GMAC/s | share of the floor |"
@@ -252,12 +257,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder for inference.json and inference.md")
     given = parser.parse_args()
     names = given.networks.split(",") if given.networks else list(AIM if given.quick else NETWORKS)
-    cases = [
-        Case(n, b, t)
-        for n in names
-        for b in ((1,) if given.quick else (1, 8))
-        for t in ((1,) if given.quick else (1, 2))
-    ]
+    batches, threads = ((1,), (1,)) if given.quick else ((1, 8), (1, 2))
+    cases = [Case(name, batch, count) for name in names for batch in batches for count in threads]
     peak = peak_macs()
     about = machine(peak)
     rows = []
@@ -273,11 +274,10 @@ def main() -> None:
     print(json.dumps(about, indent=1))
     print(text)
     if given.out is not None:
-        given.out.mkdir(parents=True, exist_ok=True)
-        (given.out / "inference.json").write_text(
-            json.dumps({"machine": about, "rows": rows}, indent=1) + "\n", encoding="utf-8"
+        write_text(
+            given.out / "inference.json", json.dumps({"machine": about, "rows": rows}, indent=1) + "\n"
         )
-        (given.out / "inference.md").write_text(text + "\n", encoding="utf-8")
+        write_text(given.out / "inference.md", text + "\n")
 
 
 if __name__ == "__main__":

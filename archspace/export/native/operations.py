@@ -77,7 +77,8 @@ class Operation:
         size: height and width of the result.
         steps: in order.
         given: of a convolution ``weight`` (C', C/groups, h, w), ``bias``, ``stride``, ``groups``, ``rows`` and
-            ``columns`` of its taps; ``spread`` where its channels are (channel, row, column) of a transposed one. Of others as its kind needs.
+            ``columns`` of its taps; ``spread`` where its channels are (channel, row, column) of a transposed one. Of
+            others as its kind needs.
     """
 
     kind: Kind

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from archspace.export.native.geometry import ROW, Geometry
 from archspace.export.native.operations import (
     Floats,
     Graph,
@@ -30,12 +31,8 @@ from archspace.export.native.scheduling import (
     together,
 )
 
-ROW = 16
-"""Rows begin at multiples of so many floats."""
 SLACK = 1024
 """Floats behind the last plane: wide loads read past the end of a row."""
-FULL_TILE = 4
-"""Vectors of the widest tile."""
 CAPS = {32: (14, 12, 8, 6), 16: (12, 6, 4, 3)}
 """By number of vector registers: most output channels of a tile of 1, 2, 3 and 4 vectors."""
 
@@ -77,28 +74,6 @@ def make_program(graph: Graph, lanes: int, registers: int) -> Program:
     return _Writer(graph, lanes, registers).program()
 
 
-class _Geometry:
-    """Planes of one size: how they lie in memory, zeros around them.
-
-    Where that fills vectors or tiles better, kernels run through all rows as one (``flat``, of ``length``).
-    """
-
-    def __init__(self, size: Size, pad: int, lanes: int) -> None:
-        close, in_row = size[1] + pad, -(-size[1] // lanes)
-        wide = -(-close // ROW) * ROW
-        vectors = {pitch: -(-((size[0] - 1) * pitch + size[1]) // lanes) for pitch in (wide, close)}
-        best = min(vectors, key=lambda pitch: vectors[pitch])
-        self.flat = vectors[best] < size[0] * in_row or (
-            vectors[best] == size[0] * in_row and 1 < in_row < FULL_TILE
-        )
-        self.pitch = best if self.flat else close if in_row == 1 else wide
-        self.length = (size[0] - 1) * self.pitch + size[1]
-        self.lead = -(-pad // ROW) * ROW + pad * self.pitch
-        rows = (self.lead + (size[0] + pad) * self.pitch) // ROW + 1
-        self.floats = (rows | 1) * ROW  # an odd number of cache lines: planes do not fall on the same ones
-        self.free: list[int] = []
-
-
 class _Writer:
     def __init__(self, graph: Graph, lanes: int, registers: int) -> None:
         self.graph, self.lanes, self.registers = graph, lanes, registers
@@ -114,7 +89,7 @@ class _Writer:
         read = all_read(self.operations) | set(self.external)
         for one in self.operations:
             add_stores(one, read)
-        self.geometries = {size: _Geometry(size, pad, self.lanes) for size, pad in self._pads().items()}
+        self.geometries = {size: Geometry(size, pad, self.lanes) for size, pad in self._pads().items()}
         self.groups = together(self.operations, self._flat)
         self.summed = running_sums(self.operations, self.groups, set(self.external))
         self._place()
@@ -148,7 +123,7 @@ class _Writer:
         for index, planes in enumerate(self.graph.inputs):
             self._outside(planes, -1 - index)
         read = all_read(self.operations)
-        seen: set[int] = set(int(plane) for planes in self.graph.inputs for plane in planes)
+        seen: set[int] = {int(plane) for planes in self.graph.inputs for plane in planes}
         for index, planes in enumerate(self.graph.outputs):
             if any(int(plane) in read or int(plane) in seen for plane in planes) or len(set(planes)) < len(
                 planes

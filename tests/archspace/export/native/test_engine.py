@@ -125,7 +125,7 @@ def test_nothing_is_read_or_written_beyond_the_callers_arrays() -> None:
 
 
 def test_an_operation_without_kernel_is_named() -> None:
-    with pytest.raises(UnsupportedError, match="no kernel for aten.gelu.default at gelu"):
+    with pytest.raises(UnsupportedError, match=r"no kernel for aten\.gelu\.default at gelu"):
         engine(nn.GELU(), torch.randn(1, 3, 8, 8))
 
 
