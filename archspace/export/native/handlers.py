@@ -218,6 +218,7 @@ HANDLERS: dict[Any, Callable[..., Any]] = {
     aten.flatten.using_ints: _viewed,
     aten.transpose.int: _turned,
     aten.slice.Tensor: _sliced,
+    aten.sym_size.int: lambda self, node, x, axis: 1,  # of a free batch, whose images run one by one
     aten.dropout.default: lambda self, node, x, *rest: x,
     aten.feature_dropout.default: lambda self, node, x, *rest: x,
     aten.contiguous.default: lambda self, node, x: x,

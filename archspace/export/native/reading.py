@@ -53,7 +53,7 @@ class _Reader:
             self.values[node] = self.constants[node.name].detach()
             return
         shape = node.meta["val"].shape
-        if len(shape) != 4 or not all(isinstance(side, int) for side in shape):
+        if len(shape) != 4 or not all(isinstance(side, int) for side in shape[1:]):
             raise UnsupportedError(
                 f"native: input {node.name} of shape {tuple(shape)}: must be images of a fixed size"
             )
