@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from archspace.export.native.library import Engine, library, peak_macs
-from archspace.export.native.program import make_program
-from archspace.export.native.reading import read_program
+from archspace.export.native.compiling import compiled
+from archspace.export.native.library import Engine, peak_macs
 from archspace.export.signature import ExportOptions
 from archspace.export.source import described, make_source
 from archspace.network import Network
@@ -23,10 +22,7 @@ def level_times(network: Network, threads: int) -> list[dict[str, Any]]:
     """
     options = ExportOptions()
     source = make_source(network, None, options, described(network.spec, None, None, options))
-    engine_library = library()
-    program = make_program(
-        read_program(source.program), engine_library.native_lanes(), engine_library.native_registers()
-    )
+    program = compiled(source.program)
     engine = Engine(program, [port.shape for port in source.signature.outputs], threads)  # type: ignore[misc]
     (x,) = source.samples["random"][0].inputs
     kept = engine.run((x,))  # the last outputs are written to again

@@ -25,15 +25,13 @@ def _write(source: Source, folder: Path) -> Exported:
         ExportError: the engine has no kernel for something in the network, or an answer is beyond the tolerance.
     """
     from archspace.export.comparing import compared
+    from archspace.export.native.compiling import compiled
     from archspace.export.native.file import open_native, save_native
     from archspace.export.native.library import library
-    from archspace.export.native.program import make_program
-    from archspace.export.native.reading import read_program
     from archspace.support.version import VERSION
 
     engine = library()
-    program = make_program(read_program(source.program), engine.native_lanes(), engine.native_registers())
-    save_native(folder / FILE, program, source.signature, source.metadata)
+    save_native(folder / FILE, compiled(source.program), source.signature, source.metadata)
     network = open_native(folder / FILE)
     agreements = compared(source, lambda inputs: network(*inputs), "native engine", version=VERSION)
     return Exported(

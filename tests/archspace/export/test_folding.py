@@ -15,10 +15,9 @@ from archspace.build import build
 from archspace.export.deploy import deployed
 from archspace.export.flat import flattened
 from archspace.export.folding import folded
-from archspace.export.native.library import Engine, library
+from archspace.export.native.compiling import compiled
+from archspace.export.native.library import Engine
 from archspace.export.native.operations import UnsupportedError
-from archspace.export.native.program import make_program
-from archspace.export.native.reading import read_program
 from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
 from tests.archspace.export.trained import lived_in
@@ -44,9 +43,7 @@ def graphs(network: Network) -> tuple[ExportedProgram, ExportedProgram]:
 
 
 def native(program: ExportedProgram, x: Tensor, shape: tuple[int, ...], threads: int = 1) -> Tensor:
-    engine = library()
-    made = make_program(read_program(program), engine.native_lanes(), engine.native_registers())
-    return torch.from_numpy(Engine(made, [shape], threads).run([x.numpy()])[0])
+    return torch.from_numpy(Engine(compiled(program), [shape], threads).run([x.numpy()])[0])
 
 
 def check(network: Network) -> tuple[ExportedProgram, ExportedProgram]:

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 
 from archspace.export.folding import folded
 from archspace.export.native import library as library_module
+from archspace.export.native.compiling import compiled
 from archspace.export.native.file import open_native
-from archspace.export.native.library import Engine, library, peak_macs
+from archspace.export.native.library import Engine, peak_macs
 from archspace.export.native.operations import UnsupportedError
-from archspace.export.native.program import make_program
-from archspace.export.native.reading import read_program
 from archspace.support.errors import InputError
 from archspace.units.base import running_sums, shuffle
 from archspace.units.portable import average_to
@@ -75,12 +74,7 @@ def engine(network: nn.Module, x: Tensor, threads: int = 1) -> Engine:
     with torch.no_grad():
         program = folded(torch.export.export(network, (x[:1],)))
         shape = tuple(network(x[:1]).shape)
-    opened = library()
-    return Engine(
-        make_program(read_program(program), opened.native_lanes(), opened.native_registers()),
-        [shape],
-        threads,
-    )
+    return Engine(compiled(program), [shape], threads)
 
 
 def made(kind: type[Everything]) -> Everything:
