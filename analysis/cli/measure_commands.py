@@ -55,7 +55,7 @@ def measure(
         typer.Option(
             "--runtime",
             metavar="R",
-            help="torch (if left out, but on boards), compile, cudagraph, onnxruntime, openvino, tensorrt.",
+            help="torch (if left out, but on boards), compile, cudagraph, onnxruntime, openvino, native, tensorrt.",
         ),
     ] = None,
     compare: Annotated[

@@ -84,7 +84,8 @@ def _renamed(program: ExportedProgram, copied: Graph) -> ExportGraphSignature:
     """A copy of the signature with the names that a copied graph gives its nodes: not always the old ones."""
     signature: ExportGraphSignature = copy.deepcopy(program.graph_signature)
     names = {old.name: new.name for old, new in zip(program.graph.nodes, copied.nodes, strict=True)}
-    for spec in (*signature.input_specs, *signature.output_specs):
-        if isinstance(spec.arg, TensorArgument):
-            spec.arg.name = names[spec.arg.name]
+    arguments = [spec.arg for spec in signature.input_specs] + [spec.arg for spec in signature.output_specs]
+    for argument in arguments:
+        if isinstance(argument, TensorArgument):
+            argument.name = names[argument.name]
     return signature
