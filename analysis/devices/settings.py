@@ -24,8 +24,7 @@ class Settings:
 
     Attributes:
         runtime: ``torch``, ``compile``, ``cudagraph``, ``onnxruntime``, ``openvino``, ``native`` or ``tensorrt``;
-            the device's own
-            default if left out.
+            the device's own default if left out.
         precision: of weights and activations.
         batch: inputs of a run.
         threads: CPU threads within an operator.

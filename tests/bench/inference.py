@@ -254,7 +254,7 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=30.0, help="of turns, a case")
     parser.add_argument("--networks", default="", help="names with commas; left out, all")
-    parser.add_argument("--out", type=Path, help="folder for inference.json and inference.md")
+    parser.add_argument("--out", type=Path, help="folder for inference.json and inference.txt")
     given = parser.parse_args()
     names = given.networks.split(",") if given.networks else list(AIM if given.quick else NETWORKS)
     batches, threads = ((1,), (1,)) if given.quick else ((1, 8), (1, 2))
@@ -277,7 +277,7 @@ def main() -> None:
         write_text(
             given.out / "inference.json", json.dumps({"machine": about, "rows": rows}, indent=1) + "\n"
         )
-        write_text(given.out / "inference.md", text + "\n")
+        write_text(given.out / "inference.txt", text + "\n")
 
 
 if __name__ == "__main__":
