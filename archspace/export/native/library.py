@@ -10,6 +10,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ def _build(path: Path) -> None:
 
 
 class Engine:
-    """A network that is open in the engine.
+    """A network that is open in the engine; runs of several threads wait for each other, as its maps are the same.
 
     Args:
         program: for the lanes and registers of :func:`library`.
@@ -123,6 +124,7 @@ class Engine:
 
     def __init__(self, program: Program, shapes: Sequence[tuple[int, ...]], threads: int = 1) -> None:
         self._library, self.shapes, self.threads = library(), tuple(shapes), threads
+        self._lock = threading.Lock()
         code = np.ascontiguousarray(program.code, np.int64)
         weights = np.ascontiguousarray(program.weights, np.float32)
         self._handle = self._library.native_open(code.ctypes.data, weights.ctypes.data, len(weights))
@@ -139,7 +141,8 @@ class Engine:
         pointers = [
             (ctypes.c_void_p * len(arrays))(*(one.ctypes.data for one in arrays)) for arrays in (given, made)
         ]
-        self._library.native_run(self._handle, *pointers, batch, self.threads)
+        with self._lock:
+            self._library.native_run(self._handle, *pointers, batch, self.threads)
         return made
 
     def task_count(self) -> int:
