@@ -254,11 +254,12 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=30.0, help="of turns, a case")
     parser.add_argument("--networks", default="", help="names with commas; left out, all")
+    parser.add_argument("--cases", default="1x1,1x2,8x1,8x2", help="batch x threads, with commas")
     parser.add_argument("--out", type=Path, help="folder for inference.json and inference.txt")
     given = parser.parse_args()
     names = given.networks.split(",") if given.networks else list(AIM if given.quick else NETWORKS)
-    batches, threads = ((1,), (1,)) if given.quick else ((1, 8), (1, 2))
-    cases = [Case(name, batch, count) for name in names for batch in batches for count in threads]
+    cases = [Case(name, *map(int, one.split("x"))) for name in names for one in given.cases.split(",")]
+    cases = [case for case in cases if not given.quick or (case.batch, case.threads) == (1, 1)]
     peak = peak_macs()
     about = machine(peak)
     rows = []
@@ -270,14 +271,11 @@ def main() -> None:
         rows.append(measured(case, 10.0 if given.quick else given.seconds, 11, not given.quick, peak))
         with contextlib.suppress(AttributeError):
             torch._dynamo.reset()
-    text = "\n".join(table(rows))
-    print(json.dumps(about, indent=1))
-    print(text)
-    if given.out is not None:
-        write_text(
-            given.out / "inference.json", json.dumps({"machine": about, "rows": rows}, indent=1) + "\n"
-        )
-        write_text(given.out / "inference.txt", text + "\n")
+        if given.out is not None:  # after each case: what was measured stays when the rest is stopped
+            kept = json.dumps({"machine": about, "rows": rows}, indent=1)
+            write_text(given.out / "inference.json", kept + "\n")
+            write_text(given.out / "inference.txt", "\n".join(table(rows)) + "\n")
+    print("\n".join([json.dumps(about, indent=1), *table(rows)]))
 
 
 if __name__ == "__main__":
