@@ -15,7 +15,7 @@ OLDEST := .venv-oldest
 TWO := -n 2 --dist loadfile --max-worker-restart 0
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 
-.PHONY: search test test-fast test-oldest lint docs bench bench-search evidence-cpu evidence-gpu gpu gallery clean
+.PHONY: search test test-fast test-oldest lint docs bench bench-search bench-inference evidence-cpu evidence-gpu gpu gallery clean
 
 search: $(READY)
 	$(BIN)/archspace search scenes --out $(RUN)
@@ -68,6 +68,10 @@ evidence-gpu: $(READY)
 $(PACK): $(READY)
 	mkdir -p $(dir $(PACK))
 	$(BIN)/python -m tests.bench.camvid_gpu --pack $(CAMVID) --data $(PACK)
+
+# Every form of a network on this processor, in turns in one process: an hour. INFERENCE=--quick: minutes, one thread, batch 1.
+bench-inference: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.bench.inference $(INFERENCE) --out docs/evidence/inference
 
 # On a machine with a GPU, with its own torch (PYTHON=...): evidence in runs/gpu, the most valuable first.
 gpu:

@@ -111,6 +111,7 @@ export nosuch --precision int3|must be float32, float16 or int8
 export nosuch --split val|is for INT8
 export espnet --precision int8|has no weights
 sensitivity nosuch|no preset
+export nosuch --for tpu|must be cpu
 pareto nosuch|no such run folder
 report nosuch|no such run folder
 narrow nosuch|no such run folder

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 FOLDER = "measurements"
 
+FORM = 2
+"""Of the files that are timed, where it changes within a version: what was measured of an older form is another's."""
+
 
 class MeasurementCache:
     """The records of one device and one way of measuring.
@@ -65,7 +68,7 @@ class MeasurementCache:
 
     @cached_property
     def _key(self) -> str:
-        return digest(f"{self.device.key(self.settings)}; archspace {VERSION}")
+        return digest(f"{self.device.key(self.settings)}; archspace {VERSION}; form {FORM}")
 
 
 def device_lock(device: str) -> Path:

@@ -69,7 +69,7 @@ def _runtimes(device: str) -> list[Check]:
     from analysis.runtimes import RUNTIMES
 
     fixes = {
-        "compile": "install g++", "openvino": "pip install 'archspace[openvino]'",
+        "compile": "install g++", "native": "install g++", "openvino": "pip install 'archspace[openvino]'",
         "tensorrt": "install TensorRT with trtexec on a machine with an NVIDIA GPU",
         "cudagraph": "use a machine with an NVIDIA GPU",
     }  # fmt: skip

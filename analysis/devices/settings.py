@@ -23,8 +23,8 @@ class Settings:
     """How a measurement is taken.
 
     Attributes:
-        runtime: ``torch``, ``compile``, ``cudagraph``, ``onnxruntime``, ``openvino`` or ``tensorrt``; the device's own
-            default if left out.
+        runtime: ``torch``, ``compile``, ``cudagraph``, ``onnxruntime``, ``openvino``, ``native`` or ``tensorrt``;
+            the device's own default if left out.
         precision: of weights and activations.
         batch: inputs of a run.
         threads: CPU threads within an operator.

@@ -64,7 +64,7 @@ class Target:
             return torch.randn(like.shape, generator=generator)
         return torch.randint(0, self.network.spec.classes, like.shape, generator=generator)
 
-    def onnx_file(self, folder: Path, batch: int = 1, opset: int | None = None) -> Path:
+    def onnx_file(self, folder: Path, batch: int = 1, opset: int | None = None, summed: bool = False) -> Path:
         """Returns the network as an ONNX file of fixed shapes, batch norms folded.
 
         A foreign file is itself, if it fits.
@@ -73,6 +73,7 @@ class Target:
             folder: of this target alone; where a file is written, if one must be and is not there yet.
             batch: inputs of a run.
             opset: the latest operator set that the reader knows; TensorRT 8.2 needs 13 or less.
+            summed: PReLU as a sum, as the format ``onnx`` ships it for ONNX Runtime.
 
         Raises:
             InputError: the network is recurrent, or needs what the operator set does not have.
@@ -90,12 +91,14 @@ class Target:
                 f"{self.label}: is recurrent, which has no ONNX form here; use runtime torch or compile"
             )
         outputs = ("confidences", "locations") if spec.task == "detection" else (OUTPUT_NAME,)
-        path = folder / f"{self.arch_id or 'network'}-b{batch}-opset{opset or 'latest'}.onnx"
+        path = (
+            folder / f"{self.arch_id or 'network'}-b{batch}-opset{opset or 'latest'}{'-summed' * summed}.onnx"
+        )
         if path.exists():
             return path
         metadata = {"arch_id": spec.arch_id, "spec": spec.to_dict()}
         network = deployed(self.network).cpu().float()
-        write_onnx(network, self.example(batch), path, metadata, opset=opset, outputs=outputs)
+        write_onnx(network, self.example(batch), path, metadata, opset=opset, outputs=outputs, summed=summed)
         return path
 
     def int8_file(self, folder: Path, batch: int = 1) -> Path:

@@ -73,7 +73,7 @@ class OnnxRuntime(Runtime):
 
         if settings.precision == "int8":
             return target.int8_file(folder, settings.batch)
-        return target.onnx_file(folder, settings.batch)
+        return target.onnx_file(folder, settings.batch, summed=True)
 
     @contextmanager
     def open(self, target: Target, device: str, settings: Settings, folder: Path) -> Iterator[Opened]:

@@ -45,6 +45,7 @@ def make_card(
     given: Mapping[str, Any],
     about: Mapping[str, str],
     int8: Mapping[str, Any] | None = None,
+    fastest: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Returns the content of ``card.json`` for the export whose files lie in ``folder``.
 
@@ -61,6 +62,7 @@ def make_card(
         given: ``found``, ``numbers`` (perhaps with a ``title``) and notes from the caller.
         about: the files of its formats, and what each is in words.
         int8: calibration, and by format which layers are INT8 and what that costs and gains.
+        fastest: which forms were tried on the machine at hand, and how long each took.
     """
     files = {**_ABOUT, **about}
     notes = {key: value for key, value in given.items() if key not in ("found", "numbers")}
@@ -102,6 +104,7 @@ def make_card(
             ),
         },
         "verification": dict(verification),
+        **({} if fastest is None else {"fastest": dict(fastest)}),
         "versions": {package: _version(package) for package in _VERSIONS},
         "files": {
             file.name: _file(file, files[file.name])

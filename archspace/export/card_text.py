@@ -40,6 +40,7 @@ def markdown(card: Mapping[str, Any]) -> str:
         _numbers(card),
         _checks(card),
         int8_section(card),
+        _fastest(card),
         _about(card),
     )
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -223,6 +224,28 @@ def _checks(card: Mapping[str, Any]) -> str:
         ]
     parts += [f"{name}: {one['unchecked']}." for name, one in card["formats"].items() if one["unchecked"]]
     return "\n\n".join(parts)
+
+
+def _fastest(card: Mapping[str, Any]) -> str:
+    """Which forms were tried on the machine at hand."""
+    if "fastest" not in card:
+        return ""
+    one = card["fastest"]
+    rows = [
+        (
+            f"{tried['format']}{' (kept)' if tried['format'] == one['chosen'] else ''}",
+            tried["runtime"],
+            *(f"{tried[key]:.3g} ms" if key in tried else "" for key in ("median_ms", "least_ms")),
+            _plain(tried["reason"]) if "reason" in tried else f"{tried['relative_difference']:.1e}",
+        )
+        for tried in one["tried"]
+    ]
+    load = "" if one["load"] is None else f", load average {one['load']:.1f}"
+    return (
+        f"## The fastest form here\n\nOn {_plain(one['processor'])}, {counted(one['threads'], 'thread')}, batch "
+        f"{one['batch']}, in turns in one process{load}.\n\n"
+        + _table(("form", "runtime", "median", "least", "difference to torch"), rows)
+    )
 
 
 def _about(card: Mapping[str, Any]) -> str:

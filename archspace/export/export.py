@@ -5,15 +5,13 @@ The folder appears whole, by one rename, after ONNX Runtime agreed with torch; o
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import glob
 import json
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,8 +22,8 @@ from torch import Tensor
 from archspace.checkpoint import WEIGHTS_FILE, load, preprocessing_of, save
 from archspace.class_names import listing
 from archspace.export.agreement import Agreement, ExportError
+from archspace.export.appearing import appearing
 from archspace.export.card import (
-    CARD_FORMAT,
     CARD_JSON,
     CARD_MARKDOWN,
     CLASSES_FILE,
@@ -33,17 +31,16 @@ from archspace.export.card import (
     make_card,
 )
 from archspace.export.card_text import markdown
+from archspace.export.fastest import find_fastest
 from archspace.export.formats import FORMATS, Exported, Format
 from archspace.export.formats.base import check_formats
 from archspace.export.quantisation import Calibration, Quantised
 from archspace.export.signature import ExportOptions
 from archspace.export.source import described, make_source
+from archspace.export.targets import check_target
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import InputError
-from archspace.support.files import unwritable
-from archspace.support.locks import Held, try_lock
-from archspace.support.text_files import parse_json
 
 __all__ = ["ExportError", "ExportReport", "export"]
 
@@ -86,6 +83,9 @@ def export(
     options: ExportOptions | None = None,
     calibration: Calibration | None = None,
     judge: Judge | None = None,
+    fastest_on: str | None = None,
+    threads: int = 1,
+    on_progress: Callable[[str], object] = lambda _: None,
 ) -> ExportReport:
     """Write spec, weights, card and the network in each format to ``folder``; each must agree with torch.
 
@@ -103,6 +103,9 @@ def export(
         calibration: images that say the ranges of INT8, where ``options`` ask for it.
         judge: of INT8, called with each format's name and its network before and after; what it returns (accuracy,
             latency) stands on the card.
+        fastest_on: ``cpu``: of the forms that run on this machine's processor the fastest is written too.
+        threads: with which they are timed.
+        on_progress: is told what is being done.
 
     Raises:
         ExportError: the network cannot be written in a format, or an answer differs by more than the format's limit
@@ -113,20 +116,30 @@ def export(
     target, options = Path(folder), options or ExportOptions()
     chosen = {name: FORMATS[name] for name in formats}
     check_formats(chosen, options, network.spec.task)
+    if fastest_on is not None:
+        check_target(fastest_on)
     original = copy.deepcopy(network).cpu().float().eval()
     preprocessing = preprocessing or preprocessing_of(network)
     spec, classes = original.spec, original.class_names
     named = None if classes is None else classes.fitted(spec.classes, spec.task)
     about = described(spec, preprocessing, named, options)
     source = make_source(original, real_inputs, options, about, calibration)
-    with _appearing(target) as made:
+    with appearing(target) as made:
         notes = _notes(card, source.metadata["thresholds"])
         save(original, made / WEIGHTS_FILE, preprocessing=preprocessing, notes=notes)
         (made / SPEC_FILE).write_text(spec.to_yaml(), encoding="utf-8")
         if named is not None:
             (made / CLASSES_FILE).write_text(listing(named.names), encoding="utf-8")
         _same_weights(original, made)
-        written = {name: one.write(source, made) for name, one in chosen.items()}
+        fastest = None
+        if fastest_on is not None:
+            with tempfile.TemporaryDirectory(prefix="archspace-forms-") as tried:
+                fastest = find_fastest(source, Path(tried), threads, on_progress)
+                for file in Path(tried).iterdir():
+                    shutil.move(file, made / file.name)
+        written = {} if fastest is None else {fastest.name: fastest.exported}
+        written |= {name: one.write(source, made) for name, one in chosen.items() if name not in written}
+        chosen |= {name: FORMATS[name] for name in written}
         agreements = _by_format(written)
         content = make_card(
             spec, made, name=target.absolute().name, preprocessing=preprocessing, class_names=named,
@@ -134,6 +147,7 @@ def export(
             verification={name: one.to_dict() for name, one in agreements.items()},
             about={file: words for one in chosen.values() for file, words in one.files.items()},
             int8=_int8(written, calibration, judge),
+            fastest=None if fastest is None else fastest.card,
         )  # fmt: skip
         text = json.dumps(content, indent=1, allow_nan=False)
         (made / CARD_JSON).write_text(text + "\n", encoding="utf-8")
@@ -199,98 +213,3 @@ def _by_format(written: Mapping[str, Exported]) -> dict[str, Agreement]:
         for name, one in written.items()
         for kind, agreement in one.agreements.items()
     }
-
-
-@contextlib.contextmanager
-def _appearing(target: Path) -> Iterator[Path]:
-    """A temporary folder beside ``target`` that takes its place when the block ends well, else is removed.
-
-    Raises:
-        InputError: ``target`` holds something that is no export, or cannot be written.
-    """
-    _check_replaceable(target)
-    made = [parent for parent in target.absolute().parents if not parent.exists()]
-    temporary: Path | None = None
-    held: Held | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_orphans(target)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=_PART))
-        with contextlib.suppress(OSError):  # a file system without locks
-            held = try_lock(temporary / _LOCK)
-        yield temporary
-        (temporary / _LOCK).unlink(missing_ok=True)
-        temporary.chmod(0o755)
-        _take_place(temporary, target)
-        made = []
-    except OSError as error:
-        raise unwritable(target, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-        if held is not None:
-            held.release()
-        for parent in made:
-            with contextlib.suppress(OSError):
-                parent.rmdir()
-
-
-_PART, _LOCK = ".part", ".lock"
-"""How the temporary folder's name ends, and the file in it whose lock says that its process lives."""
-
-
-def _remove_orphans(target: Path) -> None:
-    """Removes the temporary folders of exports to ``target`` that were killed."""
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*{_PART}"):
-        if not (left / _LOCK).is_file():  # perhaps one that begins at this moment
-            continue
-        with contextlib.suppress(OSError):
-            held = try_lock(left / _LOCK)
-            if held is not None:
-                shutil.rmtree(left, ignore_errors=True)
-                held.release()
-
-
-def _check_replaceable(target: Path) -> None:
-    if not os.path.lexists(target):
-        return
-    if target.is_symlink() or not target.is_dir():
-        raise InputError(f"{target}: is a file; an export is a folder: choose another name")
-    there = {path.name for path in target.iterdir()} - _BYWORK
-    own = _own_files(target)
-    if there and own is None:
-        raise InputError(f"{target}: holds something that is no export of archspace: choose another folder")
-    others = sorted(there - (own or set()))
-    if others:
-        named = others[0] if len(others) == 1 else f"{others[0]} and {len(others) - 1} more"
-        raise InputError(f"{target}: holds {named} beside an older export: move it or choose another folder")
-
-
-_BYWORK = {"__pycache__", ".DS_Store"}
-"""Left behind by ``import standalone`` and by file managers."""
-
-
-def _own_files(folder: Path) -> set[str] | None:
-    """The files that an export's card lists, and the card; ``None`` where the folder is no export."""
-    try:
-        card = parse_json((folder / CARD_JSON).read_text(encoding="utf-8"), "JSON")
-    except (OSError, ValueError):
-        return None
-    if not isinstance(card, dict) or card.get("format") != CARD_FORMAT:
-        return None
-    return {CARD_JSON, CARD_MARKDOWN, *card.get("files", ())}
-
-
-def _take_place(temporary: Path, target: Path) -> None:
-    """Rename ``temporary`` to ``target``; what was there is moved away first and comes back if that fails."""
-    if not target.is_dir() or not any(target.iterdir()):
-        temporary.rename(target)
-        return
-    old = Path(f"{temporary}.old")
-    target.rename(old)
-    try:
-        temporary.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from archspace.export.agreement import ExportError, Runner
+from archspace.export.folding import folded
+from archspace.export.onnx_activations import summed_prelu
 from archspace.export.onnx_graph import kept_graph
 from archspace.export.onnx_lowering import lowered
 from archspace.export.quiet import quiet
@@ -38,6 +40,7 @@ def write_onnx(
     *,
     opset: int | None = None,
     outputs: Sequence[str] = (OUTPUT_NAME,),
+    summed: bool = False,
 ) -> None:
     """Write ``network`` for inputs shaped like ``image`` to one ONNX file without traces of this machine.
 
@@ -49,6 +52,7 @@ def write_onnx(
         opset: operator set, 11 to 18, for readers that know no later one (TensorRT 8.2: 13, 7.1: 11); left out, what
             the exporter writes.
         outputs: names of the network's outputs.
+        summed: whether PReLU is written as a sum (:func:`archspace.export.onnx_activations.summed_prelu`).
 
     Raises:
         ExportError: torch cannot express the network in ONNX.
@@ -58,7 +62,7 @@ def write_onnx(
 
     asked = None if opset is None else EXPORTED
     graph = kept_graph(network, image, asked, outputs, lambda: _graph(network, (image,), asked, outputs))
-    _keep(onnx.load_model_from_string(graph), path, metadata, opset)
+    _keep(onnx.load_model_from_string(graph), path, metadata, opset, summed)
 
 
 def program_onnx(
@@ -67,6 +71,7 @@ def program_onnx(
     path: Path,
     metadata: Mapping[str, Any],
     opset: int | None = None,
+    summed: bool = False,
 ) -> None:
     """Write the graph of torch.export to one ONNX file without traces of this machine.
 
@@ -76,6 +81,7 @@ def program_onnx(
         path: the file.
         metadata: as of :func:`write_onnx`.
         opset: as of :func:`write_onnx`.
+        summed: as of :func:`write_onnx`.
 
     Raises:
         ExportError: torch cannot express the network in ONNX.
@@ -86,12 +92,16 @@ def program_onnx(
     asked = None if opset is None else EXPORTED
     graph = _graph(program, None, asked, signature.output_names, signature.input_names)
     model = onnx.load_model_from_string(graph)
-    _keep(model, path, metadata, opset)
+    _keep(model, path, metadata, opset, summed)
 
 
-def _keep(model: ModelProto, path: Path, metadata: Mapping[str, Any], opset: int | None) -> None:
+def _keep(
+    model: ModelProto, path: Path, metadata: Mapping[str, Any], opset: int | None, summed: bool
+) -> None:
     import onnx
 
+    if summed:
+        summed_prelu(model)
     onnx.helper.set_model_props(
         model, {f"archspace.{name}": json.dumps(value) for name, value in metadata.items()}
     )
@@ -109,8 +119,9 @@ def _graph(
     """
     with quiet(), torch.no_grad():
         try:
+            traced = network if inputs is None else folded(torch.export.export(network, inputs))  # type: ignore[arg-type]
             program = torch.onnx.export(
-                network, inputs or (), dynamo=True, input_names=list(names), output_names=list(outputs),
+                traced, (), dynamo=True, input_names=list(names), output_names=list(outputs),
                 verbose=False, opset_version=opset,
             )  # fmt: skip
         except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:

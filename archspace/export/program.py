@@ -11,6 +11,7 @@ from torch.export import Dim, ExportedProgram
 
 from archspace.export.agreement import ExportError
 from archspace.export.flat import Flat, Halved, batch_axis
+from archspace.export.folding import folded
 from archspace.export.quiet import quiet
 from archspace.export.signature import ANY, LARGEST_BATCH, ExportOptions
 from archspace.network import Network
@@ -22,10 +23,10 @@ LARGEST_SIDE = 8192
 def traced(
     form: Flat | Halved, inputs: tuple[Tensor, ...], options: ExportOptions, network: Network
 ) -> ExportedProgram:
-    """Returns the graph of a form in the operations that it was written with.
+    """Returns the graph of a form in the operations that it was written with, batch norms folded wherever exact.
 
     Args:
-        form: in eval mode, folded.
+        form: in eval mode.
         inputs: of one run; where the batch is free, of two or more images.
         options: which sides are free.
         network: for the sizes that fit.
@@ -36,7 +37,7 @@ def traced(
     shapes = _free_sides(form, inputs, options, network)
     with quiet(), torch.no_grad():
         try:
-            return torch.export.export(form, inputs, dynamic_shapes=shapes)
+            return folded(torch.export.export(form, inputs, dynamic_shapes=shapes))
         except Exception as error:  # torch has no base class for what tracing can raise
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             reason = lines[0] if lines else type(error).__name__

@@ -90,6 +90,13 @@ def export(
         float | None,
         typer.Option(help="Overlap above which two objects of a class are one.", rich_help_panel=FORM),
     ] = None,
+    fastest_on: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="cpu", help="Try the forms that run here, and keep the fastest that agrees."
+        ),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="With --for: threads of a run.")] = 1,
     install: Annotated[
         bool,
         typer.Option("--install", help="Put missing packages of the formats into environments of their own."),
@@ -110,7 +117,11 @@ def export(
     if option is not None and not options.int8:
         raise FieldError(option, given[option], "is for INT8", "--precision int8")
     wanted = Wanted(
-        formats=tuple(name for text in formats or ["onnx"] for name in text.split(",")),
+        formats=tuple(
+            name for text in formats or ([] if fastest_on else ["onnx"]) for name in text.split(",")
+        ),
+        fastest_on=fastest_on,
+        threads=threads,
         options=options,
         size=None if input in (None, ANY) else parse_size(input),
         calibrate=calibrate, data=data, layout=layout, split=split or "val",
@@ -123,6 +134,7 @@ class Wanted:
     """Which files are written: formats by name, how, and the input size where it is not the network's own.
 
     Of INT8: how many images calibrate it, the data where they are not the network's own, and what it is judged on.
+    With ``fastest_on`` also the fastest of the forms that run on this machine, timed with ``threads``.
     """
 
     formats: tuple[str, ...]
@@ -132,6 +144,8 @@ class Wanted:
     data: Path | None = None
     layout: str | None = None
     split: str = "val"
+    fastest_on: str | None = None
+    threads: int = 1
 
 
 def _batch(text: str) -> int | Literal["any"]:
@@ -159,6 +173,10 @@ def export_network(
     from archspace.support.terminal import working
     from searches.cli.early import check_int8
 
+    if wanted.fastest_on is not None:
+        from archspace.export.targets import check_target
+
+        check_target(wanted.fastest_on)
     chosen = {name: FORMATS[name] for name in wanted.formats}
     named, picked = _chosen(text, pick, bounds)
     if wanted.size is not None:
@@ -179,10 +197,12 @@ def export_network(
         real, card = _said(named, network, picked)
         int8 = _int8(named, network, wanted, now)
         folder = out or _folder(named, pick or KNEE if named.text != text else "")
-        now(f"writing {', '.join(wanted.formats)} to {folder}, and comparing the answers with torch")
+        what = ", ".join([*wanted.formats, *(["the fastest form"] if wanted.fastest_on else [])])
+        now(f"writing {what} to {folder}, and comparing the answers with torch")
         report = write(
             network, folder, real_inputs=_resized(real, network.spec.input_size), card=card,
             formats=wanted.formats, options=wanted.options, **int8,
+            fastest_on=wanted.fastest_on, threads=wanted.threads, on_progress=now,
         )  # fmt: skip
     from searches.cli.export_tables import print_export
 

@@ -35,6 +35,15 @@ def print_export(report: ExportReport, named: NamedNetwork) -> None:
     for name, one in card["formats"].items():
         if one["unchecked"]:
             console.print(f"{name}: {one['unchecked']}", markup=False)
+    if "fastest" in card:
+        for tried in card["fastest"]["tried"]:
+            said = (
+                f"{tried['median_ms']:.3g} ms, least {tried['least_ms']:.3g}, {counted(tried['n'], 'run')}"
+                if "n" in tried
+                else tried["reason"]
+            )
+            kept = ": kept" if tried["format"] == card["fastest"]["chosen"] else ""
+            console.print(f"{tried['format']} ({tried['runtime']}): {said}{kept}", markup=False)
     for one in card["numbers"]:
         if one.get("unstable"):
             reasons = "; ".join(one["unstable"])

@@ -273,7 +273,7 @@ def test_a_foreign_file_runs_with_its_own_batch_and_size(tmp_path: Path) -> None
 def test_comparing_takes_turns_and_says_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(RUNTIMES._entries, "compile")
     comparison = compare(small(), LocalDevice("cpu"), Settings(runs=7, warmup=1, **CALM))
-    assert list(comparison.records) == ["torch", "onnxruntime", "openvino"]
+    assert list(comparison.records) == ["torch", "native", "onnxruntime", "openvino"]
     assert (
         set(comparison.unavailable) == {"cudagraph", "tensorrt"}
         and "CUDA" in comparison.unavailable["tensorrt"]

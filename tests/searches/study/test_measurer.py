@@ -17,6 +17,7 @@ from analysis.devices.base import DeviceAway
 from analysis.devices.opening import open_device
 from analysis.devices.settings import Settings
 from analysis.devices.target import Target
+from analysis.runtimes import RUNTIMES
 from analysis.store.runs import read_run
 from archspace.build import build
 from archspace.spec.archspec import ArchSpec
@@ -140,7 +141,8 @@ def test_a_study_measures_the_file_that_it_exports(measured: Path, tmp_path: Pat
     network = StudyResults(measured).load(trial.label)
     StudyResults(measured).export(trial.label, tmp_path / "export")
     exported = onnx.load(str(tmp_path / "export/model.onnx")).graph
-    timed = onnx.load(str(Target.of(network).onnx_file(tmp_path))).graph
+    runtime, target = RUNTIMES["onnxruntime"], Target.of(network)
+    timed = onnx.load(str(runtime.prepare(target, Settings(), tmp_path))).graph
     assert exported.SerializeToString() == timed.SerializeToString()
 
 

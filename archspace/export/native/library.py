@@ -1,0 +1,159 @@
+"""The engine's library: built once for this processor with the C++ compiler that is here, and opened."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archspace.export.native.program import Program
+from archspace.support.caches import CACHES, CacheKind
+from archspace.support.errors import InputError
+from archspace.support.files import cache_root
+
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("engine.cpp", "tasks.h", "kernels.h"))
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-shared", "-fPIC")
+COMPILERS = ("g++", "c++")
+BUILD_LIMIT_S = 600
+FOLDER = "native"
+
+CACHES.register(FOLDER)(
+    CacheKind(
+        about="engines of the export format native, built for this processor",
+        paths=lambda root: (root / FOLDER).glob("*.so"),
+        label=lambda path: path.name,
+    )
+)
+
+
+def compiler() -> str | None:
+    """Returns the compiler that builds the engine; ``None`` where there is none."""
+    named = os.environ.get("CXX")
+    return (
+        shutil.which(named)
+        if named
+        else next((path for one in COMPILERS if (path := shutil.which(one))), None)
+    )
+
+
+@functools.cache
+def library() -> Any:
+    """Returns the engine, built on first use and kept for this processor.
+
+    Raises:
+        InputError: there is no C++ compiler, or it cannot build the engine.
+    """
+    path = cache_root() / FOLDER / f"engine-{_key()}.so"
+    if not path.exists():
+        _build(path)
+    opened = ctypes.CDLL(str(path))
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    opened.native_open.argtypes, opened.native_open.restype = [pointer, pointer, number], pointer
+    opened.native_run.argtypes = [pointer, pointer, pointer, number, number]
+    opened.native_run.restype = None
+    opened.native_close.argtypes, opened.native_close.restype = [pointer], None
+    opened.native_tasks.argtypes, opened.native_tasks.restype = [pointer], number
+    opened.native_run_task.argtypes, opened.native_run_task.restype = [pointer, number, number], None
+    opened.native_peak.restype = ctypes.c_double
+    for name in ("native_lanes", "native_registers"):
+        getattr(opened, name).restype = number
+    return opened
+
+
+def peak_macs() -> float:
+    """Returns multiply-accumulates a second of one core at its best: its arithmetic floor, which no network beats."""
+    return float(library().native_peak())
+
+
+def _key() -> str:
+    """Of sources, flags, compiler and processor: a library of one processor may not run on another."""
+    digest = hashlib.sha256()
+    for path in SOURCES:
+        digest.update(path.read_bytes())
+    for text in (*FLAGS, compiler() or "", platform.machine(), _processor()):
+        digest.update(text.encode())
+    return digest.hexdigest()[:16]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    words = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(next((line for line in lines if line.startswith(word)), "") for word in words)
+
+
+def _build(path: Path) -> None:
+    command = compiler()
+    if command is None:
+        raise InputError("native: needs a C++ compiler (g++), and none is on the PATH")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        done = subprocess.run(
+            [command, *FLAGS, str(SOURCES[0]), "-o", str(made)],
+            capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line] or ["the compiler failed"]
+            raise InputError(f"native: the engine cannot be built with {command}: {lines[0][:200]}")
+        made.rename(path)
+
+
+class Engine:
+    """A network that is open in the engine; runs of several threads wait for each other, as its maps are the same.
+
+    Args:
+        program: for the lanes and registers of :func:`library`.
+        shapes: of the outputs of one image, with the batch first.
+        threads: within an operation.
+    """
+
+    def __init__(self, program: Program, shapes: Sequence[tuple[int, ...]], threads: int = 1) -> None:
+        self._library, self.shapes, self.threads = library(), tuple(shapes), threads
+        self._lock = threading.Lock()
+        code = np.ascontiguousarray(program.code, np.int64)
+        weights = np.ascontiguousarray(program.weights, np.float32)
+        self._handle = self._library.native_open(code.ctypes.data, weights.ctypes.data, len(weights))
+        if not self._handle:
+            raise MemoryError(f"native: {program.arena_bytes} bytes for maps are not there")
+
+    def run(
+        self, inputs: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]] | None = None
+    ) -> list[NDArray[Any]]:
+        """Returns the outputs for inputs (N, C, H, W), contiguous float32; ``outputs`` are written to, where given."""
+        given = [np.ascontiguousarray(one, np.float32) for one in inputs]
+        batch = given[0].shape[0]
+        made = list(outputs or (np.empty((batch, *shape[1:]), np.float32) for shape in self.shapes))
+        pointers = [
+            (ctypes.c_void_p * len(arrays))(*(one.ctypes.data for one in arrays)) for arrays in (given, made)
+        ]
+        with self._lock:
+            self._library.native_run(self._handle, *pointers, batch, self.threads)
+        return made
+
+    def task_count(self) -> int:
+        """Returns the number of operations that run."""
+        return int(self._library.native_tasks(self._handle))
+
+    def run_task(self, index: int) -> None:
+        """Runs one operation again on what lies in memory, for profiles; after :meth:`run`."""
+        self._library.native_run_task(self._handle, index, self.threads)
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self._library.native_close(self._handle)
+            self._handle = None

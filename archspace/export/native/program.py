@@ -1,0 +1,296 @@
+"""Operations as the two arrays that the engine opens: where planes lie, and weights in the order of the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archspace.export.native.geometry import ROW, Geometry
+from archspace.export.native.operations import (
+    Floats,
+    Graph,
+    Kind,
+    Operation,
+    Planes,
+    Size,
+    Step,
+    Then,
+)
+from archspace.export.native.scheduling import (
+    add_stores,
+    all_read,
+    depthwise,
+    group_ends,
+    needed,
+    planes_read,
+    planes_written,
+    running_sums,
+    together,
+)
+
+SLACK = 1024
+"""Floats behind the last plane: wide loads read past the end of a row."""
+CAPS = {32: (14, 12, 8, 6), 16: (12, 6, 4, 3)}
+"""By number of vector registers: most output channels of a tile of 1, 2, 3 and 4 vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the engine runs at once, and counts as one.
+
+    Attributes:
+        kind: of its operations.
+        size: (height, width) of its result.
+        macs: multiply-accumulates of its convolutions and linear layers.
+    """
+
+    kind: Kind
+    size: Size
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What the engine opens.
+
+    Attributes:
+        code: integers, in the order in which ``engine.cpp`` reads them.
+        weights: one after the other.
+        arena_bytes: of maps between operations.
+        tasks: what runs, in order.
+    """
+
+    code: NDArray[np.int64]
+    weights: Floats
+    arena_bytes: int
+    tasks: tuple[Task, ...] = ()
+
+
+def make_program(graph: Graph, lanes: int, registers: int) -> Program:
+    """Returns the arrays for an engine with vectors of ``lanes`` floats and so many registers."""
+    return _Writer(graph, lanes, registers).program()
+
+
+class _Writer:
+    def __init__(self, graph: Graph, lanes: int, registers: int) -> None:
+        self.graph, self.lanes, self.registers = graph, lanes, registers
+        self.weights: list[Floats] = []
+        self.count = 0
+        self.maps: list[list[int]] = []
+        self.known: dict[bytes, int] = {}
+        self.external: dict[int, tuple[int, int, Size]] = {}
+
+    def program(self) -> Program:
+        self.operations = needed(self.graph)
+        self._place_outputs()
+        read = all_read(self.operations) | set(self.external)
+        for one in self.operations:
+            add_stores(one, read)
+        self.geometries = {size: Geometry(size, pad, self.lanes) for size, pad in self._pads().items()}
+        self.groups = together(self.operations, self._flat)
+        self.summed = running_sums(self.operations, self.groups, set(self.external))
+        self._place()
+        body = [len(self.operations)]
+        for index, one in enumerate(self.operations):
+            body += self._operation(one, index)
+        sizes = [
+            [self._floats(planes) for planes in side] for side in (self.graph.inputs, self.graph.outputs)
+        ]
+        maps = [number for one in self.maps for number in one]
+        head = [self.arena, *_listed(sizes[0]), *_listed(sizes[1]), len(self.maps), *maps]
+        weights = np.concatenate([np.zeros(1, np.float32), *self.weights])
+        return Program(np.array(head + body, np.int64), weights, 4 * self.arena, self._tasks())
+
+    def _tasks(self) -> tuple[Task, ...]:
+        tasks, macs = [], 0
+        for one, goes_on in zip(self.operations, self.groups, strict=True):
+            height, width = (side // (2 if one.spread else 1) for side in one.size)
+            macs += one.given["weight"].size * height * width if "weight" in one.given else 0
+            if not goes_on:
+                tasks.append(Task(one.kind, one.size, macs))
+                macs = 0
+        return tuple(tasks)
+
+    def _floats(self, planes: Planes) -> int:
+        height, width = self.graph.sizes[int(planes[0])]
+        return len(planes) * height * width
+
+    def _place_outputs(self) -> None:
+        """Inputs and outputs lie where the caller says; a plane that is read too, or twice an output, is copied."""
+        for index, planes in enumerate(self.graph.inputs):
+            self._outside(planes, -1 - index)
+        read = all_read(self.operations)
+        seen: set[int] = {int(plane) for planes in self.graph.inputs for plane in planes}
+        for index, planes in enumerate(self.graph.outputs):
+            if any(int(plane) in read or int(plane) in seen for plane in planes) or len(set(planes)) < len(
+                planes
+            ):
+                size = self.graph.sizes[int(planes[0])]
+                made = self.graph.planes(len(planes), size)
+                self.operations.append(Operation(Kind.EACH, planes, made, size))
+                planes = made
+            seen |= {int(plane) for plane in planes}
+            self._outside(planes, 1 + index)
+
+    def _outside(self, planes: Planes, where: int) -> None:
+        size = self.graph.sizes[int(planes[0])]
+        for channel, plane in enumerate(planes):
+            self.external[int(plane)] = (where, channel * size[0] * size[1], size)
+
+    def _place(self) -> None:
+        """A place in the arena for every plane from when it is written until it was read for the last time."""
+        geometries, self.places = self.geometries, dict[int, int]()
+        last: dict[int, int] = {}
+        ends = group_ends(self.groups)
+        for index, one in enumerate(self.operations):
+            for plane in planes_read(one):
+                last[plane] = ends[index]
+        done: dict[int, list[int]] = {}
+        for plane, index in last.items():
+            done.setdefault(index, []).append(plane)
+        top = 0
+        for index, one in enumerate(self.operations):
+            for plane in planes_written(one):
+                if plane in self.external or plane in self.places:
+                    continue
+                geometry = geometries[self.graph.sizes[plane]]
+                if geometry.free:
+                    self.places[plane] = geometry.free.pop()
+                else:
+                    self.places[plane] = top + geometry.lead
+                    top += geometry.floats
+            for plane in done.get(index, ()):
+                if plane not in self.external:
+                    geometries[self.graph.sizes[plane]].free.append(self.places[plane])
+        self.arena = top + SLACK
+
+    def _pads(self) -> dict[Size, int]:
+        """Zeros that convolutions ask for around maps of each size."""
+        pads: dict[Size, int] = dict.fromkeys(self.graph.sizes, 0)
+        for one in self.operations:
+            if one.kind is not Kind.CONV:
+                continue
+            size, stride = self.graph.sizes[int(one.reads[0])], one.given["stride"]
+            made = tuple(side // (2 if one.spread else 1) for side in one.size)
+            for axis, offsets in enumerate((one.given["rows"], one.given["columns"])):
+                beyond = (made[axis] - 1) * stride + max(offsets) - (size[axis] - 1)
+                pads[size] = max(pads[size], -min(offsets), beyond)
+        return pads
+
+    def _map(self, planes: Planes) -> int:
+        """The number of a list of planes."""
+        key = np.ascontiguousarray(planes).tobytes()
+        if key not in self.known:
+            self.known[key] = len(self.maps)
+            first = int(planes[0])
+            size = self.graph.sizes[first]
+            if first in self.external:
+                where, pitch = self.external[first][0], size[1]
+                offsets = [self.external[int(plane)][1] for plane in planes]
+            else:
+                where, pitch = 0, self.geometries[size].pitch
+                offsets = [self.places[int(plane)] for plane in planes]
+            self.maps.append([where, *size, pitch, *_listed(offsets)])
+        return self.known[key]
+
+    def _kept(self, values: Floats) -> int:
+        """Where the weights lie that are added now."""
+        flat = np.ascontiguousarray(values, np.float32).reshape(-1)
+        place = 1 + self.count
+        self.weights.append(flat)
+        self.count += len(flat)
+        return place
+
+    def _operation(self, one: Operation, index: int) -> list[int]:
+        given = one.given
+        code = [int(one.kind), self._map(one.reads)]
+        if one.kind is Kind.CONV:
+            flags = (self.groups[index], depthwise(one), index in self.summed)
+            return code + self._convolution(one) + [int(flag) for flag in flags]
+        if one.kind is Kind.EACH:
+            return code + self._steps(one)
+        code.append(self._map(one.first))
+        if one.kind is Kind.BAND:
+            code += [
+                int(given["columns"]),
+                *_listed(given["starts"]),
+                given["taps"],
+                self._kept(given["weights"]),
+            ]
+        if one.kind is Kind.LINEAR:
+            code += [self._kept(given["weight"]), self._kept(given["bias"])]
+        if one.kind is Kind.MAX_POOL:
+            code += [given["side"], given["stride"], given["pad"]]
+        return code
+
+    def _convolution(self, one: Operation) -> list[int]:
+        given = one.given
+        weight, groups = given["weight"], given["groups"]
+        height, width = (side // (2 if one.spread else 1) for side in one.size)
+        per_group = weight.shape[0] // groups
+        flat = self._flat(one)
+        if flat:
+            height, width = 1, self.geometries[one.size].length
+        narrow = not flat and width <= self.lanes
+        vectors, blocks = self._tiles(
+            per_group, height if narrow else -(-width // self.lanes), 2 if one.spread else 1
+        )
+        parts, row = [], 0
+        for _ in range(groups):
+            for block in blocks:
+                part = weight[row : row + block]  # (channels, inputs, h, w) -> inputs, taps, channels
+                parts.append(part.reshape(block, part.shape[1], -1).transpose(1, 2, 0).reshape(-1))
+                row += block
+        return [
+            weight.shape[0], height, width, groups, given["stride"], *_listed(given["rows"]),
+            *_listed(given["columns"]), self._kept(np.concatenate(parts)), self._kept(given["bias"]), vectors,
+            int(narrow), *_listed(blocks), *self._steps(one),
+        ]  # fmt: skip
+
+    def _tiles(self, channels: int, length: int, multiple: int) -> tuple[int, list[int]]:
+        """Vectors of a tile, and how its output channels are cut into blocks."""
+        caps = CAPS[self.registers]
+        widest = 4 if self.registers == 32 or channels <= caps[3] else 3 if channels <= caps[2] else 2
+        vectors = min(widest, length)
+        cap = caps[vectors - 1] // multiple * multiple
+        count = -(-channels // cap)
+        units = channels // multiple
+        return vectors, [multiple * ((units + i) // count) for i in range(count)][::-1]
+
+    def _flat(self, one: Operation) -> bool:
+        """Whether a convolution runs through the rows of its maps as one: all of one size, and none of the caller's."""
+        sizes = {self.graph.sizes[int(one.reads[0])], one.size}
+        return (
+            len(sizes) == 1 and self.geometries[one.size].flat and not one.spread and one.given["stride"] == 1
+            and not any(plane in self.external for plane in planes_written(one))
+        )  # fmt: skip
+
+    def _mask(self, size: Size) -> Floats:
+        geometry = self.geometries[size]
+        at = np.arange(geometry.length + ROW * 4)
+        return ((at % geometry.pitch < size[1]) & (at < geometry.length)).astype(np.float32)
+
+    def _steps(self, one: Operation) -> list[int]:
+        steps = []
+        for step in one.steps:
+            if step.kind is Then.STORE and one.kind is Kind.CONV and self._flat(one):
+                steps.append(Step(Then.MASK, step.after, a=self._mask(one.size)))
+            steps.append(step)
+        code = [len(steps)]
+        for step in steps:
+            a, b = step.a, step.b
+            if one.spread and step.kind in (Then.SCALE, Then.PRELU):
+                a, b = (None if values is None else np.repeat(values, 4) for values in (a, b))
+            other = -1 if step.other is None else self._map(step.other)
+            code += [
+                int(step.kind), other, -1 if a is None else self._kept(a), -1 if b is None else self._kept(b)
+            ]  # fmt: skip
+        return code
+
+
+def _listed(values: Iterable[int]) -> list[int]:
+    numbers = [int(value) for value in values]
+    return [len(numbers), *numbers]

@@ -1,0 +1,141 @@
+"""The engine computes what torch computes, whatever the map's size, and however its planes are shared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archspace.export.folding import folded
+from archspace.export.native import library as library_module
+from archspace.export.native.compiling import compiled
+from archspace.export.native.file import open_native
+from archspace.export.native.library import Engine, peak_macs
+from archspace.export.native.operations import UnsupportedError
+from archspace.support.errors import InputError
+from archspace.units.base import running_sums, shuffle
+from archspace.units.portable import average_to
+
+
+class Everything(nn.Module):
+    """Every operation that the engine has, in the ways in which networks use them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 12, 3, stride=2, padding=1)
+        self.act = nn.PReLU(12)
+        self.branches = nn.ModuleList(
+            nn.Conv2d(12, 12, 3, padding=rate, dilation=rate, groups=12, bias=False) for rate in (1, 2, 3)
+        )
+        self.dense = nn.ModuleList(nn.Conv2d(12, 7, 3, padding=rate, dilation=rate) for rate in (1, 2))
+        self.norm = nn.BatchNorm2d(36)
+        self.expand = nn.Conv2d(36, 26, 1, groups=2)
+        self.gate = nn.Conv2d(26, 26, 1)
+        self.wide = nn.Conv2d(26, 40, (3, 1), padding=(1, 0), groups=2)
+        self.up = nn.ConvTranspose2d(40, 5, 2, 2)
+        self.shared = nn.PReLU()
+        self.last = nn.Conv2d(19, 4, 5, padding=2)
+        self.head = nn.Linear(4, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.act(self.stem(x))
+        maps = running_sums([branch(y) for branch in self.branches])
+        joined = F.relu(self.norm(torch.cat(maps, 1)))
+        one, other = running_sums([branch(y) for branch in self.dense])
+        z = shuffle(self.expand(joined), 2)
+        z = z * torch.sigmoid(self.gate(F.adaptive_avg_pool2d(z, 1)))
+        z = F.relu6(self.wide(z) + torch.cat((z, one, other), 1))
+        up = self.shared(self.up(z))
+        up = average_to(up, (up.shape[2] // 2 + 1, up.shape[3] // 2 + 1))
+        up = F.interpolate(up, size=y.shape[2:], mode="bilinear", align_corners=True)
+        pooled = F.max_pool2d(y, 3, stride=1, padding=1)[:, 3:9]
+        small = F.avg_pool2d(y, 3, stride=1, padding=1)[:, :8]
+        return self.head(F.adaptive_avg_pool2d(self.last(torch.cat((up, pooled, small), 1)), 1).flatten(1))
+
+
+class Maps(Everything):
+    """The same, up to its last map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept: list[Tensor] = []
+        handle = self.last.register_forward_hook(lambda module, given, answer: kept.append(answer))
+        try:
+            super().forward(x)
+        finally:
+            handle.remove()
+        return kept[0]
+
+
+def engine(network: nn.Module, x: Tensor, threads: int = 1) -> Engine:
+    with torch.no_grad():
+        program = folded(torch.export.export(network, (x[:1],)))
+        shape = tuple(network(x[:1]).shape)
+    return Engine(compiled(program), [shape], threads)
+
+
+def made(kind: type[Everything]) -> Everything:
+    torch.manual_seed(0)
+    network = kind()
+    generator = torch.Generator().manual_seed(1)
+    assert network.norm.running_mean is not None
+    network.norm.running_mean.normal_(0, 0.5, generator=generator)
+    return network.eval()
+
+
+@pytest.mark.parametrize("size", [(13, 14), (27, 29), (56, 57), (20, 160)], ids=str)
+def test_every_operation_on_maps_of_every_width(size: tuple[int, int]) -> None:
+    """Narrower than a vector, a little wider, several vectors with a rest, many."""
+    network, x = made(Maps), torch.randn(1, 3, *size)
+    with torch.no_grad():
+        expected = network(x).numpy()
+    answer = engine(network, x).run([x.numpy()])[0]
+    np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+def test_batches_and_threads_change_nothing() -> None:
+    network, x = made(Everything), torch.randn(3, 3, 22, 30)
+    with torch.no_grad():
+        expected = network(x).numpy()
+    for threads in (1, 2):
+        opened = engine(network, x, threads)
+        for _ in range(2):  # what a run leaves in memory does not matter to the next
+            answer = opened.run([x.numpy()])[0]
+            np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+def test_nothing_is_read_or_written_beyond_the_callers_arrays() -> None:
+    network, x = made(Maps), torch.randn(1, 3, 13, 14)
+    opened = engine(network, x)
+    expected = opened.run([x.numpy()])[0]
+    held = np.full(expected.size + 64, 7.0, np.float32)
+    inside = held[32:-32].reshape(expected.shape)
+    opened.run([x.numpy()], [inside])
+    np.testing.assert_array_equal(inside, expected)
+    assert (held[:32] == 7).all() and (held[-32:] == 7).all()
+
+
+def test_an_operation_without_kernel_is_named() -> None:
+    with pytest.raises(UnsupportedError, match=r"no kernel for aten\.gelu\.default at gelu"):
+        engine(nn.GELU(), torch.randn(1, 3, 8, 8))
+
+
+def test_no_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CXX", str(tmp_path / "nothing"))
+    with pytest.raises(InputError, match="needs a C\\+\\+ compiler"):
+        library_module._build(tmp_path / "engine.so")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.native"
+    path.write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"model\.native: cannot be read"):
+        open_native(path)
+
+
+def test_the_floor_is_a_rate_of_this_processor() -> None:
+    assert peak_macs() > 1e8
