@@ -55,8 +55,8 @@ def measure(
         typer.Option(
             "--runtime",
             metavar="R",
-            help="torch (if left out, but on boards), compile, cudagraph, onnxruntime, openvino, native, tensorrt; on a "
-            "GPU also fused-graph and others (see the guide).",
+            help="torch (if left out, but on boards), compile, cudagraph, onnxruntime, openvino, native, tensorrt; on "
+            "a GPU also fused-graph and others (see the guide).",
         ),
     ] = None,
     compare: Annotated[
