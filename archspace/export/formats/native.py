@@ -15,7 +15,7 @@ def _needs(*_: Any) -> None:
     from archspace.support.errors import InputError
 
     if compiler() is None:
-        raise InputError(f"--format native: {missing_compiler()}")
+        raise InputError(f"native: {missing_compiler()}")
 
 
 def _write(source: Source, folder: Path) -> Exported:

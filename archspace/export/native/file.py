@@ -31,7 +31,7 @@ def save_native(path: Path, program: Program, signature: Signature, metadata: Ma
     }
     about = {
         "format": FORMAT, "layout": LAYOUT, "vectors": _vectors(), "ports": ports,
-        "arena_bytes": program.arena_bytes, "sha256": _digest(program.code, program.weights, ports), **metadata,
+        "sha256": _digest(program.code, program.weights, ports), **metadata,
     }  # fmt: skip
     notes = {name: json.dumps(value) for name, value in about.items()}
     path.write_bytes(save({"code": program.code, "weights": program.weights}, metadata=notes))
@@ -50,6 +50,8 @@ class NativeNetwork:
     def __call__(self, *images: NDArray[Any]) -> list[NDArray[Any]]:
         """Returns the outputs for float32 images (N, C, H, W), N as the file says (any, where it is free).
 
+        Arrays need not be contiguous.
+
         Raises:
             InputError: there are more or fewer images, or one has another shape or type.
         """
@@ -57,14 +59,15 @@ class NativeNetwork:
         if len(images) != len(ports):
             names = ", ".join(port["name"] for port in ports)
             raise InputError(f"native: {len(images)} inputs; must be {len(ports)}: {names}")
-        for image, port in zip(images, ports, strict=True):
+        given = [np.asarray(image) for image in images]
+        for image, port in zip(given, ports, strict=True):
             shape = port["shape"]
             sides = zip(shape, image.shape, strict=False)
             if image.ndim != len(shape) or any(isinstance(one, int) and one != side for one, side in sides):
                 raise InputError(f"{port['name']}: has shape {tuple(image.shape)}; must be {tuple(shape)}")
             if image.dtype != np.float32:
                 raise InputError(f"{port['name']}: has type {image.dtype}; must be {port['dtype']}")
-        return self._engine.run(images)
+        return self._engine.run(given)
 
 
 def open_native(path: str | Path, threads: int = 1) -> NativeNetwork:
@@ -94,9 +97,8 @@ def open_native(path: str | Path, threads: int = 1) -> NativeNetwork:
     code, weights, ports = arrays.get("code"), arrays.get("weights"), about.get("ports")
     if code is None or weights is None or about.get("sha256") != _digest(code, weights, ports):
         raise InputError(f"{path}: is not as it was written; export the network again")
-    program = Program(code, weights, about["arena_bytes"])
     try:
-        engine = Engine(program, _shapes(about["ports"]["outputs"]), threads)
+        engine = Engine(Program(code, weights), _shapes(about["ports"]["outputs"]), threads)
     except FieldError:
         raise
     except InputError as error:  # whoever wrote the digest did not write this program

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -11,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,16 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspace.export.native.program import Program
+from archspace.export.targets import check_threads
 from archspace.support.caches import CACHES, CacheKind
-from archspace.support.errors import FieldError, InputError
+from archspace.support.errors import InputError
 from archspace.support.files import cache_root, replacing
 
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("engine.cpp", "checks.h", "tasks.h", "kernels.h"))
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-shared", "-fPIC")
 COMPILERS = ("g++", "c++")
 BUILD_LIMIT_S = 600
-MOST_THREADS = 256
-"""More than processors have; beyond what a system grants, OpenMP would end the whole program."""
 FOLDER = "native"
 
 CACHES.register(FOLDER)(
@@ -113,6 +114,10 @@ def _build(path: Path) -> None:
     command = compiler()
     if command is None:
         raise InputError(f"native: {missing_compiler()}")
+    for left in path.parent.glob(".*.part"):  # of builds that were killed
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > BUILD_LIMIT_S:
+                left.unlink()
     with replacing(path) as made:
         try:
             done = subprocess.run(
@@ -134,7 +139,7 @@ class Engine:
     Args:
         program: for the lanes and registers of :func:`library`.
         shapes: of the outputs of one image, with the batch first.
-        threads: within an operation, 1 to :data:`MOST_THREADS`.
+        threads: within an operation, 1 to :data:`archspace.export.targets.MOST_THREADS`.
 
     Raises:
         FieldError: no such number of threads.
@@ -142,9 +147,7 @@ class Engine:
     """
 
     def __init__(self, program: Program, shapes: Sequence[tuple[int, ...]], threads: int = 1) -> None:
-        if not 1 <= threads <= MOST_THREADS:
-            near = min(max(threads, 1), MOST_THREADS)
-            raise FieldError("threads", threads, f"must be 1 to {MOST_THREADS}", near)
+        check_threads(threads)
         self._library, self.shapes, self.threads = library(), tuple(shapes), threads
         self._lock = threading.Lock()
         code = np.ascontiguousarray(program.code, np.int64)

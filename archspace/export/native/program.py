@@ -59,13 +59,11 @@ class Program:
     Attributes:
         code: integers, in the order in which ``engine.cpp`` reads them.
         weights: one after the other.
-        arena_bytes: of maps between operations.
         tasks: what runs, in order.
     """
 
     code: NDArray[np.int64]
     weights: Floats
-    arena_bytes: int
     tasks: tuple[Task, ...] = ()
 
 
@@ -102,7 +100,7 @@ class _Writer:
         maps = [number for one in self.maps for number in one]
         head = [self.arena, *_listed(sizes[0]), *_listed(sizes[1]), len(self.maps), *maps]
         weights = np.concatenate([np.zeros(1, np.float32), *self.weights])
-        return Program(np.array(head + body, np.int64), weights, 4 * self.arena, self._tasks())
+        return Program(np.array(head + body, np.int64), weights, self._tasks())
 
     def _tasks(self) -> tuple[Task, ...]:
         tasks, macs = [], 0
