@@ -121,6 +121,24 @@ def test_nothing_is_read_or_written_beyond_the_callers_arrays() -> None:
     assert (held[:32] == 7).all() and (held[-32:] == 7).all()
 
 
+class Pieces(nn.Module):
+    """Two outputs from the channels of one map, of which one is in none."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        one, other, rest = x.chunk(3, 1)  # of 3, 3 and 2 channels
+        return torch.cat((F.relu(rest), one[:, ::2]), 1), other
+
+
+def test_pieces_of_channels_are_lists_of_planes() -> None:
+    x = torch.randn(1, 8, 5, 19)
+    expected = Pieces()(x)
+    opened = Engine(
+        compiled(folded(torch.export.export(Pieces(), (x,)))), [tuple(one.shape) for one in expected]
+    )
+    for answer, value in zip(opened.run([x.numpy()]), expected, strict=True):
+        np.testing.assert_array_equal(answer, value.numpy())
+
+
 def test_an_operation_without_kernel_is_named() -> None:
     with pytest.raises(UnsupportedError, match=r"no kernel for aten\.gelu\.default at gelu"):
         engine(nn.GELU(), torch.randn(1, 3, 8, 8))
