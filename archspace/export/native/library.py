@@ -152,7 +152,9 @@ class Engine:
         self._lock = threading.Lock()
         code = np.ascontiguousarray(program.code, np.int64)
         weights = np.ascontiguousarray(program.weights, np.float32)
-        self._handle = self._library.native_open(code.ctypes.data, len(code), weights.ctypes.data, len(weights))
+        self._handle = self._library.native_open(
+            code.ctypes.data, len(code), weights.ctypes.data, len(weights)
+        )
         if not self._handle:
             raise InputError(f"native: {self._library.native_problem().decode()}")
         inputs = 1 + int(code[1])  # numbers of the list of inputs, which follows the arena
@@ -172,9 +174,9 @@ class Engine:
         given = [np.ascontiguousarray(one, np.float32) for one in inputs]
         batch = given[0].shape[0] if given else 0
         made = list(outputs or (np.empty((batch, *shape[1:]), np.float32) for shape in self.shapes))
-        if [one.size for one in given] != [batch * size for size in self._sizes] or [
-            (one.size, one.dtype, one.flags.c_contiguous) for one in made
-        ] != [(batch * math.prod(shape[1:]), np.float32, True) for shape in self.shapes]:
+        fits = [one.size for one in given] == [batch * size for size in self._sizes]
+        fits &= [one.size for one in made] == [batch * math.prod(shape[1:]) for shape in self.shapes]
+        if not fits or not all(one.dtype == np.float32 and one.flags.c_contiguous for one in made):
             raise ValueError("native: arrays of other sizes than the network's")
         pointers = [
             (ctypes.c_void_p * len(arrays))(*(one.ctypes.data for one in arrays)) for arrays in (given, made)

@@ -158,9 +158,9 @@ def test_a_program_that_reaches_for_what_is_not_there_is_refused() -> None:
         for value in (2**41, -(2**62)):
             code = whole.code.copy()
             code[at] = value
-            with pytest.raises(InputError, match="native: a number is out of its range|not enough memory"):
+            with pytest.raises(InputError, match="native: a number is out of its range"):
                 Engine(Program(code, whole.weights), [shape])
-        with pytest.raises(InputError, match="the operations end too early|out of its range"):
+        with pytest.raises(InputError, match=r"the operations end too early|out of its range"):
             Engine(Program(whole.code[:at], whole.weights), [shape])
     with pytest.raises(InputError, match="too few weights"):
         Engine(Program(whole.code, whole.weights[:-1]), [shape])
@@ -215,7 +215,7 @@ def test_images_of_another_kind_are_refused(saved: Path) -> None:
 
 def test_no_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CXX", str(tmp_path / "nothing"))
-    with pytest.raises(InputError, match="needs a C\\+\\+ compiler .*CXX names .*nothing"):
+    with pytest.raises(InputError, match=r"needs a C\+\+ compiler .*CXX names .*nothing"):
         library_module._build(tmp_path / "engine.so")
     assert not list(tmp_path.iterdir())
 
