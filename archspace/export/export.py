@@ -37,7 +37,7 @@ from archspace.export.formats.base import check_formats
 from archspace.export.quantisation import Calibration, Quantised
 from archspace.export.signature import ExportOptions
 from archspace.export.source import described, make_source
-from archspace.export.targets import check_target
+from archspace.export.targets import check_target, check_threads
 from archspace.network import Network
 from archspace.preprocessing import Preprocessing
 from archspace.support.errors import InputError
@@ -117,7 +117,8 @@ def export(
     chosen = {name: FORMATS[name] for name in formats}
     check_formats(chosen, options, network.spec.task)
     if fastest_on is not None:
-        check_target(fastest_on)
+        check_target(fastest_on, options)
+        check_threads(threads)
     original = copy.deepcopy(network).cpu().float().eval()
     preprocessing = preprocessing or preprocessing_of(network)
     spec, classes = original.spec, original.class_names

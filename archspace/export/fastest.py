@@ -15,7 +15,7 @@ from archspace.export.agreement import ExportError, Runner
 from archspace.export.cpu_forms import CPU_FORMS
 from archspace.export.formats import FORMATS, Exported
 from archspace.export.formats.base import Source, check_formats
-from archspace.support.errors import InputError
+from archspace.support.errors import FieldError, InputError
 
 LEAST_ROUNDS, MOST_ROUNDS = 11, 200
 SECONDS = 5.0
@@ -64,9 +64,11 @@ def find_fastest(
             written[name] = FORMATS[name].write(source, place)
             runners[name] = opened(source, place, threads)
         except (InputError, ExportError) as error:
-            reasons[name] = " ".join(str(error).split()).removesuffix("; nothing was written")
+            text = error.rule if isinstance(error, FieldError) else str(error)
+            reasons[name] = " ".join(text.split()).removesuffix("; nothing was written")
     if not runners:
-        raise InputError(f"--for cpu: no form runs here: {'; '.join(reasons.values())}")
+        named = "; ".join(f"{name}: {why}" for name, why in reasons.items())
+        raise InputError(f"--for cpu: no form runs here: {named}")
     sample = source.samples["random"][0]
     on_progress(f"timing {', '.join(runners)} in turns")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None

@@ -174,9 +174,10 @@ def export_network(
     from searches.cli.early import check_int8
 
     if wanted.fastest_on is not None:
-        from archspace.export.targets import check_target
+        from archspace.export.targets import check_target, check_threads
 
-        check_target(wanted.fastest_on)
+        check_target(wanted.fastest_on, wanted.options)
+        check_threads(wanted.threads)
     chosen = {name: FORMATS[name] for name in wanted.formats}
     named, picked = _chosen(text, pick, bounds)
     if wanted.size is not None:

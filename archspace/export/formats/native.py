@@ -11,11 +11,11 @@ FILE = "model.native"
 
 
 def _needs(*_: Any) -> None:
-    from archspace.export.native.library import compiler
+    from archspace.export.native.library import compiler, missing_compiler
     from archspace.support.errors import InputError
 
     if compiler() is None:
-        raise InputError("--format native: needs a C++ compiler (g++), and none is on the PATH")
+        raise InputError(f"native: {missing_compiler()}")
 
 
 def _write(source: Source, folder: Path) -> Exported:

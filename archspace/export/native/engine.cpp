@@ -1,8 +1,7 @@
 // Runs a list of operations on maps (kernels.h). Built once a machine; a network is two arrays: integers and weights.
-#include "tasks.h"
+#include "checks.h"
 
 #include <chrono>
-#include <memory>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -22,13 +21,6 @@ float* reserve(int64_t floats) {
     return made;
 }
 
-struct Owned {  // a map and what it points to
-    std::vector<int64_t> offsets;
-    std::vector<float*> planes;
-    int64_t where;  // 0: arena, -1 - i: input i of the call, 1 + i: output i
-    Map map;
-};
-
 struct Network {
     std::vector<std::unique_ptr<Owned>> maps;
     std::vector<Task> tasks;
@@ -36,83 +28,140 @@ struct Network {
     std::vector<std::unique_ptr<std::vector<Step>>> steps;
     std::vector<Conv> together;  // depth-wise convolutions that wait for those of their group
     float *weights = nullptr, *arena = nullptr;
+    int64_t weight_count = 0;
     std::vector<int64_t> input_sizes, output_sizes;  // floats of one image
     ~Network() { std::free(weights), std::free(arena); }
 };
 
-struct Reader {
-    const int64_t* at;
-    int64_t next() { return *at++; }
-};
+const Owned& read_map(Network& net, Reader& code) { return *net.maps[code.next(0, (int64_t)net.maps.size() - 1)]; }
 
-const std::vector<int64_t>* read_list(Network& net, Reader& code) {
-    const int64_t count = code.next();
-    net.lists.push_back(std::make_unique<std::vector<int64_t>>(code.at, code.at + count));
-    code.at += count;
+// Where weights begin; `left` is told how many floats lie from there on, 0 where none are named.
+const float* read_weights(Network& net, Reader& code, int64_t& left) {
+    const int64_t place = code.next(-1, net.weight_count);
+    left = place < 0 ? 0 : net.weight_count - place;
+    return place < 0 ? nullptr : net.weights + place;
+}
+
+const float* read_weights_of(Network& net, Reader& code, int64_t count) {
+    int64_t left;
+    const float* found = read_weights(net, code, left);
+    require(left >= count, "an operation has too few weights");
+    return found;
+}
+
+const std::vector<int64_t>* read_list(Network& net, Reader& code, int64_t least, int64_t most) {
+    net.lists.push_back(std::make_unique<std::vector<int64_t>>(code.list(least, most)));
     return net.lists.back().get();
 }
 
-const std::vector<Step>* read_steps(Network& net, Reader& code) {
+const std::vector<Step>* read_steps(Network& net, Reader& code, const Covered& tile) {
     auto made = std::make_unique<std::vector<Step>>();
-    for (int64_t left = code.next(); left > 0; left--) {
+    for (int64_t left = code.next(0); left > 0; left--) {
         Step step{};
-        step.kind = (Kind)code.next();
-        const int64_t map = code.next(), a = code.next(), b = code.next();
+        step.kind = (Kind)code.next(ADD, MASK);
+        const int64_t map = code.next(-1, (int64_t)net.maps.size() - 1);
         if (map >= 0) step.map = net.maps[map]->map;
-        step.a = a < 0 ? nullptr : net.weights + a;
-        step.b = b < 0 ? nullptr : net.weights + b;
+        int64_t a, b;
+        step.a = read_weights(net, code, a), step.b = read_weights(net, code, b);
+        check_step(step.kind, map < 0 ? nullptr : net.maps[map].get(), tile, a, b);
         made->push_back(step);
     }
     net.steps.push_back(std::move(made));
     return net.steps.back().get();
 }
 
-void read_convolution(Network& net, Reader& code, const Map& in) {
+void read_convolution(Network& net, Reader& code, const Owned& in) {
     Conv op{};
-    op.in = in;
-    op.out_channels = code.next(), op.height = code.next(), op.width = code.next();
-    op.groups = code.next(), op.stride = code.next();
-    const auto* rows = read_list(net, code);
-    const auto* columns = read_list(net, code);
+    op.in = in.map;
+    op.out_channels = code.side(), op.height = code.side(), op.width = code.next(1);
+    op.groups = code.side(), op.stride = code.next(1, 2);
+    const auto* rows = read_list(net, code, -LONGEST, LONGEST);
+    const auto* columns = read_list(net, code, -LONGEST, LONGEST);
+    require(rows->size() == columns->size(), "taps do not fit");
     op.taps = (int64_t)rows->size(), op.rows = rows->data(), op.columns = columns->data();
-    op.weights = net.weights + code.next(), op.bias = net.weights + code.next();
-    op.vectors = code.next(), op.narrow = code.next();
-    net.lists.push_back(std::make_unique<std::vector<int64_t>>(code.at, code.at + 1 + *code.at));
-    op.blocks = net.lists.back()->data(), code.at += 1 + *code.at;
-    const auto* steps = read_steps(net, code);
+    int64_t weights, bias;
+    op.weights = read_weights(net, code, weights), op.bias = read_weights(net, code, bias);
+    op.vectors = code.next(1, 4), op.narrow = code.next(0, 1);
+    auto blocks = std::make_unique<std::vector<int64_t>>(code.list(1, CAP[1]));
+    const bool pairs = std::all_of(blocks->begin(), blocks->end(), [](int64_t one) { return one % 2 == 0; });
+    blocks->insert(blocks->begin(), (int64_t)blocks->size());
+    op.blocks = blocks->data();
+    net.lists.push_back(std::move(blocks));
+    const Covered tile{op.out_channels, op.height, op.width, op.narrow ? LANES : to_vectors(op.width), pairs,
+                       op.height == 1 && !op.narrow};
+    const auto* steps = read_steps(net, code, tile);
     op.steps = steps->data(), op.step_count = (int64_t)steps->size();
-    const int64_t goes_on = code.next(), depthwise = code.next(), summed = code.next();
+    const bool goes_on = code.next(0, 1), depthwise = code.next(0, 1), summed = code.next(0, 1);
+    check_convolution(op, in, depthwise, weights, bias);
+    require(net.together.empty() || depthwise, "a group of convolutions is not closed");
     if (!depthwise) return net.tasks.push_back(convolution(op));
+    require(std::none_of(steps->begin(), steps->end(), [](const Step& one) { return one.kind == SPREAD; }),
+            "a step does not fit its tiles");
     net.together.push_back(op);  // until the last that reads the same map, all channel by channel
+    check_together(net.together.front(), op);
     if (goes_on) return;
     net.tasks.push_back(pyramid(net.together, summed));
     net.together.clear();
 }
 
 void read_operation(Network& net, Reader& code) {
-    const int64_t kind = code.next();
-    const Map in = net.maps[code.next()]->map;
-    if (kind == 0) return read_convolution(net, code, in);
-    if (kind == 1) return net.tasks.push_back(each(in, read_steps(net, code)));
-    const Map out = net.maps[code.next()]->map;
+    const int64_t kind = code.next(0, 7);
+    const Owned& from = read_map(net, code);
+    const Map in = from.map;
+    if (kind == 0) return read_convolution(net, code, from);
+    require(net.together.empty(), "a group of convolutions is not closed");
+    is_read(from);
+    const Covered rows{in.channels, in.height, in.width, to_vectors(in.width), false, false};
+    if (kind == 1) return net.tasks.push_back(each(in, read_steps(net, code, rows)));
+    const Owned& to = read_map(net, code);
+    const Map out = to.map;
+    is_written(to);
+    require(kind == 5 || in.channels == out.channels, "channels do not fit");
     if (kind == 2) net.tasks.push_back(resize(in, out));
     if (kind == 3) {
-        const bool columns = code.next();
-        const auto* starts = read_list(net, code);
-        const int64_t taps = code.next();
-        net.tasks.push_back(band(in, out, columns, taps, starts, net.weights + code.next()));
+        const bool columns = code.next(0, 1);
+        const auto* starts = read_list(net, code, 0, LONGEST);
+        const int64_t taps = code.side();
+        check_band(in, out, columns, taps, *starts);
+        const float* weights = read_weights_of(net, code, taps * (int64_t)starts->size());
+        net.tasks.push_back(band(in, out, columns, taps, starts, weights));
     }
     if (kind == 4) net.tasks.push_back(mean(in, out));
     if (kind == 5) {
-        const float* weights = net.weights + code.next();
-        net.tasks.push_back(linear(in, out, weights, net.weights + code.next()));
+        const float* weights = read_weights_of(net, code, in.channels * out.channels);
+        net.tasks.push_back(linear(in, out, weights, read_weights_of(net, code, out.channels)));
     }
-    if (kind == 6) net.tasks.push_back(sigmoid(in, out));
+    if (kind == 6) {
+        require(in.height == out.height && in.width == out.width, "sizes do not fit");
+        net.tasks.push_back(sigmoid(in, out));
+    }
     if (kind == 7) {
-        const int64_t side = code.next(), stride = code.next();
-        net.tasks.push_back(max_pool(in, out, side, stride, code.next()));
+        const int64_t side = code.side(), stride = code.side();
+        net.tasks.push_back(max_pool(in, out, side, stride, code.next(0, LONGEST)));
     }
 }
+
+void read_network(Network& net, Reader& code, int64_t arena) {
+    net.input_sizes = code.list(1, MOST), net.output_sizes = code.list(1, MOST);
+    const int64_t inputs = (int64_t)net.input_sizes.size(), outputs = (int64_t)net.output_sizes.size();
+    for (int64_t left = code.next(0); left > 0; left--) {
+        auto owned = std::make_unique<Owned>();
+        owned->where = code.next(-inputs, outputs);
+        owned->floats = owned->where < 0   ? net.input_sizes[-1 - owned->where]
+                        : owned->where > 0 ? net.output_sizes[owned->where - 1]
+                                           : arena;
+        owned->map.height = code.side(), owned->map.width = code.side(), owned->map.pitch = code.side();
+        owned->offsets = code.list(0, MOST);
+        for (int64_t offset : owned->offsets) owned->planes.push_back(net.arena + (owned->where ? 0 : offset));
+        owned->map.channels = (int64_t)owned->planes.size(), owned->map.planes = owned->planes.data();
+        require(owned->map.channels > 0, "a map has no planes");
+        net.maps.push_back(std::move(owned));
+    }
+    for (int64_t left = code.next(0); left > 0; left--) read_operation(net, code);
+    require(net.together.empty() && code.at == code.end, "there is more than operations");
+}
+
+thread_local std::string problem;
 
 }  // namespace
 
@@ -122,25 +171,27 @@ int64_t native_lanes() { return LANES; }
 int64_t native_registers() { return REGISTERS; }
 
 // `code`: floats of the arena; inputs and their floats; outputs and theirs; maps; operations (program.py writes it).
-void* native_open(const int64_t* code, const float* weights, int64_t weight_count) {
-    auto net = std::make_unique<Network>();
-    Reader r{code};
-    net->weights = reserve(weight_count + 64), net->arena = reserve(r.next());
-    if (!net->weights || !net->arena) return nullptr;
-    std::memcpy(net->weights, weights, weight_count * 4);
-    net->input_sizes = *read_list(*net, r), net->output_sizes = *read_list(*net, r);
-    for (int64_t left = r.next(); left > 0; left--) {
-        auto owned = std::make_unique<Owned>();
-        owned->where = r.next();
-        owned->map.height = r.next(), owned->map.width = r.next(), owned->map.pitch = r.next();
-        owned->offsets = *read_list(*net, r);
-        for (int64_t offset : owned->offsets) owned->planes.push_back(net->arena + (owned->where ? 0 : offset));
-        owned->map.channels = (int64_t)owned->planes.size(), owned->map.planes = owned->planes.data();
-        net->maps.push_back(std::move(owned));
+// Returns a network, or nothing: then `native_problem` says why.
+void* native_open(const int64_t* code, int64_t code_count, const float* weights, int64_t weight_count) {
+    try {
+        auto net = std::make_unique<Network>();
+        Reader r{code, code + code_count};
+        const int64_t arena = r.next(1);
+        net->weights = reserve(weight_count + 64), net->arena = reserve(arena);
+        if (!net->weights || !net->arena) throw std::bad_alloc();
+        std::memcpy(net->weights, weights, weight_count * 4);
+        net->weight_count = weight_count;
+        read_network(*net, r, arena);
+        return net.release();
+    } catch (const std::bad_alloc&) {
+        problem = "there is not enough memory for its maps";
+    } catch (const std::exception& error) {
+        problem = error.what();
     }
-    for (int64_t left = r.next(); left > 0; left--) read_operation(*net, r);
-    return net.release();
+    return nullptr;
 }
+
+const char* native_problem() { return problem.c_str(); }
 
 void native_run(void* handle, float** inputs, float** outputs, int64_t batch, int64_t threads) {
     Network& net = *(Network*)handle;

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from archspace.export.native.library import Engine, library
 from archspace.export.native.program import Program
 from archspace.export.signature import Signature
-from archspace.support.errors import InputError
+from archspace.support.errors import FieldError, InputError
 
 FORMAT = "archspace-native"
+LAYOUT = 1
+"""Of the operations; another one where an engine would read older files otherwise."""
 
 
 def save_native(path: Path, program: Program, signature: Signature, metadata: Mapping[str, Any]) -> None:
@@ -26,8 +30,8 @@ def save_native(path: Path, program: Program, signature: Signature, metadata: Ma
         "outputs": [port.to_dict() for port in signature.outputs],
     }
     about = {
-        "format": FORMAT, "vectors": _vectors(), "ports": ports, "arena_bytes": program.arena_bytes,
-        **metadata,
+        "format": FORMAT, "layout": LAYOUT, "vectors": _vectors(), "ports": ports,
+        "sha256": _digest(program.code, program.weights, ports), **metadata,
     }  # fmt: skip
     notes = {name: json.dumps(value) for name, value in about.items()}
     path.write_bytes(save({"code": program.code, "weights": program.weights}, metadata=notes))
@@ -46,22 +50,33 @@ class NativeNetwork:
     def __call__(self, *images: NDArray[Any]) -> list[NDArray[Any]]:
         """Returns the outputs for float32 images (N, C, H, W), N as the file says (any, where it is free).
 
+        Arrays need not be contiguous.
+
         Raises:
-            InputError: an image has another shape.
+            InputError: there are more or fewer images, or one has another shape or type.
         """
-        for image, port in zip(images, self.metadata["ports"]["inputs"], strict=True):
+        ports = self.metadata["ports"]["inputs"]
+        if len(images) != len(ports):
+            names = ", ".join(port["name"] for port in ports)
+            raise InputError(f"native: {len(images)} inputs; must be {len(ports)}: {names}")
+        given = [np.asarray(image) for image in images]
+        for image, port in zip(given, ports, strict=True):
             shape = port["shape"]
             sides = zip(shape, image.shape, strict=False)
             if image.ndim != len(shape) or any(isinstance(one, int) and one != side for one, side in sides):
                 raise InputError(f"{port['name']}: has shape {tuple(image.shape)}; must be {tuple(shape)}")
-        return self._engine.run(images)
+            if image.dtype != np.float32:
+                raise InputError(f"{port['name']}: has type {image.dtype}; must be {port['dtype']}")
+        return self._engine.run(given)
 
 
 def open_native(path: str | Path, threads: int = 1) -> NativeNetwork:
     """Returns the network of a file.
 
     Raises:
-        InputError: it is no such file, was made for other vectors, or the engine cannot be built here.
+        InputError: it is no such file, is not as it was written, was made for other vectors or by another version,
+            or the engine cannot be built here.
+        FieldError: no such number of threads.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -73,12 +88,31 @@ def open_native(path: str | Path, threads: int = 1) -> NativeNetwork:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     if about.get("format") != FORMAT:
         raise InputError(f"{path}: is no network of the native engine")
-    if about["vectors"] != _vectors():
+    if about.get("layout") != LAYOUT:
+        raise InputError(f"{path}: was made by another version of archspace; export the network again")
+    if about.get("vectors") != _vectors():
         raise InputError(
             f"{path}: was made for vectors of another processor; export the network again on this machine"
         )
-    program = Program(arrays["code"], arrays["weights"], about["arena_bytes"])
-    return NativeNetwork(Engine(program, _shapes(about["ports"]["outputs"]), threads), about)
+    code, weights, ports = arrays.get("code"), arrays.get("weights"), about.get("ports")
+    if code is None or weights is None or about.get("sha256") != _digest(code, weights, ports):
+        raise InputError(f"{path}: is not as it was written; export the network again")
+    try:
+        engine = Engine(Program(code, weights), _shapes(about["ports"]["outputs"]), threads)
+    except FieldError:
+        raise
+    except InputError as error:  # whoever wrote the digest did not write this program
+        raise InputError(f"{path}: cannot be opened: {error}") from None
+    return NativeNetwork(engine, about)
+
+
+def _digest(code: NDArray[Any], weights: NDArray[Any], ports: Any) -> str:
+    """Of what the engine computes by, so that a file that was changed by accident gives no numbers."""
+    digest = hashlib.sha256(json.dumps(ports, sort_keys=True).encode())
+    for array in (code, weights):
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _shapes(ports: Sequence[Mapping[str, Any]]) -> list[tuple[int, ...]]:

@@ -177,11 +177,19 @@ def _turned(self: Builder, node: Node, x: Planes, one: int, other: int) -> Plane
 
 
 def _sliced(
-    self: Builder, node: Node, x: Planes, axis: int = 0, start: int = 0, end: int | None = None
-) -> Planes:
+    self: Builder, node: Node, x: Planes, axis: int = 0, start: int | None = None, end: int | None = None,
+    step: int = 1,
+) -> Planes:  # fmt: skip
     if axis != 1:
         raise refused(node)
-    return x[start:end]
+    return x[start:end:step]
+
+
+def _chunked(self: Builder, node: Node, x: Planes, count: int, axis: int = 0) -> list[Planes]:
+    if axis != 1:
+        raise refused(node)
+    size = -(-len(x) // count)  # as torch cuts: the last may be smaller, and there may be fewer
+    return [x[start : start + size] for start in range(0, len(x), size)]
 
 
 def _slopes(slope: float) -> Callable[..., Planes]:
@@ -218,6 +226,7 @@ HANDLERS: dict[Any, Callable[..., Any]] = {
     aten.flatten.using_ints: _viewed,
     aten.transpose.int: _turned,
     aten.slice.Tensor: _sliced,
+    aten.chunk.default: _chunked,
     aten.sym_size.int: lambda self, node, x, axis: 1,  # of a free batch, whose images run one by one
     aten.dropout.default: lambda self, node, x, *rest: x,
     aten.feature_dropout.default: lambda self, node, x, *rest: x,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
+import math
 import os
 import platform
 import shutil
 import subprocess
-import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archspace.export.native.program import Program
+from archspace.export.targets import check_threads
 from archspace.support.caches import CACHES, CacheKind
 from archspace.support.errors import InputError
-from archspace.support.files import cache_root
+from archspace.support.files import cache_root, replacing
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("engine.cpp", "tasks.h", "kernels.h"))
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("engine.cpp", "checks.h", "tasks.h", "kernels.h"))
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-shared", "-fPIC")
 COMPILERS = ("g++", "c++")
 BUILD_LIMIT_S = 600
@@ -32,7 +35,7 @@ FOLDER = "native"
 CACHES.register(FOLDER)(
     CacheKind(
         about="engines of the export format native, built for this processor",
-        paths=lambda root: (root / FOLDER).glob("*.so"),
+        paths=lambda root: (root / FOLDER).glob("*"),
         label=lambda path: path.name,
     )
 )
@@ -58,9 +61,13 @@ def library() -> Any:
     path = cache_root() / FOLDER / f"engine-{_key()}.so"
     if not path.exists():
         _build(path)
-    opened = ctypes.CDLL(str(path))
+    try:
+        opened = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise InputError(f"native: {error}; archspace cache clear native lets it be built again") from None
     pointer, number = ctypes.c_void_p, ctypes.c_int64
-    opened.native_open.argtypes, opened.native_open.restype = [pointer, pointer, number], pointer
+    opened.native_open.argtypes, opened.native_open.restype = [pointer, number, pointer, number], pointer
+    opened.native_problem.restype = ctypes.c_char_p
     opened.native_run.argtypes = [pointer, pointer, pointer, number, number]
     opened.native_run.restype = None
     opened.native_close.argtypes, opened.native_close.restype = [pointer], None
@@ -96,21 +103,34 @@ def _processor() -> str:
     return "\n".join(next((line for line in lines if line.startswith(word)), "") for word in words)
 
 
+def missing_compiler() -> str:
+    """Returns what to say where :func:`compiler` finds none."""
+    named = os.environ.get("CXX")
+    there = f"CXX names {named}, which is none" if named else "none is on the PATH"
+    return f"needs a C++ compiler (g++), and {there}"
+
+
 def _build(path: Path) -> None:
     command = compiler()
     if command is None:
-        raise InputError("native: needs a C++ compiler (g++), and none is on the PATH")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        made = Path(folder) / path.name
-        done = subprocess.run(
-            [command, *FLAGS, str(SOURCES[0]), "-o", str(made)],
-            capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False,
-        )  # fmt: skip
+        raise InputError(f"native: {missing_compiler()}")
+    for left in path.parent.glob(".*.part"):  # of builds that were killed
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > BUILD_LIMIT_S:
+                left.unlink()
+    with replacing(path) as made:
+        try:
+            done = subprocess.run(
+                [command, *FLAGS, str(SOURCES[0]), "-o", str(made)],
+                capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise InputError(f"native: {command} took more than {BUILD_LIMIT_S} s for the engine") from None
         if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "error" in line] or ["the compiler failed"]
-            raise InputError(f"native: the engine cannot be built with {command}: {lines[0][:200]}")
-        made.rename(path)
+            words = ("error", "No space left")
+            lines = [line for line in done.stderr.splitlines() if any(word in line for word in words)]
+            why = lines[0][:200] if lines else "the compiler failed"
+            raise InputError(f"native: the engine cannot be built with {command}: {why}")
 
 
 class Engine:
@@ -119,25 +139,45 @@ class Engine:
     Args:
         program: for the lanes and registers of :func:`library`.
         shapes: of the outputs of one image, with the batch first.
-        threads: within an operation.
+        threads: within an operation, 1 to :data:`archspace.export.targets.MOST_THREADS`.
+
+    Raises:
+        FieldError: no such number of threads.
+        InputError: the program asks for what is not there: it is no program, or its maps are larger than memory.
     """
 
     def __init__(self, program: Program, shapes: Sequence[tuple[int, ...]], threads: int = 1) -> None:
+        check_threads(threads)
         self._library, self.shapes, self.threads = library(), tuple(shapes), threads
         self._lock = threading.Lock()
         code = np.ascontiguousarray(program.code, np.int64)
         weights = np.ascontiguousarray(program.weights, np.float32)
-        self._handle = self._library.native_open(code.ctypes.data, weights.ctypes.data, len(weights))
+        self._handle = self._library.native_open(
+            code.ctypes.data, len(code), weights.ctypes.data, len(weights)
+        )
         if not self._handle:
-            raise MemoryError(f"native: {program.arena_bytes} bytes for maps are not there")
+            raise InputError(f"native: {self._library.native_problem().decode()}")
+        inputs = 1 + int(code[1])  # numbers of the list of inputs, which follows the arena
+        self._sizes = [int(size) for size in code[2 : 1 + inputs]]
+        made = [int(size) for size in code[2 + inputs : 2 + inputs + int(code[1 + inputs])]]
+        if made != [math.prod(shape[1:]) for shape in self.shapes]:
+            raise InputError("native: the outputs have other sizes than their shapes")
 
     def run(
         self, inputs: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]] | None = None
     ) -> list[NDArray[Any]]:
-        """Returns the outputs for inputs (N, C, H, W), contiguous float32; ``outputs`` are written to, where given."""
+        """Returns the outputs for inputs (N, C, H, W) of float32; ``outputs``, contiguous, are written to, where given.
+
+        Raises:
+            ValueError: there are more or fewer arrays, or they have other sizes.
+        """
         given = [np.ascontiguousarray(one, np.float32) for one in inputs]
-        batch = given[0].shape[0]
+        batch = given[0].shape[0] if given else 0
         made = list(outputs or (np.empty((batch, *shape[1:]), np.float32) for shape in self.shapes))
+        fits = [one.size for one in given] == [batch * size for size in self._sizes]
+        fits &= [one.size for one in made] == [batch * math.prod(shape[1:]) for shape in self.shapes]
+        if not fits or not all(one.dtype == np.float32 and one.flags.c_contiguous for one in made):
+            raise ValueError("native: arrays of other sizes than the network's")
         pointers = [
             (ctypes.c_void_p * len(arrays))(*(one.ctypes.data for one in arrays)) for arrays in (given, made)
         ]

@@ -24,6 +24,7 @@ from archspace.export.native.scheduling import (
     all_read,
     depthwise,
     group_ends,
+    kept_together,
     needed,
     planes_read,
     planes_written,
@@ -59,13 +60,11 @@ class Program:
     Attributes:
         code: integers, in the order in which ``engine.cpp`` reads them.
         weights: one after the other.
-        arena_bytes: of maps between operations.
         tasks: what runs, in order.
     """
 
     code: NDArray[np.int64]
     weights: Floats
-    arena_bytes: int
     tasks: tuple[Task, ...] = ()
 
 
@@ -102,7 +101,7 @@ class _Writer:
         maps = [number for one in self.maps for number in one]
         head = [self.arena, *_listed(sizes[0]), *_listed(sizes[1]), len(self.maps), *maps]
         weights = np.concatenate([np.zeros(1, np.float32), *self.weights])
-        return Program(np.array(head + body, np.int64), weights, 4 * self.arena, self._tasks())
+        return Program(np.array(head + body, np.int64), weights, self._tasks())
 
     def _tasks(self) -> tuple[Task, ...]:
         tasks, macs = [], 0
@@ -119,15 +118,20 @@ class _Writer:
         return len(planes) * height * width
 
     def _place_outputs(self) -> None:
-        """Inputs and outputs lie where the caller says; a plane that is read too, or twice an output, is copied."""
+        """Inputs and outputs lie where the caller says.
+
+        An output is copied there if one of its planes is read too, is twice an output, or is made together with planes
+        that are not of this output: what an operation keeps lies in one array.
+        """
         for index, planes in enumerate(self.graph.inputs):
             self._outside(planes, -1 - index)
         read = all_read(self.operations)
+        kept = [others for one in self.operations for others in kept_together(one)]
         seen: set[int] = {int(plane) for planes in self.graph.inputs for plane in planes}
         for index, planes in enumerate(self.graph.outputs):
-            if any(int(plane) in read or int(plane) in seen for plane in planes) or len(set(planes)) < len(
-                planes
-            ):
+            own = {int(plane) for plane in planes}
+            split = any(own & others and not others <= own for others in kept)
+            if own & (read | seen) or len(own) < len(planes) or split:
                 size = self.graph.sizes[int(planes[0])]
                 made = self.graph.planes(len(planes), size)
                 self.operations.append(Operation(Kind.EACH, planes, made, size))

@@ -33,9 +33,14 @@ def all_read(operations: list[Operation]) -> set[int]:
     return set().union(*(planes_read(one) for one in operations)) if operations else set()
 
 
+def kept_together(one: Operation) -> list[set[int]]:
+    """Returns the planes of an operation before its steps and after each; such a set is kept whole or not at all."""
+    return [{int(plane) for plane in planes} for planes in (one.first, *(step.after for step in one.steps))]
+
+
 def planes_made(one: Operation) -> set[int]:
     """Returns the planes of an operation after each of its steps, kept or not."""
-    return {int(plane) for planes in (one.first, *(step.after for step in one.steps)) for plane in planes}
+    return set().union(*kept_together(one))
 
 
 def needed(graph: Graph) -> list[Operation]:

@@ -18,8 +18,13 @@ from tests.archspace.export.trained import trained
 
 
 def test_only_the_machine_at_hand_can_be_asked(tmp_path: Path) -> None:
+    network = trained(SEGMENTER)
     with pytest.raises(FieldError, match="--for: 'tx2': must be cpu"):
-        export(trained(SEGMENTER), tmp_path / "out", fastest_on="tx2")
+        export(network, tmp_path / "out", fastest_on="tx2")
+    with pytest.raises(FieldError, match="--precision: 'int8': is not tried with --for"):
+        export(network, tmp_path / "out", fastest_on="cpu", options=ExportOptions(precision="int8"))
+    with pytest.raises(FieldError, match="threads: 0: must be 1 to 256"):
+        export(network, tmp_path / "out", fastest_on="cpu", threads=0)
     assert not (tmp_path / "out").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from torch import Tensor, nn
 from archspace.export.folding import folded
 from archspace.export.native import library as library_module
 from archspace.export.native.compiling import compiled
-from archspace.export.native.file import open_native
+from archspace.export.native.file import open_native, save_native
 from archspace.export.native.library import Engine, peak_macs
 from archspace.export.native.operations import UnsupportedError
-from archspace.support.errors import InputError
+from archspace.export.native.program import Program
+from archspace.export.signature import Port, Signature
+from archspace.support.errors import FieldError, InputError
 from archspace.units.base import running_sums, shuffle
 from archspace.units.portable import average_to
 
@@ -118,14 +121,101 @@ def test_nothing_is_read_or_written_beyond_the_callers_arrays() -> None:
     assert (held[:32] == 7).all() and (held[-32:] == 7).all()
 
 
+class Pieces(nn.Module):
+    """Two outputs from the channels of one map, of which one is in none."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        one, other, rest = x.chunk(3, 1)  # of 3, 3 and 2 channels
+        return torch.cat((F.relu(rest), one[:, ::2]), 1), other
+
+
+def test_pieces_of_channels_are_lists_of_planes() -> None:
+    x = torch.randn(1, 8, 5, 19)
+    expected = Pieces()(x)
+    opened = Engine(
+        compiled(folded(torch.export.export(Pieces(), (x,)))), [tuple(one.shape) for one in expected]
+    )
+    for answer, value in zip(opened.run([x.numpy()]), expected, strict=True):
+        np.testing.assert_array_equal(answer, value.numpy())
+
+
 def test_an_operation_without_kernel_is_named() -> None:
     with pytest.raises(UnsupportedError, match=r"no kernel for aten\.gelu\.default at gelu"):
         engine(nn.GELU(), torch.randn(1, 3, 8, 8))
 
 
+def program(kind: type[Everything], size: tuple[int, int]) -> tuple[Program, tuple[int, ...]]:
+    network, x = made(kind), torch.zeros(1, 3, *size)
+    with torch.no_grad():
+        return compiled(folded(torch.export.export(network, (x,)))), tuple(network(x).shape)
+
+
+def test_a_program_that_reaches_for_what_is_not_there_is_refused() -> None:
+    """The numbers come from a file: none of them may lead a kernel out of its arrays."""
+    whole, shape = program(Everything, (13, 14))
+    rng = random.Random(0)
+    for at in rng.sample(range(len(whole.code)), 60):
+        for value in (2**41, -(2**62)):
+            code = whole.code.copy()
+            code[at] = value
+            with pytest.raises(InputError, match="native: a number is out of its range"):
+                Engine(Program(code, whole.weights), [shape])
+        with pytest.raises(InputError, match=r"the operations end too early|out of its range"):
+            Engine(Program(whole.code[:at], whole.weights), [shape])
+    with pytest.raises(InputError, match="too few weights"):
+        Engine(Program(whole.code, whole.weights[:-1]), [shape])
+    code = whole.code.copy()
+    code[0] //= 2
+    with pytest.raises(InputError, match="a map reaches out of its array"):
+        Engine(Program(code, whole.weights), [shape])
+    with pytest.raises(InputError, match="the outputs have other sizes"):
+        Engine(whole, [(1, 7)])
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    whole, shape = program(Everything, (13, 14))
+    path = tmp_path_factory.mktemp("native") / "model.native"
+    signature = Signature((Port(name="image", shape=(1, 3, 13, 14)),), (Port(name="scores", shape=shape),))
+    save_native(path, whole, signature, {"note": "kept"})
+    return path
+
+
+def test_a_file_that_was_changed_gives_no_numbers(saved: Path, tmp_path: Path) -> None:
+    data, path = saved.read_bytes(), tmp_path / "model.native"
+    assert open_native(saved).metadata["note"] == "kept"
+    for change, rule in (
+        (data[:-9] + bytes([data[-9] ^ 4]) + data[-8:], "is not as it was written"),
+        (data.replace(b"1, 6]", b"1, 9]", 1), "is not as it was written"),
+        (data[: len(data) // 2], "cannot be read"),
+        (data.replace(b'"layout":"1"', b'"layout":"0"'), "another version of archspace"),
+    ):
+        path.write_bytes(change)
+        assert change != data
+        with pytest.raises(InputError, match=rf"model\.native: .*{rule}"):
+            open_native(path)
+
+
+def test_images_of_another_kind_are_refused(saved: Path) -> None:
+    network = open_native(saved)
+    image = np.random.default_rng(0).standard_normal((1, 3, 13, 28)).astype(np.float32)[..., ::2]
+    expected = network(np.ascontiguousarray(image))[0]
+    np.testing.assert_array_equal(network(image)[0], expected)
+    np.testing.assert_array_equal(network(torch.from_numpy(image.copy()))[0], expected)
+    with pytest.raises(InputError, match="image: has type uint8; must be float32"):
+        network(image.astype(np.uint8))
+    with pytest.raises(InputError, match="image: has shape"):
+        network(image[:0])
+    with pytest.raises(InputError, match="2 inputs; must be 1: image"):
+        network(image, image)
+    for threads in (0, 1000):
+        with pytest.raises(FieldError, match=f"threads: {threads}: must be 1 to"):
+            open_native(saved, threads)
+
+
 def test_no_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CXX", str(tmp_path / "nothing"))
-    with pytest.raises(InputError, match="needs a C\\+\\+ compiler"):
+    with pytest.raises(InputError, match=r"needs a C\+\+ compiler .*CXX names .*nothing"):
         library_module._build(tmp_path / "engine.so")
     assert not list(tmp_path.iterdir())
 
