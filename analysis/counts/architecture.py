@@ -196,6 +196,7 @@ def _rates(branch: Node) -> tuple[int, ...]:
 
 _KINDS = {
     "eesp-time": "EESP unit along time",
+    "gate": "channel gate",
     "edgenets-pyramid": "efficient pyramid pooling",
     "espnetv2-psp": "pyramid pooling",
     "max-pool": "3 x 3 max pool",
