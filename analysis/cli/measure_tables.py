@@ -131,7 +131,10 @@ def _floor(record: DeviceRecord) -> list[tuple[str, str]]:
         return []
     rates = f"{number(1e3 * work['bytes'] / ms, 'bytes')}/s, {number(1e3 * work['macs'] / ms, 'MACs')}/s"
     return [
-        ("least work", f"{number(work['bytes'], 'bytes')} moved by its units, {number(work['macs'], 'MACs')}: {rates}")
+        (
+            "least work",
+            f"{number(work['bytes'], 'bytes')} moved by its units, {number(work['macs'], 'MACs')}: {rates}",
+        )
     ]
 
 

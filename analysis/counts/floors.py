@@ -77,8 +77,8 @@ class Work:
 def works(plan: Block, size: Size, grain: Grain = "unit") -> list[Work]:
     """Returns the work of every unit of a network in running order, or of every layer.
 
-    A unit is one of the registry or a block of layers alone; layers beside blocks stand for themselves, and so do those of a head, which
-    pools or resizes between what it reads and its layers.
+    A unit is one of the registry or a block of layers alone; layers beside blocks stand for themselves, and so do
+    those of a head, which pools or resizes between what it reads and its layers.
 
     Args:
         plan: of the network.

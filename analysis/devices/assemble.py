@@ -63,8 +63,8 @@ def assemble(
     power, energy, net, power_flags = _power(trace, windows or {}, settings, gone)
     flags = [*_spread_flags(latency, settings), *_drift_flags(reference, clocks, settings), *power_flags]
     taken = {
-        "precision": settings.precision, "work": _work(target, settings), "input_size": list(target.input_size), "channels": target.channels,
-        "threads": settings.threads, "warmup": settings.warmup,
+        "precision": settings.precision, "input_size": list(target.input_size), "channels": target.channels,
+        "work": _work(target, settings), "threads": settings.threads, "warmup": settings.warmup,
         "limits": {"spread": settings.spread, "drift": settings.drift}, "spread": latency.spread,
         "before": before, "after": after, "clock_drift": clocks, "reference": reference,
         "power": None if trace is None else _sampled(trace, windows or {}, settings),

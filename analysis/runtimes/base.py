@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archspace.support.errors import FieldError, InputError
+from archspace.support.errors import FieldError
 from archspace.support.registry import Registry
 
 if TYPE_CHECKING:

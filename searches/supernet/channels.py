@@ -68,6 +68,16 @@ class Named:
     groups: int = 1
 
 
+@dataclass(eq=False)
+class Found:
+    """A parameter before all names are known; its fields are those of :class:`Named`."""
+
+    role: str
+    shape: tuple[int, ...]
+    axes: tuple[Channels, ...]
+    groups: int = 1
+
+
 class Unshared(FieldError):
     """A network does with its channels what names cannot follow."""
 

@@ -15,7 +15,17 @@ from torch.overrides import TorchFunctionMode
 
 from archspace.network import Network
 from searches.supernet.channels import (
-    BRANCHES, IMAGE, REPEATED, Axis, Channels, Ints, Key, Named, Unshared, roles,
+    BRANCHES,
+    IMAGE,
+    REPEATED,
+    Axis,
+    Channels,
+    Found,
+    Ints,
+    Key,
+    Named,
+    Unshared,
+    roles,
 )  # fmt: skip
 
 SAME = frozenset(
@@ -28,16 +38,6 @@ MEET = frozenset({"add", "mul", "__add__", "__mul__"})
 
 
 @dataclass(eq=False)
-class _Found:
-    """A parameter before all names are known."""
-
-    role: str
-    shape: tuple[int, ...]
-    axes: tuple[Channels, ...]
-    groups: int = 1
-
-
-@dataclass(eq=False)
 class Tracer(TorchFunctionMode):
     """Follows the names of channels through all that a network calls."""
 
@@ -46,7 +46,7 @@ class Tracer(TorchFunctionMode):
     numbers: dict[Key, int] = field(default_factory=lambda: {IMAGE: 0})
     known: dict[int, tuple[Tensor, Channels]] = field(default_factory=dict)
     taken: dict[int, tuple[Ints, Ints]] = field(default_factory=dict)
-    parts: dict[str, _Found] = field(default_factory=dict)
+    parts: dict[str, Found] = field(default_factory=dict)
     final: dict[int, Axis] = field(default_factory=dict)
     age: int = 0
 
@@ -64,9 +64,8 @@ class Tracer(TorchFunctionMode):
 
     def begin(self, image: Tensor) -> None:
         """Names the channels of the image."""
-        channels = image.shape[1]
-        index = np.arange(channels, dtype=np.int32)
-        self._put(image, Channels(np.zeros(channels, np.int32), index, False, 0))
+        index = np.arange(image.shape[1], dtype=np.int32)
+        self._put(image, Channels(np.zeros_like(index), index, False, 0))
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -113,7 +112,7 @@ class Tracer(TorchFunctionMode):
         if parameter is None:
             return
         name, role = self.owners[id(parameter)]
-        self.parts[name] = _Found(role + suffix, tuple(parameter.shape), axes, groups)
+        self.parts[name] = Found(role + suffix, tuple(parameter.shape), axes, groups)
 
     # What layers do to names
 
@@ -242,7 +241,8 @@ class Tracer(TorchFunctionMode):
         """The mean over the channels is one of its own."""
         if dim != 1 or not keepdim:
             raise Unshared(self.network.spec, f"a mean over dimension {dim}")
-        self._put(result, Channels(np.full(1, self._key(("mean", "0")), np.int32), np.zeros(1, np.int32), False, self.age))
+        key = np.full(1, self._key(("mean", "0")), np.int32)
+        self._put(result, Channels(key, np.zeros_like(key), False, self.age))
 
     # What makes two names one
 

@@ -141,7 +141,9 @@ def test_showing_a_network_needs_no_torch() -> None:
 
 def test_a_cascade_and_what_a_long_skip_spans_are_named() -> None:
     spec = preset("fpenet-b").spec
-    shown = [(row.layer, row.repeats, row.branches, row.output_size) for row in rows(spec) if row.level == "level3"]
+    shown = [
+        (row.layer, row.repeats, row.branches, row.output_size) for row in rows(spec) if row.level == "level3"
+    ]
     assert shown == [
         ("FPE unit, cascade", 1, 4, (45, 60)),
         ("FPE unit, cascade, residual, under a long skip", 8, 4, (45, 60)),

@@ -44,4 +44,6 @@ def test_every_network_has_the_macs_of_the_counter(name: str) -> None:
     for unit in works(spec.plan, spec.input_size):
         layers = [one for one in inside if f"{one.path}.".startswith(f"{unit.path}.")]
         moved = sum(one.read + one.written for one in layers)
-        assert "pool" in unit.kind or unit.read + unit.written <= moved, f"{unit.path}: a unit keeps maps on the chip"
+        assert "pool" in unit.kind or unit.read + unit.written <= moved, (
+            f"{unit.path}: a unit keeps maps on the chip"
+        )

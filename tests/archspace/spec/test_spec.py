@@ -649,7 +649,12 @@ def test_a_label_is_short_and_says_what_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("network", "field", "value"),
-    [("segnet", "stem", "thick"), ("segnet", "gate", True), ("eru", "long_skip", True), ("segnet", "unit", 7)],
+    [
+        ("segnet", "stem", "thick"),
+        ("segnet", "gate", True),
+        ("eru", "long_skip", True),
+        ("segnet", "unit", 7),
+    ],
 )
 def test_a_network_says_which_field_it_has_not(network: str, field: str, value: object) -> None:
     with pytest.raises(SpecError, match=f"{field}: {value!r}: {network} has no {field} to choose"):
