@@ -36,6 +36,7 @@ def print_record(record: DeviceRecord) -> None:
         ("input", f"{shape}, {how['precision']}"),
         ("runtime", f"{record.runtime}, {how['threads']} thread{'s' if how['threads'] > 1 else ''}"),
         ("form", str(how.get("form", "not recorded"))),
+        *_floor(record),
         (
             "measured",
             f"{how.get('measured_at', 'unknown')}{', from the cache' if how.get('from_cache') else ''}",
@@ -121,6 +122,20 @@ def _cells(record: DeviceRecord) -> tuple[str, ...]:
         fixed(latency.median), f"{fixed(latency.p5)} to {fixed(latency.p95)}", fixed(record.throughput, 1),
         fixed(None if memory is None else memory / 1e6, 0), fixed(record.total_power_w), fixed(record.energy_mj),
     )  # fmt: skip
+
+
+def _floor(record: DeviceRecord) -> list[tuple[str, str]]:
+    """What a run must move and multiply at least, and how fast it did; no line where that is not known."""
+    work, ms = record.how.get("work"), record.latency_ms.median
+    if work is None:
+        return []
+    rates = f"{number(1e3 * work['bytes'] / ms, 'bytes')}/s, {number(1e3 * work['macs'] / ms, 'MACs')}/s"
+    return [
+        (
+            "least work",
+            f"{number(work['bytes'], 'bytes')} moved by its units, {number(work['macs'], 'MACs')}: {rates}",
+        )
+    ]
 
 
 def _memory(record: DeviceRecord) -> str:

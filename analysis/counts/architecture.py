@@ -96,17 +96,8 @@ def rows(spec: ArchSpec) -> list[Row]:
     for name, part in head.parts:
         lines += _rows("head", f"head.{name}", part, spec.input_size, 1)
     if head.kind in RESIZED:
-        lines.append(
-            replace(
-                lines[-1],
-                path="head",
-                layer="bilinear resize",
-                output_size=spec.input_size,
-                stride=0.5,
-                params=0,
-                macs=0,
-            )
-        )
+        end = {"path": "head", "layer": "bilinear resize", "output_size": spec.input_size, "stride": 0.5}
+        lines.append(replace(lines[-1], **end, params=0, macs=0))  # type: ignore[arg-type]
     return [replace(line, receptive_field=_receptive_field(spec, line)) for line in lines]
 
 
@@ -133,7 +124,12 @@ def _rows(level: str, path: str, part: Node | tuple[Node, ...], size: Size, at: 
                 yield replace(row, layer=" + ".join((*joins, row.layer))) if joins else row
         return
     for where, run in runs(path, nodes):
-        yield _row(level, where, run, size, at)
+        skip = run[0]
+        if not isinstance(skip, Block) or skip.kind != "long-skip":
+            yield _row(level, where, run, size, at)
+            continue
+        for row in _rows(level, f"{where}.units", skip.part("units"), size, at * skip.at):
+            yield replace(row, layer=f"{row.layer}, under a long skip")
 
 
 def _row(level: str, path: str, nodes: tuple[Node, ...], size: Size, at: int) -> Row:
@@ -200,6 +196,7 @@ def _rates(branch: Node) -> tuple[int, ...]:
 
 _KINDS = {
     "eesp-time": "EESP unit along time",
+    "gate": "channel gate",
     "edgenets-pyramid": "efficient pyramid pooling",
     "espnetv2-psp": "pyramid pooling",
     "max-pool": "3 x 3 max pool",
@@ -238,7 +235,8 @@ def _words(node: Node, path: str) -> str:
         chain = node.part("chain")
         words = "; ".join(_words(layer, "") for layer in chain) if isinstance(chain, tuple) else node.kind
         return words + (" (never runs)" if node.dead else "")
-    switches = [("fusion", ", HFF"), ("residual", ", residual")]
+    fused = ", cascade" if node.option("cascade") else ", HFF"
+    switches = [("fusion", fused), ("residual", ", residual")]
     ends = [words for name, words in switches if node.option(name)]
     return _joined(before, _KINDS.get(node.kind, f"{node.kind.upper()} unit") + "".join(ends))
 

@@ -28,8 +28,12 @@ from archspace.plan.nodes import (
     output_map,
     stands_at,
 )
+from archspace.plan.request import UNITS
 
 Grain = Literal["unit", "layer"]
+
+NUMBER_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
+"""Bytes of one number, by precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,8 @@ class Work:
 def works(plan: Block, size: Size, grain: Grain = "unit") -> list[Work]:
     """Returns the work of every unit of a network in running order, or of every layer.
 
-    A unit is a block of layers alone; layers beside blocks stand for themselves.
+    A unit is one of the registry or a block of layers alone; layers beside blocks stand for themselves, and so do
+    those of a head, which pools or resizes between what it reads and its layers.
 
     Args:
         plan: of the network.
@@ -90,7 +95,7 @@ def _works(block: Block, size: Size, at: int, path: str, grain: Grain) -> Iterat
         if isinstance(node, Block):
             if node.dead:
                 continue
-            if grain == "unit" and _is_unit(node):
+            if grain == "unit" and here != "head" and _is_unit(node):
                 yield _of_unit(node, size, at * node.at, here)
             else:
                 yield from _works(node, size, at, here, grain)
@@ -99,7 +104,7 @@ def _works(block: Block, size: Size, at: int, path: str, grain: Grain) -> Iterat
 
 
 def _is_unit(block: Block) -> bool:
-    return not any(isinstance(node, Block) for _, node in block.items())
+    return block.kind in UNITS or not any(isinstance(node, Block) for _, node in block.items())
 
 
 def _of_unit(block: Block, size: Size, at: int, path: str) -> Work:

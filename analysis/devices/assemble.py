@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.counts.floors import NUMBER_BYTES, works
 from analysis.devices.record import POWER_FLAG, TOTAL, DeviceRecord, Latency, RailPower
 from analysis.devices.settings import Settings
 from analysis.devices.target import Target
@@ -63,7 +64,7 @@ def assemble(
     flags = [*_spread_flags(latency, settings), *_drift_flags(reference, clocks, settings), *power_flags]
     taken = {
         "precision": settings.precision, "input_size": list(target.input_size), "channels": target.channels,
-        "threads": settings.threads, "warmup": settings.warmup,
+        "work": _work(target, settings), "threads": settings.threads, "warmup": settings.warmup,
         "limits": {"spread": settings.spread, "drift": settings.drift}, "spread": latency.spread,
         "before": before, "after": after, "clock_drift": clocks, "reference": reference,
         "power": None if trace is None else _sampled(trace, windows or {}, settings),
@@ -74,6 +75,15 @@ def assemble(
         latency_ms=latency, peak_memory_bytes=peak_memory_bytes, power_w=power, energy_mj=energy,
         energy_net_mj=net, missing=gone, flags=tuple(flags), how={**taken, **dict(how or {})},
     )  # fmt: skip
+
+
+def _work(target: Target, settings: Settings) -> dict[str, int] | None:
+    """What a run must do at least (:mod:`analysis.counts.floors`); ``None`` for a foreign file."""
+    if target.network is None:
+        return None
+    units = works(target.network.spec.plan, target.input_size)
+    moved = sum(unit.bytes_moved(settings.batch, NUMBER_BYTES[settings.precision]) for unit in units)
+    return {"bytes": moved, "macs": settings.batch * sum(unit.macs for unit in units)}
 
 
 def repeated(take: Callable[[int], DeviceRecord], settings: Settings) -> DeviceRecord:

@@ -53,6 +53,13 @@ class Device(ABC):
             DeviceAway: the device cannot be reached now; the same call may succeed later.
         """
 
+    def check(self, target: Target, settings: Settings) -> None:  # noqa: B027  (a device may know nothing before it runs)
+        """Refuses what it can see to be impossible without running anything or reaching a board.
+
+        Raises:
+            FieldError: the device is not there, or cannot honour a setting for this network.
+        """
+
     @abstractmethod
     def doctor(self) -> list[Check]:
         """Returns what the device can do and what is missing."""

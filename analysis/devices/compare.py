@@ -69,6 +69,10 @@ def compare(
             asked = replace(settings, runtime=name)
             try:
                 runtime.check(target, device.torch_name, asked)
+                same = runtime.same(target)
+                if same is not None:
+                    unavailable[name] = same
+                    continue
                 one = stack.enter_context(runtime.open(target, device.torch_name, asked, Path(made)))
                 hows[name] = device.compared(runtime, one, target, asked, Path(made))
             except InputError as error:

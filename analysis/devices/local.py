@@ -64,13 +64,17 @@ class LocalDevice(Device):
         )  # fmt: skip
         return "; ".join(parts)
 
+    def check(self, target: Target, settings: Settings) -> None:
+        """Refuses a GPU, a runtime or a precision that is not here; see the base class."""
+        self.require()
+        _runtime(settings, target).check(target, self.torch_name, settings)
+
     def measure(
         self, target: Target, settings: Settings, on_progress: OnProgress = no_progress
     ) -> DeviceRecord:
         """Measures on this machine; see the base class."""
-        self.require()
+        self.check(target, settings)
         runtime = _runtime(settings, target)
-        runtime.check(target, self.torch_name, settings)
         with tempfile.TemporaryDirectory(prefix="archspace-") as made, ExitStack() as stack:
             on_progress(f"preparing {target.label}", 0.0)
             missing: dict[str, str] = {}

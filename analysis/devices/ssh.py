@@ -97,6 +97,10 @@ class SshDevice(Device):
         ]  # fmt: skip
         return "; ".join([*parts, *([f"threads {settings.threads}"] if runtime == "onnxruntime" else [])])
 
+    def check(self, target: Target, settings: Settings) -> None:
+        """Refuses a runtime that no board has; the board is not asked."""
+        self._request(settings)
+
     def measure(
         self, target: Target, settings: Settings, on_progress: OnProgress = no_progress
     ) -> DeviceRecord:

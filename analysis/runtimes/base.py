@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archspace.support.errors import FieldError, InputError
+from archspace.support.errors import FieldError
 from archspace.support.registry import Registry
 
 if TYPE_CHECKING:
@@ -104,11 +104,11 @@ class Runtime(ABC):
         """Refuses what cannot be honoured before anything is built.
 
         Raises:
-            InputError: the runtime is not here, or cannot run the network in this precision.
+            FieldError: the runtime is not here, or cannot run the network in this precision.
         """
         reason = self.unavailable(device)
         if reason is not None:
-            raise InputError(f"runtime: {self.name!r}: {reason}")
+            raise FieldError("runtime", self.name, reason)
         honoured = self.precisions[device.partition(":")[0]]
         if settings.precision not in honoured:
             rule = f"{self.name} on {device} runs {', '.join(honoured)}"
@@ -116,6 +116,10 @@ class Runtime(ABC):
         if target.network is None and not self.foreign:
             rule = f"{target.label} is an ONNX file, which torch does not run"
             raise FieldError("runtime", self.name, rule, "onnxruntime")
+
+    def same(self, target: Target) -> str | None:
+        """Returns why a form runs this network as what it is a form of does, or ``None``; records say it."""
+        return None
 
 
 RUNTIMES: Registry[Runtime] = Registry("runtime")

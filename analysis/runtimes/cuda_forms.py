@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +12,8 @@ from analysis.runtimes.torch_forms import EVERY, Eager, captured, compiled, gpu_
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from analysis.devices.target import Target
 
 MAX = "max-autotune"
 """torch.compile's mode that tries kernels and replays graphs of its own."""
@@ -34,10 +37,19 @@ class CudaForm(Eager):
     def unavailable(self, device: str) -> str | None:
         """Returns why it is not here, or ``None``."""
         if device == "cpu":
-            return f"{self.name} is a form for CUDA GPUs"
+            return "needs a CUDA GPU"
         if self.units == "fused" and find_spec("triton") is None:
             return "Triton is not installed: pip install 'archspace[gpu]'"
         return gpu_missing(device)
+
+    def same(self, target: Target) -> str | None:
+        """Returns why this form of a network is the plain one, or ``None``."""
+        from archspace.cuda.forms import FORMS
+
+        if self.units == "plain" or target.network is None:
+            return None
+        changed = FORMS[self.units](copy.deepcopy(target.network).eval())
+        return None if changed else f"{target.label} has no EESP or ESP unit"
 
     def prepared(self, network: nn.Module, x: Tensor) -> Callable[[Tensor], Any]:
         """Returns what is called with the input in each run."""

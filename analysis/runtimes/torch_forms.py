@@ -132,7 +132,8 @@ class Eager(Runtime):
             try:
                 call = self.prepared(network, x)
                 opened = Forward(call, x, self.version())
-                opened.how["form"] += self.said
+                same = self.same(target)
+                opened.how["form"] += f"; {same}" if same else self.said
                 opened.run()
                 opened.finish()
             except InputError:

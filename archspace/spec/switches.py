@@ -126,10 +126,10 @@ def switches(r: Resolution) -> None:
         fields.pointwise_kernel,
         lacks.format("a reducing convolution to choose"),
     )
-    rule = f"{r.out['network']} has no place for one at these repeats"
-    skip = "long_skip" in r.design.honours and r.design.skips(deepest)
-    r.switch("long_skip", skip, False, fields.flag, rule)
-    r.switch("gate", "gate" in r.design.honours and deepest > 0, False, fields.flag, rule)
+    for name, fits in (("long_skip", r.design.skips(deepest)), ("gate", deepest > 0)):
+        can = name in r.design.honours
+        rule = f"{r.out['network']} has no {'place for one at these repeats' if can else f'{name} to choose'}"
+        r.switch(name, can and fits, False, fields.flag, rule)
 
 
 def _fusions(r: Resolution) -> tuple[str, ...]:

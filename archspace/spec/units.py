@@ -26,7 +26,8 @@ def units(r: Resolution) -> None:
     default = r.design.units(r.out["task"])
     if "unit" not in r.design.honours:
         given = r.given.get("unit")
-        if ((given,) * len(default) if isinstance(given, str) else tuple(given or default)) != default:
+        asked = tuple(given) if isinstance(given, list | tuple) else (given,) * len(default)
+        if given is not None and asked != default:
             r.unfit("unit", f"{r.out['network']} has no unit to choose")
         r.out["unit"] = default
         return

@@ -25,7 +25,9 @@ def show_dry_run(config: StudyConfig, as_json: bool) -> None:
         InputError: the data cannot be used, or no network keeps the limits.
     """
     task = task_on(config, open_data(config))
-    screen = Screen(SearchSpace(config.space, fixed_fields(config, task)), config.constraints)
+    space = SearchSpace(config.space, fixed_fields(config, task))
+    space.example(config.seed)
+    screen = Screen(space, config.constraints)
     screen.check(config.seed)
     found = survey(screen, DRAWN, config.seed)
     if as_json:
@@ -57,6 +59,8 @@ def show_dry_run(config: StudyConfig, as_json: bool) -> None:
     )
     if rest:
         ends.append(f"seen only when a network is trained or measured: {', '.join(rest)}")
+    if found.unused:
+        ends.append(f"in none of the networks drawn: {', '.join(found.unused)}")
     ends.append("nothing was trained or written")
     console.print("; ".join(ends), markup=False, highlight=False, soft_wrap=True)
 
@@ -74,6 +78,7 @@ def _plain(config: StudyConfig, found: Survey) -> dict[str, Any]:
     return {
         "study": config.name, "fields": found.fields, "size": None if math.isinf(found.size) else found.size,
         "drawn": found.drawn, "built": found.built, "networks": found.networks, "kept": found.kept,
+        "unused": list(found.unused),
         "counted": {
             one.quantity.name: {
                 "least": one.least, "median": one.median, "largest": one.largest, "share": one.share,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -53,10 +53,16 @@ def _bound(ctx: Mapping[str, Any]) -> object:
 
 
 def _siblings(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
-    """Known field names beside the one at ``loc``."""
+    """Known field names beside the one at ``loc``; keys of a mapping and names of a union's members lead nowhere."""
     for part in loc[:-1]:
-        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return ["max", "min"]
-        model = annotation
+        if str(part) in model.model_fields:
+            model = next(_models(model.model_fields[str(part)].annotation), model)
     return list(model.model_fields)
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models in a type: itself, of an optional one, the values of a mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

@@ -72,21 +72,26 @@ class Measurer:
         return cls(open_device(measure.device), settings, wanted, fresh=fresh, gate=gate)
 
     def check(self, spec: ArchSpec) -> None:
-        """Measures a network briefly where that may not be possible: what cannot be is refused at once.
+        """Refuses at once, before anything is trained, what cannot be measured: a runtime that is not there.
 
-        That is where the study asks for power, which needs a sensor, and a network that reads a sequence, which not
-        every runtime can run.
+        A network is measured briefly where only that tells: where the study asks for power, which needs a sensor, and
+        a network that reads a sequence, which not every runtime can run.
 
         Raises:
             FieldError: the device cannot say a quantity that the study asks for, or its runtime not run the network.
         """
+        target = Target.of(build(spec))
+        try:
+            self.device.check(target, self.settings)
+        except FieldError as error:
+            raise FieldError(f"measure.{error.field}", error.value, error.rule, error.nearest) from None
         sequence = NETWORKS[spec.network].reads.sequence
         if not (sequence or needs_power(self.wanted)):
             return
         quick = replace(self.settings, runs=5, warmup=1, attempts=1, idle_s=0.5, busy_s=1.0)
         try:
             with _place(self.device.name, no_progress):
-                record = self.device.measure(Target.of(build(spec)), quick)
+                record = self.device.measure(target, quick)
         except DeviceAway as away:
             log.warning("%s: not reached now (%s); trials will wait for it", self.device.name, away)
             return

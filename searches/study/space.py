@@ -130,6 +130,7 @@ class SearchSpace:
         Raises:
             SpecError: what kept the first of :data:`TRIES` random networks from being built, if none could be.
         """
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         sampler = optuna.samplers.RandomSampler(seed=seed)
         study = optuna.create_study(sampler=sampler)
         first: SpecError | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from optuna.distributions import (
@@ -15,7 +17,10 @@ from optuna.distributions import (
 
 from analysis.quantities import QUANTITIES, Quantity
 from analysis.store.constraints import Limits, excesses
+from archspace.spec.archspec import ArchSpec
+from archspace.spec.record import FIELDS
 from searches.study.screening import Screen
+from searches.study.space import SearchSpace
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Survey:
         networks: of these, how many are different.
         spreads: of what is counted.
         kept: share of what can be built that keeps all limits.
+        unused: fields with a value, fixed or a choice, that none of the networks drawn has.
     """
 
     fields: int
@@ -57,6 +63,7 @@ class Survey:
     networks: int
     spreads: tuple[Spread, ...]
     kept: float
+    unused: tuple[str, ...]
 
 
 def survey(screen: Screen, count: int, seed: int) -> Survey:
@@ -88,7 +95,28 @@ def survey(screen: Screen, count: int, seed: int) -> Survey:
         math.prod(_size(distribution) for distribution in distributions.values()),
         count, len(built), len({one.spec.arch_id for one in built}), tuple(spreads),
         float(np.mean([screen.excess(one) <= 0 for one in built])),
+        _unused(screen.space, [one.spec for one in built]),
     )  # fmt: skip
+
+
+def _unused(space: SearchSpace, specs: Sequence[ArchSpec]) -> tuple[str, ...]:
+    """What is written in a space and stands in no network, because none that is drawn can honour it."""
+    asked: dict[str, Sequence[Any]] = {name: value if isinstance(value, list) else [value]
+                                       for name, value in space.fixed.items()}  # fmt: skip
+    for name, free in space.free.items():
+        if isinstance(free.distribution, CategoricalDistribution):
+            asked[name] = free.distribution.choices
+    found = []
+    for name in FIELDS:
+        if name not in asked or name == "network":  # a family has several names for one network
+            continue
+        had = {one for spec in specs for one in _values(getattr(spec, name))}
+        found += [f"{name} {value}" for value in asked[name] if value is not None and value not in had]
+    return tuple(found)
+
+
+def _values(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _size(distribution: BaseDistribution) -> float:

@@ -68,13 +68,29 @@ class Named:
     groups: int = 1
 
 
+@dataclass(eq=False)
+class Found:
+    """A parameter before all names are known; its fields are those of :class:`Named`."""
+
+    role: str
+    shape: tuple[int, ...]
+    axes: tuple[Channels, ...]
+    groups: int = 1
+
+
 class Unshared(FieldError):
     """A network does with its channels what names cannot follow."""
 
     def __init__(self, spec: ArchSpec, what: str) -> None:
         units = sorted({unit for unit in spec.unit if unit})
         rule = f"a supernet cannot share its weights: channels cannot be followed through {what}"
-        super().__init__("space.unit", ", ".join(units), rule, "esp, eesp")
+        if units:
+            super().__init__("space.unit", ", ".join(units), rule, "esp, eesp")
+        else:
+            super().__init__("space.network", spec.network, rule, "espnetv2")
+
+    def __reduce__(self) -> tuple[type[FieldError], tuple[str, object, str, object]]:
+        return FieldError, (self.field, self.value, self.rule, self.nearest)
 
 
 def roles(network: Network) -> dict[str, str]:

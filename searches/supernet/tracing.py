@@ -20,6 +20,7 @@ from searches.supernet.channels import (
     REPEATED,
     Axis,
     Channels,
+    Found,
     Ints,
     Key,
     Named,
@@ -37,16 +38,6 @@ MEET = frozenset({"add", "mul", "__add__", "__mul__"})
 
 
 @dataclass(eq=False)
-class _Found:
-    """A parameter before all names are known."""
-
-    role: str
-    shape: tuple[int, ...]
-    axes: tuple[Channels, ...]
-    groups: int = 1
-
-
-@dataclass(eq=False)
 class Tracer(TorchFunctionMode):
     """Follows the names of channels through all that a network calls."""
 
@@ -55,7 +46,7 @@ class Tracer(TorchFunctionMode):
     numbers: dict[Key, int] = field(default_factory=lambda: {IMAGE: 0})
     known: dict[int, tuple[Tensor, Channels]] = field(default_factory=dict)
     taken: dict[int, tuple[Ints, Ints]] = field(default_factory=dict)
-    parts: dict[str, _Found] = field(default_factory=dict)
+    parts: dict[str, Found] = field(default_factory=dict)
     final: dict[int, Axis] = field(default_factory=dict)
     age: int = 0
 
@@ -73,17 +64,12 @@ class Tracer(TorchFunctionMode):
 
     def begin(self, image: Tensor) -> None:
         """Names the channels of the image."""
-        channels = image.shape[1]
-        index = np.arange(channels, dtype=np.int32)
-        self._put(image, Channels(np.zeros(channels, np.int32), index, False, 0))
+        index = np.arange(image.shape[1], dtype=np.int32)
+        self._put(image, Channels(np.zeros_like(index), index, False, 0))
 
     def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:  # fmt: skip
         kwargs, name = kwargs or {}, getattr(func, "__name__", str(func))
         if name in SAME:
             return args[0]
@@ -91,7 +77,9 @@ class Tracer(TorchFunctionMode):
             self._scaled(name, *args, **kwargs)
             return args[0]
         result = func(*args, **kwargs)
-        if isinstance(result, Tensor):
+        if name == "chunk":
+            self._chunk(result, *args, **kwargs)
+        elif isinstance(result, Tensor):
             if name in HANDLED:
                 getattr(self, f"_{name.strip('_')}")(result, *args, **kwargs)
             elif name in RESIZE:
@@ -124,7 +112,7 @@ class Tracer(TorchFunctionMode):
         if parameter is None:
             return
         name, role = self.owners[id(parameter)]
-        self.parts[name] = _Found(role + suffix, tuple(parameter.shape), axes, groups)
+        self.parts[name] = Found(role + suffix, tuple(parameter.shape), axes, groups)
 
     # What layers do to names
 
@@ -197,9 +185,9 @@ class Tracer(TorchFunctionMode):
         if dim != 1:
             raise Unshared(self.network.spec, f"a concatenation along dimension {dim}")
         parts = [self._of(tensor) for tensor in tensors]
-        for number, part in enumerate(parts):
-            if any(np.isin(part.key, before.key).any() for before in parts[:number]):
-                parts[number] = self._again(part)
+        for number in range(len(parts)):
+            while any(np.isin(parts[number].key, before.key).any() for before in parts[:number]):
+                parts[number] = self._again(parts[number])
         self.age += 1
         key, index = np.concatenate([p.key for p in parts]), np.concatenate([p.index for p in parts])
         self._put(result, Channels(key, index, False, self.age))
@@ -236,6 +224,25 @@ class Tracer(TorchFunctionMode):
         if not isinstance(place, tuple) or len(place) != 2 or not isinstance(place[1], slice):
             raise Unshared(self.network.spec, "an index")
         self._put(result, channels.moved(lambda values: values[place[1]]))
+
+    def _chunk(self, result: Sequence[Tensor], input: Tensor, count: int, dim: int = 0) -> None:
+        """Parts of what one layer writes are named by where they begin, as groups are."""
+        reads, (whole, *others) = self._of(input), np.unique(self._of(input).key).tolist()
+        if dim != 1 or others or not reads.free or whole in self.taken or len(reads) % count:
+            raise Unshared(self.network.spec, "such a chunk")
+        tags = [f"part {Fraction(number, count)}" for number in range(count)]
+        keys = np.array([self._key((self.keys[whole][0], tag)) for tag in tags], np.int32)
+        index = np.arange(len(reads) // count, dtype=np.int32)
+        self.taken[whole] = np.repeat(keys, len(index)), np.tile(index, count)
+        for part, key in zip(result, keys, strict=True):
+            self._put(part, Channels(np.full_like(index, key), index, False, reads.age))
+
+    def _mean(self, result: Tensor, input: Tensor, dim: int, keepdim: bool = False) -> None:
+        """The mean over the channels is one of its own."""
+        if dim != 1 or not keepdim:
+            raise Unshared(self.network.spec, f"a mean over dimension {dim}")
+        key = np.full(1, self._key(("mean", "0")), np.int32)
+        self._put(result, Channels(key, np.zeros_like(key), False, self.age))
 
     # What makes two names one
 
@@ -289,5 +296,5 @@ class Tracer(TorchFunctionMode):
 
 
 HANDLED = frozenset({
-    "conv2d", "conv_transpose2d", "linear", "cat", "view", "reshape", "flatten", "transpose", "__getitem__",
+    "conv2d", "conv_transpose2d", "linear", "cat", "mean", "view", "reshape", "flatten", "transpose", "__getitem__",
 })  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import torch
 
-from analysis.counts.floors import works
+from analysis.counts.floors import NUMBER_BYTES, works
 from analysis.devices.settings import Precision, Settings
 from analysis.devices.target import Target
 from analysis.runtimes import RUNTIMES, Opened
@@ -100,7 +100,7 @@ def table(place: Place, rows: list[Row], least_s: float = LEAST_S) -> None:
 
 def _row(place: Place, target: Target, settings: Settings) -> dict[str, Any]:
     bandwidth, rates = measured(place)
-    number_bytes = 4 if settings.precision == "float32" else 2
+    number_bytes = NUMBER_BYTES[settings.precision]
     assert target.network is not None and settings.runtime is not None
     plan = target.network.spec.plan
     floors = {

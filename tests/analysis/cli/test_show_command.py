@@ -14,7 +14,7 @@ from analysis.counts.architecture import UNSEEN, rows
 from analysis.counts.complexity import count
 from analysis.fields.reach import ALIGNED_RESIZE
 from analysis.fields.theoretical import receptive_fields
-from archspace.presets import PRESETS
+from archspace.presets import PRESETS, preset
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
 from tests.commands import python
@@ -137,3 +137,19 @@ def test_showing_a_network_needs_no_torch() -> None:
     code += "assert architecture(preset('espnet').spec)['rows']; assert 'torch' not in sys.modules"
     ran = python(code)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_cascade_and_what_a_long_skip_spans_are_named() -> None:
+    spec = preset("fpenet-b").spec
+    shown = [
+        (row.layer, row.repeats, row.branches, row.output_size) for row in rows(spec) if row.level == "level3"
+    ]
+    assert shown == [
+        ("FPE unit, cascade", 1, 4, (45, 60)),
+        ("FPE unit, cascade, residual, under a long skip", 8, 4, (45, 60)),
+    ]
+    spec = spec.replace(fusion="hff", gate=True)
+    assert [row.layer for row in rows(spec) if row.level == "level3"][1:] == [
+        "FPE unit, HFF, residual, under a long skip", "channel gate",
+    ]  # fmt: skip
+    assert sum(row.macs for row in rows(spec)) == count(spec).macs

@@ -40,3 +40,10 @@ def test_every_network_has_the_macs_of_the_counter(name: str) -> None:
         found = works(spec.plan, spec.input_size, grain)  # type: ignore[arg-type]
         assert sum(work.macs for work in found) == count_block(spec.plan, spec.input_size).macs
         assert all(work.read > 0 and work.written > 0 for work in found)
+    inside = works(spec.plan, spec.input_size, "layer")
+    for unit in works(spec.plan, spec.input_size):
+        layers = [one for one in inside if f"{one.path}.".startswith(f"{unit.path}.")]
+        moved = sum(one.read + one.written for one in layers)
+        assert "pool" in unit.kind or unit.read + unit.written <= moved, (
+            f"{unit.path}: a unit keeps maps on the chip"
+        )

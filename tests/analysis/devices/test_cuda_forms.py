@@ -59,6 +59,20 @@ def test_a_comparison_takes_the_runtimes_that_were_chosen() -> None:
     assert list(comparison.records) == ["torch"] and list(comparison.unavailable) == ["fused-graph"]
 
 
+def test_a_network_without_such_units_has_no_form_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, where the form would run what torch eager does under another name."""
+    for name in ("fused", "channels-last"):
+        monkeypatch.setattr(type(RUNTIMES[name]), "unavailable", lambda self, device: None)
+        monkeypatch.setattr(type(RUNTIMES[name]), "precisions", {"cpu": ("float32",)})
+    target = Target.of(build(ArchSpec("fpenet", alphas=1, classes=3, input_size=32)))
+    settings = Settings(runs=2, warmup=1, reference=False)
+    found = compare(target, LocalDevice("cpu"), settings, among=["torch", "fused", "channels-last"])
+    assert set(found.records) == {"torch", "channels-last"}
+    assert found.unavailable == {"fused": f"{target.label} has no EESP or ESP unit"}
+    with RUNTIMES["fused"].open(target, "cpu", settings, None) as opened:  # type: ignore[arg-type]
+        assert "kernels" not in opened.how["form"] and "no EESP or ESP unit" in opened.how["form"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

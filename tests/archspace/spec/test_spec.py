@@ -645,3 +645,17 @@ def test_a_label_is_short_and_says_what_it_is() -> None:
     assert (
         ArchSpec("espnet-c", unit=["esp", "resnet"], branches=3).label == "espnet-c s=1 esp+resnet K=3 a=2-8"
     )
+
+
+@pytest.mark.parametrize(
+    ("network", "field", "value"),
+    [
+        ("segnet", "stem", "thick"),
+        ("segnet", "gate", True),
+        ("eru", "long_skip", True),
+        ("segnet", "unit", 7),
+    ],
+)
+def test_a_network_says_which_field_it_has_not(network: str, field: str, value: object) -> None:
+    with pytest.raises(SpecError, match=f"{field}: {value!r}: {network} has no {field} to choose"):
+        ArchSpec(network, **{field: value})

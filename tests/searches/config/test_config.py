@@ -49,6 +49,10 @@ def test_the_resolved_yaml_reads_back_equal(tmp_path: Path) -> None:
         ({"constraints": {"macs": {}}}, r"constraints\.macs: .*needs max or min"),
         ({"sampler": {"name": "cmaes"}}, r"sampler\.name: 'cmaes': unknown sampler; nearest valid: .*tpe"),
         ({"training": {"epochs": 0}}, r"training\.epochs: 0: .*nearest valid: 1"),
+        (
+            {"judging": {"screen": {"candidats": 16}}},
+            r"judging\.screen\.candidats: 16: unknown field; nearest valid: candidates",
+        ),
         ({"training": {"epoch": 2}}, r"training\.epoch: 2: unknown field; nearest valid: epochs"),
         ({"data": {"layout": "digits"}}, r"data\.input_size: missing"),
         ({"format": 99}, r"format: 99: written by a newer archspace"),

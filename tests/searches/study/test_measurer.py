@@ -76,6 +76,22 @@ def test_a_network_is_measured_once_on_a_device_and_again_with_other_settings(ca
     assert len(list(cache_folder.glob("measurements/*/*.json"))) == 2
 
 
+@pytest.mark.parametrize(
+    ("device", "changes", "said"),
+    [
+        ("cpu", {"runtime": "fused-graph"}, "measure.runtime: 'fused-graph': needs a CUDA GPU"),
+        ("cpu", {"runtime": "fused-grap"}, "measure.runtime: 'fused-grap': unknown runtime; .*: fused-graph"),
+        ("cpu", {"runtime": "torch", "precision": "int8"}, "measure.precision: 'int8': torch on cpu runs float32"),
+        ("ssh://nobody@nowhere.invalid", {"runtime": "fused"}, "measure.runtime: 'fused': a board runs tensorrt"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_measured_is_refused_before_a_trial(
+    device: str, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(FieldError, match=said):
+        Measurer(open_device(device), quick(**changes), frozenset({"latency_ms"})).check(SPEC)
+
+
 @pytest.mark.slow
 def test_an_unstable_record_is_reported_and_not_kept(cache_folder: Path) -> None:
     shaky = Settings(power=False, runs=9, warmup=1, spread=1e-9, attempts=2)

@@ -15,9 +15,10 @@ from archspace.support.errors import FieldError
 from searches.config.parts import SAMPLERS, SamplerConfig
 from searches.study.samplers import make_sampler
 from searches.study.screening import Screen, nearest_kept
+from searches.study.space import SearchSpace
 from searches.study.survey import survey
 from tests.commands import archspace, printed, refused
-from tests.searches.study.screens import FIELDS, screen
+from tests.searches.study.screens import FIELDS, FIXED, screen
 
 
 def every(one: Screen) -> list[Any]:
@@ -42,6 +43,14 @@ def test_the_least_and_the_largest_are_those_of_the_whole_space() -> None:
         counts = [network.counts[spread.quantity.name] for network in networks]
         assert (spread.least, spread.largest) == (min(counts), max(counts))
         assert spread.least < spread.median < spread.largest and spread.share is None
+
+
+def test_what_no_network_of_a_space_has_is_named() -> None:
+    fields = {"network": "dabnet", "shortcut": "projected", "stem": "thick", "width": {"choices": [0.25, 0.5]},
+              "decoder": {"choices": ["meu", "segnet"]}, "branches": 2}  # fmt: skip
+    found = survey(Screen(SearchSpace(fields, FIXED), {}), 40, seed=1)
+    assert found.unused == ("branches 2", "decoder segnet", "shortcut projected")
+    assert survey(screen(), 40, seed=1).unused == ()
 
 
 def test_the_share_of_a_limit_is_that_of_the_whole_space() -> None:

@@ -31,6 +31,19 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "espnet segmentation": ({"network": "espnet", **WHOLE}, SCENES),
     "espnet with convolutions that halve": ({"network": "espnet", "downsampling": "strided-conv", **WHOLE}, SCENES),
     "espnetv2 with convolutions that halve": ({"network": "espnetv2", "downsampling": "strided-conv", **WHOLE}, IMAGES),
+    "fpenet": (
+        {
+            "network": "fpenet", "long_skip": True, "gate": True, "shortcut": "projected",
+            "unit": {"choices": ["fpe", "dab", "eesp"], "per_level": True}, "width": {"choices": [0.5, 1.0, 1.5]},
+            "alphas": {"low": 1, "high": 3, "per_level": True}, "branches": {"choices": [2, 4], "per_level": True},
+            "fusion": {"choices": ["hff", "none", "cascade"]},
+        },
+        SCENES,
+    ),
+    "dabnet": (
+        {"network": "dabnet", "width": {"choices": [0.5, 1.0]}, "alphas": {"low": 1, "high": 3, "per_level": True}},
+        SCENES,
+    ),
     "units of other papers": (
         {
             "network": "espnetv2", "width": {"choices": [0.5, 1.0]}, "alphas": {"low": 0, "high": 2, "per_level": True},
