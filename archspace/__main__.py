@@ -40,6 +40,13 @@ class Commands(TyperGroup):
         first, rest = plugins_first(args)
         return super().parse_args(ctx, [*first, *rest])
 
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a command; the exit code of one that was interrupted says by what, which Typer does not ask."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED) from error
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Returns names of the commands, those of a panel together; commands without one come last."""
 
@@ -130,8 +137,8 @@ def main() -> None:
             require_ours(*SIBLINGS)
             load_early(sys.argv[1:])
             sys.exit(make_app()(standalone_mode=False) or 0)
-    except typer.Abort as error:  # what a command makes of Ctrl-C
-        sys.exit(TERMINATED if isinstance(error.__cause__, Terminated) else INTERRUPTED)
+    except typer.Abort:  # Ctrl-C, or the end of the input, where a command asks
+        sys.exit(INTERRUPTED)
     except USAGE_ERROR as error:
         text = getattr(error, "format_message", error.__str__)()
         print(f"archspace: {_one_line(text)}; see 'archspace COMMAND --help'", file=sys.stderr)  # noqa: T201
