@@ -17,6 +17,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.storages.journal._file import get_lock_file
 
+from searches.study.outages import OpenFile
 from searches.study.transactional import Param, enter_each
 
 JOURNAL_GRACE_S, JOURNAL_HELD_S = 30, 25.0
@@ -24,15 +25,27 @@ JOURNAL_GRACE_S, JOURNAL_HELD_S = 30, 25.0
 
 
 class JournalFile(JournalStorage):
-    """A journal file; a transaction holds the file's lock, and what ends a trial is the last that it writes."""
+    """A journal file; a transaction holds the file's lock, and what ends a trial is the last that it writes.
+
+    Attributes:
+        file: as it was opened; where it was removed, a new one would begin in the middle.
+    """
+
+    file: OpenFile | None = None
 
     def __init__(self, path: str) -> None:
-        self._file = _Journal(path)
-        super().__init__(self._file)
+        self._journal = _Journal(path)
+        super().__init__(self._journal)
 
     def transaction(self, study_id: int) -> AbstractContextManager[None]:
-        """See :class:`Transactional`; it is one file, so that studies in it wait for each other."""
-        return self._file.transaction()
+        """See :class:`Transactional`; it is one file, so that studies in it wait for each other.
+
+        Raises:
+            InputError: the file was removed.
+        """
+        if self.file is not None:
+            self.file.check()
+        return self._journal.transaction()
 
     def attribute(self, trial_id: int, name: str) -> Any:
         """See :class:`Transactional`."""

@@ -105,7 +105,9 @@ def test_a_command_ends_by_sigterm_as_by_ctrl_c_and_by_sigbus_with_a_word(
 ) -> None:
     words = command("worker", f"journal://{tmp_path}/none.log", "tiny", "--wait", "600")
     waiting = subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE, text=True)
-    until(lambda: "sqlalchemy" in Path(f"/proc/{waiting.pid}/maps").read_text())  # the command itself has begun
+    until(
+        lambda: "sqlalchemy" in Path(f"/proc/{waiting.pid}/maps").read_text()
+    )  # the command itself has begun
     waiting.send_signal(number)
     _, said = waiting.communicate()
     assert waiting.returncode == code and "Traceback" not in said and word in said
