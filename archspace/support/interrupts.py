@@ -38,6 +38,17 @@ def sigterm_as_interrupt() -> Iterator[None]:
 
 
 @contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """Gives SIGTERM its handler back after a block in which a library takes it, be it in C, behind Python's back."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if _is_main() and callable(before):
+            signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def held_back() -> Iterator[Callable[[], type[KeyboardInterrupt] | None]]:
     """Holds Ctrl-C and SIGTERM back while the block runs; a second one comes through at once.
 

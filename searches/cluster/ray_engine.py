@@ -17,6 +17,7 @@ from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import replacing
+from archspace.support.interrupts import sigterm_kept
 from archspace.support.machine import machine
 from searches.cluster.task import Asked, Told, files_in, train
 from searches.config.recipe import Recipe
@@ -79,12 +80,11 @@ class RayEngine:
         alone = not ray.is_initialized()
         if alone:
             try:
-                ray.init(
-                    address=address or "local",
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                )
+                with sigterm_kept():  # Ray's own handler prints a trace and aborts
+                    ray.init(
+                        address=address or "local", include_dashboard=False, log_to_driver=False,
+                        logging_level=logging.ERROR,
+                    )  # fmt: skip
             except (ConnectionError, ValueError, RuntimeError) as error:
                 reason = str(error).splitlines()[0]
                 raise FieldError("--address", address, f"no Ray cluster answers: {reason}", "auto") from None
