@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from archspace.support.errors import FieldError, InputError
-from archspace.support.interrupts import INTERRUPTED, TERMINATED, Terminated, sigterm_as_interrupt
+from archspace.support.interrupts import INTERRUPTED, exit_code, sigterm_as_interrupt
 from archspace.support.options import PANELS
 from archspace.support.shadowing import require_ours
 
@@ -45,7 +45,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            raise typer.Exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED) from error
+            raise typer.Exit(exit_code(error)) from error
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Returns names of the commands, those of a panel together; commands without one come last."""
@@ -147,7 +147,7 @@ def main() -> None:
         print(f"archspace: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     except KeyboardInterrupt as error:
-        sys.exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED)
+        sys.exit(exit_code(error))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,17 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came."""
 
 
+_came = threading.Event()
+
+
 def _terminated(number: int, frame: FrameType | None) -> None:
+    _came.set()
     raise Terminated
+
+
+def exit_code(error: KeyboardInterrupt) -> int:
+    """Returns the exit code of a command that was interrupted; of SIGTERM, Ray makes an exception of its own."""
+    return TERMINATED if isinstance(error, Terminated) or _came.is_set() else INTERRUPTED
 
 
 def _is_main() -> bool:
@@ -30,6 +39,7 @@ def sigterm_as_interrupt() -> Iterator[None]:
     if not _is_main():
         yield
         return
+    _came.clear()
     before = signal.signal(signal.SIGTERM, _terminated)
     try:
         yield
