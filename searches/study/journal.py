@@ -15,7 +15,7 @@ from typing import Any
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
-from optuna.storages.journal._file import get_lock_file
+from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
 
 from searches.study.outages import OpenFile
 from searches.study.transactional import Param, enter_each
@@ -58,11 +58,14 @@ class JournalFile(JournalStorage):
         enter_each(self, trial_id, attributes, params)
 
 
-class _JournalLock(JournalFileSymlinkLock):
-    """Optuna's lock of a journal file, which a thread may take again while it has it."""
+class _JournalLock(BaseJournalFileLock):
+    """Optuna's lock of a journal file, which a thread may take again while it has it.
+
+    Optuna's own is beside it, not above: it breaks one that is old by calling its ``release``.
+    """
 
     def __init__(self, path: str) -> None:
-        super().__init__(path, grace_period=JOURNAL_GRACE_S)
+        self._link = JournalFileSymlinkLock(path, grace_period=JOURNAL_GRACE_S)
         self._threads, self._since = threading.RLock(), 0.0
         self.depth = 0
 
@@ -70,7 +73,7 @@ class _JournalLock(JournalFileSymlinkLock):
         self._threads.acquire()
         if self.depth == 0:
             try:
-                super().acquire()
+                self._link.acquire()
             except BaseException:
                 self._threads.release()
                 raise
@@ -82,7 +85,7 @@ class _JournalLock(JournalFileSymlinkLock):
         self.depth -= 1
         try:
             if self.depth == 0 and not self.late:
-                super().release()
+                self._link.release()
         finally:
             self._threads.release()
 

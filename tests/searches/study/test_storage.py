@@ -13,6 +13,7 @@ from optuna.storages import RDBStorage
 from analysis.store.runs import read_run
 from archspace.support.errors import InputError
 from searches.config.study import parse_config
+from searches.study.journal import JournalFile
 from searches.study.space import SearchSpace
 from searches.study.storage import close_storage, open_storage, storage_at
 from searches.study.transactional import Transactional
@@ -106,3 +107,16 @@ def test_nothing_is_written_to_a_storage_whose_file_was_removed(tmp_path: Path, 
         pass
     close_storage(storage)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_lock_of_a_journal_file_whose_holder_stands_still_is_broken(tmp_path: Path) -> None:
+    lock = tmp_path / "study.log.lock"
+    storage = JournalFile(str(tmp_path / "study.log"))
+    storage._journal._shared._link.grace_period = 0.1  # type: ignore[assignment]  # half a minute as it comes
+    lock.symlink_to(tmp_path / "study.log")
+    with storage.transaction(0):
+        assert lock.is_symlink()
+        with storage.transaction(0):
+            pass
+        assert lock.is_symlink()
+    assert not lock.is_symlink()
