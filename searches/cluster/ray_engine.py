@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 POLL_S = 0.2
 """Between two looks at whether a task has told something, and whether it is still wanted."""
 
+TOKEN = Path("~/.ray/auth_token")
+"""Where Ray keeps what lets a driver of this user into the clusters that it has started."""
+
 MOST_LOSSES = 3
 """A trial whose node is lost so often in a row without a new state has failed: it may be what kills them."""
 
@@ -71,6 +74,8 @@ class RayEngine:
                 "--engine", "ray", "networks that inherit their weights are judged in seconds here", "local"
             )
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of a study goes to anybody
+        if address is not None and TOKEN.expanduser().is_file():
+            os.environ.setdefault("RAY_AUTH_MODE", "token")  # which is what 'ray start' asks for by itself
         try:
             import ray
         except ImportError:
