@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from archspace.support.errors import FieldError, InputError
-from archspace.support.interrupts import INTERRUPTED, TERMINATED, Terminated, sigterm_as_interrupt
+from archspace.support.interrupts import INTERRUPTED, exit_code, sigterm_as_interrupt
 from archspace.support.options import PANELS
 from archspace.support.shadowing import require_ours
 
@@ -39,6 +39,13 @@ class Commands(TyperGroup):
         """Moves every ``--plugin MODULE`` to the front, where it is an option of the group."""
         first, rest = plugins_first(args)
         return super().parse_args(ctx, [*first, *rest])
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a command; the exit code of one that was interrupted says by what, which Typer does not ask."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Exit(exit_code(error)) from error
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Returns names of the commands, those of a panel together; commands without one come last."""
@@ -130,8 +137,8 @@ def main() -> None:
             require_ours(*SIBLINGS)
             load_early(sys.argv[1:])
             sys.exit(make_app()(standalone_mode=False) or 0)
-    except typer.Abort as error:  # what a command makes of Ctrl-C
-        sys.exit(TERMINATED if isinstance(error.__cause__, Terminated) else INTERRUPTED)
+    except typer.Abort:  # Ctrl-C, or the end of the input, where a command asks
+        sys.exit(INTERRUPTED)
     except USAGE_ERROR as error:
         text = getattr(error, "format_message", error.__str__)()
         print(f"archspace: {_one_line(text)}; see 'archspace COMMAND --help'", file=sys.stderr)  # noqa: T201
@@ -140,7 +147,7 @@ def main() -> None:
         print(f"archspace: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     except KeyboardInterrupt as error:
-        sys.exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED)
+        sys.exit(exit_code(error))
 
 
 if __name__ == "__main__":

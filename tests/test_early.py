@@ -84,10 +84,21 @@ status nosuch|No such file
 status empty|No such file
 drain nosuch|No such file
 drain nosuch --stop x|trials have numbers
+drain nosuch --stop 1 --worker a|whoever has it
+drain nosuch --worker :1|is a machine, or one process
 submit slurm nosuch --out runs/x --head ray|no such file or built-in study
 submit slurm scenes --out runs/x|a storage that all reach
 submit slurm scenes --out runs/x --head x|no such head
 submit slurm scenes --out runs/x --head ray --memory x|must be a number of
+submit slurm scenes --out runs/x --head ray --hours inf|--hours
+submit slurm scenes --out runs/x --head ray --partition a/b|is no name that Slurm
+submit slurm scenes --out runs/x --head ray --account a;b|is no name that Slurm
+submit slurm scenes --out bad.yaml/x --head ray|is a file
+submit slurm scenes --out runs/x --head ray --file .|is a folder
+submit slurm scenes --out runs/x --storage nosuch|cannot be opened
+submit slurm scenes --out runs/x --storage sqlite:///a.db|of one machine
+submit kubernetes scenes --image a"b --volume runs --head ray|is no name of an image
+submit kubernetes scenes --image a --volume Runs --head ray|lower-case letters
 submit kubernetes scenes --image x --volume runs --head x|no such head
 worker nosuch://x tiny|cannot be opened
 worker journal:///nosuch tiny|no such storage

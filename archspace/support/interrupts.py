@@ -16,8 +16,17 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM came."""
 
 
+_came = threading.Event()
+
+
 def _terminated(number: int, frame: FrameType | None) -> None:
+    _came.set()
     raise Terminated
+
+
+def exit_code(error: KeyboardInterrupt) -> int:
+    """Returns the exit code of a command that was interrupted; of SIGTERM, Ray makes an exception of its own."""
+    return TERMINATED if isinstance(error, Terminated) or _came.is_set() else INTERRUPTED
 
 
 def _is_main() -> bool:
@@ -30,11 +39,23 @@ def sigterm_as_interrupt() -> Iterator[None]:
     if not _is_main():
         yield
         return
+    _came.clear()
     before = signal.signal(signal.SIGTERM, _terminated)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def sigterm_kept() -> Iterator[None]:
+    """Gives SIGTERM its handler back after a block in which a library takes it, be it in C, behind Python's back."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if _is_main() and callable(before):
+            signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

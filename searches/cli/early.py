@@ -140,7 +140,7 @@ def check_kept(study: StudyConfig, folder: Path) -> None:
         )
 
 
-def check_storage(url: str | None, field: str = "storage") -> None:
+def check_storage(url: str | None, field: str = "storage", like: str = "sqlite:///study.db") -> None:
     """Refuses a storage of a kind of database that there is not.
 
     Raises:
@@ -155,7 +155,7 @@ def check_storage(url: str | None, field: str = "storage") -> None:
         make_url(url).get_dialect()
     except (ArgumentError, NoSuchModuleError) as error:
         reason = str(error).splitlines()[0]
-        raise FieldError(field, url, f"cannot be opened: {reason}", "sqlite:///study.db") from None
+        raise FieldError(field, url, f"cannot be opened: {reason}", like) from None
 
 
 def check_int8(named: NamedNetwork, data: Path | None, layout: str | None, images: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,16 +51,30 @@ def drain(
     if stop is not None and not digits.isdecimal():
         rule = "trials have numbers, those of given networks after given-"
         raise FieldError("--stop", stop, rule, "12, or given-0")
-    with _opened(run) as (_, sampled, given):
+    if worker is not None and stop is not None:
+        raise FieldError("--worker", worker, "a trial is stopped whoever has it", f"--stop {stop} alone")
+    if worker is not None and not re.fullmatch(r"[^\s:]+(:\d+)?", worker):
+        rule = "is a machine, or one process of it, as 'archspace status' shows them"
+        raise FieldError("--worker", worker, rule, "node7, or node7:4021")
+    hosts = processes = set[str]()
+    with _opened(run) as (config, sampled, given):
         from searches.study.draining import ask_to_end, ask_to_stop
+        from searches.study.status import status_of
 
         if stop is None:
             ask_to_end(sampled, worker)
+            seen = status_of(config, sampled, given).working
+            hosts = {one.host for one in seen if one.host is not None}
+            processes = {f"{one.host}:{one.process}" for one in seen}
         else:
             ask_to_stop(given if digits != stop else sampled, stop, int(digits))
     if stop is not None:
-        typer.echo(f"trial {stop} is asked to stop: it does at its worker's next heartbeat")
+        when = "at its worker's next heartbeat, or as soon as one takes it up"
+        typer.echo(f"trial {stop} is asked to stop: it does {when}")
     else:
+        if worker is not None and worker not in hosts | processes:
+            known = f"; trials run on {', '.join(sorted(hosts))}" if hosts else ""
+            typer.echo(f"no trial of {worker} runs now{known}", err=True)
         who = "every worker ends" if worker is None else f"{worker} ends"
         typer.echo(f"{who} when its trial has; to go on: archspace search {run}")
 

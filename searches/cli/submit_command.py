@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +29,8 @@ CpusOption = Annotated[int, typer.Option(help="CPUs of each.", min=1)]
 GpusOption = Annotated[int, typer.Option(help="GPUs of each.", min=0)]
 MemoryOption = Annotated[str, typer.Option(help="Memory of each.")]
 HoursOption = Annotated[
-    float, typer.Option(help="After so many a worker is ended, and goes on in its place.", min=0.1)
+    float,
+    typer.Option(help="After so many a worker is ended, and goes on in its place.", min=0.1, max=8760.0),
 ]
 FileOption = Annotated[
     Path | None, typer.Option(help="What is written; submit-NAME in this folder if left out.")
@@ -75,6 +77,7 @@ def slurm(
     run: RunOption = False,
 ) -> None:
     """Write a batch script: an array of workers, or a Ray cluster over several nodes."""
+    from archspace.support.files import unwritable
     from searches.cluster.slurm import beside, sbatch
     from searches.cluster.submitting import check_script, submit
 
@@ -83,10 +86,14 @@ def slurm(
         study, path, folder=out.absolute(), data=None if data is None else data.absolute(), storage=storage, head=head,
         workers=workers, cpus=cpus, gpus=gpus, memory=memory, hours=hours,
     )  # fmt: skip
-    _write(path, sbatch(asked, partition=partition, account=account, setup=setup))
-    beside(asked).mkdir(parents=True, exist_ok=True)
+    _write(asked, path, sbatch(asked, partition=partition, account=account, setup=setup))
+    try:
+        beside(asked).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(beside(asked), error) from error
     typer.echo(f"{path}: written, checked by {check_script(path)}")
-    typer.echo(submit(["sbatch"], path) if run else f"to submit it: sbatch {path}")
+    words = ["sbatch"]
+    typer.echo(submit(words, path) if run else f"to submit it: {shlex.join([*words, str(path)])}")
 
 
 def kubernetes(
@@ -121,31 +128,44 @@ def kubernetes(
         memory=memory, runs=Path(RUNS),
     )  # fmt: skip
     made = manifests(asked, image=image, namespace=namespace, runs=volume, data=data_volume)
-    _write(path, "---\n".join(dump_yaml(one) for one in made))
+    _write(asked, path, "---\n".join(dump_yaml(one) for one in made))
     typer.echo(f"{path}: written, checked by {check_manifests(path, made)}")
-    typer.echo(submit(["kubectl", "apply", "-f"], path) if run else f"to submit it: kubectl apply -f {path}")
+    words = ["kubectl", "apply", "-f"]
+    typer.echo(submit(words, path) if run else f"to submit it: {shlex.join([*words, str(path)])}")
 
 
 def _asked(study: str, path: Path, *, folder: Path | None, runs: Path = Path(), **more: Any) -> Cluster:
-    """The study on a cluster; its file, complete, is written beside the script."""
+    """The study on a cluster; its file is to stand beside the script at ``path``."""
     from archspace.support.errors import FieldError
-    from archspace.support.files import write_text
+    from searches.cli.early import check_storage
     from searches.cluster.asked import Cluster
     from searches.config.source import read_study
+    from searches.study.given import settled
+    from searches.study.run_folder import check_folder
 
     config, _ = read_study(study, {}, folder)
+    if path.is_dir() or (path.exists() and Path(study).exists() and path.samefile(study)):
+        what = "is a folder" if path.is_dir() else "is the study itself"
+        raise FieldError("--file", str(path), what, f"submit-{config.name}")
+    if more["storage"] is not None:
+        check_storage(more["storage"], "--storage", like="journal:///SHARED/study.log")
+    if folder is not None:
+        check_folder(settled(config), folder)
     whole = path.with_name(f"{path.stem}.study.yaml")
-    asked = Cluster(name=config.name, study=whole.absolute(), folder=folder or runs / config.name, **more)
+    text = config.to_yaml()
+    asked = Cluster(
+        name=config.name, study=whole.absolute(), text=text, folder=folder or runs / config.name, **more
+    )
     asked.check()
     if asked.data is None and config.data.root is not None and not Path(config.data.root).is_absolute():
         raise FieldError(
             "--data", config.data.root, "a node may have another folder; give the whole path", "/data/..."
         )
-    write_text(whole, config.to_yaml())
     return asked
 
 
-def _write(path: Path, text: str) -> None:
+def _write(asked: Cluster, path: Path, text: str) -> None:
     from archspace.support.files import write_text
 
+    write_text(asked.study, asked.text)
     write_text(path, text)

@@ -19,7 +19,8 @@ class Cluster:
 
     Attributes:
         name: of the study.
-        study: its file, complete, as it is to be begun.
+        study: its file beside the script.
+        text: what that file says: the study, complete, as it is to be begun.
         folder: the run folder, on a disk that all nodes reach.
         data: folder of the data set on the nodes, ``None`` for built-in data.
         storage: URL of the storage; ``None`` with a ``head``.
@@ -32,6 +33,7 @@ class Cluster:
 
     name: str
     study: Path
+    text: str
     folder: Path
     data: Path | None = None
     storage: str | None = None
@@ -57,8 +59,13 @@ class Cluster:
             raise FieldError(
                 "--storage", self.storage, rule, "--head postgresql, or journal:///SHARED/study.log"
             )
+        if self.storage is not None and self.storage.startswith("sqlite"):
+            rule = "a SQLite file is for the processes of one machine"
+            raise FieldError("--storage", self.storage, rule, "journal:///SHARED/study.log")
         if not re.fullmatch(r"[1-9]\d*[MGT]", self.memory):
             raise FieldError("--memory", self.memory, "must be a number of M, G or T", "16G")
+        if not str(self.folder).isprintable():
+            raise FieldError("--out", str(self.folder), "has to stand in one line of a script", "runs/scenes")
 
     @property
     def device(self) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shlex
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
-from archspace.support.errors import InputError
-from archspace.support.text_files import read_text
+from archspace.support.errors import FieldError, InputError
 from searches.cluster.asked import Cluster
 
 Manifest: TypeAlias = dict[str, Any]
@@ -26,6 +26,9 @@ GRACE_S = 60
 RESTARTS = 1000
 """A pod is started again as often: a trial goes on from its last state wherever its worker is."""
 
+LONGEST = 40
+"""Characters of a study's name: the names made of it, with a prefix and a suffix, have 63 at most."""
+
 
 def manifests(
     asked: Cluster, *, image: str, namespace: str | None = None, runs: str, data: str | None = None
@@ -37,7 +40,18 @@ def manifests(
         image: of a container that has archspace (and Ray, or psycopg, where the head needs it).
         namespace: where; the current one if ``None``.
         runs, data: names of the volume claims for run folders and for data.
+
+    Raises:
+        FieldError: Kubernetes can have no such name.
     """
+    if not re.fullmatch(r"[^\s\"'`]+", image):
+        raise FieldError("--image", image, "is no name of an image", "me/archspace:1")
+    for option, name in (("--volume", runs), ("--data-volume", data), ("--namespace", namespace)):
+        if name is not None and not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
+            raise FieldError(option, name, "must be lower-case letters, digits and '-', at most 63", "runs")
+    if len(asked.name) > LONGEST:
+        rule = f"with what Kubernetes needs beside it, a name of more than {LONGEST} characters is too long"
+        raise FieldError("name", asked.name, rule, asked.name[:LONGEST])
     made = _Maker(asked, image, namespace, runs, data)
     return {"ray": made.ray, "postgresql": made.postgresql, None: made.workers}[asked.head]()
 
@@ -90,12 +104,12 @@ class _Maker:
 
     def ray(self) -> list[Manifest]:
         asked, name = self.asked, f"{self.name}-ray"
-        data = "" if asked.data is None else f' --data "{asked.data}"'
         start = f"ray start --head --port={RAY_PORT} --num-cpus={asked.cpus} --disable-usage-stats"
-        search = (
-            f'archspace search {STUDY}/study.yaml --out "{asked.folder}" --engine ray --address auto '
-            f"--device {asked.device} --workers auto{data}"
-        )
+        search = shlex.join([
+            "archspace", "search", f"{STUDY}/study.yaml", "--out", str(asked.folder), "--engine", "ray",
+            "--address", "auto", "--device", asked.device, "--workers", "auto",
+            *([] if asked.data is None else ["--data", str(asked.data)]),
+        ])  # fmt: skip
         join = f"ray start --address={name}:{RAY_PORT} --num-cpus={asked.cpus} --disable-usage-stats --block"
         token = {"secretKeyRef": {"name": name, "key": "token"}}  # who knows it may give the cluster work
         env: list[Manifest] = [
@@ -113,14 +127,16 @@ class _Maker:
         return made
 
     def _kind(self, version: str, kind: str, name: str, more: Mapping[str, Any]) -> Manifest:
-        metadata: Manifest = {"name": name, "labels": {"app": name, "archspace": self.asked.name}}
+        metadata: Manifest = {
+            "name": name,
+            "labels": {"app": name, "archspace": self.asked.name.rstrip("._-")},
+        }
         if self.namespace is not None:
             metadata["namespace"] = self.namespace
         return {"apiVersion": version, "kind": kind, "metadata": metadata, **more}
 
     def _study(self) -> Manifest:
-        text = read_text(self.asked.study)
-        return self._kind("v1", "ConfigMap", f"{self.name}-study", {"data": {"study.yaml": text}})
+        return self._kind("v1", "ConfigMap", f"{self.name}-study", {"data": {"study.yaml": self.asked.text}})
 
     def _service(self, name: str, port: int, selector: Mapping[str, str]) -> Manifest:
         spec = {

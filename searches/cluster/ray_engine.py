@@ -17,6 +17,7 @@ from archspace.network import Network
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
 from archspace.support.files import replacing
+from archspace.support.interrupts import sigterm_kept
 from archspace.support.machine import machine
 from searches.cluster.task import Asked, Told, files_in, train
 from searches.config.recipe import Recipe
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.2
 """Between two looks at whether a task has told something, and whether it is still wanted."""
+
+TOKEN = Path("~/.ray/auth_token")
+"""Where Ray keeps what lets a driver of this user into the clusters that it has started."""
 
 MOST_LOSSES = 3
 """A trial whose node is lost so often in a row without a new state has failed: it may be what kills them."""
@@ -70,6 +74,8 @@ class RayEngine:
                 "--engine", "ray", "networks that inherit their weights are judged in seconds here", "local"
             )
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of a study goes to anybody
+        if address is not None and TOKEN.expanduser().is_file():
+            os.environ.setdefault("RAY_AUTH_MODE", "token")  # which is what 'ray start' asks for by itself
         try:
             import ray
         except ImportError:
@@ -79,12 +85,11 @@ class RayEngine:
         alone = not ray.is_initialized()
         if alone:
             try:
-                ray.init(
-                    address=address or "local",
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                )
+                with sigterm_kept():  # Ray's own handler prints a trace and aborts
+                    ray.init(
+                        address=address or "local", include_dashboard=False, log_to_driver=False,
+                        logging_level=logging.ERROR,
+                    )  # fmt: skip
             except (ConnectionError, ValueError, RuntimeError) as error:
                 reason = str(error).splitlines()[0]
                 raise FieldError("--address", address, f"no Ray cluster answers: {reason}", "auto") from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
+from archspace.support.errors import FieldError
 from searches.cluster.asked import Cluster
 
 LAST_S = 120
@@ -26,12 +28,18 @@ def sbatch(
         asked: the study.
         partition, account: of Slurm.
         setup: lines that make ``archspace`` available on a node (``module load ...``, ``source venv/bin/activate``).
+
+    Raises:
+        FieldError: no partition or account can be called so.
     """
+    for option, value, like in (("--partition", partition, "gpu"), ("--account", account, "team")):
+        if value is not None and not re.fullmatch(r"[\w.,:@+-]+", value):
+            raise FieldError(option, value, "is no name that Slurm can have", like)
     log = "%x-%j.log" if asked.head == "ray" else "%x-%A_%a.log"
     options: dict[str, object] = {
         "job-name": f"archspace-{asked.name}", "partition": partition, "account": account, "time": _time(asked.hours),
         "cpus-per-task": asked.cpus, "mem": asked.memory, "gpus-per-node": asked.gpus or None, "requeue": "",
-        "open-mode": "append", "signal": f"B:USR1@{LAST_S}", "output": f"{beside(asked)}/{log}",
+        "open-mode": "append", "signal": f"B:USR1@{LAST_S}", "output": _output(beside(asked), log),
     }  # fmt: skip
     if asked.head == "ray":
         options |= {"nodes": asked.workers, "ntasks-per-node": 1}
@@ -49,6 +57,11 @@ def sbatch(
 def beside(asked: Cluster) -> Path:
     """Returns the folder beside the run folder that has logs, and what each worker and the database keep."""
     return asked.folder.with_name(f"{asked.folder.name}.slurm")
+
+
+def _output(folder: Path, log: str) -> str:
+    """A file of ``folder`` as an option of sbatch, which splits at spaces and replaces what follows a ``%``."""
+    return shlex.quote(f"{folder}/".replace("%", "%%") + log)
 
 
 def _time(hours: float) -> str:

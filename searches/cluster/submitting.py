@@ -24,8 +24,8 @@ def check_script(path: Path) -> str:
         if option not in OPTIONS:
             raise InputError(f"{path}: --{option} is no option of sbatch that archspace writes")
     _run(["bash", "-n", str(path)], path)
-    if shutil.which("sbatch") is None:
-        return "its options and bash -n; there is no sbatch here"
+    if shutil.which("sbatch") is None or _failed(["scontrol", "ping"]):
+        return "its options and bash -n; no Slurm answers here"
     _run(["sbatch", "--test-only", str(path)], path)
     return "sbatch --test-only"
 
@@ -56,7 +56,8 @@ def submit(words: Sequence[str], path: Path) -> str:
 
 
 def _failed(words: Sequence[str]) -> bool:
-    return subprocess.run(words, capture_output=True, check=False).returncode != 0
+    found = shutil.which(words[0])
+    return found is None or subprocess.run(words, capture_output=True, check=False).returncode != 0
 
 
 def _run(words: Sequence[str], path: Path) -> str:

@@ -15,8 +15,9 @@ from typing import Any
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
-from optuna.storages.journal._file import get_lock_file
+from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
 
+from searches.study.outages import OpenFile
 from searches.study.transactional import Param, enter_each
 
 JOURNAL_GRACE_S, JOURNAL_HELD_S = 30, 25.0
@@ -24,15 +25,27 @@ JOURNAL_GRACE_S, JOURNAL_HELD_S = 30, 25.0
 
 
 class JournalFile(JournalStorage):
-    """A journal file; a transaction holds the file's lock, and what ends a trial is the last that it writes."""
+    """A journal file; a transaction holds the file's lock, and what ends a trial is the last that it writes.
+
+    Attributes:
+        file: as it was opened; where it was removed, a new one would begin in the middle.
+    """
+
+    file: OpenFile | None = None
 
     def __init__(self, path: str) -> None:
-        self._file = _Journal(path)
-        super().__init__(self._file)
+        self._journal = _Journal(path)
+        super().__init__(self._journal)
 
     def transaction(self, study_id: int) -> AbstractContextManager[None]:
-        """See :class:`Transactional`; it is one file, so that studies in it wait for each other."""
-        return self._file.transaction()
+        """See :class:`Transactional`; it is one file, so that studies in it wait for each other.
+
+        Raises:
+            InputError: the file was removed.
+        """
+        if self.file is not None:
+            self.file.check()
+        return self._journal.transaction()
 
     def attribute(self, trial_id: int, name: str) -> Any:
         """See :class:`Transactional`."""
@@ -45,11 +58,14 @@ class JournalFile(JournalStorage):
         enter_each(self, trial_id, attributes, params)
 
 
-class _JournalLock(JournalFileSymlinkLock):
-    """Optuna's lock of a journal file, which a thread may take again while it has it."""
+class _JournalLock(BaseJournalFileLock):
+    """Optuna's lock of a journal file, which a thread may take again while it has it.
+
+    Optuna's own is beside it, not above: it breaks one that is old by calling its ``release``.
+    """
 
     def __init__(self, path: str) -> None:
-        super().__init__(path, grace_period=JOURNAL_GRACE_S)
+        self._link = JournalFileSymlinkLock(path, grace_period=JOURNAL_GRACE_S)
         self._threads, self._since = threading.RLock(), 0.0
         self.depth = 0
 
@@ -57,7 +73,7 @@ class _JournalLock(JournalFileSymlinkLock):
         self._threads.acquire()
         if self.depth == 0:
             try:
-                super().acquire()
+                self._link.acquire()
             except BaseException:
                 self._threads.release()
                 raise
@@ -69,7 +85,7 @@ class _JournalLock(JournalFileSymlinkLock):
         self.depth -= 1
         try:
             if self.depth == 0 and not self.late:
-                super().release()
+                self._link.release()
         finally:
             self._threads.release()
 

@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from archspace.support.errors import InputError
 from archspace.support.files import write_text
 from archspace.support.locks import Held, try_lock
 from archspace.support.machine import machine
@@ -226,6 +227,9 @@ def heartbeat(renew: Callable[[], bool], seconds: float, lost: threading.Event) 
                 if failing:
                     log.info("the storage answers again")
                 failing = False
+            except InputError as error:  # nothing that passes: what is trained is kept in the trial's folder
+                log.warning("%s; the trial that runs is trained to its end", error)
+                return
             except Exception as error:  # of any database's driver
                 if not failing:
                     reason = str(error.__cause__ or error).splitlines()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy.exc
@@ -54,6 +55,41 @@ def enduring(call: Callable[[], T], pauses: tuple[float, ...] = PAUSES_S) -> T:
                 log.info("the storage answers again")
             return result
     raise AssertionError("the last try returns or raises")
+
+
+class OpenFile:
+    """A file of a storage, as it was when it was opened.
+
+    Args:
+        path: the file, which is there.
+        same: whether its number says that it is the same file; some file systems of a network give new ones.
+    """
+
+    def __init__(self, path: Path, *, same: bool) -> None:
+        self._path, self._same = path.absolute(), same
+        self._known = self._now()
+
+    @property
+    def there(self) -> bool:
+        """Whether it still is the file of its name."""
+        return self._now() == self._known
+
+    def check(self) -> None:
+        """Refuses to go on without it.
+
+        Raises:
+            InputError: it was removed, or another one has its name.
+        """
+        if not self.there:
+            rule = "was removed or replaced while the study ran"
+            raise InputError(f"{self._path}: {rule}; the same command takes over what has been trained")
+
+    def _now(self) -> tuple[int, int] | None:
+        try:
+            held = self._path.stat()
+        except OSError:
+            return None
+        return (held.st_dev, held.st_ino) if self._same else (0, 0)
 
 
 def _reason(error: BaseException) -> str:

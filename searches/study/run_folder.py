@@ -43,9 +43,13 @@ def check_folder(config: StudyConfig, folder: Path) -> None:
             name, held, new = differs
             rule = f"{folder} holds another study ({name}: {held} -> {new}); give another --out, or resume it as it was"
             raise FieldError(name, new, rule, held)
-    elif folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: is a file; give a folder")
-    elif folder.exists() and any(folder.iterdir()):
+        return
+    there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    if not there.is_dir():
+        raise InputError(
+            f"{folder}: {'' if there == folder.absolute() else f'{there} '}is a file; give a folder"
+        )
+    if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: not empty and not a run folder; give another --out")
 
 

@@ -21,6 +21,7 @@ from analysis.store.listing import STORAGE
 from archspace.support.errors import FieldError
 from searches.config.study import StudyConfig
 from searches.study.journal import JournalFile
+from searches.study.outages import OpenFile
 from searches.study.tables import TableStorage
 
 LOCK_SECONDS = 60
@@ -81,10 +82,16 @@ def _opened(url: str | None, folder: Path) -> BaseStorage:
     if url is None:
         return _in_folder(folder)
     if url.startswith(JOURNAL):
-        return JournalFile(url.removeprefix(JOURNAL))
+        journal = JournalFile(path := url.removeprefix(JOURNAL))
+        journal.file = opened_file(Path(path))
+        return journal
     sqlite = url.startswith("sqlite")
     options = {"connect_args": {"timeout": LOCK_SECONDS}} if sqlite else {"pool_pre_ping": True}
-    return TableStorage(url, options)
+    storage = TableStorage(url, options)
+    file = storage.engine.url.database
+    if sqlite and file and file != ":memory:" and not file.startswith("file:"):
+        storage.file = opened_file(Path(file))
+    return storage
 
 
 def _in_folder(folder: Path) -> TableStorage:
@@ -94,6 +101,7 @@ def _in_folder(folder: Path) -> TableStorage:
     storage = TableStorage(f"sqlite:///{STORAGE}", {"creator": connect})
     if is_local(path):
         _journal_mode(storage, "WAL")
+    storage.file = opened_file(path)
     return storage
 
 
@@ -103,8 +111,14 @@ def close_storage(storage: BaseStorage) -> None:
         if storage.engine.name == "sqlite":
             storage.remove_session()
             storage.engine.dispose()
-            _journal_mode(storage, "DELETE")
+            if storage.file is None or storage.file.there:
+                _journal_mode(storage, "DELETE")
         storage.engine.dispose()
+
+
+def opened_file(path: Path) -> OpenFile:
+    """Returns a storage's file as it is now."""
+    return OpenFile(path, same=is_local(path))
 
 
 def _journal_mode(storage: TableStorage, mode: str) -> None:

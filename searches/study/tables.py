@@ -15,6 +15,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from searches.study.outages import OpenFile
 from searches.study.table_rows import TRIALS as _TRIALS
 from searches.study.table_rows import TRIALS_OF as _TRIALS_OF
 from searches.study.table_rows import read_trials, slices
@@ -47,7 +48,13 @@ class _Session(Session):
 
 
 class TableStorage(RDBStorage):
-    """Optuna's tables in a database; a transaction is one of the database, and holds the row of its study."""
+    """Optuna's tables in a database; a transaction is one of the database, and holds the row of its study.
+
+    Attributes:
+        file: of a SQLite database: what is written after it was removed is lost with the last who has it open.
+    """
+
+    file: OpenFile | None = None
 
     def __init__(self, url: str, engine_kwargs: dict[str, Any] | None = None) -> None:
         super().__init__(url, engine_kwargs)
@@ -57,12 +64,21 @@ class TableStorage(RDBStorage):
         super().__setstate__(state)
         self._join()
 
+    def _check_file(self) -> None:
+        if self.file is not None:
+            self.file.check()
+
     def _join(self) -> None:
         self.scoped_session = scoped_session(sessionmaker(bind=self.engine, class_=_Session))
 
     @contextmanager
     def transaction(self, study_id: int) -> Iterator[None]:
-        """See :class:`Transactional`; an error within undoes all of it."""
+        """See :class:`Transactional`; an error within undoes all of it.
+
+        Raises:
+            InputError: the file was removed.
+        """
+        self._check_file()
         session = self.scoped_session()
         assert isinstance(session, _Session)
         if session.joined:
@@ -113,7 +129,12 @@ class TableStorage(RDBStorage):
 
     @contextmanager
     def reading(self) -> Iterator[sqlalchemy.Connection]:
-        """A connection to read with: that of the transaction of this thread, if it is within one."""
+        """A connection to read with: that of the transaction of this thread, if it is within one.
+
+        Raises:
+            InputError: the file was removed.
+        """
+        self._check_file()
         session = self.scoped_session()
         assert isinstance(session, _Session)
         try:

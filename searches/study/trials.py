@@ -149,6 +149,8 @@ class Trials:
         if twin:
             self._storage.enter(frozen._trial_id, {AWAY_ATTR: False})
         claim = self._hold(frozen._trial_id, frozen.number, 0 if lease is None else lease.term + 1, new=False)
+        if frozen.user_attrs.get(STOP_ATTR):  # asked for while nobody had it
+            claim.stopped.set()
         return replace(claim, moved=lease is None or not lease.is_of(self.path(frozen.number)))
 
     def _hold(self, trial_id: int, number: int, term: int = 0, *, new: bool = True) -> Claim:

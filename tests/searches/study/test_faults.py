@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from analysis.store.runs import RECORD_FILE, STUDY_FILE, read_run
 from archspace.build import build
 from archspace.checkpoint import WEIGHTS_FILE, save
 from archspace.support.errors import FieldError
-from archspace.support.interrupts import Terminated, held_back, sigterm_as_interrupt
+from archspace.support.interrupts import Terminated, exit_code, held_back, sigterm_as_interrupt, sigterm_kept
 from searches.config.recipe import Recipe
 from searches.config.study import parse_config
 from searches.study.study import Study
@@ -105,17 +106,25 @@ def test_a_command_ends_by_sigterm_as_by_ctrl_c_and_by_sigbus_with_a_word(
 ) -> None:
     words = command("worker", f"journal://{tmp_path}/none.log", "tiny", "--wait", "600")
     waiting = subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE, text=True)
-    until(lambda: catches_sigterm(waiting.pid))
+    until(
+        lambda: "sqlalchemy" in Path(f"/proc/{waiting.pid}/maps").read_text()
+    )  # the command itself has begun
     waiting.send_signal(number)
     _, said = waiting.communicate()
     assert waiting.returncode == code and "Traceback" not in said and word in said
 
 
-def catches_sigterm(process: int) -> bool:
-    """Whether a process has a handler of its own."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    caught = next(int(line.split()[1], 16) for line in lines if line.startswith("SigCgt"))
-    return bool(caught >> (signal.SIGTERM - 1) & 1)
+def test_a_library_that_takes_sigterm_in_c_does_not_keep_it(tmp_path: Path) -> None:
+    with (tmp_path / "trace").open("w") as trace, pytest.raises(Terminated), sigterm_as_interrupt():
+        assert exit_code(KeyboardInterrupt()) == 130
+        with sigterm_kept():
+            faulthandler.register(signal.SIGTERM, file=trace)
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            faulthandler.unregister(signal.SIGTERM)
+    assert not (tmp_path / "trace").read_text()
+    assert exit_code(KeyboardInterrupt()) == 143  # which is what Ray makes of it
 
 
 def test_an_interrupt_is_held_back_until_the_state_is_kept_and_a_second_one_is_not() -> None:

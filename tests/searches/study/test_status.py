@@ -66,6 +66,15 @@ def test_only_who_is_named_is_drained(study: Study) -> None:
     assert study.drain.asked()
 
 
+def test_one_that_nobody_has_is_stopped_as_soon_as_it_is_taken_up(study: Study) -> None:
+    claim = study.sampled.claim()
+    assert claim is not None
+    claim.release()  # as the kernel does for a process that died
+    ask_to_stop(study.sampled.study, "0", 0)
+    study.run(Meanwhile(study, lambda: ask_to_end(study.sampled.study, None)))
+    assert [(one.label, one.state) for one in study.records()] == [("0", "stopped")]
+
+
 @pytest.mark.slow
 def test_a_trial_is_stopped_and_another_takes_its_place(tmp_path: Path) -> None:
     study = opened(

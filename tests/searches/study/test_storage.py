@@ -6,14 +6,17 @@ import pickle
 import subprocess
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna.storages import RDBStorage
 
 from analysis.store.runs import read_run
 from archspace.support.errors import InputError
 from searches.config.study import parse_config
+from searches.study.journal import JournalFile
 from searches.study.space import SearchSpace
-from searches.study.storage import close_storage, open_storage
+from searches.study.storage import close_storage, open_storage, storage_at
+from searches.study.transactional import Transactional
 from tests.commands import archspace, command, environment, refused
 from tests.searches.studies import tiny, write_study
 from tests.searches.study.conftest import PostgreSQL
@@ -88,3 +91,32 @@ def test_all_of_a_run_is_in_its_folder_whatever_that_is_called(tmp_path: Path, n
             close_storage(one)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert [path.name for path in folder.iterdir()] == ["study.db"]
+
+
+@pytest.mark.parametrize("url", [None, "sqlite:///{}/study.db", "journal://{}/study.db"])
+def test_nothing_is_written_to_a_storage_whose_file_was_removed(tmp_path: Path, url: str | None) -> None:
+    storage = storage_at(url and url.format(tmp_path), tmp_path)
+    study = optuna.create_study(storage=storage, directions=["minimize"])
+    assert isinstance(storage, Transactional)
+    with storage.transaction(study._study_id):
+        study.set_user_attr("a", 1)
+    for path in tmp_path.iterdir():
+        path.unlink()
+    message = r"study.db: was removed or replaced .*; the same command takes over"
+    with pytest.raises(InputError, match=message), storage.transaction(study._study_id):
+        pass
+    close_storage(storage)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_lock_of_a_journal_file_whose_holder_stands_still_is_broken(tmp_path: Path) -> None:
+    lock = tmp_path / "study.log.lock"
+    storage = JournalFile(str(tmp_path / "study.log"))
+    storage._journal._shared._link.grace_period = 0.1  # type: ignore[assignment]  # half a minute as it comes
+    lock.symlink_to(tmp_path / "study.log")
+    with storage.transaction(0):
+        assert lock.is_symlink()
+        with storage.transaction(0):
+            pass
+        assert lock.is_symlink()
+    assert not lock.is_symlink()
