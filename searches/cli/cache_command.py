@@ -99,7 +99,7 @@ def clear(
     as_json: JsonOption = False,
 ) -> None:
     """Remove entries of the cache; what is needed again is made again."""
-    from archspace.support.caches import CACHES, DAY_SECONDS
+    from archspace.support.caches import CACHES, DAY_SECONDS, entries
     from archspace.support.caches import clear as remove
     from archspace.support.files import cache_root
     from archspace.support.numbers import number
@@ -111,7 +111,8 @@ def clear(
         return
     size = number(sum(one.size_bytes for one in gone), "bytes")
     typer.echo(f"removed {len(gone)} entries, {size}, from {cache_root()}")
-    kept = [name for name, kind in CACHES.items() if not kind.remade and not kinds]
+    made = sorted({one.kind for one in entries() if not CACHES[one.kind].remade})
+    kept = [] if kinds else made
     if kept:
         typer.echo(
             f"left as a command made it: {', '.join(kept)}; to remove it: archspace cache clear {kept[0]}"

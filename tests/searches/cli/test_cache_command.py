@@ -48,12 +48,8 @@ def kinds(*words: str) -> dict[str, int]:
 def test_every_kind_is_listed_with_folder_sizes_and_ages(cache_folder: Path) -> None:
     filled(cache_folder)
     report = printed(archspace("cache", "--json").stdout)
-    assert report["folder"] == str(cache_folder) and set(report["kinds"]) == {
-        "measurements",
-        "data",
-        "predictors",
-        "environments",
-    }
+    assert report["folder"] == str(cache_folder)
+    assert set(report["kinds"]) == {"measurements", "data", "predictors", "environments", "native"}
     assert {one["kind"]: one["label"] for one in report["entries"]} == {
         "measurements": "tiny on cpu, onnxruntime 1: 4.2 ms", "data": "made, val: 3 items at 4x4",
         "predictors": "cpu.json",
@@ -74,13 +70,13 @@ def test_clearing_leaves_locks_and_what_a_command_made(cache_folder: Path) -> No
         cleared.stdout.startswith("removed 2 entries, ")
         and "archspace cache clear predictors" in cleared.stdout
     )
-    assert kinds() == {"measurements": 0, "data": 0, "predictors": 1, "environments": 0}
+    assert kinds() == {"measurements": 0, "data": 0, "predictors": 1, "environments": 0, "native": 0}
     assert (cache_folder / "measurements/place.lock").exists()
     assert (
         printed(archspace("cache", "clear", "predictors", "--json").stdout)["removed"][0]["kind"]
         == "predictors"
     )
-    assert kinds() == {"measurements": 0, "data": 0, "predictors": 0, "environments": 0}
+    assert kinds() == {"measurements": 0, "data": 0, "predictors": 0, "environments": 0, "native": 0}
     refused(archspace("cache", "clear", "measurement"), "measurement", "measurements")
 
 
@@ -89,7 +85,7 @@ def test_what_is_younger_stays(cache_folder: Path) -> None:
     old = cache_folder / "measurements/0123456789abcdef/x-30-latency.json"
     os.utime(old, (time.time() - 3 * DAY,) * 2)
     archspace("cache", "clear", "--older-than", "2")
-    assert kinds() == {"measurements": 0, "data": 1, "predictors": 1, "environments": 0}
+    assert kinds() == {"measurements": 0, "data": 1, "predictors": 1, "environments": 0, "native": 0}
 
 
 def test_measure_answers_from_the_cache_only_where_it_is_told_and_says_from_when(cache_folder: Path) -> None:
