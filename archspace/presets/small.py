@@ -28,5 +28,5 @@ def small_presets() -> list[Preset]:
         small("fpenet", {"dataset": "Cityscapes val", "miou": 72.05, "params": 0.36e6}, f"{_TABLE}, own recipe"),
         small("fpenet-b", {}, "FPENet, BMVC 2019; as Efficient-Segmentation-Networks", network="fpenet", **_CASCADE),
         small("dabnet", {**camvid, "miou": 66.72, "params": 0.75e6}, f"DABNet README; parameters from {_TABLE}"),
-        small("cgnet", {**camvid, "miou": 65.6, "params": 0.5e6}, "CGNet, M3N21; mIoU as later tables quote it"),
+        small("cgnet", {**camvid, "miou": 65.6, "params": 0.5e6}, "CGNet, M3N21; accuracy as later tables quote it"),
     ]  # fmt: skip
