@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -242,7 +243,8 @@ def machine(peak: float) -> dict[str, Any]:
         "processor": processor(), "cores": os.cpu_count(), "system": platform.platform(),
         "python": platform.python_version(), "compiler": compiler[0] if compiler else None,
         "peak_gmacs_of_a_core": peak / 1e9, "load_before": list(os.getloadavg()),
-        "versions": {name: version(name) for name in packages}, "command": " ".join(sys.argv[1:]),
+        "versions": {name: version(name) for name in packages},
+        "command": shlex.join(["python", "-m", "tests.bench.inference", *sys.argv[1:]]),
     }  # fmt: skip
 
 
