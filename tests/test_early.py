@@ -80,9 +80,9 @@ search wikitext2-small --data nosuch|no such file or folder
 search scenes --out bad.yaml|is a file
 search scenes --engine x|there is no such engine
 search scenes --address auto|only a Ray cluster has one
-status nosuch|No such file
-status empty|No such file
-drain nosuch|No such file
+status nosuch|no such run folder
+status empty|not a run folder
+drain nosuch|no such run folder
 drain nosuch --stop x|trials have numbers
 drain nosuch --stop 1 --worker a|whoever has it
 drain nosuch --worker :1|is a machine, or one process

@@ -37,16 +37,7 @@ def read_run(folder: Path) -> StudyRecord:
         InputError: the folder is missing, is no run folder, was written by a newer archspace, has a broken
             file (named in the message), or has no finished trial.
     """
-    if folder.is_file():
-        raise InputError(f"{folder}: is a file; give the run's folder")
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such run folder")
-    if not (folder / STUDY_FILE).is_file():
-        inside = (
-            f"; 'archspace runs {folder}' lists those in it" if any(folder.glob(f"*/{STUDY_FILE}")) else ""
-        )
-        raise InputError(f"{folder}: not a run folder: it has no {STUDY_FILE}{inside}")
-    config = _read_config(folder / STUDY_FILE)
+    config = read_study_config(folder)
     files = sorted((folder / TRIALS_FOLDER).glob(f"*/{RECORD_FILE}"))
     limits = limits_of(config)
     ended = (trial for trial in (read_record(file, limits) for file in files) if trial.state != "running")
@@ -157,8 +148,17 @@ def read_study_config(folder: Path) -> dict[str, Any]:
     """Returns ``study.yaml`` of a run folder as plain data.
 
     Raises:
-        InputError: it cannot be read, or is of a newer archspace.
+        InputError: there is no such folder, it is no run folder, or was written by a newer archspace.
     """
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file; give the run's folder")
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such run folder")
+    if not (folder / STUDY_FILE).is_file():
+        inside = (
+            f"; 'archspace runs {folder}' lists those in it" if any(folder.glob(f"*/{STUDY_FILE}")) else ""
+        )
+        raise InputError(f"{folder}: not a run folder: it has no {STUDY_FILE}{inside}")
     return _read_config(folder / STUDY_FILE)
 
 
