@@ -51,8 +51,9 @@ def run(place: Place) -> None:
                 spread_mj=1e3 * statistics.stdev(joules) if len(joules) > 1 else None,
                 windows=[{k: v for k, v in one.items() if k not in ("trace", "marks")} for one in taken],
             )  # fmt: skip
+            version = f"{opened.version}, power {NAME}" if place.dry else opened.version
             record = assemble(
-                target, place.device, opened.version, settings, times, trace=taken[0]["trace"],
+                target, place.device, version, settings, times, trace=taken[0]["trace"],
                 windows=taken[0]["marks"], how={"device_model": _model(place), **opened.how},
             )  # fmt: skip
             path = place.out / f"power-{name}-{form}.json"

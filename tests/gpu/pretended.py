@@ -15,13 +15,13 @@ class PretendedSensor(Sensor):
     """Watts of a sine."""
 
     name = NAME
-    rails = ["gpu"]  # noqa: RUF012
-    total = ["gpu"]  # noqa: RUF012
+    rails = [NAME]  # noqa: RUF012
+    total = [NAME]  # noqa: RUF012
     settle_s = 0.05
 
     def read(self) -> dict[str, float]:
         """Returns made-up watts."""
-        return {"gpu": 100 + 10 * math.sin(20 * time.monotonic())}
+        return {NAME: 100 + 10 * math.sin(20 * time.monotonic())}
 
     def describe(self) -> dict[str, Any]:
         """Returns that nothing was measured."""

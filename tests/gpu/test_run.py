@@ -114,6 +114,9 @@ def test_energy_says_that_its_sensor_is_pretended_and_keeps_traces(rows: Rows, o
     kept = sorted(out.glob("power-*.json"))
     record = DeviceRecord.from_dict(json.loads(kept[0].read_text(encoding="utf-8")))
     assert record.how["power"]["sensors"][0]["pretended"] and "dry" in record.how["device_model"]
+    assert record.runtime.endswith("power pretended") and "gpu" not in record.power_w, (
+        "what a plot of it shows"
+    )
 
 
 def test_training_runs(rows: Rows) -> None:
