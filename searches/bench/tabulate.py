@@ -30,7 +30,7 @@ from searches.bench.grid import grid
 from searches.bench.table import Row, Table
 from searches.config.changes import first_difference
 from searches.config.recipe import Stage
-from searches.config.study import StudyConfig
+from searches.config.study import StudyConfig, parse_config
 from searches.data.dataset import Split
 from searches.data.kept import refuse_other_data
 from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
@@ -154,7 +154,7 @@ def opened(
     if not path.exists():
         return new, specs
     kept = Table.load(path)
-    differs = first_difference(kept.study, new.study)
+    differs = first_difference(_as_read_today(kept.study, config), new.study)
     if differs is not None:
         name, held, given = differs
         raise InputError(
@@ -237,6 +237,16 @@ def _noted(table: Table, stretch: dict[str, Any]) -> Table:
             one["trainings"] += 1
             return replace(table, made=tuple(made))
     return replace(table, made=(*made, {**same, "trainings": 1}))
+
+
+def _as_read_today(kept: Mapping[str, Any], config: StudyConfig) -> Mapping[str, Any]:
+    """What a table keeps of its study with the defaults of fields that came after it, or as it stands."""
+    try:
+        return _without_paths(
+            parse_config({"objectives": config.objectives, "trials": config.trials, **kept})
+        )
+    except InputError:
+        return kept
 
 
 def _without_paths(config: StudyConfig) -> dict[str, Any]:

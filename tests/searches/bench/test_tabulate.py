@@ -103,6 +103,18 @@ def test_another_study_or_other_data_are_refused(whole: Path, tmp_path: Path) ->
     assert whole.read_bytes() == before
 
 
+@pytest.mark.slow
+def test_a_table_from_before_a_field_came_goes_on(whole: Path, tmp_path: Path) -> None:
+    path, fields = tmp_path / "older.json", json.loads(whole.read_text())
+    del fields["study"]["training"]["warmup_from"]
+    path.write_text(json.dumps(fields))
+    assert not tabulate(parse_config(study()), path, seeds=2).missing
+    fields["study"]["training"]["lr"] = 0.5
+    path.write_text(json.dumps(fields))
+    with pytest.raises(InputError, match=r"another study \(training\.lr: 0\.5 -> "):
+        tabulate(parse_config(study()), path, seeds=2)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("{", "is not JSON"), ('{"format": 7}', "format: 7"), ('{"format": 1, "networks": [{}]}', "is damaged")],
