@@ -24,6 +24,8 @@ _OF_STUDY = sqlalchemy.select(*_COLUMNS).where(_TRIAL.c.study_id == sqlalchemy.b
 _SOME: sqlalchemy.BindParameter[Any] = sqlalchemy.bindparam("some", expanding=True)
 TRIALS = _OF_STUDY.where(_TRIAL.c.trial_id > sqlalchemy.bindparam("after")).order_by(_TRIAL.c.trial_id)
 """Trials of the study ``study`` after the id ``after``."""
+ONE_TRIAL = sqlalchemy.select(*_COLUMNS).where(_TRIAL.c.trial_id == sqlalchemy.bindparam("trial"))
+"""The trial of the id ``trial``."""
 TRIALS_OF = _OF_STUDY.where(_TRIAL.c.trial_id.in_(_SOME)).order_by(_TRIAL.c.trial_id)
 """Trials of the study ``study`` of the ids ``some``."""
 

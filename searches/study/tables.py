@@ -12,13 +12,12 @@ import optuna
 import sqlalchemy
 from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
+from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from searches.study.outages import OpenFile
-from searches.study.table_rows import TRIALS as _TRIALS
-from searches.study.table_rows import TRIALS_OF as _TRIALS_OF
-from searches.study.table_rows import read_trials, slices
+from searches.study.table_rows import ONE_TRIAL, TRIALS, TRIALS_OF, read_trials, slices
 from searches.study.transactional import Param
 
 FROZEN_S = 60
@@ -121,11 +120,37 @@ class TableStorage(RDBStorage):
             if connection.scalar(_STUDY, {"study": study_id}) is None:
                 raise KeyError(study_id)
             earlier = [one for one in included_trial_ids if one <= trial_id_greater_than]
-            rows = list(connection.execute(_TRIALS, {"study": study_id, "after": trial_id_greater_than}))
+            rows = list(connection.execute(TRIALS, {"study": study_id, "after": trial_id_greater_than}))
             for some in slices(sorted(earlier)):
-                rows += connection.execute(_TRIALS_OF, {"study": study_id, "some": some})
+                rows += connection.execute(TRIALS_OF, {"study": study_id, "some": some})
             wanted = [row for row in rows if states is None or row.state in states]
             return read_trials(connection, wanted)
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """As Optuna's, without a statement for each kind of row of an object that is thrown away."""
+        with self.reading() as connection:
+            rows = connection.execute(ONE_TRIAL, {"trial": trial_id}).all()
+            if not rows:
+                raise KeyError(trial_id)
+            return read_trials(connection, rows)[0]
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """As Optuna's, in one statement."""
+        return self._study_attributes(_STUDY_USER, study_id)
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """As Optuna's, in one statement."""
+        return self._study_attributes(_STUDY_SYSTEM, study_id)
+
+    def _study_attributes(self, statement: sqlalchemy.Select[Any], study_id: int) -> dict[str, Any]:
+        with self.reading() as connection:
+            found = {
+                row.key: json.loads(row.value_json)
+                for row in connection.execute(statement, {"study": study_id})
+            }
+            if not found and connection.scalar(_STUDY, {"study": study_id}) is None:
+                raise KeyError(study_id)
+            return found
 
     @contextmanager
     def reading(self) -> Iterator[sqlalchemy.Connection]:
@@ -183,6 +208,10 @@ _USER, _PARAMS = (
         ("trial_user_attributes", ("trial_id", "key", "value_json")),
         ("trial_params", ("trial_id", "param_name", "param_value", "distribution_json")),
     )
+)
+_STUDY_USER, _STUDY_SYSTEM = (
+    sqlalchemy.select(model.key, model.value_json).where(model.study_id == sqlalchemy.bindparam("study"))
+    for model in (models.StudyUserAttributeModel, models.StudySystemAttributeModel)
 )
 _TRIAL = sqlalchemy.bindparam("trial", type_=sqlalchemy.Integer)
 _NAME = sqlalchemy.bindparam("name", type_=sqlalchemy.String)
