@@ -112,6 +112,7 @@ class Screened:
             errors={} if of.latency is None else {"latency_ms": of.latency.error}, seed=of.seed,
         )  # fmt: skip
         self._latencies: dict[ArchSpec, float] = {}
+        self._seen: dict[ArchSpec, tuple[dict[str, float], Floats]] = {}
 
     def _goal(self, one: Quantity) -> Goal:
         bound = self.of.constraints.get(one.name)
@@ -120,7 +121,9 @@ class Screened:
 
     def networks(self, ended: Sequence[Ended]) -> Networks:
         """Returns trained networks as the chooser sees them."""
-        counted = [self._count(one) for one in ended]
+        specs = [one.spec for one in ended]
+        self._see(specs)
+        counted = [self._seen[spec][0] for spec in specs]
         values = {
             name: np.array([
                 count[name] if name in count else one.values.get(name, math.nan)
@@ -128,8 +131,7 @@ class Screened:
             ])
             for name in (*self.objectives, *(goal.name for goal in self.chooser.guessed))
         }  # fmt: skip
-        specs = [one.spec for one in ended]
-        table = self.encoder(specs, np.array([[count[name] for name in COUNTED] for count in counted]))
+        table = np.array([self._seen[spec][1] for spec in specs])
         feasible = np.array([one.feasible for one in ended], dtype=np.bool_)
         return Networks(table, values, feasible, self.foretell(specs))
 
@@ -146,8 +148,13 @@ class Screened:
         """Returns the relative error that the predictor of a quantity states; 0 without one."""
         return self.of.latency.error if self.of.latency is not None and name == "latency_ms" else 0.0
 
-    def _count(self, one: Ended) -> dict[str, float]:
-        return {name: QUANTITIES[name].value_of(one.spec) for name in self.wanted}
+    def _see(self, specs: Sequence[ArchSpec]) -> None:
+        """Counts trained networks and makes features of them, each once."""
+        new = [spec for spec in dict.fromkeys(specs) if spec not in self._seen]
+        if new:
+            counted = [{name: QUANTITIES[name].value_of(spec) for name in self.wanted} for spec in new]
+            table = self.encoder(new, np.array([[count[name] for name in COUNTED] for count in counted]))
+            self._seen |= zip(new, zip(counted, table, strict=True), strict=True)
 
     def foretell(self, specs: Sequence[ArchSpec]) -> dict[str, Floats]:
         """Returns by quantity (N,) what a predictor of another kind says of networks, each asked for once."""
