@@ -19,6 +19,12 @@ from archspace.presets import preset
 from archspace.spec.archspec import ArchSpec
 from searches.training.backward import FastBackward
 
+SMALL = {"classes": 11, "input_size": (184, 240)}
+"""CamVid at half the papers' size."""
+TABLE = {
+    "task": "segmentation", "classes": 11, "input_size": (64, 96), "width": 0.375, "branches": 4,
+}  # fmt: skip
+"""Networks of the space of searches/config/studies/camvid-table.yaml."""
 CASES = (
     (
         ArchSpec(
@@ -29,6 +35,9 @@ CASES = (
     (preset("espnetv2-1.0").spec.replace(input_size=(224, 224)), 8),
     (preset("espnetv2-seg-1.0").spec.replace(classes=11, input_size=(352, 480)), 2),
     (preset("espnet-camvid").spec.replace(input_size=(352, 480)), 2),
+    *((preset(name).spec.replace(**SMALL), 8) for name in ("espnet-camvid", "fpenet", "enet", "dabnet")),
+    (ArchSpec(network="espnet", alphas=(2, 2), **TABLE), 8),
+    (ArchSpec(network="espnetv2", unit="eesp", alphas=(2, 2, 2), **TABLE), 8),
 )
 """Networks and batches."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 
 from archspace.build import build
 from archspace.spec.archspec import ArchSpec
-from searches.training.backward import PART, FastBackward
+from searches.training.backward import FEW, PART, SMALL, FastBackward
 
 
 def gradients(module: nn.Module, x: Tensor, fast: bool) -> tuple[Tensor, list[Tensor]]:
@@ -22,7 +24,7 @@ def gradients(module: nn.Module, x: Tensor, fast: bool) -> tuple[Tensor, list[Te
             y = module(x)
     else:
         y = module(x)
-    weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1), dtype=y.dtype)
+    weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).to(y)
     parameters = [one for one in module.parameters() if one.requires_grad]
     return y, list(torch.autograd.grad((y * weights).sum(), [x, *parameters], allow_unused=True))
 
@@ -33,6 +35,14 @@ def check(module: nn.Module, x: Tensor) -> None:
     torch.testing.assert_close(fast, plain)
     for one, other in zip(got, expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @given(
@@ -47,6 +57,68 @@ def test_depth_wise_gradients_are_those_of_torch(
     )
     x = torch.randn(2, 3, height, width, dtype=torch.float64)
     check(conv, x.contiguous(memory_format=torch.channels_last) if last else x)
+
+
+@given(
+    height=st.integers(1, 9), width=st.integers(1, 9), dilation=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    sides=st.sampled_from([(3, 1), (1, 3), (5, 1), (1, 5), (3, 5)]), stride=st.integers(1, 2), last=st.booleans(),
+)  # fmt: skip
+def test_depth_wise_gradients_of_oblong_kernels_are_those_of_torch(
+    height: int, width: int, dilation: tuple[int, int], sides: tuple[int, int], stride: int, last: bool
+) -> None:
+    padding = (dilation[0] * (sides[0] // 2), dilation[1] * (sides[1] // 2))
+    conv = nn.Conv2d(3, 3, sides, stride, padding, dilation, groups=3, bias=False, dtype=torch.float64)
+    with FastBackward(conv).active():
+        assert "forward" in vars(conv)
+    x = torch.randn(1, 3, height, width, dtype=torch.float64)
+    check(conv, x.contiguous(memory_format=torch.channels_last) if last else x)
+
+
+def operators(module: nn.Module, x: Tensor) -> set[str]:
+    """Names of torch's operators in a faster forward and backward pass."""
+    with torch.autograd.profiler.profile() as seen:
+        gradients(module, x, fast=True)
+    return {event.name for event in seen.function_events}
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("images", "inputs", "outputs", "groups", "side"),
+    [(3, 40, 5, 1, 67), (2, 5, 40, 1, 30), (FEW - 1, 12, 6, 3, 20), (2, 6, 6, 1, 85), (2, 4, 6, 1, 3)],
+)
+def test_one_tap_gradients_are_those_of_torch(
+    images: int, inputs: int, outputs: int, groups: int, side: int, bias: bool, last: bool
+) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(inputs, outputs, 1, groups=groups, bias=bias)
+    x = torch.randn(images, inputs, side, side)
+    x = x.contiguous(memory_format=torch.channels_last) if last else x
+    got, exact = gradients(conv, x, fast=True), gradients(conv.double(), x.double(), fast=False)
+    for one, other in zip((got[0], *got[1]), (exact[0], *exact[1]), strict=True):
+        scale = other.abs().max().item()
+        torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-5 * scale)
+    if last:
+        assert all(one.is_contiguous(memory_format=torch.channels_last) for one in (got[0], got[1][0]))
+    again = gradients(conv.float(), x, fast=True)
+    assert all(torch.equal(one, other) for one, other in zip(got[1], again[1], strict=True))
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_one_tap_is_left_to_onednn_where_torch_would_copy() -> None:
+    conv = nn.Conv2d(8, 4, 1)
+    slow, fast = "aten::_slow_conv2d_forward", "aten::mkldnn_convolution"
+    few = torch.randn(FEW - 1, 8, 24, 24)
+    assert few.numel() > SMALL
+    assert slow in operators(conv, few[:, :, :4, :4])
+    assert slow not in operators(conv, few)
+    if torch.backends.mkldnn.is_available():
+        assert fast in operators(conv, few)
+    many = torch.randn(FEW, 8, 24, 24)
+    plain, faster = gradients(conv, many, fast=False), gradients(conv, many, fast=True)
+    assert torch.equal(plain[0], faster[0])
+    assert all(torch.equal(one, other) for one, other in zip(plain[1], faster[1], strict=True))
 
 
 def test_large_maps_are_gone_through_in_parts() -> None:
@@ -72,7 +144,12 @@ def test_prelu_gradients_are_those_of_torch(shape: tuple[int, ...], slopes: int)
         nn.Conv2d(4, 4, 3, padding=2, dilation=2, groups=4, bias=True),
         nn.Conv2d(4, 8, 3, padding=2, dilation=2, groups=4, bias=False),
         nn.Conv2d(4, 4, 3, padding=1, dilation=2, groups=4, bias=False),
-        nn.Conv2d(4, 4, (3, 1), padding=(2, 0), dilation=(2, 1), groups=4, bias=False),
+        nn.Conv2d(4, 4, (3, 1), padding=(2, 1), dilation=(2, 1), groups=4, bias=False),
+        nn.Conv2d(4, 4, (3, 2), padding=(2, 0), dilation=(2, 1), groups=4, bias=False),
+        nn.Conv2d(4, 4, 3, (1, 2), padding=2, dilation=2, groups=4, bias=False),
+        nn.Conv2d(4, 6, 1, stride=2),
+        nn.Conv2d(4, 6, 1, padding=1),
+        nn.Conv2d(4, 4, 1, groups=4),
         nn.Conv2d(4, 4, 3, padding=2, dilation=2, groups=4, bias=False, padding_mode="reflect"),
     ],
 )
