@@ -43,7 +43,7 @@ class Native(Runtime):
 
     def unavailable(self, device: str) -> str | None:
         """Returns why it is not here, or ``None``."""
-        from archspace.export.native.library import compiler
+        from archspace.support.compiled import compiler
 
         if device != "cpu":
             return "the native engine runs on CPUs"

@@ -19,7 +19,7 @@ OWNERS = (
     "searches.data.cache",
     "analysis.predictors.kept",
     "archspace.export.environments",
-    "archspace.export.native.library",
+    "archspace.support.compiled",
 )
 """Modules that keep something and say so when they are imported."""
 

@@ -11,7 +11,7 @@ FILE = "model.native"
 
 
 def _needs(*_: Any) -> None:
-    from archspace.export.native.library import compiler, missing_compiler
+    from archspace.support.compiled import compiler, missing_compiler
     from archspace.support.errors import InputError
 
     if compiler() is None:

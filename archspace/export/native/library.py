@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
-import hashlib
 import math
-import os
-import platform
-import shutil
-import subprocess
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,33 +15,11 @@ from numpy.typing import NDArray
 
 from archspace.export.native.program import Program
 from archspace.export.targets import check_threads
-from archspace.support.caches import CACHES, CacheKind
+from archspace.support.compiled import built
 from archspace.support.errors import InputError
-from archspace.support.files import cache_root, replacing
 
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("engine.cpp", "checks.h", "tasks.h", "kernels.h"))
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fopenmp", "-shared", "-fPIC")
-COMPILERS = ("g++", "c++")
-BUILD_LIMIT_S = 600
-FOLDER = "native"
-
-CACHES.register(FOLDER)(
-    CacheKind(
-        about="engines of the export format native, built for this processor",
-        paths=lambda root: (root / FOLDER).glob("*"),
-        label=lambda path: path.name,
-    )
-)
-
-
-def compiler() -> str | None:
-    """Returns the compiler that builds the engine; ``None`` where there is none."""
-    named = os.environ.get("CXX")
-    return (
-        shutil.which(named)
-        if named
-        else next((path for one in COMPILERS if (path := shutil.which(one))), None)
-    )
+FLAGS = ("-fopenmp",)
 
 
 @functools.cache
@@ -58,9 +29,7 @@ def library() -> Any:
     Raises:
         InputError: there is no C++ compiler, or it cannot build the engine.
     """
-    path = cache_root() / FOLDER / f"engine-{_key()}.so"
-    if not path.exists():
-        _build(path)
+    path = built("native", "engine", SOURCES, FLAGS)
     try:
         opened = ctypes.CDLL(str(path))
     except OSError as error:
@@ -82,55 +51,6 @@ def library() -> Any:
 def peak_macs() -> float:
     """Returns multiply-accumulates a second of one core at its best: its arithmetic floor, which no network beats."""
     return float(library().native_peak())
-
-
-def _key() -> str:
-    """Of sources, flags, compiler and processor: a library of one processor may not run on another."""
-    digest = hashlib.sha256()
-    for path in SOURCES:
-        digest.update(path.read_bytes())
-    for text in (*FLAGS, compiler() or "", platform.machine(), _processor()):
-        digest.update(text.encode())
-    return digest.hexdigest()[:16]
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    words = ("model name", "flags", "Features", "CPU part")
-    return "\n".join(next((line for line in lines if line.startswith(word)), "") for word in words)
-
-
-def missing_compiler() -> str:
-    """Returns what to say where :func:`compiler` finds none."""
-    named = os.environ.get("CXX")
-    there = f"CXX names {named}, which is none" if named else "none is on the PATH"
-    return f"needs a C++ compiler (g++), and {there}"
-
-
-def _build(path: Path) -> None:
-    command = compiler()
-    if command is None:
-        raise InputError(f"native: {missing_compiler()}")
-    for left in path.parent.glob(".*.part"):  # of builds that were killed
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > BUILD_LIMIT_S:
-                left.unlink()
-    with replacing(path) as made:
-        try:
-            done = subprocess.run(
-                [command, *FLAGS, str(SOURCES[0]), "-o", str(made)],
-                capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise InputError(f"native: {command} took more than {BUILD_LIMIT_S} s for the engine") from None
-        if done.returncode:
-            words = ("error", "No space left")
-            lines = [line for line in done.stderr.splitlines() if any(word in line for word in words)]
-            why = lines[0][:200] if lines else "the compiler failed"
-            raise InputError(f"native: the engine cannot be built with {command}: {why}")
 
 
 class Engine:

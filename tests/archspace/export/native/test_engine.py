@@ -20,6 +20,7 @@ from archspace.export.native.operations import UnsupportedError
 from archspace.export.native.program import Program
 from archspace.export.signature import Port, Signature
 from archspace.support.errors import FieldError, InputError
+from archspace.support.files import CACHE_VARIABLE
 from archspace.units.base import running_sums, shuffle
 from archspace.units.portable import average_to
 
@@ -215,8 +216,9 @@ def test_images_of_another_kind_are_refused(saved: Path) -> None:
 
 def test_no_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CXX", str(tmp_path / "nothing"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     with pytest.raises(InputError, match=r"needs a C\+\+ compiler .*CXX names .*nothing"):
-        library_module._build(tmp_path / "engine.so")
+        library_module.library.__wrapped__()
     assert not list(tmp_path.iterdir())
 
 
