@@ -7,28 +7,36 @@
 - **1 x 1 convolutions** of few images on one thread: torch keeps them from oneDNN, and goes through the images with a
   matrix product each. A kernel of one tap is blind to a dilation, and with a dilation torch leaves it to oneDNN. Its
   gradient of the weight costs less with the wider of the two maps in the role of the output.
-- **PReLU**.
+- **Batch norms and their activations**, PReLU or ReLU, are one pass over the map each way in place of torch's eight.
 
+On one thread, with channels last and a C++ compiler, kernels of our own do it (:mod:`searches.training.kernels`).
 The gradients are those of torch but for the order of sums. Shapes: N images, C channels, H x W pixels.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
-PART = 1 << 19
-"""Values of a map, of all its images, that are gone through at once: as many as a cache holds."""
+from archspace.support.errors import FieldError, closest
+from searches.training import kernels
+from searches.training.gradients import PART, DepthWise, Narrowing, NormAct, PReLU
+
 FEW = 16
 """Images from which on torch leaves 1 x 1 convolutions to oneDNN on one thread, too."""
 SMALL = 1 << 16
 """Values of a map up to which torch's own way takes less than oneDNN's preparations."""
+VARIABLE = "ARCHSPACE_TRAINING_KERNELS"
+BATCHES = {"none": 0, "few": FEW, "all": 1 << 62}
+"""Below how many images of a batch the C++ kernels are taken, by the value of the variable."""
+
+Forward = Callable[[Tensor], Tensor]
 
 
 class FastBackward:
@@ -36,17 +44,29 @@ class FastBackward:
 
     Args:
         network: is left as it is; only inside :meth:`active` do its modules compute in another way.
+        kernels: whether C++ kernels take batches of less than :data:`FEW` images (``few``), ``all`` or ``none``; what
+            ``ARCHSPACE_TRAINING_KERNELS`` says if left out, and ``few`` if that says nothing.
+
+    Raises:
+        FieldError: the variable has another value.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        self._forward: list[tuple[nn.Module, Callable[[Tensor], Tensor]]] = []
+    def __init__(self, network: nn.Module, kernels: str | None = None) -> None:
+        below = batches(kernels)
+        self._forward: list[tuple[nn.Module, Forward]] = []
         for module in network.modules():
-            if type(module) is nn.PReLU:
-                self._forward.append((module, _prelu(module)))
+            if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
+                forward: Forward | None = _joined(module, below)
+            elif type(module) is nn.BatchNorm2d:
+                forward = _norm(module, None, below)
+            elif type(module) is nn.PReLU:
+                forward = _prelu(module, below)
             elif type(module) is nn.Conv2d and _depth_wise(module):
-                self._forward.append((module, _dilated(module)))
-            elif type(module) is nn.Conv2d and _point_wise(module):
-                self._forward.append((module, _pointed(module)))
+                forward = _dilated(module, below)
+            else:
+                forward = _pointed(module) if type(module) is nn.Conv2d and _point_wise(module) else None
+            if forward is not None:
+                self._forward.append((module, forward))
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -60,11 +80,66 @@ class FastBackward:
                 del module.forward
 
 
-def _prelu(module: nn.PReLU) -> Callable[[Tensor], Tensor]:
+def batches(taken: str | None) -> int:
+    """Returns below how many images of a batch the C++ kernels are taken."""
+    value = (os.environ.get(VARIABLE) or "few") if taken is None else taken
+    if value not in BATCHES:
+        raise FieldError(VARIABLE, value, "unknown", closest(value, list(BATCHES)))
+    return BATCHES[value]
+
+
+def _fast(x: Tensor, below: int) -> bool:
+    return x.shape[0] < below and kernels.takes(x)
+
+
+def _joined(parts: nn.Sequential, below: int) -> Forward | None:
+    """Runs a sequence with its batch norm and the activation that follows at once."""
+    modules = list(parts)
+    for place, (norm, act) in enumerate(pairwise(modules)):
+        if type(norm) is nn.BatchNorm2d and type(act) in (nn.PReLU, nn.ReLU):
+            before, both, after = modules[:place], _norm(norm, act, below), modules[place + 2 :]
+            break
+    else:
+        return None
+
+    def forward(x: Tensor) -> Tensor:
+        for part in before:
+            x = part(x)
+        x = both(x)
+        for part in after:
+            x = part(x)
+        return x
+
+    return forward
+
+
+def _norm(norm: nn.BatchNorm2d, act: nn.Module | None, below: int) -> Forward:
+    plain, learned = type(norm).forward, act if isinstance(act, nn.PReLU) else None
+    zeros: dict[torch.dtype, Tensor] = {}  # slopes of a ReLU
+
+    def forward(x: Tensor) -> Tensor:
+        own = norm.training and norm.affine and norm.momentum is not None and x.numel() > norm.num_features
+        fits = learned is None or len(learned.weight) == norm.num_features
+        if not own or not fits or norm.weight.dtype is not x.dtype or not _fast(x, below):
+            y = plain(norm, x)
+            return y if act is None else act(y)
+        slope: Tensor | None = None if learned is None else learned.weight
+        if act is not None and slope is None:
+            slope = zeros.setdefault(x.dtype, x.new_zeros(norm.num_features))
+        running = None
+        if norm.track_running_stats:
+            running = (norm.running_mean, norm.running_var)
+            norm.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+        return NormAct.apply(x, norm.weight, norm.bias, slope, running, norm.momentum, norm.eps)  # type: ignore[no-any-return, no-untyped-call]
+
+    return forward
+
+
+def _prelu(module: nn.PReLU, below: int) -> Forward:
     def forward(x: Tensor) -> Tensor:
         if x.ndim != 4 or len(module.weight) != x.shape[1]:
             return F.prelu(x, module.weight)
-        return _PReLU.apply(x, module.weight)  # type: ignore[no-any-return, no-untyped-call]
+        return PReLU.apply(x, module.weight, _fast(x, below))  # type: ignore[no-any-return, no-untyped-call]
 
     return forward
 
@@ -80,7 +155,7 @@ def _depth_wise(conv: nn.Conv2d) -> bool:
     )  # fmt: skip
 
 
-def _dilated(conv: nn.Conv2d) -> Callable[[Tensor], Tensor]:
+def _dilated(conv: nn.Conv2d, below: int) -> Forward:
     sides, stride = conv.kernel_size, conv.stride[0]
     middle, padding = [side // 2 for side in sides], conv.padding
     dilation = tuple(one if side > 1 else 1 for side, one in zip(sides, conv.dilation, strict=True))
@@ -93,7 +168,7 @@ def _dilated(conv: nn.Conv2d) -> Callable[[Tensor], Tensor]:
             return x[:, :, ::stride, ::stride] * weight.view(1, -1, 1, 1)
         if dilation == (1, 1):
             return F.conv2d(x, conv.weight, stride=stride, padding=padding, groups=conv.groups)
-        return _Depthwise.apply(x, conv.weight, dilation, stride)  # type: ignore[no-any-return, no-untyped-call]
+        return DepthWise.apply(x, conv.weight, dilation, stride, _fast(x, below))  # type: ignore[no-any-return, no-untyped-call]
 
     return forward
 
@@ -107,7 +182,7 @@ def _point_wise(conv: nn.Conv2d) -> bool:
     )
 
 
-def _pointed(conv: nn.Conv2d) -> Callable[[Tensor], Tensor]:
+def _pointed(conv: nn.Conv2d) -> Forward:
     narrows = conv.groups == 1 and conv.out_channels < conv.in_channels
     wider = max(1, conv.out_channels / conv.in_channels)
 
@@ -115,7 +190,7 @@ def _pointed(conv: nn.Conv2d) -> Callable[[Tensor], Tensor]:
         if not _few(x) or x.numel() * wider <= SMALL:
             return F.conv2d(x, conv.weight, conv.bias, groups=conv.groups)
         if narrows and x.numel() > PART:
-            return _Narrowing.apply(x, conv.weight, conv.bias)  # type: ignore[no-any-return, no-untyped-call]
+            return Narrowing.apply(x, conv.weight, conv.bias)  # type: ignore[no-any-return, no-untyped-call]
         return F.conv2d(x, conv.weight, conv.bias, dilation=2, groups=conv.groups)
 
     return forward
@@ -125,95 +200,3 @@ def _few(x: Tensor) -> bool:
     """Whether torch keeps a 1 x 1 convolution of these maps from oneDNN for their number alone."""
     few = x.ndim == 4 and 1 < x.shape[0] < FEW and x.dtype is torch.float32
     return few and torch.get_num_threads() == 1 and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-
-
-class _PReLU(torch.autograd.Function):
-    """A PReLU of one slope a channel."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:
-        ctx.save_for_backward(x, slope)
-        return F.prelu(x, slope)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        x, slope = ctx.saved_tensors
-        passed = torch.ops.aten.threshold_backward(gradient, x, 0.0)
-        scaled = gradient - passed
-        of_slope = (scaled * x).sum((0, 2, 3))
-        return passed.add_(scaled.mul_(slope.view(1, -1, 1, 1))), of_slope
-
-
-class _Narrowing(torch.autograd.Function):
-    """A 1 x 1 convolution to fewer channels by oneDNN, whose gradient of the weight is fast to more channels alone."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return F.conv2d(x, weight, bias, dilation=2)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        (x, weight), (of_input, of_weight, of_bias) = ctx.saved_tensors, ctx.needs_input_grad
-        x_gradient = weight_gradient = None
-        if of_input:
-            x_gradient, _, _ = _by_onednn(gradient, x, weight, (True, False, False))
-        if of_weight:
-            _, turned, _ = _by_onednn(x, gradient, weight.transpose(0, 1), (False, True, False))
-            weight_gradient = turned.transpose(0, 1)
-        return x_gradient, weight_gradient, gradient.sum((0, 2, 3)) if of_bias else None
-
-
-def _by_onednn(
-    gradient: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool, bool]
-) -> tuple[Tensor, ...]:
-    """The gradients of input, weight and bias of a 1 x 1 convolution that are wanted."""
-    return torch.ops.aten.convolution_backward(  # type: ignore[no-any-return]
-        gradient, x, weight, None, (1, 1), (0, 0), (2, 2), False, (0, 0), 1, wanted
-    )
-
-
-class _Depthwise(torch.autograd.Function):
-    """A depth-wise convolution of dilation 2 or more along an axis, zero-padded by half its kernel's reach."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, dilation: tuple[int, int], stride: int) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.dilation, ctx.stride = dilation, stride
-        return F.conv2d(x, weight, None, stride, _padding(weight, dilation), dilation, x.shape[1])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        x, weight = ctx.saved_tensors
-        if ctx.stride > 1:
-            kept, gradient = gradient, torch.zeros_like(x)
-            gradient[:, :, :: ctx.stride, :: ctx.stride] = kept
-        return *_gradients(gradient, x, weight, ctx.dilation), None, None
-
-
-def _padding(weight: Tensor, dilation: tuple[int, int]) -> tuple[int, int]:
-    return dilation[0] * (weight.shape[2] // 2), dilation[1] * (weight.shape[3] // 2)
-
-
-def _gradients(
-    gradient: Tensor, x: Tensor, weight: Tensor, dilation: tuple[int, int]
-) -> tuple[Tensor, Tensor]:
-    """Gradients of input and weight of an unstrided convolution."""
-    (rows, columns), (channels, h, w) = weight.shape[2:], x.shape[1:]
-    taps = [
-        (i, j, dilation[0] * (i - rows // 2), dilation[1] * (j - columns // 2))
-        for i in range(rows)
-        for j in range(columns)
-    ]
-    taps = [tap for tap in taps if abs(tap[2]) < h and abs(tap[3]) < w]
-    of_weight, images = torch.zeros_like(weight), max(1, PART // (channels * h * w))
-    for seen, met in zip(torch.split(x, images), torch.split(gradient, images), strict=True):
-        for i, j, down, right in taps:
-            first = seen[:, :, max(0, down) : h + min(0, down), max(0, right) : w + min(0, right)]
-            second = met[:, :, max(0, -down) : h - max(0, down), max(0, -right) : w - max(0, right)]
-            of_weight[:, 0, i, j] += (first * second).sum((0, 2, 3))
-    of_input = F.conv2d(gradient, weight.flip(2, 3), None, 1, _padding(weight, dilation), dilation, channels)
-    return of_input, of_weight

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import nn
 
 from archspace.build import build
 from archspace.spec.archspec import ArchSpec
 from searches.training.backward import FEW, PART, SMALL, FastBackward
-
-
-def gradients(module: nn.Module, x: Tensor, fast: bool) -> tuple[Tensor, list[Tensor]]:
-    """The output of a module, and the gradients of its input and parameters for a random loss."""
-    x = x.clone().requires_grad_()
-    if fast:
-        with FastBackward(module).active():
-            y = module(x)
-    else:
-        y = module(x)
-    weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).to(y)
-    parameters = [one for one in module.parameters() if one.requires_grad]
-    return y, list(torch.autograd.grad((y * weights).sum(), [x, *parameters], allow_unused=True))
-
-
-def check(module: nn.Module, x: Tensor) -> None:
-    plain, expected = gradients(module, x, fast=False)
-    fast, got = gradients(module, x, fast=True)
-    torch.testing.assert_close(fast, plain)
-    for one, other in zip(got, expected, strict=True):
-        torch.testing.assert_close(one, other)
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+from tests.searches.training.gradients import check, gradients, operators, same_bits
 
 
 @given(
@@ -56,7 +26,7 @@ def test_depth_wise_gradients_are_those_of_torch(
         3, 3, side, stride, dilation * (side // 2), dilation, groups=3, bias=False, dtype=torch.float64
     )
     x = torch.randn(2, 3, height, width, dtype=torch.float64)
-    check(conv, x.contiguous(memory_format=torch.channels_last) if last else x)
+    check(conv, x.contiguous(memory_format=torch.channels_last) if last else x, "none")
 
 
 @given(
@@ -71,14 +41,7 @@ def test_depth_wise_gradients_of_oblong_kernels_are_those_of_torch(
     with FastBackward(conv).active():
         assert "forward" in vars(conv)
     x = torch.randn(1, 3, height, width, dtype=torch.float64)
-    check(conv, x.contiguous(memory_format=torch.channels_last) if last else x)
-
-
-def operators(module: nn.Module, x: Tensor) -> set[str]:
-    """Names of torch's operators in a faster forward and backward pass."""
-    with torch.autograd.profiler.profile() as seen:
-        gradients(module, x, fast=True)
-    return {event.name for event in seen.function_events}
+    check(conv, x.contiguous(memory_format=torch.channels_last) if last else x, "none")
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -95,14 +58,13 @@ def test_one_tap_gradients_are_those_of_torch(
     conv = nn.Conv2d(inputs, outputs, 1, groups=groups, bias=bias)
     x = torch.randn(images, inputs, side, side)
     x = x.contiguous(memory_format=torch.channels_last) if last else x
-    got, exact = gradients(conv, x, fast=True), gradients(conv.double(), x.double(), fast=False)
+    got, exact = gradients(conv, x, "none"), gradients(conv.double(), x.double(), None)
     for one, other in zip((got[0], *got[1]), (exact[0], *exact[1]), strict=True):
         scale = other.abs().max().item()
         torch.testing.assert_close(one.double(), other, rtol=1e-4, atol=1e-5 * scale)
     if last:
         assert all(one.is_contiguous(memory_format=torch.channels_last) for one in (got[0], got[1][0]))
-    again = gradients(conv.float(), x, fast=True)
-    assert all(torch.equal(one, other) for one, other in zip(got[1], again[1], strict=True))
+    assert same_bits(got, gradients(conv.float(), x, "none"))
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -111,21 +73,20 @@ def test_one_tap_is_left_to_onednn_where_torch_would_copy() -> None:
     slow, fast = "aten::_slow_conv2d_forward", "aten::mkldnn_convolution"
     few = torch.randn(FEW - 1, 8, 24, 24)
     assert few.numel() > SMALL
-    assert slow in operators(conv, few[:, :, :4, :4])
-    assert slow not in operators(conv, few)
+    assert slow in operators(conv, few[:, :, :4, :4], "none")
+    assert slow not in operators(conv, few, "none")
     if torch.backends.mkldnn.is_available():
-        assert fast in operators(conv, few)
+        assert fast in operators(conv, few, "none")
     many = torch.randn(FEW, 8, 24, 24)
-    plain, faster = gradients(conv, many, fast=False), gradients(conv, many, fast=True)
-    assert torch.equal(plain[0], faster[0])
-    assert all(torch.equal(one, other) for one, other in zip(plain[1], faster[1], strict=True))
+    plain, faster = gradients(conv, many, None), gradients(conv, many, "none")
+    assert same_bits(plain, faster)
 
 
 def test_large_maps_are_gone_through_in_parts() -> None:
     conv = nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=8, bias=False, dtype=torch.float64)
     x = torch.randn(5, 8, 200, 180, dtype=torch.float64)
     assert x.numel() > 2 * PART
-    check(conv, x)
+    check(conv, x, "none")
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 5, 3), (3, 4), (2, 4, 6)])
@@ -134,7 +95,7 @@ def test_prelu_gradients_are_those_of_torch(shape: tuple[int, ...], slopes: int)
     act = nn.PReLU(slopes, dtype=torch.float64)
     x = torch.randn(shape, dtype=torch.float64)
     x.view(-1)[0] = 0.0
-    check(act, x)
+    check(act, x, "none")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +132,7 @@ def test_a_whole_network_has_the_same_gradients_and_is_itself_again_afterwards(u
         torch.manual_seed(2)  # dropout
         network.zero_grad()
         if fast:
-            with FastBackward(network).active():
+            with FastBackward(network, "none").active():
                 loss = F.cross_entropy(network(x), torch.zeros(3, 32, 64, dtype=torch.long))
         else:
             loss = F.cross_entropy(network(x), torch.zeros(3, 32, 64, dtype=torch.long))
