@@ -125,7 +125,9 @@ def _norm(norm: nn.BatchNorm2d, act: nn.Module | None, below: int) -> Forward:
             return y if act is None else act(y)
         slope: Tensor | None = None if learned is None else learned.weight
         if act is not None and slope is None:
-            slope = zeros.setdefault(x.dtype, x.new_zeros(norm.num_features))
+            if x.dtype not in zeros:
+                zeros[x.dtype] = x.new_zeros(norm.num_features)
+            slope = zeros[x.dtype]
         running = None
         if norm.track_running_stats:
             running = (norm.running_mean, norm.running_var)
