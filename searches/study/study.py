@@ -247,6 +247,9 @@ class Study:
                     trials.pause(claim, record)
                 else:
                     trials.finish(claim, record, self.config.objectives)
+        except KeyboardInterrupt:
+            trials.let_go(claim)
+            raise
         except LeaseLost:
             log.warning("trial %s: another worker has taken it up meanwhile; this result is dropped", label)
             claim.release()
