@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -114,11 +115,14 @@ class StudyConfig(Part):
 
     @field_validator("objectives")
     @classmethod
-    def _objectives(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if not 1 <= len(names) <= 3 or len(set(names)) != len(names):
-            raise FieldError("objectives", list(names), "one to three different objectives", ["miou", "macs"])
+    def _objectives(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        task = info.data.get("task")
         for name in names:
-            objective(name)
+            objective(name, task=task)
+        if not 1 <= len(names) <= 3 or len(set(names)) != len(names):
+            near = [name for name in dict.fromkeys(names) if name in goals(task)][:3]
+            near = near or [main_metric(task or STUDY_TASKS[0]).name, "macs"]
+            raise FieldError("objectives", list(names), "one to three different objectives", near)
         return names
 
     @field_validator("given")
