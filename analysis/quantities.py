@@ -151,13 +151,12 @@ def objective(name: str, noted: Mapping[str, Quantity] | None = None, task: str 
     """Returns the quantity that a study optimises under ``name``.
 
     Raises:
-        FieldError: no entry that can be an objective has that name, and nothing is noted of it; it names ``task``'s.
+        FieldError: no entry that can be an objective has that name, nor is noted; it names those of ``task``.
     """
     known = {**(noted or {}), **goals()}
     if name not in known:
-        raise FieldError(
-            "objectives", name, "unknown objective", closest(name, [*(noted or {}), *goals(task)])
-        )
+        near = closest(name, [*(noted or {}), *goals(task)])
+        raise FieldError("objectives", name, "unknown objective", near)
     return known[name]
 
 

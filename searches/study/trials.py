@@ -18,24 +18,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from analysis.store.records import TrialRecord
 from analysis.store.runs import TRIALS_FOLDER, write_record
-from archspace.support.errors import InputError
 from searches.study.claims import Claim
 from searches.study.draining import STOP_ATTR
 from searches.study.files import pulled, pushed
 from searches.study.known import RECORD_ATTR, REPLACED_ATTR, STATES, Known, attributes
-from searches.study.leases import (
-    BEAT_ATTR,
-    BEATS,
-    LEASE_ATTR,
-    LET_GO_ATTR,
-    Lease,
-    LeaseLost,
-    Watch,
-    beaten,
-    heartbeat,
-)
+from searches.study.leases import BEAT_ATTR, BEATS, LEASE_ATTR, Lease, LeaseLost, Watch, beaten, heartbeat
 from searches.study.mirror import Mirror
-from searches.study.outages import TRANSIENT, enduring
+from searches.study.outages import enduring
 from searches.study.sharing import ALONE, Sharing
 from searches.study.tables import TableStorage
 from searches.study.transactional import Alone, Param, Transactional
@@ -228,11 +217,6 @@ class Trials:
             self._send(claim)
         enduring(lambda: self.enter(claim, {AWAY_ATTR: why, LEASE_ATTR: None}))
         claim.release()
-
-    def let_go(self, claim: Claim) -> None:
-        """Says that the claim's owner was interrupted and ends; nothing waits for a storage that does not answer."""
-        with suppress(*LOST, *TRANSIENT, InputError):
-            self.enter(claim, {LET_GO_ATTR: claim.lease.token})
 
     def finish(self, claim: Claim, record: TrialRecord, objectives: tuple[str, ...]) -> None:
         """Enters the record in the storage and ends the trial, in one step, then writes ``record.json``.
