@@ -147,15 +147,16 @@ def goals(task: str | None = None) -> dict[str, Quantity]:
     }
 
 
-def objective(name: str, noted: Mapping[str, Quantity] | None = None) -> Quantity:
+def objective(name: str, noted: Mapping[str, Quantity] | None = None, task: str | None = None) -> Quantity:
     """Returns the quantity that a study optimises under ``name``.
 
     Raises:
-        FieldError: no entry that can be an objective has that name, and nothing is noted of it.
+        FieldError: no entry that can be an objective has that name, nor is noted; it names those of ``task``.
     """
     known = {**(noted or {}), **goals()}
     if name not in known:
-        raise FieldError("objectives", name, "unknown objective", closest(name, list(known)))
+        near = closest(name, [*(noted or {}), *goals(task)])
+        raise FieldError("objectives", name, "unknown objective", near)
     return known[name]
 
 

@@ -76,6 +76,8 @@ search scenes --workers x|--workers
 search scenes --storage nosuch://x|cannot be opened
 search camvid-small --data nosuch|no such folder
 search wikitext2-small|needs the folder of the text
+search camvid-small|--data: is needed
+train fpenet --recipe dabnet-camvid|--data: is needed
 search wikitext2-small --data nosuch|no such file or folder
 search scenes --out bad.yaml|is a file
 search scenes --engine x|there is no such engine

@@ -176,6 +176,21 @@ def _pyramid_of_groups(block: Block, x: Reach) -> Reach:
     return joined(y, chained(parts["shortcut"], x)) if "shortcut" in parts else _shortcut(block, y, x)
 
 
+@UNIT_FLOWS.register("eda")
+def _dense(block: Block, x: Reach) -> Reach:
+    """EDA: what it computes, and its input, which a strided form pools."""
+    return joined(chained(block.part("chain"), x), windowed(x, 2, 2) if block.stride == 2 else x)
+
+
+@UNIT_FLOWS.register("pct")
+def _partial(block: Block, x: Reach) -> Reach:
+    """PCT: its 3 x 3, the depth-wise ones on it, and the channels that go past them."""
+    reduced, branches = chained(block.part("reduce"), x), block.part("branches")
+    assert isinstance(branches, tuple)
+    y = joined(reduced, *(after(branch, reduced) for branch in branches))
+    return joined(y, windowed(x, 2, 2)) if block.stride == 2 else joined(y, x)
+
+
 @UNIT_FLOWS.register("gate", "cg")
 def _gate(block: Block, x: Reach) -> Reach:
     """A gate pools the whole map, and so does a unit that ends in one."""

@@ -12,7 +12,7 @@ from analysis.fields.reach import (
     chained,
     joined,
 )
-from archspace.plan import Block
+from archspace.plan import Block, Conv
 from archspace.plan.detection import STRIDES
 
 
@@ -67,6 +67,15 @@ def _meu_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
         stride = part.at if isinstance(part, Block) else 2
         walk.note(f"head.{name}", Reach(stride, whole=GLOBAL_POOLING))
     return Reach(1, whole=GLOBAL_POOLING)
+
+
+@HEAD_FLOWS.register("dad-decoder")
+def _dad_decoder(head: Block, last: Reach, walk: Walk) -> Reach:
+    whole = last.whole or ALIGNED_RESIZE
+    for name, part in head.items():
+        assert isinstance(part, Conv)
+        walk.note(f"head.{name}", Reach(part.at, whole=whole))
+    return Reach(1, whole=whole)
 
 
 @HEAD_FLOWS.register("bilinear-decoder")

@@ -22,7 +22,8 @@ class Worked:
     Attributes:
         trial: its label.
         state: ``runs``; ``silent`` where nothing was heard of its worker for its lease's time, by that machine's own
-            clock; ``died`` where its worker was a process of this machine and is gone; or what it waits for.
+            clock; ``stopped`` where its worker was ended by Ctrl-C or SIGTERM and has said so; ``died`` where it was a
+            process of this machine and is gone; or what it waits for.
         host, process: whose it is; ``None`` where it waits.
         since, heard: when it was claimed, and when its worker was heard of last; ISO 8601 in UTC, by its own clock.
     """

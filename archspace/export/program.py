@@ -73,6 +73,11 @@ def size_step(network: Network) -> int:
     return math.lcm(network.multiple, *(max(1, level.stride) for level in network.feature_info))
 
 
+def least_side(network: Network) -> int:
+    """Returns the smallest free side that torch's graph reads: with it no map has one position alone."""
+    return 2 * size_step(network)
+
+
 def _side(word: str, step: int) -> Any:
     """A free height or width: multiples of ``step``."""
     if step == 1:

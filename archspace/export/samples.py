@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from archspace.export.agreement import Arrays, Sample
 from archspace.export.flat import Flat, Words
-from archspace.export.program import size_step
+from archspace.export.program import least_side, size_step
 from archspace.export.signature import ANY, ExportOptions
 from archspace.network import Network
 from archspace.support.errors import FieldError
@@ -75,9 +75,9 @@ def _filled(values: Tensor, size: int) -> Tensor:
 
 
 def _other_size(images: Tensor, network: Network) -> tuple[int, ...]:
-    step = size_step(network)
-    height, width = (-(-side // step) * step for side in images.shape[2:])
-    return (1, images.shape[1], height + step, max(step, width - step))
+    step, least = size_step(network), least_side(network)
+    height, width = (max(least, -(-side // step) * step) for side in images.shape[2:])
+    return (1, images.shape[1], height + step, width - step if width > least else width + 2 * step)
 
 
 def state_of(form: Flat, batch: int, generator: torch.Generator) -> tuple[Tensor, ...]:

@@ -1,7 +1,8 @@
 """What TensorRT 8.2 parses, as far as our networks go: the last one for the Jetson TX2 (JetPack 4.6).
 
 After the operators page of onnx-tensorrt, release 8.2-GA: the operators of ours that it marks as supported, and the
-restrictions that it states for them. An operator that is not here was not looked up: it is refused.
+restrictions that it states for them (Selu: the pages of 8.0 and 8.4). An operator that is not here was not looked up:
+it is refused.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ PARSED = frozenset(
         "Add", "And", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv",
         "ConvTranspose", "DepthToSpace", "Div", "Equal", "Exp", "Expand", "Flatten", "Gather", "Gemm",
         "GlobalAveragePool", "HardSigmoid", "Identity", "LeakyRelu", "MatMul", "Max", "MaxPool", "Min", "Mul", "Neg",
-        "Not", "PRelu", "Pad", "Pow", "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize", "Sigmoid",
-        "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose", "Unsqueeze",
-        "Where",
+        "Not", "PRelu", "Pad", "Pow", "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Resize", "Selu",
+        "Sigmoid", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose",
+        "Unsqueeze", "Where",
     )
 )  # fmt: skip
 """No Shape, ConstantOfShape, Loop, If, Scan, NonZero, ScatterElements, GatherND, MaxUnpool, HardSwish."""

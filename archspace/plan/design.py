@@ -95,7 +95,7 @@ class NetworkDesign:
         least_repeats: the fewest repeats of a level.
         skipped: units at the start of a level's repeats that a long skip leaves out, because they change the width.
         identity_from: the fewest repeats of a level with which the input of some unit is as wide as its output, so
-            that an identity can be added.
+            that an identity can be added; infinite where none ever is.
     """
 
     draw: Callable[[SpecRecord], Block]
@@ -118,7 +118,7 @@ class NetworkDesign:
     reads: InputDesign = IMAGES
     least_repeats: int = 0
     skipped: int = 0
-    identity_from: int = 0
+    identity_from: float = 0
 
     def levels(self, task: str) -> int:
         """Returns the deepest level that exists for ``task``."""

@@ -84,6 +84,22 @@ def repeated_unit(spec: SpecRecord, level: int, inputs: int, outputs: int, **cha
     return draw_unit(unit_at(spec, level), _request(spec, level, inputs, outputs, 1, changes))
 
 
+def asked_units(spec: SpecRecord, level: int, outputs: int) -> tuple[Block, ...]:
+    """Returns the repeats of ``level``, one width throughout, each with the rate that the network asks for."""
+    design = NETWORKS[spec.network]
+    repeats = spec.alphas[level - design.first]
+    return tuple(
+        repeated_unit(spec, level, outputs, outputs, rate=rate).moved(2)
+        for _, rate in design.asked(level, repeats)
+    )
+
+
+def asked_down(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Node:
+    """Returns what halves the map of ``level``; a unit there has the rate of the level's first."""
+    ((_, rate),) = NETWORKS[spec.network].asked(level, 1)
+    return downsampled(spec, level, inputs, outputs, rate=rate)
+
+
 def downsampled(spec: SpecRecord, level: int, inputs: int, outputs: int, **changes: Any) -> Node:
     """Returns what halves the map of ``level``: its unit, a convolution, or a convolution beside a max pool."""
     eps, act = NETWORKS[spec.network].eps, spec.activation

@@ -106,6 +106,7 @@ class UnitDesign:
         projects: a strided unit keeps a (projected) shortcut.
         pointwise: strides at which the side of the reducing convolution can be chosen.
         inner: the channels inside can be chosen (:func:`inner_channels`).
+        widest: the largest share that they can be; ``None`` where any may.
         rated: its one branch takes the rate that its network chooses for its place.
         cascades: its fused branches can run one after the other.
         shortcuts: its shortcut can be projected.
@@ -119,6 +120,7 @@ class UnitDesign:
     projects: bool = False
     pointwise: tuple[int, ...] = ()
     inner: bool = False
+    widest: float | None = None
     rated: bool = False
     cascades: bool = False
     shortcuts: bool = False

@@ -14,6 +14,7 @@ from typing import Any
 from archspace.plan.design import NETWORKS, reads_the_same
 from archspace.plan.nodes import Block
 from archspace.spec.fitting import is_given, with_fitting_branches
+from archspace.spec.labels import label_of
 from archspace.spec.record import FIELDS, SpecRecord
 from archspace.spec.resolve import resolve
 from archspace.support.errors import SpecError, closest
@@ -198,16 +199,8 @@ class ArchSpec(SpecRecord):
 
     @property
     def label(self) -> str:
-        """A short readable name: network, width, units, K and alphas."""
-        units = sorted({u for u in self.unit if u})
-        ks = sorted({k for k in self.branches if k})
-        parts = [self.network, f"s={self.width:g}", "+".join(units) or "conv"]
-        if ks:
-            parts.append("K=" + ",".join(map(str, ks)))
-        inner = [f"{share:g}" if share else "own" for share in self.inner or ()]
-        if inner:
-            parts.append("inner=" + ",".join(inner[:1] if len(set(inner)) == 1 else inner))
-        return " ".join([*parts, "a=" + "-".join(map(str, self.alphas))])
+        """A short readable name: network, width, units, K, alphas, and what is not as the network has it by itself."""
+        return label_of(self)
 
 
 def _known(fields: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from archspace.support.errors import SpecError, closest
 
 T = TypeVar("T")
 
-ACTIVATIONS = ("prelu", "relu", "relu6", "leaky-relu", "hardswish", "silu")
+ACTIVATIONS = ("prelu", "relu", "relu6", "leaky-relu", "hardswish", "silu", "selu")
 DOWNSAMPLINGS = ("strided-unit", "strided-conv", "joint")
 FUSIONS = ("hff", "cascade", "none")
 SHORTCUTS = ("identity", "projected")

@@ -29,20 +29,20 @@ class SpecRecord:
         fusion: ``hff`` (hierarchical feature fusion), ``none``, or ``cascade``: the branches of units that split their
             channels (FPE) run one after the other, each on its own part and the output before; others fuse as ``hff``.
         residual: identities are added where shapes allow.
-        activation: ``prelu``, ``relu``, ``relu6``, ``leaky-relu``, ``hardswish`` or ``silu``.
+        activation: ``prelu``, ``relu``, ``relu6``, ``leaky-relu``, ``hardswish``, ``silu`` or ``selu``.
         pointwise_kernel: side of the reducing convolution of ESP and EESP units, 1 or 3.
         downsampling: ``strided-unit``, ``strided-conv``, or ``joint``: a strided 3 x 3 beside a max pool, as in ENet.
         reinforcement: the downsampled image joins the features.
         decoder: ``espnet`` (reads level 1 after the image joined it: 19 channels), ``espnet-raw`` (before: 16),
             ``edgenets``, ``pyramid`` (that of the ESPNetv2 repository), ``none``, or the network's own by its name; on
-            every encoder ``meu`` and ``meu-sigmoid`` (FPENet's, to level 1) and ``bilinear`` (scores resized); for
-            segmentation only.
+            every encoder ``meu`` and ``meu-sigmoid`` (FPENet's, to level 1), ``dad`` (LCNet's, to level 2) and
+            ``bilinear`` (scores resized); for segmentation only.
         classes: number of classes, or of words; a detector counts its background among them.
         input_size: (H, W) in pixels, or (T, 1) for a sequence of T tokens.
         channels: channels of the image, or width of the words' embedding.
         inner: width inside the units of the same levels, as a share of their output, where the unit has one to
             choose (``archspace units`` says which); ``None``: the unit's own (at FPENet's level 1 one). It is the
-            expansion of units that widen.
+            expansion of units that widen, and of ``pct`` the share of its channels that is convolved, at most 1.
         shortcut: of units that may choose (FPE): ``identity``, which joins after the last activation and is nowhere
             that shapes change, or ``projected`` as in a residual network.
         stem: ``thin``, or ``thick``: two more 3 x 3 convolutions after the first layer, at half of the image's size.

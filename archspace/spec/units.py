@@ -92,8 +92,16 @@ def inner_widths(r: Resolution) -> None:
         if share is not None and not can[i] and not spread and "inner" not in r.lenient:
             rule = f"unit {unit!r} at level {i + r.design.first} has no inner width to choose"
             raise SpecError(f"inner[{i}]", share, rule, "null")
-    shares = tuple(share if able else None for share, able in zip(entries, can, strict=True))
-    r.out["inner"] = shares if any(shares) else None
+    shares = []
+    for i, (unit, share, able) in enumerate(zip(placed, entries, can, strict=True)):
+        widest = UNITS[unit].widest if unit else None
+        if able and share and widest is not None and share > widest:
+            if "inner" not in r.lenient:
+                where = "inner" if spread else f"inner[{i}]"
+                raise SpecError(where, share, f"unit {unit!r} takes at most {widest:g}", widest)
+            able = False
+        shares.append(share if able else None)
+    r.out["inner"] = tuple(shares) if any(shares) else None
 
 
 def names(placed: Sequence[str | None]) -> str:

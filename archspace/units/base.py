@@ -19,6 +19,7 @@ ACTIVATIONS: dict[str, Callable[[int], nn.Module]] = {
     "leaky-relu": lambda channels: nn.LeakyReLU(0.1),
     "hardswish": lambda channels: nn.Hardswish(),
     "silu": lambda channels: nn.SiLU(),
+    "selu": lambda channels: nn.SELU(),
 }
 """Activation modules by name, for a number of channels."""
 

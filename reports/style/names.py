@@ -9,12 +9,12 @@ UNIT_NAMES: Mapping[str, str] = {
     "esp": "ESP", "eesp": "EESP", "mobilenet": "MobileNet", "mobilenetv2": "MobileNetV2", "shufflenet": "ShuffleNet",
     "shufflenetv2": "ShuffleNetV2", "resnet": "ResNet", "resnext": "ResNeXt", "inception": "Inception", "asp": "ASP",
     "dice": "DiCE", "fcu": "FCU", "pfcu": "PFCU", "enet": "ENet",
-    "fpe": "FPE", "dab": "DAB", "cg": "CG",
+    "fpe": "FPE", "dab": "DAB", "cg": "CG", "eda": "EDA", "pct": "PCT",
 }  # fmt: skip
 NETWORK_NAMES: Mapping[str, str] = {
     "espnet-a": "ESPNet-A", "espnet-b": "ESPNet-B", "espnet-c": "ESPNet-C", "espnet": "ESPNet", "espnetv2": "ESPNetv2",
     "dicenet": "DiCENet", "esnet": "ESNet", "enet": "ENet", "erfnet": "ERFNet", "segnet": "SegNet",
-    "fpenet": "FPENet", "dabnet": "DABNet", "cgnet": "CGNet",
+    "fpenet": "FPENet", "dabnet": "DABNet", "cgnet": "CGNet", "edanet": "EDANet", "lcnet": "LCNet",
 }  # fmt: skip
 _FIELD_NAMES: Mapping[str, str] = {
     "branches": "K", "receptive_field": "receptive field", "input_size": "input",

@@ -51,6 +51,8 @@ UNIT_STYLES: Mapping[str, UnitStyle] = {
     "dab": _style("sky", "hexagon2"),
     "cg": _style("green", "pentagon", "cross"),
     "depthwise-1d": _style("purple", "triangle-down"),
+    "eda": _style("blue", "bowtie", "square"),
+    "pct": _style("orange", "hourglass", "square"),
     "conv": _style("black", "circle-x"),
     "mixed": _style("grey", "circle-cross", "square"),
 }

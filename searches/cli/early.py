@@ -6,6 +6,8 @@ Whatever is refused here is refused in the same words later, for those who call 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +28,21 @@ def check_device_name(name: str) -> None:
     """
     if not re.fullmatch(r"cpu(:0)?|cuda(:\d+)?", name):
         raise FieldError("device", name, "unknown device", "cpu or cuda")
+
+
+@contextmanager
+def _asked_by_option() -> Iterator[None]:
+    """Asks for data that nothing names by the option that does.
+
+    Raises:
+        FieldError: as it was raised, but of ``--data`` where ``data.root`` was missing.
+    """
+    try:
+        yield
+    except FieldError as error:
+        if error.field != "data.root" or error.value is not None:
+            raise
+        raise FieldError("--data", None, f"is needed (data.root in a file): {error.rule}") from None
 
 
 def check_study(study: StudyConfig, folder: Path) -> None:
@@ -49,8 +66,9 @@ def check_study(study: StudyConfig, folder: Path) -> None:
     else:
         size = study.input_size
         wanted = partial(request_of, data, task=study.task, layout=data.layout, channels=data.channels)
-        wanted("train", size=data.input_size or size)
-        wanted("val", size=size, crop=data.crop)
+        with _asked_by_option():
+            wanted("train", size=data.input_size or size)
+            wanted("val", size=size, crop=data.crop)
     check_space(study.space, study.task)
     if study.judging.supernet is not None:
         from searches.supernet.covering import check_covered
@@ -95,10 +113,11 @@ def check_training(run: TrainConfig) -> None:
     spec = read_spec(run.spec) if isinstance(run.spec, str) else ArchSpec.from_dict(run.spec)
     layout, data = layout_for(spec.task, run.data), run.data
     if layout != TEXT:
-        request_of(
-            data, "train", task=spec.task, layout=layout, size=data.input_size or spec.input_size,
-            channels=spec.channels,
-        )  # fmt: skip
+        with _asked_by_option():
+            request_of(
+                data, "train", task=spec.task, layout=layout, size=data.input_size or spec.input_size,
+                channels=spec.channels,
+            )  # fmt: skip
     else:
         check_text(data)
     if run.init is not None:

@@ -12,9 +12,10 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
-)
+)  # fmt: skip
 
 from analysis.quantities import goals, main_metric, objective
 from analysis.store.records import POWER, RUN_FORMAT
@@ -42,7 +43,6 @@ from searches.config.recipe import Recipe
 StudyTask: TypeAlias = Literal["classification", "multilabel", "segmentation", "detection", "language"]
 STUDY_TASKS: tuple[str, ...] = get_args(StudyTask)
 """Tasks that a study can train for."""
-
 
 INT8_FORMATS: Mapping[str | None, str] = {None: "onnx", "onnxruntime": "onnx", "openvino": "openvino"}
 """The format whose INT8 form a study judges, by the runtime that it measures in."""
@@ -114,11 +114,12 @@ class StudyConfig(Part):
 
     @field_validator("objectives")
     @classmethod
-    def _objectives(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _objectives(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        task = info.data.get("task", STUDY_TASKS[0])
+        near = [name for name in dict.fromkeys(names) if objective(name, task=task).name in goals(task)][:3]
         if not 1 <= len(names) <= 3 or len(set(names)) != len(names):
-            raise FieldError("objectives", list(names), "one to three different objectives", ["miou", "macs"])
-        for name in names:
-            objective(name)
+            near = near or [main_metric(task).name, "macs"]
+            raise FieldError("objectives", list(names), "one to three different objectives", near)
         return names
 
     @field_validator("given")
@@ -177,8 +178,7 @@ class StudyConfig(Part):
         if "sampler" in self.model_fields_set and "name" in self.sampler.model_fields_set:
             rule = "a screen suggests the networks itself, another sampler cannot"
             raise FieldError("sampler.name", self.sampler.name, rule, SCREENED)
-        sampler = self.sampler.model_copy(update={"name": SCREENED})
-        object.__setattr__(self, "sampler", sampler)
+        object.__setattr__(self, "sampler", self.sampler.model_copy(update={"name": SCREENED}))
         return self
 
     @model_validator(mode="after")

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 LEASE_ATTR, BEAT_ATTR, BEATEN_ATTR = "lease", "beat", "beaten"
 """Who has a trial, the counter, and when it was increased last by its owner's clock, which is for people alone."""
+LET_GO_ATTR = "let go"
+"""The token of the lease whose owner was interrupted and said so; for people alone."""
 LEASE_S = 60.0
 """How long a lease lasts that is not renewed, where the study does not say."""
 

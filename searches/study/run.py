@@ -30,8 +30,10 @@ from searches.study.progress import Progress
 from searches.study.queue import JOIN_SECONDS
 from searches.study.results import StudyResults
 from searches.study.rung_trials import spent_by
+from searches.study.screening import Screen
 from searches.study.stopped import stop_paused
 from searches.study.study import Study
+from searches.study.survey import unused
 from searches.study.workers import Workers, on_device
 from searches.training.logs import logging_to
 from searches.training.tensorboard_log import require_tensorboard
@@ -151,8 +153,10 @@ def _run(
     with logging_to(folder, console=not (console.is_terminal or console.quiet)):
         done = study.records()
         log.info("%s: %s", folder, done_so_far(study, done))
-        objectives = [objective(name) for name in config.objectives]
         shown = console.is_terminal and not console.quiet
+        if role.home and config.trials:
+            say_unused(study, console if shown else None)
+        objectives = [objective(name) for name in config.objectives]
         workers: Workers | RayCrew
         if ray is not None:
             from searches.cluster.crew import RayCrew
@@ -204,6 +208,17 @@ def _run(
         finally:
             study.close()
     return study
+
+
+def say_unused(study: Study, terminal: Console | None) -> None:
+    """Says in a line what the space has and none of its networks; in the log, and where a live view hides that."""
+    unseen = unused(Screen(study.space, study.config.constraints), study.config.seed)
+    if not unseen:
+        return
+    said = f"space: no network of it has {', '.join(unseen)}; what cannot be honoured is dropped"
+    log.warning("%s", said)
+    if terminal is not None:
+        terminal.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def again(config: StudyConfig, folder: Path, role: Role) -> str:

@@ -18,7 +18,7 @@ from analysis.store.status import RunStatus, Worked
 from archspace.support.machine import machine
 from searches.config.study import StudyConfig
 from searches.study.bracket import Bracket
-from searches.study.leases import BEATEN_ATTR, LOCK_FILE, Lease, utc_now
+from searches.study.leases import BEATEN_ATTR, LET_GO_ATTR, LOCK_FILE, Lease, utc_now
 from searches.study.turns import AT_RUNG, AWAY_ATTR, QUEUED, TWIN
 
 RECENT = 50
@@ -94,6 +94,8 @@ def _worked(label: str, trial: FrozenTrial, locks: frozenset[int]) -> Worked:
     state = "silent" if _age_s(max(heard, lease.since)) > lease.seconds else "runs"
     if lease.machine == machine():
         state = "runs" if _inode(Path(lease.folder) / LOCK_FILE) in locks else "died"
+    if trial.user_attrs.get(LET_GO_ATTR) == lease.token and (state == "died" or lease.machine != machine()):
+        state = "stopped"
     return Worked(
         trial=label, state=state, host=lease.host, process=lease.process, since=lease.since,
         heard=max(heard, lease.since),

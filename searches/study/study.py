@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from analysis.devices.base import DeviceAway
 from analysis.store.records import TrialRecord
 from analysis.store.runs import STUDY_FILE
 from analysis.store.status import keep_status
+from archspace.support.errors import InputError
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
 from searches.study.board import write_hyperparameters
@@ -27,9 +29,9 @@ from searches.study.given import check_weights, fitted, settled
 from searches.study.joining import HOME, Role, note_study
 from searches.study.judge import Judge, MeasuredElsewhere
 from searches.study.judgement import Judgement, judgement
-from searches.study.leases import LeaseLost
+from searches.study.leases import LET_GO_ATTR, LeaseLost
 from searches.study.measurer import Measurer
-from searches.study.outages import enduring
+from searches.study.outages import TRANSIENT, enduring
 from searches.study.progress import Progress
 from searches.study.queue import claims
 from searches.study.run_folder import check_folder, check_name, open_run, open_study, with_runtime
@@ -41,7 +43,7 @@ from searches.study.space import SearchSpace
 from searches.study.status import Often, status_of
 from searches.study.storage import close_storage, open_storage
 from searches.study.streaks import Streaks
-from searches.study.trials import Trials
+from searches.study.trials import LOST, Trials
 from searches.study.turns import QUEUED, TWIN
 from searches.supernet.inherited import heir_of
 from searches.training.device import check_device
@@ -247,6 +249,10 @@ class Study:
                     trials.pause(claim, record)
                 else:
                     trials.finish(claim, record, self.config.objectives)
+        except KeyboardInterrupt:
+            with suppress(*LOST, *TRANSIENT, InputError):  # nothing waits for a storage that does not answer
+                trials.enter(claim, {LET_GO_ATTR: claim.lease.token})
+            raise
         except LeaseLost:
             log.warning("trial %s: another worker has taken it up meanwhile; this result is dropped", label)
             claim.release()

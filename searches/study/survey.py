@@ -20,7 +20,9 @@ from analysis.store.constraints import Limits, excesses
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.record import FIELDS
 from searches.study.screening import Screen
-from searches.study.space import SearchSpace
+
+SOUGHT = 100
+"""Networks in which a value of a space is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Survey:
         networks: of these, how many are different.
         spreads: of what is counted.
         kept: share of what can be built that keeps all limits.
-        unused: fields with a value, fixed or a choice, that none of the networks drawn has.
+        unused: fields with a value, fixed or a choice, that none of the networks drawn has; of a range the field.
     """
 
     fields: int
@@ -95,24 +97,47 @@ def survey(screen: Screen, count: int, seed: int) -> Survey:
         math.prod(_size(distribution) for distribution in distributions.values()),
         count, len(built), len({one.spec.arch_id for one in built}), tuple(spreads),
         float(np.mean([screen.excess(one) <= 0 for one in built])),
-        _unused(screen.space, [one.spec for one in built]),
+        _unused(screen, [one.spec for one in built], seed),
     )  # fmt: skip
 
 
-def _unused(space: SearchSpace, specs: Sequence[ArchSpec]) -> tuple[str, ...]:
-    """What is written in a space and stands in no network, because none that is drawn can honour it."""
-    asked: dict[str, Sequence[Any]] = {name: value if isinstance(value, list) else [value]
+def unused(screen: Screen, seed: int) -> tuple[str, ...]:
+    """Returns what is written in a space and stands in none of :data:`SOUGHT` networks, because none can honour it."""
+    return _unused(screen, [one.spec for one in screen.drawn(SOUGHT, seed) if one is not None], seed)
+
+
+def _unused(screen: Screen, specs: Sequence[ArchSpec], seed: int) -> tuple[str, ...]:
+    """A value that is in none of these networks, nor in others that were asked to have it; a range by its field."""
+    space = screen.space
+    asked: dict[str, Sequence[Any]] = {name: list(value) if isinstance(value, list | tuple) else [value]
                                        for name, value in space.fixed.items()}  # fmt: skip
     for name, free in space.free.items():
-        if isinstance(free.distribution, CategoricalDistribution):
-            asked[name] = free.distribution.choices
+        one = free.distribution
+        asked[name] = one.choices if isinstance(one, CategoricalDistribution) else ()
     found = []
     for name in FIELDS:
         if name not in asked or name == "network":  # a family has several names for one network
             continue
         had = {one for spec in specs for one in _values(getattr(spec, name))}
-        found += [f"{name} {value}" for value in asked[name] if value is not None and value not in had]
+        if not asked[name] and had <= {None}:
+            found.append(name)
+        found += [
+            f"{name} {value}"
+            for value in asked[name]
+            if value is not None and value not in had and not _honoured(screen, name, value, seed)
+        ]
     return tuple(found)
+
+
+def _honoured(screen: Screen, name: str, value: Any, seed: int) -> bool:
+    """Whether a network that is asked for this value of a free field has it, whatever else is drawn."""
+    if name not in screen.space.free:
+        return False
+    rng, levels = np.random.default_rng(seed), screen.space.free[name].levels
+    params = [f"{name}.{level}" for level in levels] or [name]
+    asked = ({**screen.draw(rng), **dict.fromkeys(params, value)} for _ in range(SOUGHT))
+    networks = (screen.candidate(drawn) for drawn in asked)
+    return any(one is not None and value in _values(getattr(one.spec, name)) for one in networks)
 
 
 def _values(value: Any) -> tuple[Any, ...]:

@@ -28,9 +28,9 @@ from searches.supernet.channels import (
     roles,
 )  # fmt: skip
 
-SAME = frozenset(
-    {"relu", "relu6", "leaky_relu", "hardswish", "hardtanh", "silu", "sigmoid", "dropout", "dropout2d"}
-)
+SAME = frozenset({
+    "relu", "relu6", "leaky_relu", "hardswish", "hardtanh", "silu", "selu", "neg", "sigmoid", "dropout", "dropout2d",
+})  # fmt: skip
 """Functions whose output is a map like their input; on tensors without content they need not run."""
 RESIZE = frozenset({"avg_pool2d", "adaptive_avg_pool2d", "max_pool2d", "interpolate", "pad"})
 """Functions whose output has the channels of their input at other places."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import random
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def output_shape(spec: ArchSpec, height: int, width: int, n: int = 2) -> tuple[i
 
 # ------------------------------------------------------------------------------ the whole space
 
-FIRST, CHUNKS, EACH = 3060, 20, 10  # seeds that reach every value of every field
+FIRST, CHUNKS, EACH = 3067, 20, 10  # seeds that reach every value of every field
 
 
 @pytest.mark.slow
@@ -153,6 +154,8 @@ BASES: list[dict[str, Any]] = [
     {"network": "fpenet", "decoder": "meu-sigmoid"},
     {"network": "dabnet"},
     {"network": "cgnet"},
+    {"network": "edanet"},
+    {"network": "lcnet"},
 ]
 
 
@@ -176,6 +179,8 @@ LACKS: dict[str, set[str]] = {
     "fpenet": {"reinforcement", "pointwise_kernel"},
     "dabnet": {"branches", "fusion", "pointwise_kernel"},
     "cgnet": {"branches", "fusion", "pointwise_kernel"},
+    "edanet": {"reinforcement", "branches", "fusion", "residual", "pointwise_kernel"},
+    "lcnet": {"reinforcement", "branches", "fusion", "pointwise_kernel"},
 }
 """Fields that a network's own design, with one repeat a level, cannot honour."""
 HOSTS = [base for base in BASES if "unit" in NETWORKS[base["network"]].honours]
@@ -235,13 +240,27 @@ def flips(spec: ArchSpec) -> list[tuple[str, Any]]:
             changes += [one_level("unit", i, name) for name in UNITS if name not in (unit, twin)]
         changes.append(one_level("alphas", i, 2))
         if spec.branches[i] is not None:
-            changes.append(one_level("branches", i, 2))
+            changes += [one_level("branches", i, k) for k in _other_branches(spec, i)]
         if unit is not None and UNITS[unit].inner:
-            changes.append(("inner", [2.5 if j == i else None for j in range(len(spec.unit))]))
+            share = UNITS[unit].widest or 2.5
+            changes.append(("inner", [share if j == i else None for j in range(len(spec.unit))]))
     for i, limit in enumerate(spec.receptive_field or ()):
         if limit is not None:
             changes.append(one_level("receptive_field", i, 3))
     return changes
+
+
+def _other_branches(spec: ArchSpec, index: int) -> list[int]:
+    """Another K: 2, or at EDANet's widths of 130 and 40 a unit, which few numbers divide, the first that fits."""
+    if spec.network != "edanet":
+        return [2]
+    fitting = []
+    for k in (2, 1, 3, 5):
+        entries = [k if i == index else one for i, one in enumerate(spec.branches)]
+        with suppress(SpecError):
+            spec.replace(branches=entries)
+            fitting.append(k)
+    return [k for k in fitting if k != spec.branches[index]][:1]
 
 
 def _takes(spec: ArchSpec, decoder: str) -> bool:
@@ -287,7 +306,7 @@ def test_every_searched_field_changes_the_network(fields: dict[str, Any]) -> Non
 @pytest.mark.parametrize("fields", BASES, ids=lambda f: "-".join(f.values()))
 def test_a_long_skip_and_a_thick_stem_are_for_every_encoder_with_units(fields: dict[str, Any]) -> None:
     spec = base_spec(fields).replace(alphas=3)
-    assert (spec.long_skip is None) is (spec.network == "segnet")
+    assert (spec.long_skip is None) is (spec.network in ("segnet", "edanet")), "EDANet's units widen"
     if spec.long_skip is None:
         with pytest.raises(SpecError, match="long_skip"):
             spec.replace(long_skip=True)
@@ -321,7 +340,7 @@ def test_every_field_of_every_unit_changes_the_plan_or_is_refused(fields: dict[s
 @pytest.mark.parametrize(
     "unit",
     ["mobilenet", "mobilenetv2", "shufflenet", "shufflenetv2", "resnet", "resnext", "inception", "asp",
-     "fcu", "pfcu", "non-bottleneck-1d", "enet", "fpe", "dab", "depthwise-1d", "cg"],
+     "fcu", "pfcu", "non-bottleneck-1d", "enet", "fpe", "dab", "depthwise-1d", "cg", "eda", "pct"],
 )  # fmt: skip
 def test_every_field_of_every_unit_changes_the_module(unit: str) -> None:
     spec = base_spec({"network": "espnet-c"}, unit)
@@ -347,6 +366,8 @@ def test_the_networks_differ_from_each_other() -> None:
             "fpenet",
             "dabnet",
             "cgnet",
+            "edanet",
+            "lcnet",
         )
     ]
     assert all(one != other for i, one in enumerate(signatures) for other in signatures[:i])
@@ -385,6 +406,8 @@ PINNED = {
     "fpenet": (361_532, 1_383_150_320),
     "dabnet": (754_571, 3_362_939_100),
     "cgnet": (494_258, 2_223_290_880),
+    "edanet": (683_079, 2_901_511_800),
+    "lcnet-3-7": (508_918, 2_557_785_600),
 }
 
 
@@ -401,17 +424,20 @@ def rounded_or_cut(counted: float, published: float, digit: float) -> bool:
 
 @pytest.mark.parametrize("name", [name for name, p in PRESETS.items() if "params" in p.published])
 def test_presets_have_the_published_parameters_to_the_last_digit(name: str) -> None:
-    """Rounded or cut off, as the papers do; ``reports/published/contradictions.csv`` has the reason for the others."""
+    """Rounded or cut off, as the papers do; ``reports/published/contradictions.csv`` has the reason for the others.
+
+    LCNet 3_11 has 0.73 M with the SELU of its released code, and the published 0.74 M with PReLU.
+    """
     spec, published = preset(name).spec, preset(name).published["params"]
     fine = dict.fromkeys(("espnetv2", "dicenet", "esnet", "erfnet", "enet", "mobilenetv2"), 1e4)
-    fine |= {"fpenet": 1e4, "dabnet": 1e4}
+    fine |= {"fpenet": 1e4, "dabnet": 1e4, "edanet": 1e4, "lcnet": 1e4}
     coarse = dict.fromkeys(("segnet", "shufflenetv2", "mobilenetv1", "shufflenetv1", "cgnet"), 1e5)
     digit = {**fine, **coarse}.get(spec.network, 1e3)
     counted = count(spec).params
     if spec.network == "mobilenetv2":  # published without the parameters of its batch norms
         norms = [m for m in built(spec).modules() if isinstance(m, torch.nn.BatchNorm2d)]
         counted -= sum(p.numel() for norm in norms for p in norm.parameters())
-    assert rounded_or_cut(counted, published, digit) == (name != "enet")
+    assert rounded_or_cut(counted, published, digit) == (name not in ("enet", "lcnet-3-11"))
 
 
 OWN_MACS = {"shufflenetv2-1.0": 0.977, "shufflenetv2-1.5": 0.980, "shufflenetv2-2.0": 0.984}

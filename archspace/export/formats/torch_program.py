@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archspace.export.formats.base import FORMATS, Exported, Format, Source
+from archspace.support.errors import FieldError
 
 FILE = "model.pt2"
 NOTES = "archspace.json"
@@ -18,6 +19,7 @@ def _write(source: Source, folder: Path) -> Exported:
     """Writes the file, loads it and compares it on every kind of input.
 
     Raises:
+        FieldError: the size is free, and the graph would not read the network's own.
         ExportError: torch cannot trace the network, or an answer is beyond the tolerance.
     """
     import torch
@@ -26,6 +28,7 @@ def _write(source: Source, folder: Path) -> Exported:
     from archspace.export.quiet import quiet
     from archspace.export.samples import arrays
 
+    notes = (_free_sizes(source),) if source.options.free_size else ()
     with quiet():
         packed = io.BytesIO()  # torch ends the process where the disk is full
         torch.export.save(source.program, packed, extra_files={NOTES: json.dumps(source.metadata)})
@@ -36,7 +39,26 @@ def _write(source: Source, folder: Path) -> Exported:
         with torch.no_grad():
             return arrays(loaded(*map(torch.from_numpy, inputs)))
 
-    return Exported(agreements=compared(source, run, "torch.export", version=str(torch.__version__)))
+    agreements = compared(source, run, "torch.export", version=str(torch.__version__))
+    return Exported(agreements=agreements, notes=notes)
+
+
+def _free_sizes(source: Source) -> str:
+    """Returns which sizes the graph reads where they are free: every map in it has several positions.
+
+    Raises:
+        FieldError: the network's own is none of them.
+    """
+    from archspace.export.program import least_side, size_step
+
+    step, least = size_step(source.network), least_side(source.network)
+    height, width = source.network.spec.input_size
+    if min(height, width) < least or height % step or width % step:
+        rule = f"format torch then reads multiples of {step} from {least} on, and the network is for {height}x{width}"
+        raise FieldError(
+            "--input", "any", rule, f"a fixed size, --format onnx, or a network for {least}x{least}"
+        )
+    return f"height and width: multiples of {step} from {least} on"
 
 
 FORMATS.register("torch")(

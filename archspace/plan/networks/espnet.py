@@ -15,7 +15,7 @@ from archspace.plan.decoders import DECODERS, DecoderDesign, PlacedUnit
 from archspace.plan.design import NETWORKS, NetworkDesign, for_scores, stage_channels
 from archspace.plan.heads import task_head
 from archspace.plan.nodes import Block, Conv, Deconv, NormAct
-from archspace.plan.placing import FUSED, downsampled, drawn_once, level_units, repeated_unit, stem
+from archspace.plan.placing import FUSED, asked_down, asked_units, drawn_once, level_units, stem
 from archspace.plan.request import UnitRequest, draw_unit
 from archspace.spec.record import SpecRecord
 
@@ -25,16 +25,9 @@ EPS = 1e-3
 @drawn_once
 def _level(spec: SpecRecord, level: int, inputs: int, outputs: int) -> Block:
     """Downsample, repeat the unit, concatenate what the network concatenates."""
-    design = NETWORKS[spec.network]
-    repeats = spec.alphas[level - 2]
-    ((_, first),) = design.asked(level, 1)
-    down = downsampled(spec, level, inputs, outputs, rate=first)
-    units = tuple(
-        repeated_unit(spec, level, outputs, outputs, rate=rate).moved(2)
-        for _, rate in design.asked(level, repeats)
-    )
+    down, units = asked_down(spec, level, inputs, outputs), asked_units(spec, level, outputs)
     last = level == len(spec.alphas) + 1
-    concat = spec.network != "espnet-a" and repeats > 0
+    concat = spec.network != "espnet-a" and len(units) > 0
     image = bool(spec.reinforcement) and (not last or spec.network == "dabnet")
     wide = outputs * (2 if concat else 1) + (spec.channels if image else 0)
     mix = (("mix", NormAct(channels=wide, norm=EPS, act=spec.activation, at=2)),) if wide != outputs else ()

@@ -63,6 +63,7 @@ def test_presets_export(name: str, size: tuple[int, int], tmp_path: Path) -> Non
         ("espnet", ("eesp", "esp")),
         ("espnetv2", ("fcu", "pfcu", "non-bottleneck-1d", "enet")),
         ("espnetv2", ("fpe", "dab", "depthwise-1d", "cg")),
+        ("lcnet", ("pct", "eda")),
     ],
 )
 def test_every_unit_exports(network: str, units: tuple[str, ...], tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_every_network_names_decoders_that_there_are() -> None:
     own = {name for design in NETWORKS.values() for name in design.decoders}
     assert own == set(DECODERS)
     fit_all = {name for name in own if DECODERS[name].open}
-    assert fit_all == {"meu", "meu-sigmoid", "bilinear"}, (
+    assert fit_all == {"meu", "meu-sigmoid", "bilinear", "dad"}, (
         "the other published decoders are for their networks"
     )
 
@@ -60,8 +60,17 @@ def test_an_open_decoder_is_for_every_encoder_that_has_its_features(deep: str) -
     spec = ArchSpec("espnetv2", decoder=deep, **seg)  # type: ignore[arg-type]
     assert spec.replace(network="espnet").decoder == "espnet"
     assert features(spec.plan.part("encoder"))[-1] == Feature("level4", 128 * 2, 16)  # type: ignore[arg-type]
-    assert decoders_for(("own", "none"), 4) == ("own", "none", "meu", "meu-sigmoid", "bilinear", "deep")
-    assert decoders_for(("own", "none"), 2) == ("own", "none", "bilinear")
+    assert decoders_for(("own", "none"), 4) == (
+        "own",
+        "none",
+        "meu",
+        "meu-sigmoid",
+        "bilinear",
+        "dad",
+        "deep",
+    )
+    assert decoders_for(("own", "none"), 2) == ("own", "none", "bilinear", "dad")
+    assert decoders_for(("own", "none"), 1) == ("own", "none", "bilinear")
 
 
 def test_a_decoder_says_which_sizes_it_takes(deep: str) -> None:

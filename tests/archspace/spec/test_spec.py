@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 import pickle
+import random
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from archspace.presets import PRESETS, preset
 from archspace.spec.archspec import SPEC_VERSION, ArchSpec
 from archspace.spec.record import FIELDS
 from archspace.support.errors import InputError, SpecError
-from tests.archspace.strategies import FREE, field_values, levels, settled, specs, with_nearest
+from tests.archspace.strategies import FREE, field_values, levels, random_fields, settled, specs, with_nearest
 from tests.commands import python
 
 # ------------------------------------------------------------------------------ round trips
@@ -645,6 +646,40 @@ def test_a_label_is_short_and_says_what_it_is() -> None:
     assert (
         ArchSpec("espnet-c", unit=["esp", "resnet"], branches=3).label == "espnet-c s=1 esp+resnet K=3 a=2-8"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ""),
+        (
+            {"fusion": "cascade", "shortcut": "projected", "decoder": "meu-sigmoid", "long_skip": True},
+            " fusion=cascade decoder=meu-sigmoid shortcut=projected long-skip",
+        ),
+        ({"decoder": "bilinear"}, " decoder=bilinear"),
+        ({"decoder_width": 0.5, "gate": True, "stem": "thick"}, " stem=thick gate dw=0.5"),
+        ({"residual": False, "activation": "prelu"}, " residual=no activation=prelu"),
+        ({"receptive_field": 5}, " rf=5"),
+        ({"dilated": False, "downsampling": "joint"}, " dilated=no downsampling=joint"),
+    ],
+)
+def test_a_label_has_what_is_not_as_the_network_has_it(changes: dict[str, Any], words: str) -> None:
+    assert ArchSpec("fpenet", **changes).label == "fpenet s=1 fpe K=4 a=1-2-8" + words
+
+
+def test_networks_for_the_same_data_that_differ_have_labels_that_differ() -> None:
+    rng = random.Random(0)
+    seen: dict[str, str] = {}
+    for _ in range(300):
+        fields = {**random_fields(rng), "classes": 5, "input_size": (32, 32), "channels": 3, "width": 0.5}
+        try:
+            spec = ArchSpec.sampled(
+                {**fields, "network": "fpenet", "unit": rng.choice(["fpe", "pct", "eda"])}
+            )
+        except SpecError:
+            continue
+        assert seen.setdefault(spec.label, spec.arch_id) == spec.arch_id
+    assert len(seen) > 100
 
 
 @pytest.mark.parametrize(

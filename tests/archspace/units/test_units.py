@@ -74,7 +74,7 @@ def test_a_unit_runs_learns_and_costs_what_its_plan_says(
 @pytest.mark.parametrize("act", ACTIVATIONS)
 def test_every_activation_is_the_one_asked_for(name: str, act: str) -> None:
     classes = {"prelu": nn.PReLU, "relu": nn.ReLU, "relu6": nn.ReLU6, "leaky-relu": nn.LeakyReLU,
-               "hardswish": nn.Hardswish, "silu": nn.SiLU}  # fmt: skip
+               "hardswish": nn.Hardswish, "silu": nn.SiLU, "selu": nn.SELU}  # fmt: skip
     unit = made(name, 32, 32, 1, act=act)
     activations = {type(module) for module in unit.modules()} & set(classes.values())
     assert activations == {classes[act]}

@@ -115,7 +115,9 @@ def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:
         "given",
         "is no preset",
     )
-    refused(archspace("search", "camvid-small", "--out", out), "data.root", "needs a folder")
+    refused(
+        archspace("search", "camvid-small", "--out", out), "--data: is needed", "data.root", "needs a folder"
+    )
     refused(archspace("search", "camvid-small", "--data", tmp_path / "no", "--out", out), "no such folder")
     refused(
         archspace("search", write_study(tmp_path, storage="nosuch://x"), "--out", tmp_path / "s"), "storage"

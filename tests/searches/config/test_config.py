@@ -40,7 +40,16 @@ def test_the_resolved_yaml_reads_back_equal(tmp_path: Path) -> None:
         ({"task": "segmentaton"}, r"task: 'segmentaton': unknown task; nearest valid: segmentation"),
         ({"objectives": ["miou", "macs"]}, r"objectives: 'miou': .*nearest valid: accuracy"),
         ({"objectives": ["accuracy", "flops"]}, r"objectives: 'flops': unknown objective"),
-        ({"objectives": []}, r"objectives: \[\]: one to three"),
+        ({"objectives": ["miu", "macs"]}, r"objectives: 'miu': unknown objective; nearest valid: (?!.*miou)"),
+        ({"objectives": []}, r"objectives: \[\]: one to three .*nearest valid: \['accuracy', 'macs'\]"),
+        (
+            {"objectives": ["accuracy", "macs", "params", "memory"]},
+            r"objectives: .*one to three .*nearest valid: \['accuracy', 'macs', 'params'\]",
+        ),
+        (
+            {"objectives": ["accuracy", "macs", "params", "accurcy"]},
+            r"objectives: 'accurcy': unknown objective; nearest valid: accuracy, ",
+        ),
         (
             {"constraints": {"macs": {"most": 3}}},
             r"constraints\.macs\.most: 3: unknown field; nearest valid: .*max",

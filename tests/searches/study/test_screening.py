@@ -13,11 +13,15 @@ import pytest
 
 from archspace.support.errors import FieldError
 from searches.config.parts import SAMPLERS, SamplerConfig
+from searches.config.study import parse_config
+from searches.study.run import say_unused
 from searches.study.samplers import make_sampler
 from searches.study.screening import Screen, nearest_kept
 from searches.study.space import SearchSpace
-from searches.study.survey import survey
+from searches.study.study import Study
+from searches.study.survey import survey, unused
 from tests.commands import archspace, printed, refused
+from tests.searches.studies import tiny
 from tests.searches.study.screens import FIELDS, FIXED, screen
 
 
@@ -51,6 +55,27 @@ def test_what_no_network_of_a_space_has_is_named() -> None:
     found = survey(Screen(SearchSpace(fields, FIXED), {}), 40, seed=1)
     assert found.unused == ("branches 2", "decoder segnet", "shortcut projected")
     assert survey(screen(), 40, seed=1).unused == ()
+
+
+def test_a_value_that_is_rare_in_a_space_is_sought_before_it_is_called_unused() -> None:
+    rare = {"choices": [0.1 + i / 1000 for i in range(500)]}
+    fields = {"network": "fpenet", "decoder_width": rare, "inner": {"low": 0.1, "high": 1.0}, "unit": "cg"}
+    found = unused(Screen(SearchSpace(fields, FIXED), {}), seed=0)
+    assert found == ("inner",), "no unit of it has a width inside"
+
+
+@pytest.mark.usefixtures("cache_folder")
+def test_a_search_says_at_its_start_what_no_network_has(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    space = {"network": "espnetv2", "width": 0.25, "alphas": 0, "shortcut": "projected"}
+    study = Study.open(parse_config(tiny(space=space, trials=1)), tmp_path / "run")
+    with caplog.at_level("WARNING"):
+        say_unused(study, None)
+    study.close()
+    assert caplog.messages == [
+        "space: no network of it has shortcut projected; what cannot be honoured is dropped"
+    ]
 
 
 def test_the_share_of_a_limit_is_that_of_the_whole_space() -> None:

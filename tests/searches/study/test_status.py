@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Iterator
@@ -44,6 +45,24 @@ def test_who_works_on_what(study: Study) -> None:
     seen = json.loads(said.stdout)
     assert [(one["trial"], one["state"]) for one in seen["working"]] == [("0", "died")]
     assert (seen["done"], seen["wanted"], seen["left_s"]) == (0, 3, None)
+
+
+def test_a_worker_that_was_interrupted_has_stopped(study: Study) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.run(Meanwhile(study, interrupt))
+    gc.collect()  # the claim's lock goes with the claim, as with its process
+    (one,) = status_of(study.config, study.sampled.study, study.given.study).working
+    assert (one.trial, one.state) == ("0", "stopped")
+    taken = study.sampled.claim()
+    assert taken is not None and taken.trial.number == 0 and not taken.new
+    (one,) = status_of(study.config, study.sampled.study, study.given.study).working
+    assert one.state == "runs"
+    taken.release()
+    (one,) = status_of(study.config, study.sampled.study, study.given.study).working
+    assert one.state == "died", "this worker said nothing"
 
 
 @pytest.mark.slow

@@ -44,6 +44,14 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"network": "dabnet", "width": {"choices": [0.5, 1.0]}, "alphas": {"low": 1, "high": 3, "per_level": True}},
         SCENES,
     ),
+    "lcnet": (
+        {
+            "network": "lcnet", "width": {"choices": [0.5, 1.0]},
+            "unit": {"choices": ["pct", "eda"], "per_level": True},
+            "alphas": {"low": 1, "high": 2, "per_level": True}, "inner": {"choices": [0.25, 0.5], "per_level": True},
+        },
+        SCENES,
+    ),
     "units of other papers": (
         {
             "network": "espnetv2", "width": {"choices": [0.5, 1.0]}, "alphas": {"low": 0, "high": 2, "per_level": True},

@@ -64,6 +64,18 @@ def test_a_free_size_takes_multiples_of_the_stride(tmp_path: Path) -> None:
     assert OnnxNetwork(tmp_path / "net" / "model.onnx", SEGMENTER)(x).shape == ours.shape
 
 
+def test_a_graph_of_torch_reads_free_sizes_from_two_positions_on(tmp_path: Path) -> None:
+    """A network for 16 x 16 at stride 32 leaves one position, which torch's graph takes as fixed."""
+    small = ArchSpec("espnetv2", classes=4, width=0.25, alphas=0, input_size=(16, 16))
+    with pytest.raises(
+        FieldError, match=r"--input: 'any': format torch then reads multiples of 32 from 64 on"
+    ):
+        made(small, tmp_path, "torch", free_size=True)
+    assert not list(tmp_path.iterdir())
+    report = made(small.replace(input_size=(64, 64)), tmp_path, "torch", free_size=True)
+    assert report.agreements["torch random"].images == 2, "its own size, and another one"
+
+
 def test_a_network_with_fixed_sizes_inside_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     spec = PRESETS["dicenet-seg-0.5"].spec.replace(input_size=(32, 32), alphas=1)
     with pytest.raises(ExportError, match=r"--input any: the network needs a fixed one .*; leave it out"):
