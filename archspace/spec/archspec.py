@@ -236,16 +236,14 @@ def plain(node: object) -> object:
     """Returns a plan as nested lists, for hashing."""
     if isinstance(node, tuple):
         return [item if type(item) in _LEAVES else plain(item) for item in node]
-    named = _hashed(type(node))
+    named = _hashed(type(node))  # type: ignore[arg-type]  # a class is hashable; typeshed's type is not
     if named is None:
         return node
     made: list[object] = [type(node).__name__]
     for name in named[0]:
         value = getattr(node, name)
         made.append(value if type(value) in _LEAVES else plain(value))
-    made += [
-        [name, plain(value)] for name, before in named[1] if (value := getattr(node, name)) != before
-    ]
+    made += [[name, plain(value)] for name, before in named[1] if (value := getattr(node, name)) != before]
     return made
 
 

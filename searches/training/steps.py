@@ -43,11 +43,11 @@ class TrainingError(RuntimeError):
 def seed_step(seed: int) -> None:
     """Seeds torch's generators of the CPU and of GPUs in use, to what ``torch.manual_seed`` makes of them.
 
-    That function also keeps a stack trace for each kind of GPU that was never used: an eighth of a small network's step,
+    That function also keeps a stack trace for each kind of GPU that was never used: an eighth of a small step,
     and memory that is never given back.
     """
     torch.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(seed)
 
 
