@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from archspace.export.agreement import ExportError, Runner
+from archspace.export.flat import Halved
 from archspace.export.folding import folded
 from archspace.export.onnx_activations import summed_prelu
 from archspace.export.onnx_graph import kept_graph
@@ -84,7 +85,7 @@ def program_onnx(source: Source, path: Path, opset: int | None = None, summed: b
 
     asked = None if opset is None else EXPORTED
     form, named, options = source.form, source.signature, source.options
-    network = getattr(form, "form", form).network
+    network = form.form.network if isinstance(form, Halved) else form.network
     key = (
         type(form),
         named,
