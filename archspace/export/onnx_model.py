@@ -17,6 +17,7 @@ from archspace.export.onnx_activations import summed_prelu
 from archspace.export.onnx_graph import kept_graph
 from archspace.export.onnx_lowering import lowered
 from archspace.export.quiet import quiet
+from archspace.export.translations import translations_kept
 from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _graph(
     Raises:
         ExportError: torch cannot express the network in ONNX.
     """
-    with quiet(), torch.no_grad():
+    with quiet(), translations_kept(), torch.no_grad():
         try:
             traced = network if inputs is None else folded(torch.export.export(network, inputs))  # type: ignore[arg-type]
             program = torch.onnx.export(
