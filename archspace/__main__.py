@@ -5,11 +5,13 @@ from __future__ import annotations
 import faulthandler
 import os
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command_name
 
 from archspace.support.errors import FieldError, InputError
 from archspace.support.interrupts import INTERRUPTED, exit_code, sigterm_as_interrupt
@@ -78,8 +80,12 @@ def plugins_first(words: list[str]) -> tuple[list[str], list[str]]:
     return first, [*rest, *words[end:]]
 
 
-def make_app() -> typer.Typer:
-    """Returns the command line with every package's commands."""
+def make_app(words: Sequence[str] = ()) -> typer.Typer:
+    """Returns the command line with every package's commands.
+
+    Args:
+        words: of a call; where they name a command, it is the only one: making them all takes longer than many run.
+    """
     from importlib import import_module
 
     app = typer.Typer(
@@ -109,7 +115,15 @@ def make_app() -> typer.Typer:
 
     for module in COMMANDS:
         import_module(module).register(app)
+    name = next(iter(plugins_first(list(words))[1]), "")
+    asked = [one for one in app.registered_commands if name == (one.name or _own_name(one.callback))]
+    if asked:
+        app.registered_commands, app.registered_groups = asked, []
     return app
+
+
+def _own_name(function: Callable[..., object] | None) -> str:
+    return "" if function is None else get_command_name(function.__name__)
 
 
 def load_early(words: list[str]) -> None:
@@ -136,7 +150,7 @@ def main() -> None:
         with sigterm_as_interrupt():
             require_ours(*SIBLINGS)
             load_early(sys.argv[1:])
-            sys.exit(make_app()(standalone_mode=False) or 0)
+            sys.exit(make_app(sys.argv[1:])(standalone_mode=False) or 0)
     except typer.Abort:  # Ctrl-C, or the end of the input, where a command asks
         sys.exit(INTERRUPTED)
     except USAGE_ERROR as error:

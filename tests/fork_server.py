@@ -1,7 +1,8 @@
 """Run as a program: imports what is heavy and not ours, then forks a process for each job on standard input.
 
 A job is a line of JSON: ``words`` (a module or a script with its arguments), ``folder``, ``environment``, and the paths
-of ``stdin``, ``stdout`` and ``stderr``. The exit code of the job's process is answered on a line of its own.
+of ``stdin``, ``stdout`` and ``stderr``; its process's id is answered at once, on a line of its own. To ``{"wait": ID}``
+the exit code is answered once that process has ended; to ``{"poll": ID}`` at once, ``null`` where it runs.
 """
 
 from __future__ import annotations
@@ -36,19 +37,20 @@ def main() -> None:
     if threads > 1:
         raise SystemExit(f"{threads} threads: a fork would lack all but one")
     gc.freeze()
-    while job := sys.stdin.readline():
-        process = os.fork()
-        if process == 0:
+    while line := sys.stdin.readline():
+        job = json.loads(line)
+        if "words" not in job:
+            _answer(_ended(job))
+        elif process := os.fork():
+            _answer(process)
+        else:
             break
-        _, status = os.waitpid(process, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
     else:
         return
     # As an interpreter ends that runs a program, except that it does not take libraries apart object by object.
     code: object = 0
     try:
-        _run(json.loads(job))
+        _run(job)
     except SystemExit as end:
         code = end.code
     except BaseException:
@@ -59,6 +61,19 @@ def main() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _answer(value: int | None) -> None:
+    sys.stdout.write(f"{json.dumps(value)}\n")
+    sys.stdout.flush()
+
+
+def _ended(asked: dict[str, int]) -> int | None:
+    """The exit code of a process, by which it is forgotten; ``None`` where it is not waited for and runs."""
+    process, status = os.waitpid(
+        asked.get("wait", asked.get("poll", 0)), 0 if "wait" in asked else os.WNOHANG
+    )
+    return os.waitstatus_to_exitcode(status) if process else None
 
 
 def _run(job: dict[str, Any]) -> None:

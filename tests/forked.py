@@ -10,9 +10,12 @@ import atexit
 import functools
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.commands import Ran, environment
@@ -30,6 +33,17 @@ def _server() -> subprocess.Popen[str]:
     return server
 
 
+def _asked(**request: object) -> int | None:
+    """What the server answers."""
+    server = _server()
+    assert server.stdin is not None and server.stdout is not None
+    server.stdin.write(json.dumps(request) + "\n")
+    server.stdin.flush()
+    answer = json.loads(server.stdout.readline())
+    assert answer is None or isinstance(answer, int)
+    return answer
+
+
 class Forked:
     """A program that runs in a fork.
 
@@ -37,24 +51,69 @@ class Forked:
         words: a module (``archspace``) or a script (``FILE.py``), and its arguments.
         folder: where it runs.
         env: its environment.
-        streams: paths of its standard input, output and error.
+        streams: paths of its standard input, output and error; the last two must be there.
+
+    Attributes:
+        pid: of its process.
+        returncode: once :meth:`wait` or :meth:`poll` has found that it ended; negative, by which signal.
     """
 
     def __init__(
-        self, words: list[str], folder: Path, env: dict[str, str], streams: tuple[str, str, str]
+        self,
+        words: list[str],
+        folder: Path,
+        env: dict[str, str],
+        streams: tuple[str, str, str] = (os.devnull,) * 3,
     ) -> None:
-        job = {"words": words, "folder": str(folder), "environment": env}
-        job |= dict(zip(("stdin", "stdout", "stderr"), streams, strict=True))
-        pipe = _server().stdin
-        assert pipe is not None
-        pipe.write(json.dumps(job) + "\n")
-        pipe.flush()
+        stdin, stdout, stderr = streams
+        self.pid = _asked(
+            words=words, folder=str(folder), environment=env, stdin=stdin, stdout=stdout, stderr=stderr
+        )
+        self.returncode: int | None = None
 
     def wait(self) -> int:
         """Returns the exit code once the program has ended."""
-        pipe = _server().stdout
-        assert pipe is not None
-        return int(pipe.readline())
+        if self.returncode is None:
+            self.returncode = _asked(wait=self.pid)
+        assert self.returncode is not None
+        return self.returncode
+
+    def poll(self) -> int | None:
+        """Returns the exit code, or ``None`` while the program runs."""
+        if self.returncode is None:
+            self.returncode = _asked(poll=self.pid)
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Sends a signal to the program, unless it is known to have ended."""
+        assert self.pid is not None
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+
+@contextmanager
+def archspace_begun(
+    *words: object, stdout: Path | None = None, stderr: Path | None = None, **env: str
+) -> Iterator[Forked]:
+    """Begins ``archspace WORDS`` in a fork; what still runs at the end of the block is killed.
+
+    Args:
+        words: the command and its arguments.
+        stdout: a file for its output.
+        stderr: a file for its errors.
+        env: further environment variables.
+    """
+    paths = [path for path in (stdout, stderr) if path is not None]
+    for path in paths:
+        path.touch()
+    streams = (os.devnull, str(stdout or os.devnull), str(stderr or os.devnull))
+    process = Forked(["archspace", *map(str, words)], Path.cwd(), environment(**env), streams)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
 
 
 def program_forked(*words: object, cwd: Path, **env: str) -> Ran:

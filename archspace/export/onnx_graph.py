@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from archspace.network import Network
 
@@ -20,13 +20,7 @@ KEPT, LARGEST_BYTES = 8, 16 << 20
 _graphs: OrderedDict[Hashable, bytes] = OrderedDict()
 
 
-def kept_graph(
-    network: nn.Module,
-    image: Tensor,
-    opset: int | None,
-    outputs: Sequence[str],
-    make: Callable[[], bytes],
-) -> bytes:
+def kept_graph(network: nn.Module, asked: Hashable, make: Callable[[], bytes]) -> bytes:
     """Returns what ``make`` returns for these arguments, or returned before for the same ones.
 
     Two networks are the same if spec, modules and every weight are. A module that is no :class:`Network` does not say
@@ -34,14 +28,12 @@ def kept_graph(
 
     Args:
         network: in the form that is exported.
-        image: (N, C, H, W); only its shape and type count.
-        opset: operator set that the exporter is asked for.
-        outputs: names of the network's outputs.
+        asked: all else that the graph follows from: shapes and types of its inputs, names, the operator set.
         make: writes the graph.
     """
     if not isinstance(network, Network):
         return make()
-    key = (_identity(network), tuple(image.shape), image.dtype, opset, tuple(outputs))
+    key = (_identity(network), asked)
     graph = _graphs.pop(key, None)
     if graph is None:
         graph = make()

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from archspace.export.agreement import ExportError, Runner
+from archspace.export.flat import Halved
 from archspace.export.folding import folded
 from archspace.export.onnx_activations import summed_prelu
 from archspace.export.onnx_graph import kept_graph
 from archspace.export.onnx_lowering import lowered
 from archspace.export.quiet import quiet
+from archspace.export.translations import translations_kept
 from archspace.support.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from torch.export import ExportedProgram
 
+    from archspace.export.formats.base import Source
     from archspace.export.signature import Signature
 
 INPUT_NAME, OUTPUT_NAME = "image", "scores"
@@ -61,25 +64,17 @@ def write_onnx(
     import onnx
 
     asked = None if opset is None else EXPORTED
-    graph = kept_graph(network, image, asked, outputs, lambda: _graph(network, (image,), asked, outputs))
+    key = (tuple(image.shape), image.dtype, asked, tuple(outputs))
+    graph = kept_graph(network, key, lambda: _graph(network, (image,), asked, outputs))
     _keep(onnx.load_model_from_string(graph), path, metadata, opset, summed)
 
 
-def program_onnx(
-    program: ExportedProgram,
-    signature: Signature,
-    path: Path,
-    metadata: Mapping[str, Any],
-    opset: int | None = None,
-    summed: bool = False,
-) -> None:
+def program_onnx(source: Source, path: Path, opset: int | None = None, summed: bool = False) -> None:
     """Write the graph of torch.export to one ONNX file without traces of this machine.
 
     Args:
-        program: whose inputs and outputs are those of ``signature``, in order.
-        signature: names them.
+        source: whose program it is, with names and metadata.
         path: the file.
-        metadata: as of :func:`write_onnx`.
         opset: as of :func:`write_onnx`.
         summed: as of :func:`write_onnx`.
 
@@ -90,9 +85,20 @@ def program_onnx(
     import onnx
 
     asked = None if opset is None else EXPORTED
-    graph = _graph(program, None, asked, signature.output_names, signature.input_names)
-    model = onnx.load_model_from_string(graph)
-    _keep(model, path, metadata, opset, summed)
+    form, named, options = source.form, source.signature, source.options
+    network = form.form.network if isinstance(form, Halved) else form.network
+    key = (
+        type(form),
+        named,
+        tuple(one.shape for one in source.example),
+        options.batch,
+        options.free_size,
+        asked,
+    )
+    graph = kept_graph(
+        network, key, lambda: _graph(source.program, None, asked, named.output_names, named.input_names)
+    )
+    _keep(onnx.load_model_from_string(graph), path, source.metadata, opset, summed)
 
 
 def _keep(
@@ -117,7 +123,7 @@ def _graph(
     Raises:
         ExportError: torch cannot express the network in ONNX.
     """
-    with quiet(), torch.no_grad():
+    with quiet(), translations_kept(), torch.no_grad():
         try:
             traced = network if inputs is None else folded(torch.export.export(network, inputs))  # type: ignore[arg-type]
             program = torch.onnx.export(

@@ -70,9 +70,14 @@ def plain_globals() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]
     made: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
         np.ndarray, np.dtype, *(getattr(np.dtypes, name) for name in np.dtypes.__all__),
         argparse.Namespace, types.SimpleNamespace,
-        datetime.datetime, datetime.date, datetime.timedelta, pathlib.PurePosixPath,
-        (pathlib.PurePosixPath, "pathlib.PosixPath"), (pathlib.PureWindowsPath, "pathlib.WindowsPath"),
+        datetime.datetime, datetime.date, datetime.timedelta,
     ]  # fmt: skip
+    made += [
+        (kind, f"{module}.{name}")
+        for kind in (pathlib.PurePosixPath, pathlib.PureWindowsPath)
+        for name in (kind.__name__, kind.__name__.removeprefix("Pure"))
+        for module in ("pathlib", "pathlib._local")  # as Python 3.13 writes them
+    ]
     made += [
         (kind, f"{module}.{kind.__name__}")
         for kind in (list, dict, set, frozenset, tuple, int, float, complex, bool, str, bytes)

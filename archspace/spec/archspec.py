@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from dataclasses import fields as dataclass_fields
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -219,19 +219,32 @@ def network_plan(spec: ArchSpec) -> Block:
     return NETWORKS[spec.network].draw(spec)
 
 
+_LEAVES = frozenset({bool, int, float, str, type(None)})
+
+
+@cache
+def _hashed(kind: type) -> tuple[tuple[str, ...], tuple[tuple[str, object], ...]] | None:
+    """Of a node's class the fields that are always hashed, and those that came later with the value they had before."""
+    if not is_dataclass(kind):
+        return None
+    own = dataclass_fields(kind)
+    later = tuple((f.name, f.default) for f in own if "later" in f.metadata)
+    return tuple(f.name for f in own if "later" not in f.metadata), later
+
+
 def plain(node: object) -> object:
     """Returns a plan as nested lists, for hashing."""
     if isinstance(node, tuple):
-        return [plain(item) for item in node]
-    if is_dataclass(node):
-        shown = [f for f in dataclass_fields(node) if "later" not in f.metadata]
-        used = [
-            [f.name, plain(getattr(node, f.name))]
-            for f in dataclass_fields(node)
-            if "later" in f.metadata and getattr(node, f.name) != f.default
-        ]
-        return [type(node).__name__, *(plain(getattr(node, f.name)) for f in shown), *used]
-    return node
+        return [item if type(item) in _LEAVES else plain(item) for item in node]
+    named = _hashed(type(node))  # type: ignore[arg-type]  # a class is hashable; typeshed's type is not
+    if named is None:
+        return node
+    made: list[object] = [type(node).__name__]
+    for name in named[0]:
+        value = getattr(node, name)
+        made.append(value if type(value) in _LEAVES else plain(value))
+    made += [[name, plain(value)] for name, before in named[1] if (value := getattr(node, name)) != before]
+    return made
 
 
 @lru_cache(maxsize=4096)

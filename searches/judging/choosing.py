@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from analysis.fronts.pareto import non_dominated
 from searches.judging.improvement import chance, expected_volume
@@ -262,6 +261,8 @@ def joined(scores: Floats) -> Floats:
     """
     if len(scores) < 2:
         return np.ones(len(scores))
+    from scipy.stats import rankdata  # a second to import, for studies that score alone
+
     ordered = np.where(np.isnan(scores), -np.inf, scores)
     places = np.column_stack([rankdata(column) for column in ordered.T])
     return np.asarray(((places - 1) / (len(scores) - 1)).mean(axis=1))

@@ -57,6 +57,18 @@ def test_a_process_of_its_own_says_the_same() -> None:
     assert archspace_process("--version").stdout == archspace("--version").stdout
 
 
+def test_a_call_makes_its_own_command_alone_and_what_is_none_makes_all() -> None:
+    from archspace.__main__ import make_app
+
+    def made(*words: str) -> set[str]:
+        command: Any = typer.main.get_command(make_app(words))
+        return set(command.commands)
+
+    every = made()
+    assert made("cost", "espnet") == made("--plugin", "ghostkit", "cost") == {"cost"}
+    assert made("--help") == made("serch") == made("data", "check") == every > {"cost", "search", "data"}
+
+
 def test_every_command_stands_in_a_panel_and_the_panels_in_order() -> None:
     from archspace.__main__ import make_app
     from archspace.support.options import PANELS

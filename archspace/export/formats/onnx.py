@@ -31,7 +31,7 @@ def write_model(source: Source, path: Path, opset: int | None, summed: bool = Fa
     if isinstance(source.form, Scores) and set(source.options.asked) <= {"opset", "int8"}:
         write_onnx(source.form.network, source.example[0], path, source.metadata, opset=opset, summed=summed)
     else:
-        program_onnx(source.program, source.signature, path, source.metadata, opset, summed)
+        program_onnx(source, path, opset, summed)
 
 
 def compare_model(source: Source, path: Path) -> dict[str, Agreement]:

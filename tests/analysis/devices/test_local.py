@@ -197,7 +197,9 @@ def test_other_runtimes_answer_as_torch_does(runtime: str) -> None:
 def test_the_compiled_network_answers_as_torch_does() -> None:
     if RUNTIMES["compile"].unavailable("cpu"):
         pytest.skip("no C++ compiler")
-    record = LocalDevice("cpu").measure(small(), Settings(runtime="compile", runs=4, power=False, **CALM))
+    # Its few kernels take half the compiler's time of those of an ESPNetv2.
+    network = small(network="espnet-c", alphas=0, task="segmentation", classes=4)
+    record = LocalDevice("cpu").measure(network, Settings(runtime="compile", runs=4, power=False, **CALM))
     assert record.how["agreement"]["max_relative_difference"] < 1e-4
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,8 @@ from searches.bench.scores import ScoreTable, score_networks, scores_path
 from searches.bench.table import Table
 from searches.bench.tabulate import tabulate
 from searches.config.study import parse_config
-from tests.commands import archspace, environment, printed, refused
+from tests.commands import archspace, printed, refused
+from tests.forked import archspace_begun
 from tests.searches.studies import tiny
 from tests.waiting import until
 
@@ -56,10 +54,10 @@ def test_a_stopped_table_goes_on_and_comes_to_the_same(whole: Path, tmp_path: Pa
     path = tmp_path / "again.json"
     (tmp_path / "study.yaml").write_text(json.dumps(study()))
     words = ["tabulate", str(tmp_path / "study.yaml"), "--out", str(path), "--seeds", "2"]
-    process = subprocess.Popen([sys.executable, "-m", "archspace", *words], env=environment())
-    until(lambda: path.exists() and len(Table.load(path).missing) < 7, "the first trainings")
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    with archspace_begun(*words) as process:
+        until(lambda: path.exists() and len(Table.load(path).missing) < 7, "the first trainings")
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     assert Table.load(path).missing
     ran = archspace(*words, "--json")
     assert ran.returncode == 0, ran.stderr

@@ -173,10 +173,11 @@ def test_from_a_folder_to_a_retrained_network(tmp_path: Path, layout: str) -> No
     study, run = tmp_path / "data.yaml", tmp_path / "run"
     written(root)
     small(study)
+    export = ("export", f"{run}:0", "--out", tmp_path / "exported")
     for words in (
         ("search", study, "--trials", 1, "--out", run),
         ("retrain", run, "--epochs", 1),
-        ("export", f"{run}:0", "--out", tmp_path / "exported"),
+        *([] if layout == "coco" else [export]),  # a detector, as of voc
     ):
         done = archspace(*words)
         assert done.returncode == 0, done.stderr

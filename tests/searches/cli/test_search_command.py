@@ -14,7 +14,8 @@ from PIL import Image
 
 from analysis.store.runs import read_run
 from archspace import load
-from tests.commands import archspace, archspace_process, refused
+from tests.commands import archspace, refused
+from tests.forked import archspace_forked
 from tests.searches.studies import tiny, write_study
 
 
@@ -155,7 +156,7 @@ def test_a_full_disk_is_one_line_and_the_study_goes_on(tmp_path: Path) -> None:
         pytest.skip("mounting a tmpfs is not allowed here")
     try:
         study = write_study(tmp_path, trials=2)
-        full = archspace_process("search", study, "--out", disk / "run")
+        full = archspace_forked("search", study, "--out", disk / "run")
         assert full.returncode == 2, full.stderr
         last = full.stderr.strip().splitlines()[-1]
         assert last.startswith("archspace: ") and "disk is full" in last and "Traceback" not in full.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from searches.compare.comparisons import Compared
 from searches.compare.study_of import Budget, comparison_study
 from searches.config.recipe import Recipe
 from searches.config.study import parse_config
-from tests.commands import ROOT, archspace, command, environment, refused
+from tests.commands import ROOT, archspace, refused
+from tests.forked import archspace_begun
 from tests.waiting import until
 
 TINY = ["--input", "16x16", "--epochs", "1", "--images", "64"]
@@ -173,12 +173,10 @@ def test_killed_and_resumed_and_a_checkpoint_is_evaluated(tmp_path: Path, cache_
     names = [str(spec_file(tmp_path, "one")), str(spec_file(tmp_path, "two", unit="mobilenet"))]
     words = ["compare", "networks", *names, "--task", "classification", *TINY, "--out", run]
     first = run / "trials" / "given-0" / "record.json"
-    process = subprocess.Popen(
-        command(*words), cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    until(lambda: first.is_file() or process.poll() is not None)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with archspace_begun(*words) as process:
+        until(lambda: first.is_file() or process.poll() is not None)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     before = first.read_text()
     result = archspace(*words, "--json")
     assert result.returncode == 0, result.stderr

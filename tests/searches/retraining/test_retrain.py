@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,8 @@ from searches.data.fingerprint import Source
 from searches.retraining.judging import seen_in
 from searches.training.resume import STATE_FILE
 from tests.commands import archspace as call
-from tests.commands import command, environment, printed, refused
+from tests.commands import printed, refused
+from tests.forked import archspace_begun
 from tests.searches.data.layout_files import coco
 from tests.searches.retraining.small_study import COUNTS, small_study, write_pictures
 from tests.waiting import until
@@ -249,16 +249,6 @@ def test_two_processes_do_not_train_one_network(run: Path) -> None:
     assert not (run / "retrained" / f"{label}-seed3").exists()
 
 
-def begun(run: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command("retrain", run, *words),
-        env=environment(),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
 @pytest.mark.slow
 def test_killed_at_any_point_it_comes_to_the_same_networks(made: Path, run: Path, tmp_path: Path) -> None:
     both = [
@@ -269,12 +259,13 @@ def test_killed_at_any_point_it_comes_to_the_same_networks(made: Path, run: Path
     expected = searches.retrain(whole, both, epochs=12).records
     first, second = (run / "retrained" / one.folder for one in expected)
     for reached in (first / STATE_FILE, first / "evaluation.json", second / STATE_FILE):
-        process = begun(run, *words)
-        until(
-            lambda path=reached, process=process: path.is_file() or process.poll() is not None, str(reached)
-        )
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        with archspace_begun("retrain", run, *words) as process:
+            until(
+                lambda path=reached, process=process: path.is_file() or process.poll() is not None,
+                str(reached),
+            )
+            process.send_signal(signal.SIGKILL)
+            process.wait()
     states = {(folder / RETRAINED_FILE).is_file() for folder in (first, second)}
     ran = call("retrain", run, *words)
     assert ran.returncode == 0, ran.stderr

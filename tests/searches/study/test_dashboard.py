@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,10 @@ import optuna
 import pytest
 
 from analysis.store.runs import read_run
-from tests.commands import GENEROUS_S, archspace, command, environment, refused
+from tests.commands import GENEROUS_S, archspace, refused
+from tests.forked import archspace_begun
 from tests.searches.studies import write_study
+from tests.waiting import until
 
 pytest.importorskip("optuna_dashboard")
 
@@ -24,14 +25,15 @@ pytest.importorskip("optuna_dashboard")
 @contextmanager
 def served(run: Path) -> Iterator[str]:
     """The command as a person runs it; the address that it names."""
-    words = command("dashboard", run, "--port", "0", "--no-browser", "--json")
-    with subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+    said = run / "said.txt"
+    with archspace_begun("dashboard", run, "--port", "0", "--no-browser", "--json", stdout=said) as process:
+        until(lambda: "\n" in said.read_text() or process.poll() is not None)
         try:
-            assert process.stdout is not None
-            yield str(json.loads(process.stdout.readline())["url"])
+            yield str(json.loads(said.read_text())["url"])
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(GENEROUS_S) == 0, "Ctrl-C is the way to end it"
+            until(lambda: process.poll() is not None, "Ctrl-C is the way to end it")
+            assert process.wait() == 0
 
 
 def asked(address: str, path: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from searches.config.study import parse_config
 from searches.study import joining
 from searches.study.storage import close_storage, storage_at
 from searches.study.study import Study
-from tests.commands import archspace, command, environment, refused
+from tests.commands import archspace, refused
+from tests.forked import archspace_begun
 from tests.searches.studies import tiny
 from tests.waiting import until
 
@@ -141,17 +141,20 @@ def test_one_that_stood_still_past_its_lease_drops_its_result_and_every_trial_en
     monkeypatch.setenv(MACHINE_VARIABLE, "one")
     training = {"epochs": 40, "batch": 32, "flip": False}
     home = begun(journal, tmp_path / "home", trials=1, lease_s=3.0, training=training)
-    words = command("worker", journal, "tiny", "--workers", "1", "--out", tmp_path / "there")
-    other = subprocess.Popen(words, env=environment(**ANOTHER), stderr=subprocess.PIPE, text=True)
+    words, errors = (
+        ("worker", journal, "tiny", "--workers", "1", "--out", tmp_path / "there"),
+        tmp_path / "errors",
+    )
     log = tmp_path / "there/study.log"
-    until(lambda: log.is_file() and "epoch 1:" in log.read_text())
-    other.send_signal(signal.SIGSTOP)
-    try:
-        ended = archspace("search", home)
-    finally:
-        other.send_signal(signal.SIGCONT)
-    _, said = other.communicate()
-    assert ended.returncode == 0 and other.returncode == 0, (ended.stderr, said)
+    with archspace_begun(*words, stderr=errors, **ANOTHER) as other:
+        until(lambda: log.is_file() and "epoch 1:" in log.read_text())
+        other.send_signal(signal.SIGSTOP)
+        try:
+            ended = archspace("search", home)
+        finally:
+            other.send_signal(signal.SIGCONT)
+        code, said = other.wait(), errors.read_text()
+    assert ended.returncode == 0 and code == 0, (ended.stderr, said)
     assert (
         "trial 0: taken up again: process" in ended.stderr and "has not been heard of for 3 s" in ended.stderr
     )

@@ -109,11 +109,11 @@ def test_waits_grow_and_end() -> None:
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished study of two workers, each of whose latencies is unstable."""
+    """A finished study, each of whose latencies is unstable."""
     folder = tmp_path_factory.mktemp("measured")
     measure = {"runs": 9, "warmup": 1, "spread": 1e-9, "attempts": 1}
     path = write_study(
-        folder, objectives=["accuracy", "latency_ms"], trials=2, workers=2, measure=measure,
+        folder, objectives=["accuracy", "latency_ms"], trials=2, measure=measure,
         constraints={"latency_ms": {"max": 1e6}},
     )  # fmt: skip
     result = archspace(

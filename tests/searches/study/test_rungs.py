@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from safetensors.torch import load_file
 from analysis.store.records import TrialRecord
 from analysis.store.runs import read_run
 from searches.training.resume import STATE_FILE
-from tests.commands import Ran, archspace, command, environment, printed, refused
+from tests.commands import Ran, archspace, printed, refused
+from tests.forked import archspace_begun
 from tests.searches.studies import write_study
 from tests.waiting import until
 
@@ -158,7 +158,7 @@ def test_killed_at_its_pauses_a_study_comes_to_the_same_and_trains_nothing_twice
 
     for more in (1, 3):
         before = pauses()
-        with subprocess.Popen(command("search", study, "--out", out), env=environment()) as process:
+        with archspace_begun("search", study, "--out", out) as process:
             until(lambda before=before, more=more: pauses() >= before + more or process.poll() is not None)
             process.send_signal(signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
 from pathlib import Path
 
 import optuna
@@ -17,7 +16,8 @@ from searches.study.journal import JournalFile
 from searches.study.space import SearchSpace
 from searches.study.storage import close_storage, open_storage, storage_at
 from searches.study.transactional import Transactional
-from tests.commands import archspace, command, environment, refused
+from tests.commands import archspace, refused
+from tests.forked import archspace_begun
 from tests.searches.studies import tiny, write_study
 from tests.searches.study.conftest import PostgreSQL
 from tests.waiting import until
@@ -45,15 +45,14 @@ def test_a_server_that_is_restarted_costs_no_trial(
     postgresql_server: PostgreSQL, postgresql: str, tmp_path: Path, cache_folder: Path
 ) -> None:
     study = write_study(tmp_path, trials=3, training={"epochs": 10, "batch": 32, "flip": False})
-    words = command("search", study, "--out", tmp_path / "run", "--storage", postgresql)
-    search = subprocess.Popen(words, env=environment(), stderr=subprocess.PIPE, text=True)
+    words, errors = ("search", study, "--out", tmp_path / "run", "--storage", postgresql), tmp_path / "errors"
     log = tmp_path / "run/study.log"
-    until(lambda: log.is_file() and "epoch 1:" in log.read_text())
-    postgresql_server.stop()
-    until(lambda: "the storage does not answer" in log.read_text())
-    postgresql_server.start()
-    _, said = search.communicate()
-    assert search.returncode == 0 and "Traceback" not in said, said
+    with archspace_begun(*words, stderr=errors) as search:
+        until(lambda: log.is_file() and "epoch 1:" in log.read_text())
+        postgresql_server.stop()
+        until(lambda: "the storage does not answer" in log.read_text())
+        postgresql_server.start()
+        assert search.wait() == 0 and "Traceback" not in errors.read_text(), errors.read_text()
     assert [record.label for record in read_run(tmp_path / "run").trials] == ["0", "1", "2"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from archspace.support.errors import FieldError, InputError
 from searches.config.recipe import Recipe
 from searches.training.loop import fit
 from searches.training.resume import STATE_FILE
-from tests.commands import archspace, command, environment
+from tests.commands import archspace
+from tests.forked import archspace_begun
 from tests.searches.studies import write_recipe
 from tests.searches.training.small_runs import (
     CLASSIFIER,
@@ -159,7 +159,7 @@ def test_the_command_killed_with_signal_9_goes_on_and_ends_with_the_same_weights
     whole = archspace(*words, "--out", tmp_path / "whole", "--json")
     assert whole.returncode == 0, whole.stderr
     state = tmp_path / "killed" / STATE_FILE
-    with subprocess.Popen(command(*words, "--out", tmp_path / "killed"), env=environment()) as process:
+    with archspace_begun(*words, "--out", tmp_path / "killed") as process:
         until(lambda: state.is_file() or process.poll() is not None)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, "it ended before it could be killed: train longer here"

@@ -21,11 +21,20 @@ from searches.tasks.base import Raw
 from searches.tasks.classification import Classification
 from searches.tasks.scores import distilled
 from searches.training.loop import adopt_encoder, encoder_alone, fit
-from searches.training.steps import Stepper, TrainingError, make_optimizer
+from searches.training.steps import Stepper, TrainingError, make_optimizer, seed_step
 
 CPU = torch.device("cpu")
 RGB = Preprocessing(channel_order="rgb", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
 SMALL = ArchSpec("espnetv2", width=0.25, alphas=(0, 0, 0, 0), classes=3, input_size=16)
+
+
+@pytest.mark.parametrize("seed", [0, 5, 2**62 - 1])
+def test_a_step_is_seeded_as_by_torch_and_nothing_is_kept_for_gpus_that_are_not_there(seed: int) -> None:
+    torch.manual_seed(seed)
+    expected, kept = torch.rand(4), len(torch.cuda._queued_calls)
+    seed_step(seed)
+    assert torch.equal(torch.rand(4), expected)
+    assert len(torch.cuda._queued_calls) == kept
 
 
 def _split(n: int = 12) -> Split:

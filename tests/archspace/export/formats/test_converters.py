@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from archspace.export.agreement import ExportError
-from archspace.export.export import export
+from archspace.export.export import ExportReport, export
 from archspace.export.formats import FORMATS
 from archspace.export.signature import ExportOptions
 from archspace.spec.archspec import ArchSpec
@@ -24,11 +25,13 @@ from tests.archspace.export.trained import trained
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(autouse=True)
-def environments(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def environments() -> Iterator[None]:
     folder = os.environ.get("ARCHSPACE_TEST_ENVIRONMENTS")
-    if folder:
-        monkeypatch.setenv("ARCHSPACE_CACHE", folder)
+    with pytest.MonkeyPatch.context() as changed:
+        if folder:
+            changed.setenv("ARCHSPACE_CACHE", folder)
+        yield
 
 
 def needs(name: str) -> None:
@@ -38,10 +41,25 @@ def needs(name: str) -> None:
         pytest.skip(f"{' and '.join(extra.modules)} are not installed")
 
 
+@pytest.fixture(scope="module")
+def in_ncnn(tmp_path_factory: pytest.TempPathFactory) -> ExportReport:
+    """The segmentation network for ncnn."""
+    needs("ncnn")
+    return export(trained(SEGMENTER), tmp_path_factory.mktemp("ncnn") / "net", formats=["ncnn"])
+
+
+def answers(report: ExportReport, name: str) -> None:
+    assert report.agreements[f"{name} random"].runtime.split()[-1][0].isdigit()
+    assert all((report.folder / file).stat().st_size for file in FORMATS[name].files)
+
+
+def test_ncnn_answers_as_torch(in_ncnn: ExportReport) -> None:
+    answers(in_ncnn, "ncnn")
+
+
 @pytest.mark.parametrize(
     ("name", "spec"),
     [
-        ("ncnn", SEGMENTER),
         ("ncnn", DETECTOR),
         ("executorch", SEGMENTER),
         ("executorch", LANGUAGE),
@@ -51,9 +69,7 @@ def needs(name: str) -> None:
 )
 def test_what_is_converted_answers_as_torch(name: str, spec: ArchSpec, tmp_path: Path) -> None:
     needs(name)
-    report = export(trained(spec), tmp_path / "net", formats=[name])
-    assert report.agreements[f"{name} random"].runtime.split()[-1][0].isdigit()
-    assert all((tmp_path / "net" / file).stat().st_size for file in FORMATS[name].files)
+    answers(export(trained(spec), tmp_path / "net", formats=[name]), name)
 
 
 def test_core_ml_is_checked_by_its_graph_and_says_so(tmp_path: Path) -> None:
@@ -66,12 +82,10 @@ def test_core_ml_is_checked_by_its_graph_and_says_so(tmp_path: Path) -> None:
     assert card["files"]["model.mlpackage"]["bytes"] > 0
 
 
-def test_ncnn_keeps_float16_weights(tmp_path: Path) -> None:
-    needs("ncnn")
+def test_ncnn_keeps_float16_weights(in_ncnn: ExportReport, tmp_path: Path) -> None:
     half = ExportOptions(precision="float16")
-    export(trained(CLASSIFIER), tmp_path / "half", formats=["ncnn"], options=half)
-    export(trained(CLASSIFIER), tmp_path / "whole", formats=["ncnn"])
-    sizes = [(tmp_path / name / "model.ncnn.bin").stat().st_size for name in ("half", "whole")]
+    export(trained(SEGMENTER), tmp_path / "half", formats=["ncnn"], options=half)
+    sizes = [(folder / "model.ncnn.bin").stat().st_size for folder in (tmp_path / "half", in_ncnn.folder)]
     assert sizes[0] < 0.6 * sizes[1]
 
 
