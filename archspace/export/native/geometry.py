@@ -26,7 +26,7 @@ class Geometry:
         )
         self.pitch = best if self.flat else close if in_row == 1 else wide
         self.length = (size[0] - 1) * self.pitch + size[1]
-        self.lead = -(-pad // ROW) * ROW + pad * self.pitch
+        self.lead = -(-pad * (1 + self.pitch) // ROW) * ROW  # planes begin at multiples, too
         rows = (self.lead + (size[0] + pad) * self.pitch) // ROW + 1
         self.floats = (rows | 1) * ROW  # an odd number of cache lines: planes do not fall on the same ones
         self.free: list[int] = []

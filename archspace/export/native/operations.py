@@ -32,6 +32,7 @@ class Kind(IntEnum):
     LINEAR = 5
     SIGMOID = 6
     MAX_POOL = 7
+    QUARTERS = 8
 
 
 class Then(IntEnum):
