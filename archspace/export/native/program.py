@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from archspace.export.native.geometry import ROW, Geometry
+from archspace.export.native.geometry import ROW
 from archspace.export.native.operations import (
     Floats,
     Graph,
@@ -19,15 +19,14 @@ from archspace.export.native.operations import (
     Step,
     Then,
 )
+from archspace.export.native.placing import Placing, geometries_of
 from archspace.export.native.quarters import Quarters, read_quarters, strided
 from archspace.export.native.scheduling import (
     add_stores,
     all_read,
     depthwise,
-    group_ends,
     kept_together,
     needed,
-    planes_read,
     planes_written,
     running_sums,
     together,
@@ -92,11 +91,12 @@ class _Writer:
         read = all_read(self.operations) | set(self.external)
         for one in self.operations:
             add_stores(one, read)
-        self.geometries = {size: Geometry(size, pad, self.lanes) for size, pad in self._pads().items()}
+        self.geometries = geometries_of(self.operations, self.graph.sizes, self.lanes)
         self.groups = together(self.operations, self._flat)
         self.quarters = self._quarters()
         self.summed = running_sums(self.operations, self.groups, set(self.external))
-        self._place()
+        placing = Placing(self.operations, self.groups, self.graph.sizes, self.geometries, self.external)
+        self.places = placing.places
         body = [len(self.operations)]
         for index, one in enumerate(self.operations):
             body += self._operation(one, index)
@@ -104,7 +104,7 @@ class _Writer:
             [self._floats(planes) for planes in side] for side in (self.graph.inputs, self.graph.outputs)
         ]
         maps = [number for one in self.maps for number in one]
-        head = [self.arena, *_listed(sizes[0]), *_listed(sizes[1]), len(self.maps), *maps]
+        head = [placing.floats + SLACK, *_listed(sizes[0]), *_listed(sizes[1]), len(self.maps), *maps]
         weights = np.concatenate([np.zeros(1, np.float32), *self.weights])
         return Program(np.array(head + body, np.int64), weights, self._tasks())
 
@@ -149,51 +149,6 @@ class _Writer:
         size = self.graph.sizes[int(planes[0])]
         for channel, plane in enumerate(planes):
             self.external[int(plane)] = (where, channel * size[0] * size[1], size)
-
-    def _place(self) -> None:
-        """A place in the arena for every plane from when it is written until it was read for the last time."""
-        geometries, self.places = self.geometries, dict[int, int]()
-        last: dict[int, int] = {}
-        ends = group_ends(self.groups)
-        for index, one in enumerate(self.operations):
-            for plane in planes_read(one):
-                last[plane] = ends[index]
-        done: dict[int, list[int]] = {}
-        for plane, index in last.items():
-            done.setdefault(index, []).append(plane)
-        top = 0
-        for index, one in enumerate(self.operations):
-            for plane in planes_written(one):
-                if plane in self.external or plane in self.places:
-                    continue
-                geometry = geometries[self.graph.sizes[plane]]
-                if geometry.free:
-                    self.places[plane] = geometry.free.pop()
-                else:
-                    self.places[plane] = top + geometry.lead
-                    top += geometry.floats
-            for plane in done.get(index, ()):
-                if plane not in self.external:
-                    geometries[self.graph.sizes[plane]].free.append(self.places[plane])
-        self.arena = top + SLACK
-
-    def _pads(self) -> dict[Size, int]:
-        """Zeros that convolutions ask for around maps of each size; of stride 2, around what is laid out as they are."""
-        pads: dict[Size, int] = dict.fromkeys(self.graph.sizes, 0)
-        for one in self.operations:
-            if one.kind is not Kind.CONV:
-                continue
-            size = self.graph.sizes[int(one.reads[0])]
-            if strided(one):
-                quarters = Quarters.of(size, [one])
-                beyond = quarters.width + quarters.side - one.size[1]
-                pads[one.size] = max(pads[one.size], beyond)
-                continue
-            made = tuple(side // (2 if one.spread else 1) for side in one.size)
-            for axis, offsets in enumerate((one.given["rows"], one.given["columns"])):
-                beyond = made[axis] + max(offsets) - size[axis]
-                pads[size] = max(pads[size], -min(offsets), beyond)
-        return pads
 
     def _quarters(self) -> list[Quarters | None]:
         """Of each operation of stride 2 the quarters that it makes: those of all that run with it."""
