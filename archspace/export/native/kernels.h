@@ -199,6 +199,7 @@ static INLINE void multiply(vec (&t)[MR][NR], const Conv& op, float* const* in, 
     for (int64_t k = 0; k < channels; k++) {
         const float* plane = in[k] + from;
         UNROLL for (int64_t i = 0; i < taps; i++, w += MR) {
+            if (MR > 1) __builtin_prefetch(w + 1024);
             const float* p = plane + offsets[i];
             vec v[NR];
             UNROLL for (int j = 0; j < NR; j++) v[j] = load(p + ahead<NARROW>(j, pitch));

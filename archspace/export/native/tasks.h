@@ -68,17 +68,24 @@ Task convolution(const Conv op) {
     return {op.groups * parts * count, run};
 }
 
+// Some columns of a row of a plane in quarters, up to two vectors of them.
+INLINE void part_in_two(const float* from, int64_t columns, float* even, float* odd) {
+    const vec a = take(from, columns), b = take(from + LANES, columns - LANES);
+    keep(even, EVEN(a, b), (columns + 1) / 2);
+    keep(odd, ODD(a, b), (columns + 1) / 2);
+}
+
 // A plane in quarters; `to` is told where the first one's zeros begin, and other zeros lie there already.
 void quarter(const float* from, const Map& in, float* to, const Quarters& q) {
+    const int64_t whole = in.width / (2 * LANES) * 2 * LANES, rest = in.width - whole;
+    const bool again = whole && rest % 2 == 0;  // the last two vectors begin within those before them
     for (int64_t y = 0; y < in.height; y++, from += in.pitch) {
         float* even = to + (y % 2 * 2 * q.rows + q.top + y / 2) * q.pitch;
         float* odd = even + q.rows * q.pitch;
-        for (int64_t x = 0; x < in.width; x += 2 * LANES) {
-            const vec a = take(from + x, in.width - x), b = take(from + x + LANES, in.width - x - LANES);
-            const int64_t count = (in.width - x + 1) / 2;
-            keep(even + x / 2, EVEN(a, b), count);
-            keep(odd + x / 2, ODD(a, b), count);
-        }
+        for (int64_t x = 0; x < whole; x += 2 * LANES) part_in_two(from + x, 2 * LANES, even + x / 2, odd + x / 2);
+        const int64_t last = again ? in.width - 2 * LANES : whole;
+        if (again) part_in_two(from + last, 2 * LANES, even + last / 2, odd + last / 2);
+        else if (rest) part_in_two(from + last, rest, even + last / 2, odd + last / 2);
     }
 }
 
@@ -112,11 +119,13 @@ Task pyramid(const std::vector<Conv> ops, bool summed) {
         std::vector<const int64_t*> lists;
         for (const auto& one : offsets) lists.push_back(one.data());
         thread_local Floats scratch;
-        if (quartered) scratch.assign(quarters_floats(first), 0.0f);
+        if (quartered) scratch.assign(quarters_floats(first) + LANES, 0.0f);
+        float* quarters = scratch.data() + LEAD;
+        quarters += LANES - (uintptr_t)quarters / 4 % LANES;  // at the beginning of a cache line
         const size_t step = summed ? ops.size() : 1;
         for (int64_t c = from; c < to; c++) {
             float* plane = first.in.planes[c];
-            if (quartered) quarter(plane, first.in, scratch.data() + LEAD, first.quarters), plane = scratch.data() + LEAD;
+            if (quartered) quarter(plane, first.in, quarters, first.quarters), plane = quarters;
             for (size_t b = 0; b < ops.size(); b += step)
                 for (const Piece& piece : pieces)
                     chains[b][piece.vectors](&ops[b], (int64_t)step, c, &lists[b], plane, pitch_read(first), piece.y,
@@ -206,6 +215,9 @@ Task band(const Map in, const Map out, bool columns, int64_t taps, const std::ve
 }
 
 float sum_of(const vec& v) {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_ps((__m512)v);
+#endif
     float parts[LANES];
     std::memcpy(parts, &v, sizeof parts);
     for (int half = LANES / 2; half; half /= 2)
