@@ -60,7 +60,7 @@ const std::vector<Step>* read_steps(Network& net, Reader& code, const Covered& t
     auto made = std::make_unique<std::vector<Step>>();
     for (int64_t left = code.next(0); left > 0; left--) {
         Step step{};
-        step.kind = (Kind)code.next(ADD, MASK);
+        step.kind = (Kind)code.next(ADD, SILU);
         const int64_t map = code.next(-1, (int64_t)net.maps.size() - 1);
         if (map >= 0) step.map = net.maps[map]->map;
         int64_t a, b;

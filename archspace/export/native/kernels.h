@@ -1,6 +1,7 @@
 // Kernels on maps of planes: rows of floats, some zeros around each plane, wide vectors along a row.
 // A map is a list of planes, so that concatenation, channel slices and shuffles are lists and cost nothing.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -57,7 +58,7 @@ struct Map {
 };
 
 // What follows a sum of products before it is kept, in order.
-enum Kind : int64_t { ADD, SCALE, PRELU, CLAMP, GATE, STORE, SPREAD, MASK };
+enum Kind : int64_t { ADD, SCALE, PRELU, CLAMP, GATE, STORE, SPREAD, MASK, HARDSWISH, SILU };
 struct Step {
     Kind kind;
     Map map;          // ADD, GATE: what joins; STORE, SPREAD: where to
@@ -172,6 +173,17 @@ static INLINE void finish(vec (&t)[MR][NR], const Step* steps, int64_t n, int64_
                             keep(p + ahead<NARROW>(j, pitch), t[m][j], NARROW ? count : count - j * LANES);
                 }
                 break;
+            case HARDSWISH:
+                UNROLL for (int m = 0; m < MR; m++) UNROLL for (int j = 0; j < NR; j++) {
+                    const vec low = {}, high = all(6.0f), share = t[m][j] + 3.0f;
+                    t[m][j] *= (share < low ? low : share > high ? high : share) / 6.0f;
+                }
+                break;
+            case SILU:
+                for (int m = 0; m < MR; m++)
+                    for (int j = 0; j < NR; j++)
+                        for (int i = 0; i < LANES; i++) t[m][j][i] /= 1 + std::exp(-t[m][j][i]);
+                break;
             case SPREAD:  // of a transposed convolution: channels are (channel, row, column) of 2 x 2 pixels
                 if constexpr (MR % 2 == 0) UNROLL for (int m = 0; m < MR; m += 2) {
                     float* p = step.map.planes[(c + m) / 4] + (2 * y + (c + m) / 2 % 2) * pitch + 2 * x;
@@ -187,6 +199,8 @@ static INLINE void finish(vec (&t)[MR][NR], const Step* steps, int64_t n, int64_
     }
 }
 
+static constexpr int64_t AHEAD = 1024;  // floats from what is read of weights to what is fetched
+
 // The sums of a tile: MR output channels, NR vectors; TAPS taps, or as many as the convolution has, where it is 0.
 template <int MR, int NR, int TAPS, bool NARROW>
 static INLINE void multiply(vec (&t)[MR][NR], const Conv& op, float* const* in, int64_t channels, int64_t pitch,
@@ -199,7 +213,7 @@ static INLINE void multiply(vec (&t)[MR][NR], const Conv& op, float* const* in, 
     for (int64_t k = 0; k < channels; k++) {
         const float* plane = in[k] + from;
         UNROLL for (int64_t i = 0; i < taps; i++, w += MR) {
-            if (MR > 1) __builtin_prefetch(w + 1024);
+            if constexpr (MR > 1) __builtin_prefetch(w + AHEAD);
             const float* p = plane + offsets[i];
             vec v[NR];
             UNROLL for (int j = 0; j < NR; j++) v[j] = load(p + ahead<NARROW>(j, pitch));

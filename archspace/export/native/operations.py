@@ -46,6 +46,8 @@ class Then(IntEnum):
     STORE = 5
     SPREAD = 6
     MASK = 7
+    HARDSWISH = 8
+    SILU = 9
 
 
 @dataclass(slots=True)

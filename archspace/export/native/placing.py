@@ -1,4 +1,4 @@
-"""Where the planes of maps lie in the engine's memory, as few bytes as will do: what was just read is written to next. No torch."""
+"""Where the planes of maps lie in the engine's memory, as few bytes as will do. No torch."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ class Placing:
         external: Container[int],
     ) -> None:  # fmt: skip
         self._sizes, self._geometries, self._external = sizes, geometries, external
-        self._zeros = {
-            int(plane) for one in operations if zeros_asked(one, sizes) for plane in one.reads
-        }
+        self._zeros = {int(plane) for one in operations if zeros_asked(one, sizes) for plane in one.reads}
         self._shared, self._bordered = _Stretch(), _Stretch()
         self._left: dict[Size, list[int]] = {}  # places with zeros around them that nobody uses
         self.places: dict[int, int] = {}

@@ -224,9 +224,7 @@ class _Writer:
         if depthwise(one):
             vectors = min(CHAINS[self.registers], length)
         rows, columns = quarters.taps(one) if quarters else (given["rows"], given["columns"])
-        made = (
-            (quarters.rows, quarters.top, self.geometries[one.size].pitch) if quarters else (0, 0, 0)
-        )
+        made = (quarters.rows, quarters.top, self.geometries[one.size].pitch) if quarters else (0, 0, 0)
         parts, row = [], 0
         for _ in range(groups):
             for block in blocks:
@@ -250,7 +248,7 @@ class _Writer:
         return vectors, [multiple * ((units + i) // count) for i in range(count)][::-1]
 
     def _flat(self, one: Operation) -> bool:
-        """Whether a convolution runs through the rows of its maps as one: all laid out alike, and none of the caller's."""
+        """Whether a convolution runs through the rows of its maps as one: all laid out alike, none the caller's."""
         return (
             (strided(one) or self.graph.sizes[int(one.reads[0])] == one.size) and self.geometries[one.size].flat
             and not one.spread and not any(plane in self.external for plane in planes_written(one))

@@ -1,4 +1,4 @@
-"""Convolutions of stride 2 read a map in quarters: every second pixel of the map is every pixel of a quarter. No torch."""
+"""Convolutions of stride 2 read a map in quarters: its every second pixel is every pixel of one. No torch."""
 
 from __future__ import annotations
 

@@ -225,8 +225,6 @@ float sum_of(const vec& v) {
     return parts[0];
 }
 
-constexpr int64_t AHEAD = 1024;  // floats from what is read to what is fetched
-
 Task mean(const Map in, const Map out) {
     const auto run = [in, out](int64_t from, int64_t to) {
         for (int64_t c = from; c < to; c++) {

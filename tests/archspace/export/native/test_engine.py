@@ -123,7 +123,7 @@ def test_nothing_is_read_or_written_beyond_the_callers_arrays() -> None:
 
 
 class Strided(nn.Module):
-    """Every second pixel: dense, in groups, channel by channel, alone and together, of a caller's image and of a map."""
+    """Every second pixel: dense, in groups, channel by channel, alone and together, of an image and of a map."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,6 +158,29 @@ def test_strides_on_maps_of_every_width(size: tuple[int, int]) -> None:
         opened = Engine(compiled(program), [tuple(one.shape) for one in expected], threads)
         for answer, value in zip(opened.run([x.numpy()]), expected, strict=True):
             np.testing.assert_allclose(answer, value.numpy(), rtol=1e-4, atol=1e-5 * float(value.abs().max()))
+
+
+class Activations(nn.Module):
+    """What MobileNetV3's kind of networks apply to a map, and a gate from its mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.point = nn.Conv2d(3, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.hardswish(self.point(x))
+        gated = y * F.hardsigmoid(F.silu(y).mean((2, 3), keepdim=True))
+        return torch.cat((F.silu(gated), gated), 1)
+
+
+@pytest.mark.parametrize("size", [(5, 7), (20, 33)], ids=str)
+def test_activations_that_are_no_lines(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network, x = Activations().eval(), 4 * torch.randn(1, 3, *size)
+    with torch.no_grad():
+        expected = network(x).numpy()
+    answer = engine(network, x).run([x.numpy()])[0]
+    np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
 
 class Pieces(nn.Module):
