@@ -24,7 +24,7 @@ def zeros_asked(one: Operation, sizes: list[Size]) -> int:
 
 
 def geometries_of(operations: list[Operation], sizes: list[Size], lanes: int) -> dict[Size, Geometry]:
-    """Returns for each size how planes are laid out: the zeros of its maps and of quarters that are laid out alike fit."""
+    """Returns for each size how planes are laid out; the zeros of its maps fit, and quarters laid out alike."""
     pads: dict[Size, int] = dict.fromkeys(sizes, 0)
     for one in operations:
         if strided(one):
