@@ -189,7 +189,7 @@ def measured(case: Case, seconds: float, least: int, memory: bool, peak: float) 
             row["peak_mb"] = peak_memory(name, case, Path(folder)) if memory else None
     kind = "cpu_ms" if case.threads == 1 else "wall_ms"
     best = min(times[name][kind] for name in DEFAULTS)
-    levels = level_times(network, case.threads) if case.batch == 1 and "native" in times else []
+    levels = level_times(network) if case.batch == 1 and "native" in times else []
     macs = case.batch * sum(level["macs"] for level in levels) if levels else None
     for row in times.values():
         row["ratio"] = best / row[kind]

@@ -79,28 +79,40 @@ void check_step(Kind kind, const Owned* other, const Covered& tile, int64_t a, i
     require(kind != MASK || tile.masks, "a step does not fit its tiles");
 }
 
+void check_quarters(const Map& in, int64_t rows, int64_t top, int64_t pitch) {
+    require(top + (in.height + 1) / 2 <= rows && (in.width + 1) / 2 <= pitch, "quarters do not fit");
+}
+
 void check_convolution(const Conv& op, const Owned& in, bool depthwise, int64_t weights, int64_t bias) {
     require(op.taps > 0 && in.map.channels % op.groups == 0 && op.out_channels % op.groups == 0, "groups do not fit");
     require(!depthwise || (op.groups == in.map.channels && op.groups == op.out_channels), "groups do not fit");
     require(!op.narrow || op.width <= LANES, "a row is wider than a vector");
+    require(op.vectors <= (depthwise ? CHAIN_CAP : 4), "a tile is too large");
     int64_t sum = 0;
     for (int64_t b = 1; b <= op.blocks[0]; b++) {
-        require(op.blocks[b] <= CAP[op.vectors], "a tile is too large");
+        require(depthwise || op.blocks[b] <= CAP[op.vectors], "a tile is too large");
         sum += op.blocks[b];
     }
     require(sum == op.out_channels / op.groups, "tiles do not cover the channels");
     require(bias >= op.out_channels, "a convolution has too few weights");
     require(weights / op.taps >= op.out_channels * (in.map.channels / op.groups), "a convolution has too few weights");
     const auto offsets = tap_offsets(op);
-    const int64_t wide = op.narrow ? LANES : to_vectors(op.width);
-    touches(in, *std::min_element(offsets.begin(), offsets.end()),
-            *std::max_element(offsets.begin(), offsets.end()) + ((op.height - 1) * in.map.pitch + wide) * op.stride);
+    const int64_t wide = op.narrow ? LANES : to_vectors(op.width), pitch = pitch_read(op);
+    const int64_t first = *std::min_element(offsets.begin(), offsets.end());
+    const int64_t end = *std::max_element(offsets.begin(), offsets.end()) + (op.height - 1) * pitch + wide;
+    if (!op.quarters.rows) return touches(in, first, end);
+    require(depthwise, "only depth-wise convolutions read quarters");
+    check_quarters(in.map, op.quarters.rows, op.quarters.top, pitch);
+    is_read(in);
+    require(first >= -LEAD && end <= quarters_floats(op) - LEAD, "a convolution reaches out of its quarters");
 }
 
 // Convolutions that run channel by channel share the tiles of the first.
 void check_together(const Conv& one, const Conv& other) {
+    const Quarters &a = one.quarters, &b = other.quarters;
     require(one.in.planes == other.in.planes && one.height == other.height && one.width == other.width &&
-                one.stride == other.stride && one.narrow == other.narrow && one.vectors == other.vectors,
+                one.narrow == other.narrow && one.vectors == other.vectors && a.rows == b.rows && a.top == b.top &&
+                a.pitch == b.pitch,
             "convolutions of a group differ");
 }
 

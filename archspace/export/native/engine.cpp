@@ -1,5 +1,6 @@
 // Runs a list of operations on maps (kernels.h). Built once a machine; a network is two arrays: integers and weights.
 #include "checks.h"
+#include "crew.h"
 
 #include <chrono>
 
@@ -30,6 +31,7 @@ struct Network {
     float *weights = nullptr, *arena = nullptr;
     int64_t weight_count = 0;
     std::vector<int64_t> input_sizes, output_sizes;  // floats of one image
+    std::unique_ptr<Crew> crew;
     ~Network() { std::free(weights), std::free(arena); }
 };
 
@@ -58,7 +60,7 @@ const std::vector<Step>* read_steps(Network& net, Reader& code, const Covered& t
     auto made = std::make_unique<std::vector<Step>>();
     for (int64_t left = code.next(0); left > 0; left--) {
         Step step{};
-        step.kind = (Kind)code.next(ADD, MASK);
+        step.kind = (Kind)code.next(ADD, SILU);
         const int64_t map = code.next(-1, (int64_t)net.maps.size() - 1);
         if (map >= 0) step.map = net.maps[map]->map;
         int64_t a, b;
@@ -74,14 +76,15 @@ void read_convolution(Network& net, Reader& code, const Owned& in) {
     Conv op{};
     op.in = in.map;
     op.out_channels = code.side(), op.height = code.side(), op.width = code.next(1);
-    op.groups = code.side(), op.stride = code.next(1, 2);
+    op.groups = code.side();
+    op.quarters = {code.next(0, LONGEST), code.next(0, LONGEST), code.next(0, LONGEST)};
     const auto* rows = read_list(net, code, -LONGEST, LONGEST);
     const auto* columns = read_list(net, code, -LONGEST, LONGEST);
     require(rows->size() == columns->size(), "taps do not fit");
     op.taps = (int64_t)rows->size(), op.rows = rows->data(), op.columns = columns->data();
     int64_t weights, bias;
     op.weights = read_weights(net, code, weights), op.bias = read_weights(net, code, bias);
-    op.vectors = code.next(1, 4), op.narrow = code.next(0, 1);
+    op.vectors = code.next(1, CHAIN_CAP), op.narrow = code.next(0, 1);
     auto blocks = std::make_unique<std::vector<int64_t>>(code.list(1, CAP[1]));
     const bool pairs = std::all_of(blocks->begin(), blocks->end(), [](int64_t one) { return one % 2 == 0; });
     blocks->insert(blocks->begin(), (int64_t)blocks->size());
@@ -105,7 +108,7 @@ void read_convolution(Network& net, Reader& code, const Owned& in) {
 }
 
 void read_operation(Network& net, Reader& code) {
-    const int64_t kind = code.next(0, 7);
+    const int64_t kind = code.next(0, 8);
     const Owned& from = read_map(net, code);
     const Map in = from.map;
     if (kind == 0) return read_convolution(net, code, from);
@@ -138,6 +141,11 @@ void read_operation(Network& net, Reader& code) {
     if (kind == 7) {
         const int64_t side = code.side(), stride = code.side();
         net.tasks.push_back(max_pool(in, out, side, stride, code.next(0, LONGEST)));
+    }
+    if (kind == 8) {
+        const int64_t top = code.next(0, LONGEST);
+        check_quarters(in, out.height / 4, top, out.width);
+        net.tasks.push_back(quarters(in, out, top));
     }
 }
 
@@ -182,6 +190,7 @@ void* native_open(const int64_t* code, int64_t code_count, const float* weights,
         std::memcpy(net->weights, weights, weight_count * 4);
         net->weight_count = weight_count;
         read_network(*net, r, arena);
+        net->crew = std::make_unique<Crew>(std::move(net->tasks));
         return net.release();
     } catch (const std::bad_alloc&) {
         problem = "there is not enough memory for its maps";
@@ -202,7 +211,7 @@ void native_run(void* handle, float** inputs, float** outputs, int64_t batch, in
             float* base = owned->where < 0 ? inputs[n] + i * net.input_sizes[n] : outputs[n] + i * net.output_sizes[n];
             for (size_t c = 0; c < owned->planes.size(); c++) owned->planes[c] = base + owned->offsets[c];
         }
-        for (const Task& task : net.tasks) task((int)threads);
+        net.crew->run(threads);
     }
 }
 
@@ -223,7 +232,10 @@ double native_peak() {
     return best;
 }
 
-int64_t native_tasks(void* handle) { return (int64_t)((Network*)handle)->tasks.size(); }
-void native_run_task(void* handle, int64_t task, int64_t threads) { ((Network*)handle)->tasks[task]((int)threads); }
+int64_t native_tasks(void* handle) { return (int64_t)((Network*)handle)->crew->tasks().size(); }
+void native_run_task(void* handle, int64_t task) {
+    const Task& one = ((Network*)handle)->crew->tasks()[task];
+    one.run(0, one.work);
+}
 void native_close(void* handle) { delete (Network*)handle; }
 }

@@ -17,7 +17,7 @@ from archspace.export.signature import Signature
 from archspace.support.errors import FieldError, InputError
 
 FORMAT = "archspace-native"
-LAYOUT = 1
+LAYOUT = 2
 """Of the operations; another one where an engine would read older files otherwise."""
 
 

@@ -13,7 +13,8 @@ FULL_TILE = 4
 class Geometry:
     """Planes of one size: how they lie in memory, zeros around them.
 
-    Where that fills vectors or tiles better, kernels run through all rows as one (``flat``, of ``length``).
+    Where that fills vectors or tiles better, kernels run through all rows as one (``flat``, of ``length``). A plane
+    takes ``floats``; with zeros ``floats_with_zeros``, of which ``lead`` come before the first pixel.
     """
 
     def __init__(self, size: Size, pad: int, lanes: int) -> None:
@@ -26,7 +27,11 @@ class Geometry:
         )
         self.pitch = best if self.flat else close if in_row == 1 else wide
         self.length = (size[0] - 1) * self.pitch + size[1]
-        self.lead = -(-pad // ROW) * ROW + pad * self.pitch
-        rows = (self.lead + (size[0] + pad) * self.pitch) // ROW + 1
-        self.floats = (rows | 1) * ROW  # an odd number of cache lines: planes do not fall on the same ones
-        self.free: list[int] = []
+        self.lead = -(-pad * (1 + self.pitch) // ROW) * ROW  # planes begin at multiples, too
+        self.floats = _odd_rows(size[0] * self.pitch)
+        self.floats_with_zeros = _odd_rows(self.lead + (size[0] + pad) * self.pitch)
+
+
+def _odd_rows(floats: int) -> int:
+    """An odd number of cache lines, so that planes do not fall on the same ones."""
+    return (-(-floats // ROW) | 1) * ROW

@@ -152,6 +152,18 @@ def _pooled(self: Builder, node: Node, x: Planes, size: Sequence[int]) -> Planes
     return self.add(Kind.MEAN, x, len(x), (1, 1))
 
 
+def _mean(self: Builder, node: Node, x: Planes, axes: Sequence[int], keep: bool = False) -> Planes:
+    if {axis % 4 for axis in axes} != {2, 3} or x.ndim != 1:
+        raise refused(node)
+    return self.add(Kind.MEAN, x, len(x), (1, 1))
+
+
+def _hardsigmoid(self: Builder, node: Node, x: Planes) -> Planes:
+    share = np.full(len(x), 1 / 6, np.float32)
+    y = self.each(x, Then.SCALE, a=share, b=3 * share)
+    return self.each(y, Then.CLAMP, a=np.array([0, 1], np.float32))
+
+
 def _linear(self: Builder, node: Node, x: Planes, weight: Tensor, bias: Tensor | None = None) -> Planes:
     if self.size(x) != (1, 1) or len(x) != weight.shape[1]:
         raise refused(node)
@@ -219,7 +231,11 @@ HANDLERS: dict[Any, Callable[..., Any]] = {
     aten.upsample_bilinear2d.vec: _resized,
     aten.matmul.default: _banded,
     aten.adaptive_avg_pool2d.default: _pooled,
+    aten.mean.dim: _mean,
     aten.linear.default: _linear,
+    aten.hardsigmoid.default: _hardsigmoid,
+    aten.hardswish.default: lambda self, node, x: self.each(x, Then.HARDSWISH),
+    aten.silu.default: lambda self, node, x: self.each(x, Then.SILU),
     aten.sigmoid.default: lambda self, node, x: self.add(Kind.SIGMOID, x, len(x), self.size(x)),
     aten.view.default: _viewed,
     aten.reshape.default: _viewed,

@@ -18,8 +18,10 @@ from archspace.export.targets import check_threads
 from archspace.support.compiled import built
 from archspace.support.errors import InputError
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("engine.cpp", "checks.h", "tasks.h", "kernels.h"))
-FLAGS = ("-fopenmp",)
+SOURCES = tuple(
+    Path(__file__).with_name(name) for name in ("engine.cpp", "checks.h", "crew.h", "tasks.h", "kernels.h")
+)
+FLAGS = ("-fopenmp-simd", "-pthread")
 
 
 @functools.cache
@@ -41,7 +43,7 @@ def library() -> Any:
     opened.native_run.restype = None
     opened.native_close.argtypes, opened.native_close.restype = [pointer], None
     opened.native_tasks.argtypes, opened.native_tasks.restype = [pointer], number
-    opened.native_run_task.argtypes, opened.native_run_task.restype = [pointer, number, number], None
+    opened.native_run_task.argtypes, opened.native_run_task.restype = [pointer, number], None
     opened.native_peak.restype = ctypes.c_double
     for name in ("native_lanes", "native_registers"):
         getattr(opened, name).restype = number
@@ -110,8 +112,8 @@ class Engine:
         return int(self._library.native_tasks(self._handle))
 
     def run_task(self, index: int) -> None:
-        """Runs one operation again on what lies in memory, for profiles; after :meth:`run`."""
-        self._library.native_run_task(self._handle, index, self.threads)
+        """Runs one operation again on this thread, on what lies in memory, for profiles; after :meth:`run`."""
+        self._library.native_run_task(self._handle, index)
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None):

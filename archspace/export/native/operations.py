@@ -32,6 +32,7 @@ class Kind(IntEnum):
     LINEAR = 5
     SIGMOID = 6
     MAX_POOL = 7
+    QUARTERS = 8
 
 
 class Then(IntEnum):
@@ -45,6 +46,8 @@ class Then(IntEnum):
     STORE = 5
     SPREAD = 6
     MASK = 7
+    HARDSWISH = 8
+    SILU = 9
 
 
 @dataclass(slots=True)

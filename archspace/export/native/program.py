@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from archspace.export.native.geometry import ROW, Geometry
+from archspace.export.native.geometry import ROW
 from archspace.export.native.operations import (
     Floats,
     Graph,
@@ -19,14 +19,14 @@ from archspace.export.native.operations import (
     Step,
     Then,
 )
+from archspace.export.native.placing import Placing, geometries_of
+from archspace.export.native.quarters import Quarters, read_quarters, strided
 from archspace.export.native.scheduling import (
     add_stores,
     all_read,
     depthwise,
-    group_ends,
     kept_together,
     needed,
-    planes_read,
     planes_written,
     running_sums,
     together,
@@ -36,6 +36,8 @@ SLACK = 1024
 """Floats behind the last plane: wide loads read past the end of a row."""
 CAPS = {32: (14, 12, 8, 6), 16: (12, 6, 4, 3)}
 """By number of vector registers: most output channels of a tile of 1, 2, 3 and 4 vectors."""
+CHAINS = {32: 8, 16: 4}
+"""By number of vector registers: most vectors of a tile of one channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +85,18 @@ class _Writer:
         self.external: dict[int, tuple[int, int, Size]] = {}
 
     def program(self) -> Program:
+        read_quarters(self.graph)
         self.operations = needed(self.graph)
         self._place_outputs()
         read = all_read(self.operations) | set(self.external)
         for one in self.operations:
             add_stores(one, read)
-        self.geometries = {size: Geometry(size, pad, self.lanes) for size, pad in self._pads().items()}
+        self.geometries = geometries_of(self.operations, self.graph.sizes, self.lanes)
         self.groups = together(self.operations, self._flat)
+        self.quarters = self._quarters()
         self.summed = running_sums(self.operations, self.groups, set(self.external))
-        self._place()
+        placing = Placing(self.operations, self.groups, self.graph.sizes, self.geometries, self.external)
+        self.places = placing.places
         body = [len(self.operations)]
         for index, one in enumerate(self.operations):
             body += self._operation(one, index)
@@ -99,7 +104,7 @@ class _Writer:
             [self._floats(planes) for planes in side] for side in (self.graph.inputs, self.graph.outputs)
         ]
         maps = [number for one in self.maps for number in one]
-        head = [self.arena, *_listed(sizes[0]), *_listed(sizes[1]), len(self.maps), *maps]
+        head = [placing.floats + SLACK, *_listed(sizes[0]), *_listed(sizes[1]), len(self.maps), *maps]
         weights = np.concatenate([np.zeros(1, np.float32), *self.weights])
         return Program(np.array(head + body, np.int64), weights, self._tasks())
 
@@ -109,7 +114,8 @@ class _Writer:
             height, width = (side // (2 if one.spread else 1) for side in one.size)
             macs += one.given["weight"].size * height * width if "weight" in one.given else 0
             if not goes_on:
-                tasks.append(Task(one.kind, one.size, macs))
+                size = self.graph.sizes[int(one.reads[0])] if one.kind is Kind.QUARTERS else one.size
+                tasks.append(Task(one.kind, size, macs))
                 macs = 0
         return tuple(tasks)
 
@@ -144,45 +150,17 @@ class _Writer:
         for channel, plane in enumerate(planes):
             self.external[int(plane)] = (where, channel * size[0] * size[1], size)
 
-    def _place(self) -> None:
-        """A place in the arena for every plane from when it is written until it was read for the last time."""
-        geometries, self.places = self.geometries, dict[int, int]()
-        last: dict[int, int] = {}
-        ends = group_ends(self.groups)
-        for index, one in enumerate(self.operations):
-            for plane in planes_read(one):
-                last[plane] = ends[index]
-        done: dict[int, list[int]] = {}
-        for plane, index in last.items():
-            done.setdefault(index, []).append(plane)
-        top = 0
-        for index, one in enumerate(self.operations):
-            for plane in planes_written(one):
-                if plane in self.external or plane in self.places:
-                    continue
-                geometry = geometries[self.graph.sizes[plane]]
-                if geometry.free:
-                    self.places[plane] = geometry.free.pop()
-                else:
-                    self.places[plane] = top + geometry.lead
-                    top += geometry.floats
-            for plane in done.get(index, ()):
-                if plane not in self.external:
-                    geometries[self.graph.sizes[plane]].free.append(self.places[plane])
-        self.arena = top + SLACK
-
-    def _pads(self) -> dict[Size, int]:
-        """Zeros that convolutions ask for around maps of each size."""
-        pads: dict[Size, int] = dict.fromkeys(self.graph.sizes, 0)
-        for one in self.operations:
-            if one.kind is not Kind.CONV:
-                continue
-            size, stride = self.graph.sizes[int(one.reads[0])], one.given["stride"]
-            made = tuple(side // (2 if one.spread else 1) for side in one.size)
-            for axis, offsets in enumerate((one.given["rows"], one.given["columns"])):
-                beyond = (made[axis] - 1) * stride + max(offsets) - (size[axis] - 1)
-                pads[size] = max(pads[size], -min(offsets), beyond)
-        return pads
+    def _quarters(self) -> list[Quarters | None]:
+        """Of each operation of stride 2 the quarters that it makes: those of all that run with it."""
+        found: list[Quarters | None] = []
+        group: list[Operation] = []
+        for one, goes_on in zip(self.operations, self.groups, strict=True):
+            group.append(one)
+            if not goes_on:
+                size = self.graph.sizes[int(one.reads[0])]
+                found += [Quarters.of(size, group) if strided(one) else None] * len(group)
+                group = []
+        return found
 
     def _map(self, planes: Planes) -> int:
         """The number of a list of planes."""
@@ -213,7 +191,7 @@ class _Writer:
         code = [int(one.kind), self._map(one.reads)]
         if one.kind is Kind.CONV:
             flags = (self.groups[index], depthwise(one), index in self.summed)
-            return code + self._convolution(one) + [int(flag) for flag in flags]
+            return code + self._convolution(one, self.quarters[index]) + [int(flag) for flag in flags]
         if one.kind is Kind.EACH:
             return code + self._steps(one)
         code.append(self._map(one.first))
@@ -228,9 +206,11 @@ class _Writer:
             code += [self._kept(given["weight"]), self._kept(given["bias"])]
         if one.kind is Kind.MAX_POOL:
             code += [given["side"], given["stride"], given["pad"]]
+        if one.kind is Kind.QUARTERS:
+            code.append(given["top"])
         return code
 
-    def _convolution(self, one: Operation) -> list[int]:
+    def _convolution(self, one: Operation, quarters: Quarters | None) -> list[int]:
         given = one.given
         weight, groups = given["weight"], given["groups"]
         height, width = (side // (2 if one.spread else 1) for side in one.size)
@@ -239,9 +219,12 @@ class _Writer:
         if flat:
             height, width = 1, self.geometries[one.size].length
         narrow = not flat and width <= self.lanes
-        vectors, blocks = self._tiles(
-            per_group, height if narrow else -(-width // self.lanes), 2 if one.spread else 1
-        )
+        length = height if narrow else -(-width // self.lanes)
+        vectors, blocks = self._tiles(per_group, length, 2 if one.spread else 1)
+        if depthwise(one):
+            vectors = min(CHAINS[self.registers], length)
+        rows, columns = quarters.taps(one) if quarters else (given["rows"], given["columns"])
+        made = (quarters.rows, quarters.top, self.geometries[one.size].pitch) if quarters else (0, 0, 0)
         parts, row = [], 0
         for _ in range(groups):
             for block in blocks:
@@ -249,9 +232,9 @@ class _Writer:
                 parts.append(part.reshape(block, part.shape[1], -1).transpose(1, 2, 0).reshape(-1))
                 row += block
         return [
-            weight.shape[0], height, width, groups, given["stride"], *_listed(given["rows"]),
-            *_listed(given["columns"]), self._kept(np.concatenate(parts)), self._kept(given["bias"]), vectors,
-            int(narrow), *_listed(blocks), *self._steps(one),
+            weight.shape[0], height, width, groups, *made, *_listed(rows), *_listed(columns),
+            self._kept(np.concatenate(parts)), self._kept(given["bias"]), vectors, int(narrow), *_listed(blocks),
+            *self._steps(one),
         ]  # fmt: skip
 
     def _tiles(self, channels: int, length: int, multiple: int) -> tuple[int, list[int]]:
@@ -265,17 +248,17 @@ class _Writer:
         return vectors, [multiple * ((units + i) // count) for i in range(count)][::-1]
 
     def _flat(self, one: Operation) -> bool:
-        """Whether a convolution runs through the rows of its maps as one: all of one size, and none of the caller's."""
-        sizes = {self.graph.sizes[int(one.reads[0])], one.size}
+        """Whether a convolution runs through the rows of its maps as one: all laid out alike, none the caller's."""
         return (
-            len(sizes) == 1 and self.geometries[one.size].flat and not one.spread and one.given["stride"] == 1
-            and not any(plane in self.external for plane in planes_written(one))
+            (strided(one) or self.graph.sizes[int(one.reads[0])] == one.size) and self.geometries[one.size].flat
+            and not one.spread and not any(plane in self.external for plane in planes_written(one))
         )  # fmt: skip
 
     def _mask(self, size: Size) -> Floats:
         geometry = self.geometries[size]
-        at = np.arange(geometry.length + ROW * 4)
-        return ((at % geometry.pitch < size[1]) & (at < geometry.length)).astype(np.float32)
+        at = np.arange(geometry.length + ROW * CHAINS[self.registers])
+        keeps = (at % geometry.pitch < size[1]) & (at < geometry.length)
+        return np.where(keeps, np.uint32(0xFFFFFFFF), np.uint32(0)).view(np.float32)
 
     def _steps(self, one: Operation) -> list[int]:
         steps = []

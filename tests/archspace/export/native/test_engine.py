@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from archspace.export.folding import folded
 from archspace.export.native import library as library_module
 from archspace.export.native.compiling import compiled
-from archspace.export.native.file import open_native, save_native
+from archspace.export.native.file import LAYOUT, open_native, save_native
 from archspace.export.native.library import Engine, peak_macs
 from archspace.export.native.operations import UnsupportedError
 from archspace.export.native.program import Program
@@ -122,6 +122,67 @@ def test_nothing_is_read_or_written_beyond_the_callers_arrays() -> None:
     assert (held[:32] == 7).all() and (held[-32:] == 7).all()
 
 
+class Strided(nn.Module):
+    """Every second pixel: dense, in groups, channel by channel, alone and together, of an image and of a map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 5, stride=2, padding=2)
+        self.point = nn.Conv2d(3, 8, 1, stride=2)
+        self.image = nn.Conv2d(3, 3, 3, stride=2, padding=1, groups=3)
+        self.branches = nn.ModuleList(
+            nn.Conv2d(8, 8, 3, stride=2, padding=rate, dilation=rate, groups=8) for rate in (1, 2, 4)
+        )
+        self.mixed = nn.ModuleList(
+            nn.Conv2d(8, 8, side, stride=2, padding=side // 2, groups=8) for side in (3, 5)
+        )
+        self.bare = nn.Conv2d(8, 6, (2, 3), stride=2, groups=2)
+        self.slopes = nn.PReLU(24)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        y = self.stem(x) + self.point(x)
+        maps = running_sums([branch(y) for branch in self.branches])
+        joined = torch.cat((self.slopes(torch.cat(maps, 1)), F.avg_pool2d(y, 3, stride=2, padding=1)), 1)
+        one, other = running_sums([branch(y) for branch in self.mixed])
+        return torch.cat((joined, one, F.relu(other)), 1), self.bare(y), self.image(x)
+
+
+@pytest.mark.parametrize("size", [(9, 11), (16, 30), (55, 64), (70, 131)], ids=str)
+def test_strides_on_maps_of_every_width(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network, x = Strided().eval(), torch.randn(1, 3, *size)
+    with torch.no_grad():
+        expected = network(x)
+        program = folded(torch.export.export(network, (x,)))
+    for threads in (1, 3):
+        opened = Engine(compiled(program), [tuple(one.shape) for one in expected], threads)
+        for answer, value in zip(opened.run([x.numpy()]), expected, strict=True):
+            np.testing.assert_allclose(answer, value.numpy(), rtol=1e-4, atol=1e-5 * float(value.abs().max()))
+
+
+class Activations(nn.Module):
+    """What MobileNetV3's kind of networks apply to a map, and a gate from its mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.point = nn.Conv2d(3, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.hardswish(self.point(x))
+        gated = y * F.hardsigmoid(F.silu(y).mean((2, 3), keepdim=True))
+        return torch.cat((F.silu(gated), gated), 1)
+
+
+@pytest.mark.parametrize("size", [(5, 7), (20, 33)], ids=str)
+def test_activations_that_are_no_lines(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    network, x = Activations().eval(), 4 * torch.randn(1, 3, *size)
+    with torch.no_grad():
+        expected = network(x).numpy()
+    answer = engine(network, x).run([x.numpy()])[0]
+    np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
+
+
 class Pieces(nn.Module):
     """Two outputs from the channels of one map, of which one is in none."""
 
@@ -189,7 +250,7 @@ def test_a_file_that_was_changed_gives_no_numbers(saved: Path, tmp_path: Path) -
         (data[:-9] + bytes([data[-9] ^ 4]) + data[-8:], "is not as it was written"),
         (data.replace(b"1, 6]", b"1, 9]", 1), "is not as it was written"),
         (data[: len(data) // 2], "cannot be read"),
-        (data.replace(b'"layout":"1"', b'"layout":"0"'), "another version of archspace"),
+        (data.replace(f'"layout":"{LAYOUT}"'.encode(), b'"layout":"0"'), "another version of archspace"),
     ):
         path.write_bytes(change)
         assert change != data
