@@ -26,6 +26,9 @@ _SERVER = Path(__file__).with_name("fork_server.py")
 @functools.cache
 def _server() -> subprocess.Popen[str]:
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    env["OMP_NUM_THREADS"] = (
+        "1"  # else libraries start threads when they are imported, which a fork would lack
+    )
     server = subprocess.Popen(
         [sys.executable, str(_SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
     )

@@ -113,8 +113,16 @@ def _of_unit(block: Block, size: Size, at: int, path: str) -> Work:
     written = prod((-(-height // block.stride), -(-width // block.stride)))
     return Work(
         path=path, kind=block.kind, read=block.in_channels * height * width,
-        written=block.out_channels * written, weights=count.params - count.dead_params, macs=count.macs,
+        written=_new_channels(block) * written, weights=count.params - count.dead_params, macs=count.macs,
     )  # fmt: skip
+
+
+def _new_channels(block: Block) -> int:
+    """Channels that a unit writes; a densely connected one leaves those of its input where they lie."""
+    if block.option("dense"):
+        last = [node for _, node in block.items()][-1]
+        return _channels(last)[1]
+    return block.out_channels
 
 
 def _of_layer(layer: Layer, size: Size, at: int, path: str) -> Work:

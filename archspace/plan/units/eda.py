@@ -38,7 +38,8 @@ def _eda(r: UnitRequest) -> Block:
         *_pair(inner, new, r, r.limited_rate, r.final),
     )
     return Block(
-        "eda", r.in_channels, r.out_channels, r.stride, (("chain", chain),), dropout=r.dropout
+        "eda", r.in_channels, r.out_channels, r.stride, (("chain", chain),), (("dense", r.stride == 1),),
+        dropout=r.dropout,
     )  # fmt: skip
 
 

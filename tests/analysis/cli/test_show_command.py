@@ -58,7 +58,7 @@ def test_a_levels_last_row_has_the_levels_field(name: str) -> None:
     for field in receptive_fields(spec):
         last = [row for row in lines if row.level == field.name][-1]
         whole = "all earlier tokens" if spec.task == "language" else "whole image"
-        if field.name == "head" and spec.decoder == "bilinear" and field.whole == ALIGNED_RESIZE:
+        if field.name == "head" and spec.decoder in ("bilinear", "dad") and field.whole == ALIGNED_RESIZE:
             whole = "whole image (resized)"
         assert last.receptive_field == (field.side or whole)
     assert all(row.receptive_field not in (UNSEEN, 0) for row in lines)
