@@ -39,7 +39,8 @@ def geometries_of(operations: list[Operation], sizes: list[Size], lanes: int) ->
 class Placing:
     """A place for every plane from when it is written until it was read for the last time.
 
-    Planes with zeros around them keep these for good: their places serve planes of the same size alone. All others
+    Planes with zeros around them keep these for good: their places serve planes of the same size alone, quarters those
+    of maps of the same size (that of an even side has pixels where that of an odd one has zeros). All others
     share one stretch of memory, and what an operation sums may lie where a map lay that it adds for the last time.
 
     Args:
@@ -61,7 +62,11 @@ class Placing:
         self._sizes, self._geometries, self._external = sizes, geometries, external
         self._zeros = {int(plane) for one in operations if zeros_asked(one, sizes) for plane in one.reads}
         self._shared, self._bordered = _Stretch(), _Stretch()
-        self._left: dict[Size, list[int]] = {}  # places with zeros around them that nobody uses
+        self._quarters = {
+            int(made): (*sizes[int(plane)], one.given["top"]) for one in operations if one.kind is Kind.QUARTERS
+            for made, plane in zip(one.first, one.reads, strict=True)
+        }  # fmt: skip
+        self._left: dict[tuple[int, ...], list[int]] = {}  # places with zeros around them that nobody uses
         self.places: dict[int, int] = {}
         done = _read_last(operations, groups)
         for index, one in enumerate(operations):
@@ -83,13 +88,17 @@ class Placing:
         geometry = self._geometries[size]
         if plane not in self._zeros:
             return self._shared.take(geometry.floats)
-        left = self._left.get(size)
+        left = self._left.get(self._alike(plane))
         return left.pop() if left else self._bordered.take(geometry.floats_with_zeros) + geometry.lead
+
+    def _alike(self, plane: int) -> tuple[int, ...]:
+        """What planes have in common that have zeros in the same places."""
+        return (*self._sizes[plane], *self._quarters.get(plane, ()))
 
     def _give(self, plane: int) -> None:
         size = self._sizes[plane]
         if plane in self._zeros:
-            self._left.setdefault(size, []).append(self.places[plane])
+            self._left.setdefault(self._alike(plane), []).append(self.places[plane])
         else:
             self._shared.give(self.places[plane], self._geometries[size].floats)
 

@@ -173,6 +173,18 @@ class Activations(nn.Module):
         return torch.cat((F.silu(gated), gated), 1)
 
 
+def test_quarters_of_an_even_map_leave_nothing_to_those_of_an_odd_one() -> None:
+    torch.manual_seed(0)
+    halved = [nn.Conv2d(8, 8, 3, stride=2, padding=1) for _ in range(3)]
+    for side in (2, 4):  # halved to 1
+        x = torch.randn(1, 8, side, side)
+        network = nn.Sequential(*halved).eval()
+        with torch.no_grad():
+            expected = network(x).numpy()
+            program = compiled(folded(torch.export.export(network, (x,))))
+        assert np.allclose(Engine(program, [expected.shape]).run([x.numpy()])[0], expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [(5, 7), (20, 33)], ids=str)
 def test_activations_that_are_no_lines(size: tuple[int, int]) -> None:
     torch.manual_seed(0)
