@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import math
+import os
 import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,7 @@ class Engine:
         check_threads(threads)
         self._library, self.shapes, self.threads = library(), tuple(shapes), threads
         self._lock = threading.Lock()
+        _OPEN.add(self)
         code = np.ascontiguousarray(program.code, np.int64)
         weights = np.ascontiguousarray(program.weights, np.float32)
         self._handle = self._library.native_open(
@@ -119,3 +122,16 @@ class Engine:
         if getattr(self, "_handle", None):
             self._library.native_close(self._handle)
             self._handle = None
+
+
+_OPEN: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _unlock() -> None:
+    """Frees the engines of a forked process: the thread that ran one is not in it."""
+    for engine in _OPEN:
+        engine._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -293,6 +294,16 @@ def test_no_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     with pytest.raises(InputError, match=r"needs a C\+\+ compiler .*CXX names .*nothing"):
         library_module.library.__wrapped__()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_process_forked_while_a_thread_runs_the_engine_can_run_it(saved: Path) -> None:
+    network = open_native(saved, 2)
+    engine = network._engine
+    with engine._lock:  # as in the middle of a run
+        child = os.fork()
+        if not child:
+            os._exit(0 if engine._lock.acquire(timeout=60) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
