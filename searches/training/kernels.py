@@ -16,7 +16,9 @@ from archspace.support.errors import InputError
 
 log = logging.getLogger(__name__)
 
-SOURCE = Path(__file__).with_name("kernels.cpp")
+SOURCES = tuple(
+    Path(__file__).with_name(name) for name in ("kernels.cpp", "norms.h", "depth_wise.h", "rows.h")
+)
 NAMES = {torch.float32: "float", torch.float64: "double"}
 POINTER, NUMBER, REAL = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 ARGUMENTS = {
@@ -31,7 +33,7 @@ ARGUMENTS = {
 def opened() -> dict[tuple[str, torch.dtype], Any] | None:
     """Returns the kernels by name and type, built on first use; ``None`` where they cannot be, which is logged."""
     try:
-        library = ctypes.CDLL(str(built("training", "training", [SOURCE])))
+        library = ctypes.CDLL(str(built("training", "training", SOURCES)))
     except (InputError, OSError) as error:
         log.warning("%s; training goes on without C++ kernels, which takes longer", error)
         return None

@@ -19,6 +19,8 @@ from archspace.support.errors import FieldError, InputError
 FORMAT = "archspace-native"
 LAYOUT = 2
 """Of the operations; another one where an engine would read older files otherwise."""
+DIGEST = "sha256"
+"""Of all else in the file."""
 
 
 def save_native(path: Path, program: Program, signature: Signature, metadata: Mapping[str, Any]) -> None:
@@ -29,11 +31,9 @@ def save_native(path: Path, program: Program, signature: Signature, metadata: Ma
         "inputs": [port.to_dict() for port in signature.inputs],
         "outputs": [port.to_dict() for port in signature.outputs],
     }
-    about = {
-        "format": FORMAT, "layout": LAYOUT, "vectors": _vectors(), "ports": ports,
-        "sha256": _digest(program.code, program.weights, ports), **metadata,
-    }  # fmt: skip
+    about = {**metadata, "format": FORMAT, "layout": LAYOUT, "vectors": _vectors(), "ports": ports}
     notes = {name: json.dumps(value) for name, value in about.items()}
+    notes[DIGEST] = json.dumps(_digest(program.code, program.weights, notes))
     path.write_bytes(save({"code": program.code, "weights": program.weights}, metadata=notes))
 
 
@@ -82,9 +82,10 @@ def open_native(path: str | Path, threads: int = 1) -> NativeNetwork:
 
     try:
         with safe_open(str(path), "np") as opened:
-            about = {name: json.loads(value) for name, value in (opened.metadata() or {}).items()}
+            notes = dict(opened.metadata() or {})
+            about = {name: json.loads(value) for name, value in notes.items()}
             arrays: dict[str, NDArray[Any]] = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
     if about.get("format") != FORMAT:
         raise InputError(f"{path}: is no network of the native engine")
@@ -94,8 +95,8 @@ def open_native(path: str | Path, threads: int = 1) -> NativeNetwork:
         raise InputError(
             f"{path}: was made for vectors of another processor; export the network again on this machine"
         )
-    code, weights, ports = arrays.get("code"), arrays.get("weights"), about.get("ports")
-    if code is None or weights is None or about.get("sha256") != _digest(code, weights, ports):
+    code, weights = arrays.get("code"), arrays.get("weights")
+    if code is None or weights is None or about.get(DIGEST) != _digest(code, weights, notes):
         raise InputError(f"{path}: is not as it was written; export the network again")
     try:
         engine = Engine(Program(code, weights), _shapes(about["ports"]["outputs"]), threads)
@@ -106,9 +107,10 @@ def open_native(path: str | Path, threads: int = 1) -> NativeNetwork:
     return NativeNetwork(engine, about)
 
 
-def _digest(code: NDArray[Any], weights: NDArray[Any], ports: Any) -> str:
-    """Of what the engine computes by, so that a file that was changed by accident gives no numbers."""
-    digest = hashlib.sha256(json.dumps(ports, sort_keys=True).encode())
+def _digest(code: NDArray[Any], weights: NDArray[Any], notes: Mapping[str, str]) -> str:
+    """Of what the engine computes by and what is said of it, so that a file that was changed by accident is refused."""
+    said = sorted((name, text) for name, text in notes.items() if name != DIGEST)
+    digest = hashlib.sha256(json.dumps(said).encode())
     for array in (code, weights):
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)

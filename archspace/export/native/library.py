@@ -110,6 +110,14 @@ class Engine:
             self._library.native_run(self._handle, *pointers, batch, self.threads)
         return made
 
+    def __reduce__(self) -> str:
+        """Refuses to be copied or sent: its memory is the library's.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("an engine of the native format cannot be copied; open its file again")
+
     def task_count(self) -> int:
         """Returns the number of operations that run."""
         return int(self._library.native_tasks(self._handle))

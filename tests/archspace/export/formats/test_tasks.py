@@ -142,6 +142,15 @@ def test_what_travels_is_in_every_file(made: Made) -> None:
     assert f"'arch_id': '{spec.arch_id}'" in code and (task == "language" or "'cat'" in code)
 
 
+def test_openvino_has_prelu_as_its_operator_with_a_slope_a_channel(made: Made) -> None:
+    nodes = openvino.Core().read_model(made.folder / "model.xml").get_ops()
+    prelus = [node for node in nodes if node.get_type_name() == "PRelu"]
+    assert prelus
+    for node in prelus:
+        slopes, channels = list(node.input(1).get_shape()), node.input(0).get_partial_shape()[1].get_length()
+        assert slopes in ([1, channels, 1, 1], [channels, 1, 1], [1, 1, 1, 1]), "channels in their own place"
+
+
 def test_the_standalone_file_needs_torch_alone(made: Made) -> None:
     program = (
         "import sys, torch\nsys.modules['safetensors'] = sys.modules['archspace'] = None\n"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import random
 from pathlib import Path
 
@@ -262,6 +264,7 @@ def test_a_file_that_was_changed_gives_no_numbers(saved: Path, tmp_path: Path) -
     for change, rule in (
         (data[:-9] + bytes([data[-9] ^ 4]) + data[-8:], "is not as it was written"),
         (data.replace(b"1, 6]", b"1, 9]", 1), "is not as it was written"),
+        (data.replace(b"kept", b"lost", 1), "is not as it was written"),
         (data[: len(data) // 2], "cannot be read"),
         (data.replace(f'"layout":"{LAYOUT}"'.encode(), b'"layout":"0"'), "another version of archspace"),
     ):
@@ -269,6 +272,13 @@ def test_a_file_that_was_changed_gives_no_numbers(saved: Path, tmp_path: Path) -
         assert change != data
         with pytest.raises(InputError, match=rf"model\.native: .*{rule}"):
             open_native(path)
+
+
+def test_an_open_engine_is_not_copied(saved: Path) -> None:
+    network = open_native(saved)
+    for copied in (copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="cannot be copied; open its file again"):
+            copied(network)
 
 
 def test_images_of_another_kind_are_refused(saved: Path) -> None:
