@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_kept: dict[int, Any] = {}
-"""By operator set. The exporter only reads a table."""
+_kept: dict[tuple[int, int], Any] = {}
+"""By operator set and how many operators torch has: a table lacks those that are registered later. The exporter only
+reads a table."""
 
 
 @contextmanager
@@ -16,6 +17,8 @@ def translations_kept() -> Iterator[None]:
 
     The table's maker is private to torch; where a version of it has none of this name, the block runs as it would.
     """
+    import torch
+
     try:
         from torch.onnx._internal.exporter._registration import ONNXRegistry
 
@@ -25,9 +28,10 @@ def translations_kept() -> Iterator[None]:
         return
 
     def kept(opset_version: int = 18) -> Any:
-        if opset_version not in _kept:
-            _kept[opset_version] = make(opset_version=opset_version)
-        return _kept[opset_version]
+        key = opset_version, len(torch._C._dispatch_get_all_op_names())
+        if key not in _kept:
+            _kept[key] = make(opset_version=opset_version)
+        return _kept[key]
 
     ONNXRegistry.from_torchlib = staticmethod(kept)  # type: ignore[method-assign]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from archspace.export.translations import translations_kept
 
@@ -21,3 +22,13 @@ def test_the_table_is_made_once_and_the_maker_stands_as_before() -> None:
         one.opset_version == 18
         and one.functions.keys() == before.__get__(None, registry)(18).functions.keys()
     )
+
+
+def test_operators_that_were_registered_since_are_in_the_table() -> None:
+    registration = pytest.importorskip("torch.onnx._internal.exporter._registration")
+    with translations_kept():
+        before = registration.ONNXRegistry.from_torchlib(18)
+        with torch.library._scoped_library("archspace_since", "DEF") as library:
+            library.define("later(Tensor x) -> Tensor")
+            assert registration.ONNXRegistry.from_torchlib(18) is not before
+        assert registration.ONNXRegistry.from_torchlib(18) is before
