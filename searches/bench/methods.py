@@ -17,6 +17,7 @@ from analysis.fronts.pareto import ranks
 from archspace.support.registry import Registry
 from searches.bench.halving import Ladder
 from searches.bench.yardstick import BudgetSpent, Floats, Ledger, Yardstick
+from searches.config.parts import SamplerConfig
 from searches.judging.choosing import Chooser, Goal, Networks, stratum, with_scores
 from searches.judging.features import Encoder, axes_of
 
@@ -26,9 +27,9 @@ Method: TypeAlias = Callable[[Ledger, np.random.Generator], None]
 Index: TypeAlias = NDArray[np.int64]
 METHODS: Registry[Method] = Registry("method")
 POPULATION, SAMPLE = 16, 4
-STARTUP, SCORED, LEAST_KNOWN = 6, 16, 2
-ASKS = 20
-"""Suggestions of a sampler for each network of the space, at most."""
+SCORED, LEAST_KNOWN = 16, 2
+STUCK = 20
+"""Suggestions in a row that bring no new network, after which a method is given one at random."""
 
 
 def replayed(ledger: Ledger, name: str) -> Ledger:
@@ -49,6 +50,8 @@ def random(ledger: Ledger, rng: np.random.Generator) -> None:
 def sampled(make: Callable[[int], BaseSampler], *, rungs: bool = False) -> Method:
     """Returns the method that asks one of Optuna's samplers, as a study does: what was trained before costs nothing.
 
+    A sampler that suggests only what was trained before is given a network at random, so that all methods spend alike.
+
     Args:
         rungs: not every network is trained in full; the sampler learns from those that are.
     """
@@ -61,21 +64,28 @@ def sampled(make: Callable[[int], BaseSampler], *, rungs: bool = False) -> Metho
             study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
             ladder = Ladder(ledger, whole=not rungs)
             trials: dict[int, optuna.Trial] = {}
-            for _ in range(ASKS * len(stick)):
-                if len(ledger.finished) == len(stick):
-                    return
+            repeats = 0
+            while len(ledger.trained) < len(stick):
+                if repeats == STUCK:
+                    study.enqueue_trial(dict(stick.grid.cells[int(rng.choice(_untrained(ledger)))].params))
                 trial = study.ask(dict(stick.grid.distributions))
                 index = stick.grid.index(trial.params)
+                begun = len(ledger.trained)
                 if index is None or ladder.waits(index):
                     study.tell(trial, state=TrialState.PRUNED)
                 else:
                     trials[index] = trial
-                if index is None:
-                    continue
-                for done, value in ladder.after(index):
-                    study.tell(trials[done], [value, float(stick.macs[done])])
+                if index is not None:
+                    for done, value in ladder.after(index):
+                        study.tell(trials[done], [value, float(stick.macs[done])])
+                repeats = 0 if len(ledger.trained) > begun else repeats + 1
 
     return method
+
+
+def _untrained(ledger: Ledger) -> Index:
+    """Networks that were not begun."""
+    return np.setdiff1d(np.arange(len(ledger.yardstick)), list(ledger.trained))
 
 
 METHODS.register("tpe")(sampled(lambda seed: optuna.samplers.TPESampler(seed=seed)))
@@ -96,13 +106,14 @@ def evolution(ledger: Ledger, rng: np.random.Generator) -> None:
     population = [int(index) for index in rng.permutation(len(stick))[:POPULATION]]
     for index in population:
         ledger.train(index)
-    for _ in range(ASKS * len(stick)):
-        if len(ledger.trained) == len(stick):
-            return
+    repeats = 0
+    while len(ledger.trained) < len(stick):
         sample = [population[i] for i in rng.choice(len(population), SAMPLE, replace=False)]
         depth = ranks(stick.points(np.array([ledger.seen[i] for i in sample]), sample))
-        child = mutated(ledger, sample[int(np.argmin(depth))], rng)
+        begun, parent = len(ledger.trained), sample[int(np.argmin(depth))]
+        child = int(rng.choice(_untrained(ledger))) if repeats == STUCK else mutated(ledger, parent, rng)
         ledger.train(child)
+        repeats = 0 if len(ledger.trained) > begun else repeats + 1
         population = [*population[1:], child]
 
 
@@ -149,14 +160,15 @@ def screening(use: str | None = None, *, rungs: bool = False) -> Method:
         goals = [Goal("metric", maximised=True), Goal("macs")]
         chooser, table = Chooser(goals, counted=frozenset(["macs"]), seed=ledger.seed), _table(stick)
         ladder = Ladder(ledger, whole=not rungs)
-        for part in range(STARTUP):
-            _train(ladder, int(rng.choice(stratum(stick.macs, STARTUP, part))))
+        startup = SamplerConfig().startup
+        for part in range(startup):
+            _train(ladder, int(rng.choice(stratum(stick.macs, startup, part))))
         while len(ledger.trained) < len(stick):
             done = np.array(ledger.finished, dtype=np.int64)
-            left = np.setdiff1d(np.arange(len(stick)), list(ledger.trained))
             if len(done) < LEAST_KNOWN:
-                _train(ladder, int(rng.choice(left)))
+                _train(ladder, int(rng.choice(_untrained(ledger))))
                 continue
+            left = _untrained(ledger)
             known = _networks(stick, table, done, np.array([ledger.seen[i] for i in done]))
             judged = chooser.judged(known, _networks(stick, table, left), stick.epoch_cost[left])
             if use is not None:

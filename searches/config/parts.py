@@ -143,9 +143,9 @@ class SamplerConfig(Part):
     """Which sampler, and its settings.
 
     Attributes:
-        name: of :data:`SAMPLERS`: `tpe` (tree-structured Parzen estimator), `nsga2`, `nsga3`, `gp` (Gaussian process),
-            `random`, `screened` (of many networks, counted and predicted, the one that is expected to add most to the
-            front for its cost), or a plug-in's.
+        name: of :data:`SAMPLERS`: `screened` (of many networks, counted and predicted, the one that is expected to add
+            most to the front for its cost), `tpe` (tree-structured Parzen estimator), `nsga2`, `nsga3`, `gp` (Gaussian
+            process), `random`, or a plug-in's.
         startup: random trials that come first; of `tpe`, `gp` and `screened` (which takes them from every part of the
             space by MACs).
         cheapest_first: these come in the order of their networks' MACs, so that first results are there soon and what
@@ -153,8 +153,8 @@ class SamplerConfig(Part):
         population: of `nsga2` and `nsga3`.
     """
 
-    name: str = "tpe"
-    startup: int = Field(8, ge=1)
+    name: str = SCREENED
+    startup: int = Field(6, ge=1)
     cheapest_first: bool = False
     population: int = Field(12, ge=2)
 

@@ -104,7 +104,7 @@ def study_text(look: Look) -> str:
         "space:\n",
         SPACES.get(look.task, SPACES["classification"]),
         f"objectives: [{metric}, macs]   # up to three; latency_ms is measured on this machine\n",
-        "sampler: {name: tpe, startup: 6, cheapest_first: true}\n",
+        "sampler: {cheapest_first: true}\n",
         "trials: 12\n",
         "seed: 0\n",
         f"training: {{epochs: {epochs}, batch: {batch}, optimizer: adamw, lr: 3.0e-3, schedule: cosine}}  {flip}\n",

@@ -138,7 +138,7 @@ def text_study(look: TextLook) -> str:
         "# A plain value fixes a field; choices, or low and high, free it.\n",
         SPACE,
         "objectives: [perplexity, macs]   # up to three, less is better in both; MACs are of a window of tokens\n",
-        "sampler: {name: tpe, startup: 8, cheapest_first: true}\n",
+        "sampler: {cheapest_first: true}\n",
         "trials: 16\n",
         "seed: 0\n",
         f"training: {{epochs: {epochs}, batch: {streams}, window: {WINDOW}, optimizer: sgd, momentum: 0.0, lr: 20.0, "

@@ -137,8 +137,8 @@ class Chooser:
                 spread out.
         """
         guesses = {goal.name: self._guess(goal, known, candidates) for goal in self.guessed}
-        front = self._points(known)[known.feasible]
-        corner = self._corner(known)
+        front = self._believed(known)[known.feasible]
+        corner = self._corner(known, candidates)
         if running is not None and len(running):
             believed = {goal.name: self._guess(goal, known, running) for goal in self.guessed}
             front = np.vstack([front, self._means(running, believed)[0]])
@@ -189,13 +189,29 @@ class Chooser:
     def _points(self, networks: Networks) -> Floats:
         return np.column_stack([goal.scaled(networks.values[goal.name]) for goal in self.objectives])
 
-    def _corner(self, known: Networks) -> Floats:
+    def _believed(self, known: Networks) -> Floats:
+        """(N, O) points of what was trained, without the luck of a single training where a predictor can tell."""
+        points = self._points(known)
+        for column, goal in enumerate(self.objectives):
+            if goal.name not in self.counted:
+                values = points[:, column]
+                seen = np.isfinite(values)
+                values[seen] = self._model(goal, known).smoothed(known.table[seen], values[seen])
+        return points
+
+    def _corner(self, known: Networks, candidates: Networks) -> Floats:
+        """(O,) a little beyond the worst of what was trained, and of what is counted of the candidates."""
         points = self._points(known)
         points = points[np.isfinite(points).all(axis=1)]
         if not len(points):
             return np.full(len(self.objectives), 1.0)
-        worst, span = points.max(axis=0), np.ptp(points, axis=0)
-        return np.asarray(worst + MARGIN * np.where(span > 0, span, 1.0))
+        worst, best = points.max(axis=0), points.min(axis=0)
+        for column, goal in enumerate(self.objectives):
+            if goal.name in self.counted and len(candidates):
+                values = goal.scaled(candidates.values[goal.name])
+                worst[column] = max(worst[column], values.max())
+                best[column] = min(best[column], values.min())
+        return np.asarray(worst + MARGIN * np.where(worst > best, worst - best, 1.0))
 
     def _means(self, networks: Networks, guesses: Mapping[str, Guess]) -> tuple[Floats, Floats]:
         means, deviations = [], []

@@ -108,6 +108,13 @@ class Surrogate:
         widened = spread * min(max(honest, NARROWEST), WIDEST)
         return Guess(centre + spread * mean, widened * deviation)
 
+    def smoothed(self, known: Floats, values: Floats) -> Floats:
+        """Returns (N,) what is believed of trained networks; with too few to learn from, what was seen."""
+        if len(values) < LEAST_POINTS:
+            return values
+        centre, spread = _scale(values)
+        return np.asarray(centre + spread * self._fitted(known, values)[0].predict(known))
+
     def left_out(self, known: Floats, values: Floats) -> LeftOut | None:
         """Returns how far networks are missed, each left out once; ``None`` with fewer than :data:`LEAST_CHECKED`.
 

@@ -82,7 +82,7 @@ class Screening:
     objectives: tuple[str, ...] = ()
     constraints: Mapping[str, Limits] = field(default_factory=dict)
     config: ScreenConfig = field(default_factory=ScreenConfig)
-    startup: int = 8
+    startup: int = 6
     cheapest_first: bool = False
     seed: int = 0
     latency: LatencyPredictor | None = None

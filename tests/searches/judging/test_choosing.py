@@ -42,6 +42,23 @@ def test_the_same_gain_for_less_is_worth_more() -> None:
     assert chooser().judged(KNOWN, two, np.array([2.0, 1.0])).order().tolist() == [1, 0]
 
 
+def test_a_network_costlier_than_all_that_were_trained_can_be_worth_its_training() -> None:
+    candidates = networks(np.array([0.85, 1.3]), trained=False)
+    gain = chooser().judged(KNOWN, candidates, np.ones(2)).gain
+    assert gain[1] > gain[0] > 0
+
+
+def test_one_lucky_training_does_not_hide_what_is_beside_it() -> None:
+    near = networks(np.array([0.51]), trained=False)
+
+    def gain(luck: float) -> float:
+        known = networks(np.linspace(0.1, 0.9, 33))
+        known.values["accuracy"][16] += luck
+        return float(chooser().judged(known, near, np.ones(1)).gain[0])
+
+    assert gain(4.0) > gain(0.0) > 0
+
+
 def test_what_another_worker_trains_is_not_chosen_again() -> None:
     candidates, running = (networks(np.array(w), trained=False) for w in ([0.14, 0.25], [0.14]))
     one = chooser()

@@ -44,6 +44,13 @@ def test_a_guess_follows_from_the_networks_alone_whatever_was_asked_before() -> 
     assert one.mean.tolist() == other.mean.tolist() and one.deviation.tolist() == other.deviation.tolist()
 
 
+def test_what_is_believed_of_trained_networks_is_nearer_to_the_truth_than_one_training() -> None:
+    table, truth, values = noisy(40)
+    believed = Surrogate().smoothed(table, values)
+    assert np.abs(believed - truth).mean() < 0.7 * np.abs(values - truth).mean()
+    assert Surrogate().smoothed(table[:3], values[:3]).tolist() == values[:3].tolist()
+
+
 def test_of_few_networks_the_guess_is_their_mean() -> None:
     guessed = Surrogate().guess(np.zeros((2, 1)), np.array([1.0, 3.0]), np.zeros((3, 1)))
     assert (guessed.mean == 2).all() and (guessed.deviation == 1).all()
