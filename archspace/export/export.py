@@ -118,7 +118,7 @@ def export(
     check_formats(chosen, options, network.spec.task)
     if fastest_on is not None:
         check_target(fastest_on, options)
-        check_threads(threads)
+        threads = check_threads(threads)
     original = copy.deepcopy(network).cpu().float().eval()
     preprocessing = preprocessing or preprocessing_of(network)
     spec, classes = original.spec, original.class_names
@@ -144,7 +144,8 @@ def export(
         agreements = _by_format(written)
         content = make_card(
             spec, made, name=target.absolute().name, preprocessing=preprocessing, class_names=named,
-            signature=source.shown, given=card or {}, options=options, formats=_said(chosen, written, made),
+            signature=source.shown, given=card or {}, options=options,
+            formats=_said(chosen, written, made, 1 if fastest is None else threads),
             verification={name: one.to_dict() for name, one in agreements.items()},
             about={file: words for one in chosen.values() for file, words in one.files.items()},
             int8=_int8(written, calibration, judge),
@@ -158,12 +159,12 @@ def export(
 
 
 def _said(
-    chosen: Mapping[str, Format], written: Mapping[str, Exported], made: Path
+    chosen: Mapping[str, Format], written: Mapping[str, Exported], made: Path, threads: int
 ) -> dict[str, dict[str, Any]]:
     """What the card says of each format, and which of its files are there."""
     return {
         name: {
-            "runtime": one.runtime, "load": one.load,
+            "runtime": one.runtime, "load": one.load.replace("{threads}", str(threads)),
             "files": [file for file in one.files if (made / file).exists()],
             "unchecked": written[name].unchecked, "notes": list(written[name].notes),
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 from archspace.export.signature import ExportOptions
 from archspace.support.errors import FieldError
 
@@ -23,12 +25,13 @@ def check_target(target: str, options: ExportOptions) -> None:
         raise FieldError("--precision", "int8", rule, "float32")
 
 
-def check_threads(threads: int) -> None:
-    """Refuses a number of threads that cannot be had.
+def check_threads(threads: int) -> int:
+    """Returns the number of threads as a plain ``int``.
 
     Raises:
         FieldError: it is no whole number of 1 to :data:`MOST_THREADS`.
     """
-    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
-        near = min(max(threads, 1), MOST_THREADS) if isinstance(threads, int) else 1
+    if not isinstance(threads, Integral) or not 1 <= threads <= MOST_THREADS:
+        near = min(max(int(threads), 1), MOST_THREADS) if isinstance(threads, Integral) else 1
         raise FieldError("threads", threads, f"must be 1 to {MOST_THREADS}", near)
+    return int(threads)

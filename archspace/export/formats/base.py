@@ -101,7 +101,7 @@ class Format:
             :class:`archspace.export.agreement.ExportError` where they differ or cannot be written.
         abilities: what it can do beside one float32 image of a fixed size: names of
             :attr:`archspace.export.signature.ExportOptions.asked`.
-        load: a line of Python that opens it, with ``{folder}`` for the export.
+        load: a line of Python that opens it, with ``{folder}`` for the export and ``{threads}`` for those it runs on.
         needs: checks that the packages are there for what is asked, before anything is written; raises ``InputError``.
         extra: packages that may live in an environment of their own.
         tasks: tasks that it can hold; empty for all.

@@ -46,7 +46,8 @@ FORMATS.register("native")(
         files={FILE: "the same network for archspace's own engine on this processor"},
         write=_write,
         abilities=frozenset({"batch", "free batch"}),
-        load='from archspace.export.native.file import open_native; network = open_native("{folder}/model.native")',
+        load="from archspace.export.native.file import open_native; "
+        'network = open_native("{folder}/model.native", threads={threads})',
         needs=_needs,
         tasks=frozenset({"classification", "multilabel", "segmentation"}),
     )

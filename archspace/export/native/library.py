@@ -71,8 +71,8 @@ class Engine:
     """
 
     def __init__(self, program: Program, shapes: Sequence[tuple[int, ...]], threads: int = 1) -> None:
-        check_threads(threads)
-        self._library, self.shapes, self.threads = library(), tuple(shapes), threads
+        self.threads = check_threads(threads)
+        self._library, self.shapes = library(), tuple(shapes)
         self._lock = threading.Lock()
         _OPEN.add(self)
         code = np.ascontiguousarray(program.code, np.int64)

@@ -32,7 +32,9 @@ def test_only_the_machine_at_hand_can_be_asked(tmp_path: Path) -> None:
 def test_every_form_is_tried_and_the_fastest_is_kept(tmp_path: Path) -> None:
     network = trained(SEGMENTER)
     said: list[str] = []
-    report = export(network, tmp_path / "out", formats=(), fastest_on="cpu", on_progress=said.append)
+    report = export(
+        network, tmp_path / "out", formats=(), fastest_on="cpu", threads=np.int64(2), on_progress=said.append
+    )
     card = report.card["fastest"]
     tried = {one["format"]: one for one in card["tried"]}
     assert list(tried) == ["native", "onnx", "openvino", "torch"] and said[-1].startswith("timing")
@@ -44,6 +46,8 @@ def test_every_form_is_tried_and_the_fastest_is_kept(tmp_path: Path) -> None:
     assert names == {"card.json", "card.md", *report.card["files"]}
     assert "## The fastest form here" in (tmp_path / "out" / "card.md").read_text("utf-8")
     assert load(tmp_path / "out").spec == network.spec
+    if card["chosen"] == "native":
+        assert "threads=2" in report.card["formats"]["native"]["load"]
 
 
 @pytest.mark.slow
