@@ -84,6 +84,7 @@ class Surrogate:
 
     seed: int = 0
     _kernels: dict[int, tuple[bytes, Kernel]] = field(default_factory=dict)
+    _last: tuple[bytes, tuple[GaussianProcessRegressor, NDArray[np.int64]]] | None = None
 
     def guess(self, known: Floats, values: Floats, wanted: Floats) -> Guess:
         """Returns the guess for ``wanted`` (M, D) from ``values`` (N,) of the networks ``known`` (N, D).
@@ -135,7 +136,13 @@ class Surrogate:
         )  # fmt: skip
 
     def _fitted(self, known: Floats, values: Floats) -> tuple[GaussianProcessRegressor, NDArray[np.int64]]:
-        """The process on the networks, and which of them it is made from."""
+        """The process on the networks, and which of them it is made from; one suggestion asks more than once."""
+        asked = known.tobytes() + values.tobytes()
+        if self._last is None or self._last[0] != asked:
+            self._last = asked, self._fit(known, values)
+        return self._last[1]
+
+    def _fit(self, known: Floats, values: Floats) -> tuple[GaussianProcessRegressor, NDArray[np.int64]]:
         count = min(_milestone(len(values)), MOST_FITTED)
         first = known[:count], values[:count]
         key = first[0].tobytes() + first[1].tobytes()
