@@ -26,11 +26,10 @@ from searches.data.text import TextSplit
 Size: TypeAlias = tuple[int, int]
 OnBatch: TypeAlias = Callable[[int], None]
 
-EVALUATION_BATCH = 32
+MOST_IMAGES, MOST_PIXELS, MOST_PIXELS_CPU = 256, 32 * 224 * 224, 384 * 1024
+"""Of an evaluated batch at most: large images do not need more memory, and on a CPU its maps stay in the cache."""
 LEAST_WEIGHT = 1e-12
 WHOLE = slice(None)
-MOST_PIXELS = EVALUATION_BATCH * 224 * 224
-"""Pixels of an evaluated batch at most, so that large images do not need more memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -271,7 +270,8 @@ class ImageTask(Task):
         """Calls ``add(outputs, targets)`` for every batch of ``split``; targets keep their own size."""
         network.eval()
         side = (split.images.shape[1], split.images.shape[2])
-        step = max(1, min(EVALUATION_BATCH, MOST_PIXELS // (side[0] * side[1])))
+        pixels = MOST_PIXELS_CPU if device.type == "cpu" else MOST_PIXELS
+        step = max(1, min(MOST_IMAGES, pixels // (side[0] * side[1])))
         rng = np.random.default_rng(0)
         with torch.inference_mode():
             for start in range(0, len(split), step):
