@@ -107,9 +107,8 @@ def judgement(
     latency = None if name is None else latency_predictor(name, measure)
     known, scorer = known_of(config, folder, data), scorer_of(config, task)
     others = () if known is None or not config.trials else ended_of_run(known, screen, config.constraints)
-    screening = (
-        screening_of(config, screen, latency, scorer, others) if config.sampler.name == SCREENED else None
-    )
+    screens = config.sampler.name == SCREENED and config.trials > 0
+    screening = screening_of(config, screen, latency, scorer, others) if screens else None
     sampler = make_sampler(
         config.sampler, screen.space, config.seed, config.workers > 1, screen.fits, screening,
         known_trials(others, known, screen, config.objectives, config.constraints) if known and others else (),
