@@ -48,6 +48,7 @@ bench: $(READY)
 	$(BIN)/python -m tests.bench.training
 	$(BIN)/python -m tests.bench.tables
 	$(BIN)/python -m tests.bench.report
+	$(BIN)/python -m tests.bench.trials 0 1000
 
 # Search methods replayed on the trained tables of docs/evidence/yardstick: minutes.
 bench-search: $(READY)

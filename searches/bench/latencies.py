@@ -6,15 +6,33 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from analysis.store.records import Measurement
 from archspace.build import build
 from searches.bench.grid import table_grid
 from searches.bench.table import Table
 from searches.bench.tabulate import OnTrained, held
 from searches.config.study import StudyConfig
 from searches.study.measuring import LATENCY, measure_deployed
+
+
+def kept(latency: Measurement) -> dict[str, Any]:
+    """Returns what a table keeps of a measurement: all but its samples and what is the same of every network."""
+    how = latency.how
+    record = how["record"]
+    spread = {name: round(value, 6) for name, value in record["latency_ms"].items() if name != "samples"}
+    within = {name: record["how"][name] for name in ("device_model", "threads", "precision")}
+    return {
+        "name": latency.name, "value": latency.value, "unit": latency.unit, "origin": latency.origin,
+        "how": {
+            **{name: how[name] for name in ("device", "runtime", "form", "measured_at")}, **within,
+            **{name: record[name] for name in ("batch", "stable", "flags")}, "latency_ms": spread,
+            "reference_ms": record["how"]["reference"]["median_ms"],
+        },
+    }  # fmt: skip
 
 
 def measure_latencies(
@@ -41,7 +59,7 @@ def measure_latencies(
                 break
             torch.manual_seed(0)
             taken = measure_deployed(build(spec), config, Path(scratch), wanted=(LATENCY,), label=spec.label)
-            table = table.with_row(replace(table.rows[key], latency=taken[LATENCY].to_dict()))
+            table = table.with_row(replace(table.rows[key], latency=kept(taken[LATENCY])))
             table.save(path)
             if on_measured is not None:
                 on_measured(table, f"{spec.label}: {taken[LATENCY].value:.3g} ms")

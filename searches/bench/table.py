@@ -28,7 +28,7 @@ class Row:
         counted: ``params`` and ``macs``.
         metric: by seed, the metric after every epoch, in percent.
         seconds: by seed, CPU seconds of the training, evaluation included.
-        latency: the measurement in the deployed form as ``measure --json`` has it; ``None`` before it is taken.
+        latency: the measurement in the deployed form, as :func:`searches.bench.latencies.kept` has it, or ``None``.
     """
 
     arch_id: str
