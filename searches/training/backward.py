@@ -33,8 +33,8 @@ FEW = 16
 SMALL = 1 << 16
 """Values of a map up to which torch's own way takes less than oneDNN's preparations."""
 VARIABLE = "ARCHSPACE_TRAINING_KERNELS"
-BATCHES = {"none": 0, "few": FEW, "all": 1 << 62}
-"""Below how many images of a batch the C++ kernels are taken, by the value of the variable."""
+TAKEN = {"none": False, "all": True}
+"""Whether the C++ kernels are taken, by the value of the variable."""
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -44,25 +44,25 @@ class FastBackward:
 
     Args:
         network: is left as it is; only inside :meth:`active` do its modules compute in another way.
-        kernels: whether C++ kernels take batches of less than :data:`FEW` images (``few``), ``all`` or ``none``; what
-            ``ARCHSPACE_TRAINING_KERNELS`` says if left out, and ``few`` if that says nothing.
+        kernels: whether C++ kernels do ``all`` that they can, or ``none``; what ``ARCHSPACE_TRAINING_KERNELS`` says if
+            left out, and ``all`` if that says nothing.
 
     Raises:
         FieldError: the variable has another value.
     """
 
     def __init__(self, network: nn.Module, kernels: str | None = None) -> None:
-        below = batches(kernels)
+        compiled = with_kernels(kernels)
         self._forward: list[tuple[nn.Module, Forward]] = []
         for module in network.modules():
             if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
-                forward: Forward | None = _joined(module, below)
+                forward: Forward | None = _joined(module, compiled)
             elif type(module) is nn.BatchNorm2d:
-                forward = _norm(module, None, below)
+                forward = _norm(module, None, compiled)
             elif type(module) is nn.PReLU:
-                forward = _prelu(module, below)
+                forward = _prelu(module, compiled)
             elif type(module) is nn.Conv2d and _depth_wise(module):
-                forward = _dilated(module, below)
+                forward = _dilated(module, compiled)
             else:
                 forward = _pointed(module) if type(module) is nn.Conv2d and _point_wise(module) else None
             if forward is not None:
@@ -80,24 +80,24 @@ class FastBackward:
                 del module.forward
 
 
-def batches(taken: str | None) -> int:
-    """Returns below how many images of a batch the C++ kernels are taken."""
-    value = (os.environ.get(VARIABLE) or "few") if taken is None else taken
-    if value not in BATCHES:
-        raise FieldError(VARIABLE, value, "unknown", closest(value, list(BATCHES)))
-    return BATCHES[value]
+def with_kernels(taken: str | None) -> bool:
+    """Returns whether the C++ kernels are taken."""
+    value = (os.environ.get(VARIABLE) or "all") if taken is None else taken
+    if value not in TAKEN:
+        raise FieldError(VARIABLE, value, "unknown", closest(value, list(TAKEN)))
+    return TAKEN[value]
 
 
-def _fast(x: Tensor, below: int) -> bool:
-    return x.shape[0] < below and kernels.takes(x)
+def _fast(x: Tensor, compiled: bool) -> bool:
+    return compiled and kernels.takes(x)
 
 
-def _joined(parts: nn.Sequential, below: int) -> Forward | None:
+def _joined(parts: nn.Sequential, compiled: bool) -> Forward | None:
     """Runs a sequence with its batch norm and the activation that follows at once."""
     modules = list(parts)
     for place, (norm, act) in enumerate(pairwise(modules)):
         if type(norm) is nn.BatchNorm2d and type(act) in (nn.PReLU, nn.ReLU):
-            before, both, after = modules[:place], _norm(norm, act, below), modules[place + 2 :]
+            before, both, after = modules[:place], _norm(norm, act, compiled), modules[place + 2 :]
             break
     else:
         return None
@@ -113,14 +113,14 @@ def _joined(parts: nn.Sequential, below: int) -> Forward | None:
     return forward
 
 
-def _norm(norm: nn.BatchNorm2d, act: nn.Module | None, below: int) -> Forward:
+def _norm(norm: nn.BatchNorm2d, act: nn.Module | None, compiled: bool) -> Forward:
     plain, learned = type(norm).forward, act if isinstance(act, nn.PReLU) else None
     zeros: dict[torch.dtype, Tensor] = {}  # slopes of a ReLU
 
     def forward(x: Tensor) -> Tensor:
         own = norm.training and norm.affine and norm.momentum is not None and x.numel() > norm.num_features
         fits = learned is None or len(learned.weight) == norm.num_features
-        if not own or not fits or norm.weight.dtype is not x.dtype or not _fast(x, below):
+        if not own or not fits or norm.weight.dtype is not x.dtype or not _fast(x, compiled):
             y = plain(norm, x)
             return y if act is None else act(y)
         slope: Tensor | None = None if learned is None else learned.weight
@@ -137,11 +137,11 @@ def _norm(norm: nn.BatchNorm2d, act: nn.Module | None, below: int) -> Forward:
     return forward
 
 
-def _prelu(module: nn.PReLU, below: int) -> Forward:
+def _prelu(module: nn.PReLU, compiled: bool) -> Forward:
     def forward(x: Tensor) -> Tensor:
         if x.ndim != 4 or len(module.weight) != x.shape[1]:
             return F.prelu(x, module.weight)
-        return PReLU.apply(x, module.weight, _fast(x, below))  # type: ignore[no-any-return, no-untyped-call]
+        return PReLU.apply(x, module.weight, _fast(x, compiled))  # type: ignore[no-any-return, no-untyped-call]
 
     return forward
 
@@ -157,7 +157,7 @@ def _depth_wise(conv: nn.Conv2d) -> bool:
     )  # fmt: skip
 
 
-def _dilated(conv: nn.Conv2d, below: int) -> Forward:
+def _dilated(conv: nn.Conv2d, compiled: bool) -> Forward:
     sides, stride = conv.kernel_size, conv.stride[0]
     middle, padding = [side // 2 for side in sides], conv.padding
     dilation = tuple(one if side > 1 else 1 for side, one in zip(sides, conv.dilation, strict=True))
@@ -170,7 +170,7 @@ def _dilated(conv: nn.Conv2d, below: int) -> Forward:
             return x[:, :, ::stride, ::stride] * weight.view(1, -1, 1, 1)
         if dilation == (1, 1):
             return F.conv2d(x, conv.weight, stride=stride, padding=padding, groups=conv.groups)
-        return DepthWise.apply(x, conv.weight, dilation, stride, _fast(x, below))  # type: ignore[no-any-return, no-untyped-call]
+        return DepthWise.apply(x, conv.weight, dilation, stride, _fast(x, compiled))  # type: ignore[no-any-return, no-untyped-call]
 
     return forward
 

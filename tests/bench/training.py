@@ -42,8 +42,8 @@ CASES = (
 """Networks and batches."""
 
 
-WAYS = (None, "none", "few")
-"""Torch's own step, and ours without and with C++ kernels; those take small batches alone."""
+WAYS = (None, "none", "all")
+"""Torch's own step, and ours without and with C++ kernels."""
 
 
 def seconds(spec: ArchSpec, batch: int, rounds: int) -> list[float]:

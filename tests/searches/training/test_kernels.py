@@ -19,7 +19,7 @@ from archspace.support.compiled import compiler
 from archspace.support.errors import FieldError
 from archspace.support.files import CACHE_VARIABLE
 from searches.training import kernels
-from searches.training.backward import FEW, VARIABLE, FastBackward
+from searches.training.backward import VARIABLE, FastBackward
 from tests.searches.training.gradients import check, gradients, operators, same_bits
 
 pytestmark = [
@@ -57,7 +57,7 @@ def test_norm_and_activation_are_those_of_torch(
     plain, expected = gradients(module, x, None)
     after = {name: value.clone() for name, value in module.state_dict().items()}
     module.load_state_dict(before)
-    fast, got = gradients(module, x, "few")
+    fast, got = gradients(module, x, "all")
     torch.testing.assert_close(dict(module.state_dict()), after)
     torch.testing.assert_close(fast, plain)
     for one, other in zip(got, expected, strict=True):
@@ -67,8 +67,8 @@ def test_norm_and_activation_are_those_of_torch(
 def test_a_norm_far_from_zero_loses_no_digits() -> None:
     x = (1000 + map_of(4, 5, 90, 70)).float()
     norm = nn.Sequential(nn.BatchNorm2d(5), nn.PReLU(5))
-    assert "aten::native_batch_norm" not in operators(norm, x, "few")
-    got, exact = gradients(norm, x, "few"), gradients(norm.double(), x.double(), None)
+    assert "aten::native_batch_norm" not in operators(norm, x, "all")
+    got, exact = gradients(norm, x, "all"), gradients(norm.double(), x.double(), None)
     torch.testing.assert_close(
         got[0].double(), exact[0], rtol=0, atol=5e-4
     )  # a value has 6e-5 of its deviation
@@ -86,7 +86,7 @@ def test_depth_wise_gradients_are_those_of_torch(
     conv = nn.Conv2d(
         channels, channels, sides, stride, padding, dilation, groups=channels, bias=False, dtype=torch.float64
     )
-    check(conv, map_of(2, channels, height, width, part=part), "few")
+    check(conv, map_of(2, channels, height, width, part=part), "all")
 
 
 @pytest.mark.parametrize("part", [True, False])
@@ -94,8 +94,8 @@ def test_prelu_gradients_are_those_of_torch(part: bool) -> None:
     x = map_of(3, 7, 30, 19, part=part)
     x[0, :, 0, 0] = 0.0
     act = nn.PReLU(7, dtype=torch.float64)
-    assert "aten::threshold_backward" not in operators(act, x, "few")
-    check(act, x, "few")
+    assert "aten::threshold_backward" not in operators(act, x, "all")
+    check(act, x, "all")
 
 
 def module_of_all() -> nn.Module:
@@ -105,26 +105,30 @@ def module_of_all() -> nn.Module:
     return nn.Sequential(nn.BatchNorm2d(20), nn.PReLU(20), conv, nn.PReLU(20))
 
 
-def test_runs_are_equal_in_every_bit_and_other_layouts_and_batches_are_left_alone(
+def test_runs_are_equal_in_every_bit_and_other_layouts_and_threads_are_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    few, many = map_of(FEW - 1, 20, 13, 17).float(), map_of(FEW, 20, 13, 17).float()
-    assert same_bits(gradients(module_of_all(), few, "few"), gradients(module_of_all(), few, "few"))
+    x = map_of(16, 20, 13, 17).float()
+    assert same_bits(gradients(module_of_all(), x, "all"), gradients(module_of_all(), x, "all"))
     monkeypatch.setattr(kernels, "_call", None)
-    for x in (many, few.contiguous()):
-        assert same_bits(gradients(module_of_all(), x, "few"), gradients(module_of_all(), x, "none"))
+    other = x.contiguous()
+    assert same_bits(gradients(module_of_all(), other, "all"), gradients(module_of_all(), other, "none"))
     with pytest.raises(TypeError):
-        gradients(module_of_all(), many, "all")
+        gradients(module_of_all(), x, "all")
     torch.set_num_threads(2)
-    gradients(module_of_all(), few, "few")
+    gradients(module_of_all(), x, "all")
+
+
+def test_a_large_batch_has_the_same_gradients_too() -> None:
+    check(module_of_all().double(), map_of(64, 20, 13, 17), "all")
 
 
 def test_frozen_norms_keep_their_statistics_and_one_value_is_refused() -> None:
     module = module_of_all().eval()
     x = map_of(2, 20, 6, 5).float()
-    assert same_bits(gradients(module[:1], x, "few"), gradients(module[:1], x, "none"))
+    assert same_bits(gradients(module[:1], x, "all"), gradients(module[:1], x, "none"))
     with pytest.raises(ValueError, match="more than 1 value per channel"):
-        gradients(module.train(), map_of(1, 20, 1, 1).float(), "few")
+        gradients(module.train(), map_of(1, 20, 1, 1).float(), "all")
 
 
 @pytest.mark.parametrize("name", ["espnetv2-seg-0.5", "espnet-camvid", "fpenet", "enet", "dabnet"])
@@ -135,7 +139,7 @@ def test_whole_networks_have_the_same_gradients(name: str) -> None:
     x, target = map_of(2, 3, 32, 64), torch.randint(3, (2, 32, 64))
     state = {key: value.clone() for key, value in network.state_dict().items()}
     found = []
-    for taken in ("none", "few"):
+    for taken in ("none", "all"):
         network.load_state_dict(state)
         torch.manual_seed(2)  # dropout
         network.zero_grad()
@@ -157,7 +161,7 @@ def test_without_a_compiler_torch_goes_on_and_the_log_says_so(
     try:
         x = map_of(3, 20, 9, 9).float()
         with caplog.at_level(logging.INFO):
-            got = [gradients(module_of_all(), x, "few") for _ in range(2)]
+            got = [gradients(module_of_all(), x, "all") for _ in range(2)]
         assert same_bits(got[0], gradients(module_of_all(), x, "none"))
         assert len(caplog.messages) == 1
         assert "needs a C++ compiler" in caplog.text
@@ -166,8 +170,8 @@ def test_without_a_compiler_torch_goes_on_and_the_log_says_so(
 
 
 def test_the_variable_says_what_takes_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    x = map_of(FEW, 20, 5, 5).float()
-    monkeypatch.setenv(VARIABLE, "all")
+    x = map_of(16, 20, 5, 5).float()
+    monkeypatch.delenv(VARIABLE, raising=False)
     with FastBackward(module := module_of_all()).active():
         assert "NormAct" in module[:1](x).grad_fn.name()
     monkeypatch.setenv(VARIABLE, "none")
