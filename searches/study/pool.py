@@ -14,6 +14,7 @@ from analysis.fronts.pareto import ranks
 from analysis.quantities import QUANTITIES, Quantity, described
 from analysis.store.constraints import Limits
 from archspace.spec.archspec import ArchSpec
+from searches.config.parts import SamplerConfig
 from searches.config.screen import ScreenConfig
 from searches.judging.choosing import Chooser, Goal, Networks
 from searches.judging.features import COUNTED, Encoder, axes_of
@@ -82,7 +83,7 @@ class Screening:
     objectives: tuple[str, ...] = ()
     constraints: Mapping[str, Limits] = field(default_factory=dict)
     config: ScreenConfig = field(default_factory=ScreenConfig)
-    startup: int = 6
+    startup: int = field(default_factory=lambda: SamplerConfig().startup)
     cheapest_first: bool = False
     seed: int = 0
     latency: LatencyPredictor | None = None
