@@ -12,7 +12,8 @@ MINUTES ?= 30
 READY := .venv/ready
 OLDEST := .venv-oldest
 # A test that ends its process is named at once: pytest-xdist can wait for ever when it goes on with another one.
-TWO := -n 2 --dist loadfile --max-worker-restart 0
+# Files in the order in which they were collected (tests/conftest.py): those with slow tests first.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 
 .PHONY: search test test-fast test-oldest lint docs bench bench-search bench-inference evidence-cpu evidence-gpu gpu gallery clean

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Where tests run in the background ("nohup make test &") a shell has told them to ignore Ctrl-C, which their commands
+# would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before torch is imported: threads that spin while they wait slow a busy machine many times over.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -32,6 +39,17 @@ gc.set_threshold(50_000, 20, 20)
 # How long an example takes says how busy the machine is.
 settings.register_profile("archspace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("archspace")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, then long ones: no process is left alone with one of them at the end."""
+    tests, slow = Counter(item.path for item in items), Counter(item.path for item in items if _slow(item))
+    items.sort(key=lambda item: (-slow[item.path], -tests[item.path]))
+
+
+def _slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
 
 
 def pytest_collection_finish() -> None:

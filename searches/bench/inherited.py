@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from archspace.build import build
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
+from archspace.support.numbers import counted
 from searches.bench.agreement import Agreement, agreement_with
 from searches.bench.grid import table_grid
 from searches.bench.table import Row, Table
 from searches.judging.zero_cost import SCORES, Sample, sample_of, score
+from searches.supernet.covering import lacking
 from searches.supernet.inherited import Heir
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -31,16 +33,19 @@ class Inheritance:
     """A supernet on a table.
 
     Attributes:
-        networks: of the table that were trained with at least one seed.
+        networks: of the table that were trained with at least one seed and that the supernet has.
+        left_out: those that were trained and that it has not.
         trainings: of these, over all seeds.
-        agreements: Kendall's tau with the trained metric, by judgement: ``inherited``, ``params``, ``macs``, and the
-            zero-cost scores.
+        agreements: Kendall's tau with the trained metric, by judgement: ``inherited``, the expected metric that
+            inherited weights are judged by, ``inherited answers``, the metric of their answers, ``params``, ``macs``,
+            and the zero-cost scores.
         values: by ``arch_id``, inherited metric and mean of the trained ones.
         judging_s, training_s: CPU seconds of judging and of training one network, means.
         supernet_s: seconds of training the supernet.
     """
 
     networks: int
+    left_out: int
     trainings: int
     agreements: Mapping[str, Agreement]
     values: Mapping[str, tuple[float, float]]
@@ -61,7 +66,7 @@ class Inheritance:
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data for JSON."""
         return {
-            "networks": self.networks, "trainings": self.trainings,
+            "networks": self.networks, "left_out": self.left_out, "trainings": self.trainings,
             "kendall": {
                 name: {"overall": _finite(one.overall), "inside_macs_bins": _finite(one.inside), "judged": one.judged}
                 for name, one in self.agreements.items()
@@ -86,29 +91,33 @@ def inheritance(
         on_done: called after each network with how many are done, how many there are, and words.
 
     Raises:
-        InputError: the supernet is for other data or lacks a network of the table, or the table has too few trainings.
+        InputError: the supernet is for other data, or fewer than two networks are trained in the table and in its
+            space.
     """
     for name, value in heir.fixed.items():
         if table.fixed.get(name) != value:
             where, rule = f"table {table.name}: {name}", "the supernet is for another value"
             raise FieldError(where, table.fixed.get(name), rule, value)
     cells = {cell.spec.arch_id: cell.spec for cell in table_grid(table).cells}
-    rows = [row for row in table.rows.values() if row.metric and row.arch_id in cells]
+    trained = [row for row in table.rows.values() if row.metric and row.arch_id in cells]
+    rows = [row for row in trained if lacking(cells[row.arch_id], heir.folder) is None]
     if len(rows) < 2:
-        raise InputError(f"table {table.name}: {len(rows)} networks are trained; an order needs two")
+        had = f"{counted(len(trained), 'network')} trained, of which {heir.folder} has {len(rows)}"
+        raise InputError(f"table {table.name}: {had}; an order needs two")
     specs = [cells[row.arch_id] for row in rows]
-    inherited, seconds = _inherited(heir, specs, str(table.metric["name"]), on_done)
+    inherited, answers, seconds = _inherited(heir, specs, str(table.metric["name"]), on_done)
     truth = np.array([np.mean([curve[-1] for curve in row.metric.values()]) for row in rows])
     macs = np.array([row.counted["macs"] for row in rows], dtype=np.float64)
     judgements: dict[str, Floats] = {
-        "inherited": inherited, "params": np.array([float(row.counted["params"]) for row in rows]), "macs": macs,
+        "inherited": inherited, "inherited answers": answers,
+        "params": np.array([float(row.counted["params"]) for row in rows]), "macs": macs,
     }  # fmt: skip
     if zero_cost:
         on_done(len(rows), len(rows), "zero-cost scores")
         stage = heir.config.study.training.plan()[0]
         judgements |= zero_cost_of(specs, sample_of(heir.task, stage, heir.config.study.input_size))
     return Inheritance(
-        len(rows), sum(len(row.metric) for row in rows),
+        len(rows), len(trained) - len(rows), sum(len(row.metric) for row in rows),
         {name: agreement_with(truth, macs, values) for name, values in judgements.items()},
         {row.arch_id: (float(a), float(b)) for row, a, b in zip(rows, inherited, truth, strict=True)},
         seconds, _training_seconds(rows), supernet_s,
@@ -126,16 +135,18 @@ def zero_cost_of(specs: Sequence[ArchSpec], sample: Sample) -> dict[str, Floats]
     return found
 
 
-def _inherited(heir: Heir, specs: list[ArchSpec], metric: str, on_done: OnDone) -> tuple[Floats, float]:
-    """The metric of each network with inherited weights, and mean CPU seconds of judging one."""
-    values = np.empty(len(specs))
+def _inherited(
+    heir: Heir, specs: list[ArchSpec], metric: str, on_done: OnDone
+) -> tuple[Floats, Floats, float]:
+    """By network the expected metric and that of its answers, and mean CPU seconds of judging one."""
+    expected, answers = np.empty(len(specs)), np.empty(len(specs))
     heir.judged(specs[0])  # what is done once for all is no cost of one
     began = time.process_time()
     for number, spec in enumerate(specs):
-        _, evaluation = heir.judged(spec)
-        values[number] = evaluation.values[metric]
-        on_done(number + 1, len(specs), f"{spec.label}: {values[number]:.2f}")
-    return values, (time.process_time() - began) / len(specs)
+        judged = heir.judged(spec)
+        expected[number], answers[number] = judged.expected, judged.evaluation.values[metric]
+        on_done(number + 1, len(specs), f"{spec.label}: {expected[number]:.2f}")
+    return expected, answers, (time.process_time() - began) / len(specs)
 
 
 def _training_seconds(rows: list[Row]) -> float:

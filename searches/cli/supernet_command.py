@@ -220,7 +220,8 @@ def extract(
 
         heir = Heir.open(supernet, data)
         meant = named.replace(**heir.fixed)
-        network, evaluation = heir.asked_for(meant)
+        judged = heir.asked_for(meant)
+        network, evaluation = judged.network, judged.evaluation
         notes = {
             **heir.notes(), "inherited": {"origin": "predicted", "predictor": PREDICTOR, **evaluation.to_dict()},
         }  # fmt: skip

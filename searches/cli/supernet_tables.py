@@ -40,7 +40,8 @@ def show_agreements(table: str, found: Inheritance) -> None:
     """Prints how well each judgement orders the networks of a table, and what judging costs."""
     shown = TerminalTable(
         "judgement", Column("Kendall's tau\nover all", "number"), Column("inside bins\nof MACs", "number"),
-        title=f"{table}: {found.networks} networks, {found.trainings} trainings",
+        title=f"{table}: {found.networks} networks, {found.trainings} trainings"
+        + (f"; {found.left_out} left out that the supernet has not" if found.left_out else ""),
     )  # fmt: skip
     for name, one in found.agreements.items():
         shown.add(name, f"{one.overall:.2f}", f"{one.inside:.2f}")

@@ -222,8 +222,8 @@ class Judge:
     ) -> tuple[Network, Measurement]:
         """The network with the weights that it inherits, and its metric, a prediction of what training comes to."""
         torch.set_num_threads(self.config.threads)
-        network, evaluation = heir.judged(spec, self._pause)
-        metric = heir.measurement(evaluation, self._taken({}))
+        judged = heir.judged(spec, self._pause)
+        network, metric = judged.network, heir.measurement(judged, self._taken({}))
         save(network, folder / WEIGHTS_FILE, preprocessing=network.preprocessing,
              notes={"study": self.config.name, **heir.notes()})  # fmt: skip
         keep_trained(folder, spec, recipe, self.task, metric)

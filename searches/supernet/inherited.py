@@ -23,6 +23,7 @@ from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.space import SearchSpace
 from searches.supernet.config import SupernetConfig, read_supernet
 from searches.supernet.covering import check_covered, lacking
+from searches.supernet.expected import Expected
 from searches.supernet.files import load_shared
 from searches.supernet.norms import estimate_norms
 from searches.supernet.subnets import Subnets
@@ -34,6 +35,26 @@ log = logging.getLogger(__name__)
 
 PREDICTOR = "inherited weights"
 """What a metric that was taken with a supernet's weights says of itself."""
+
+
+JUDGE = "expected over the network's own probabilities"
+"""How a metric that was taken with a supernet's weights was judged."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """A network with inherited weights on the validation split.
+
+    Attributes:
+        network: on the CPU, in eval mode.
+        evaluation: its answers, as of any network.
+        expected: the metric that it is judged by, in percent: what ``evaluation`` would come to if each answer were
+            drawn from the network's own probabilities (:mod:`searches.supernet.expected`).
+    """
+
+    network: Network
+    evaluation: Evaluation
+    expected: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,15 +134,22 @@ class Heir:
         network.preprocessing, network.class_names = self.task.preprocessing, self.task.class_names
         return network
 
-    def judged(self, spec: ArchSpec, on_batch: OnBatch = lambda items: None) -> tuple[Network, Evaluation]:
-        """Returns a network with inherited weights, on the CPU, and what it comes to on the validation split."""
+    def judged(self, spec: ArchSpec, on_batch: OnBatch = lambda items: None) -> Judgement:
+        """Returns what a network with inherited weights comes to on the validation split."""
         network = self.network(spec)
         device = torch.device(self.config.study.device)
         size = self.config.study.training.plan()[-1].last_size
-        evaluation = self.task.evaluate(network, self.task.val, device, size=size, on_batch=on_batch)
-        return network.cpu().eval(), evaluation
+        expected = Expected(self.task, self.task.val)
 
-    def asked_for(self, spec: ArchSpec) -> tuple[Network, Evaluation]:
+        def judge(images: int) -> None:
+            expected.on_batch(images)
+            on_batch(images)
+
+        with expected.of(network):
+            evaluation = self.task.evaluate(network, self.task.val, device, size=size, on_batch=judge)
+        return Judgement(network.cpu().eval(), evaluation, expected.value)
+
+    def asked_for(self, spec: ArchSpec) -> Judgement:
         """Returns what :meth:`judged` does, of a network that a person names.
 
         Raises:
@@ -147,11 +175,13 @@ class Heir:
         )
         return {**self.how(), "data": data, **({} if crop == "squash" else {"crop": crop})}
 
-    def measurement(self, evaluation: Evaluation, more: Mapping[str, Any]) -> Measurement:
+    def measurement(self, judged: Judgement, more: Mapping[str, Any]) -> Measurement:
         """Returns the metric as a record: a prediction of what training would come to, never a trained value."""
-        how = {**self.how(), **more, **evaluation.to_dict(), "torch": torch.__version__}
+        how = {
+            **self.how(), "judge": JUDGE, "evaluated": judged.evaluation.to_dict(), **more, "torch": torch.__version__,
+        }  # fmt: skip
         unit = QUANTITIES[self.task.metric].unit
-        return Measurement(self.task.metric, evaluation.value, unit, "predicted", how)
+        return Measurement(self.task.metric, judged.expected, unit, "predicted", how)
 
 
 def heir_of(study: StudyConfig, task: Task, data: DataFingerprint, given: Sequence[ArchSpec]) -> Heir | None:

@@ -88,13 +88,11 @@ def search(
         if known is None or known.spec.arch_id in judged or screen.excess(known) > 0:
             continue
         try:
-            _, evaluation = heir.judged(known.spec)
+            judgement = heir.judged(known.spec)
         except NotCovered:
             continue
-        values = {
-            **{name: value for name, value in evaluation.values.items() if name in QUANTITIES},
-            **known.counts,
-        }
+        evaluated = {name: v for name, v in judgement.evaluation.values.items() if name in QUANTITIES}
+        values = {**evaluated, heir.task.metric: judgement.expected, **known.counts}
         one = judged[known.spec.arch_id] = Judged(known.spec, candidate.params, values)
         misses = 0
         on_judged(one, len(judged))

@@ -126,12 +126,14 @@ def _train(run: _Run, console: Console) -> dict[str, Any]:
     heir = Heir(supernet, config, task, folder)
     ends = {}
     for name, spec in (("largest", supernet.subnets.largest), ("smallest", supernet.subnets.smallest)):
-        _, evaluation = heir.judged(spec)
+        judged = heir.judged(spec)
+        evaluation = judged.evaluation
         ends[name] = {
             "network": spec.label,
             "arch_id": spec.arch_id,
             "spec": spec.to_dict(),
             **evaluation.to_dict(),
+            "expected": judged.expected,
         }
         if name == "largest":
             recorder.evaluated(supernet.weights, evaluation, sum(e.images for e in history), study.input_size)

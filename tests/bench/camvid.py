@@ -3,7 +3,8 @@
 `make evidence-cpu CAMVID=FOLDER MINUTES=N`. Three studies with one recipe: the search (`camvid-family`), random
 search of as many trainings, and the published networks; then full trainings with three seeds, each judged once on the
 test split; then the report. Every command can be killed and goes on; this one ends them after N minutes, and the same
-command goes on. `--plan` trains a few networks for seconds and says what the whole takes. `--dry` does all of it in
+command goes on; what has ended is carried as text in the folder of the evidence, from which another machine goes on.
+`--plan` trains a few networks for seconds and says what the whole takes. `--dry` does all of it in
 minutes on a few small images, for a test of the machinery: its numbers mean nothing.
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 from archspace.support.text_files import read_text
 from archspace.support.yaml_text import dump_yaml, parse_yaml
 from searches.config.study import parse_config, recipes
+from tests.bench.carried import carry, lay_out
 from tests.bench.pieces import Piece, Runner
 
 STUDY = "camvid-family"
@@ -170,19 +172,22 @@ def main() -> None:
         raise SystemExit(
             f"--data: {words.data}: must be CamVid's folder, with train, trainannot, val, valannot, test, testannot"
         )
-    write_studies(words.runs, words.dry)
-    runner = Runner(
-        pieces(words.runs, words.data.resolve(), words.dry), words.runs, words.processes, words.minutes
-    )
+    runs, data, kept = words.runs.resolve(), words.data.resolve(), words.out / "runs"
+    places = {"FOLDER-OF-THE-RUNS": runs, "FOLDER-OF-CAMVID": data}
+    if lay_out(kept, runs, places):
+        print(f"goes on with what {kept} holds")
+    write_studies(runs, words.dry)
+    runner = Runner(pieces(runs, data, words.dry), runs, words.processes, words.minutes)
     left = runner.left()
     hours = sum(one.hours for one in left)
     print(
         f"{len(left)} of {len(runner.pieces)} commands left, about {0 if words.dry else hours:.1f} CPU hours"
     )
     done = runner.run()
+    carry(runs, kept, places)
     from tests.bench.camvid_report import report
 
-    report(words.runs, words.out, runner.known())
+    report(runs, words.out, runner.known())
     if runner.failed:
         raise SystemExit(1)
     print("all done" if done else "paused; to go on: the same command")

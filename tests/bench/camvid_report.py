@@ -183,7 +183,8 @@ def keep_networks(runs: Path, out: Path, trained: Mapping[str, Sequence[Retraine
         name = f"{one.trial.arch_id}-seed{first.seed}"
         write_text(folder / f"{one.trial.arch_id}.yaml", ArchSpec.from_dict(one.trial.spec or {}).to_yaml())
         weights = runs / "search" / RETRAINED_FOLDER / first.folder / WEIGHTS_FILE
-        shutil.copyfile(weights, folder / f"{name}{weights.suffix}")
+        if weights.is_file():  # those of trainings that another machine has ended are there
+            shutil.copyfile(weights, folder / f"{name}{weights.suffix}")
 
 
 def picture(studies: Mapping[str, StudyRecord], rows: Sequence[Mapping[str, Any]]) -> go.Figure:
