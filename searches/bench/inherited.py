@@ -41,7 +41,7 @@ class Inheritance:
             and the zero-cost scores.
         values: by ``arch_id``, inherited metric and mean of the trained ones.
         judging_s, training_s: CPU seconds of judging and of training one network, means.
-        supernet_s: seconds of training the supernet.
+        supernet_s: CPU seconds of training the supernet.
     """
 
     networks: int
@@ -72,7 +72,7 @@ class Inheritance:
                 for name, one in self.agreements.items()
             },
             "judging_cpu_s": round(self.judging_s, 3), "training_cpu_s": round(self.training_s, 3),
-            "supernet_s": round(self.supernet_s, 1), "speedup": round(self.speedup, 1),
+            "supernet_cpu_s": round(self.supernet_s, 1), "speedup": round(self.speedup, 1),
             f"speedup_of_{JUDGED}_with_supernet": round(self.speedup_with_supernet, 1),
             "values": {key: [round(value, 4) for value in pair] for key, pair in self.values.items()},
         }  # fmt: skip
@@ -86,7 +86,7 @@ def inheritance(
     Args:
         heir: a trained supernet, on the data of the table.
         table: complete or not.
-        supernet_s: seconds of training the supernet.
+        supernet_s: CPU seconds of training the supernet.
         zero_cost: take the zero-cost scores too.
         on_done: called after each network with how many are done, how many there are, and words.
 

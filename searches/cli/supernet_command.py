@@ -101,9 +101,12 @@ def train(
         return
     metric = result["metric"]
     ends = ", ".join(
-        f"{name} {result[name][metric]:.2f} ({result[name]['network']})" for name in ("smallest", "largest")
+        f"{name} {result[name]['expected']:.2f} ({result[name]['network']})"
+        for name in ("smallest", "largest")
     )
-    typer.echo(f"inherited {metric}: {ends}\n{folder}: {result['shared_params'] / 1e6:.2f} M shared weights")
+    typer.echo(
+        f"inherited {metric}, expected: {ends}\n{folder}: {result['shared_params'] / 1e6:.2f} M shared weights"
+    )
 
 
 def resolved(
@@ -271,10 +274,11 @@ def agree(
         heir = Heir.open(supernet, data, judged_at_input)
         trained = training_record(supernet)
     with Counting("judging", len(held.rows)) as shown:
-        found = inheritance(heir, held, trained["seconds"], zero_cost=zero_cost, on_done=shown.done)
+        spent = trained.get("cpu_seconds") or trained["seconds"]  # an earlier archspace kept no more
+        found = inheritance(heir, held, spent, zero_cost=zero_cost, on_done=shown.done)
     result = {
         "table": held.name, "supernet": {
-            name: trained[name] for name in ("study", "epochs", "random", "norm_images", "shared_params", "seconds")
+            name: trained[name] for name in ("study", "epochs", "random", "norm_images", "shared_params")
         },
         **found.to_dict(), "environment": environment(("torch", "numpy")),
     }  # fmt: skip

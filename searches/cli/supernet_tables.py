@@ -22,7 +22,7 @@ def show_front(front: Sequence[Judged], objectives: Sequence[str]) -> None:
         dict.fromkeys((*(name for name in objectives if QUANTITIES[name].counted), "macs", "params"))
     )
     evaluated = [name for name in objectives if not QUANTITIES[name].counted]
-    heads = [Column(f"inherited\n{QUANTITIES[name].short}", "number") for name in evaluated]
+    heads = [Column(f"inherited,\nexpected {QUANTITIES[name].short}", "number") for name in evaluated]
     table = TerminalTable(
         "network",
         *heads,

@@ -6,6 +6,7 @@ import json
 import logging
 import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,7 +40,7 @@ from searches.tasks.base import ImageTask, Task
 from searches.training.callbacks import Callbacks, Recorder, Shown
 from searches.training.device import check_device
 from searches.training.logs import logging_to
-from searches.training.loop import fit
+from searches.training.loop import Callback, Epoch, fit
 from searches.training.run import LOCK_FILE, LOG_FILE, METRICS_FILE
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,25 @@ class _Run:
     task: ImageTask
     data: DataFingerprint
     supernet: Supernet
+
+
+class Spent(Callback):
+    """CPU seconds of training, of which a process that goes on knows its own epochs alone."""
+
+    def begun(self, done: Sequence[Epoch]) -> None:
+        """Starts the clock."""
+        self.before, self.epochs, self.began, self.seconds = len(done), 0, time.process_time(), 0.0
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Counts the epoch, and all that it took with those before."""
+        self.epochs, self.seconds = self.epochs + 1, time.process_time() - self.began
+
+    def whole(self, folder: Path) -> float | None:
+        """Returns those of all epochs, each counted as the mean of those seen here; ``None`` where none was ever."""
+        if self.epochs:
+            return round(self.seconds * (self.before + self.epochs) / self.epochs, 2)
+        path = folder / METRICS_FILE
+        return float(read_json(path)["cpu_seconds"]) if path.is_file() else None
 
 
 def train_supernet(config: SupernetConfig, folder: Path, console: Console) -> dict[str, Any]:
@@ -103,7 +123,7 @@ def train_supernet(config: SupernetConfig, folder: Path, console: Console) -> di
 
 def _train(run: _Run, console: Console) -> dict[str, Any]:
     config, folder, task, supernet = run.config, run.folder, run.task, run.supernet
-    study, device, began = config.study, torch.device(config.study.device), time.process_time()
+    study, device, spent = config.study, torch.device(config.study.device), Spent()
     make = partial(_stepper, supernet, config)
     recorder = Recorder(folder, f"supernet {study.name}", task)
     shown = Shown(TrainConfig(training=study.training), task, console)
@@ -111,7 +131,7 @@ def _train(run: _Run, console: Console) -> dict[str, Any]:
     weights = cast(
         Network, supernet.weights
     )  # of a network, fit asks for no more than its spec and its parameters
-    with shown, Callbacks(shown, recorder) as callback:
+    with shown, Callbacks(shown, recorder, spent) as callback:
         try:
             history = fit(
                 weights, task, study.training, seed=study.seed, device=device, folder=folder, callback=callback,
@@ -143,7 +163,7 @@ def _train(run: _Run, console: Console) -> dict[str, Any]:
         "shared_params": sum(value.numel() for value in supernet.weights.parameters()),
         "epochs": len(history), "random": config.random, "norm_images": config.norm_images,
         "data": run.data.record({"train": len(task.train), "val": len(task.val)}),
-        "cpu_seconds": round(time.process_time() - began, 2),
+        "cpu_seconds": spent.whole(folder),
         "seconds": round(sum(epoch.seconds for epoch in history), 2),
         "how": {"device": study.device, "threads": study.threads, "seed": study.seed, **environment()},
     }  # fmt: skip
