@@ -35,12 +35,13 @@ class MethodCurve:
 
 
 def replays_figure(
-    compute: Floats, curves: Sequence[MethodCurve], *, title: str, subtitle: str = "",
+    compute: Floats, curves: Sequence[MethodCurve], *, title: str, told: str, subtitle: str = "",
 ) -> go.Figure:  # fmt: skip
     """Returns a line and a band a method.
 
     Args:
         compute: (G,) in trainings of the network of mean cost.
+        told: what compute is counted in.
     """
     figure = go.Figure()
     if not curves:
@@ -66,7 +67,9 @@ def replays_figure(
         )  # fmt: skip
     figure = themed(figure, title, subtitle)
     figure.update_layout(margin={"r": 190}, width=1100, height=640, hovermode="closest")
-    figure.update_xaxes(title="compute spent, trainings of the network of mean cost", rangemode="tozero")
+    figure.update_xaxes(
+        title=f"compute spent in {told}, trainings of the network of mean cost", rangemode="tozero"
+    )
     least = min(float(np.min(100 * one.low[len(compute) // 12 :])) for one in curves)
     figure.update_yaxes(
         title="hypervolume of the true values, % of that of all networks", range=[least - 2, 100.5]

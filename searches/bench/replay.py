@@ -16,13 +16,15 @@ from scipy.stats import bootstrap, wilcoxon
 
 from archspace.support.errors import FieldError
 from searches.bench.methods import METHODS, NEED_SCORES, replayed
-from searches.bench.yardstick import Ledger, Yardstick
+from searches.bench.yardstick import Ledger, Mark, Yardstick
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
 POINTS = 200
 """Amounts of compute at which the curves are read."""
 BASELINE = "random"
+COMPUTE: Mapping[str, str] = {"spent": "counted MACs", "seconds": "CPU seconds"}
+"""How compute is told, by the attribute of a mark that has it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,13 +35,15 @@ class Replays:
         yardstick: its name.
         budget: compute of each replay, in trainings of the network of mean cost.
         seconds: CPU seconds that a method itself took in a replay, by method, in the mean.
-        histories: by method, for each replay (spent, share of the hypervolume) after each full training.
+        histories: by method, for each replay (compute, share of the hypervolume) after each full training.
+        compute_is: by what compute is told, a key of :data:`COMPUTE`.
     """
 
     yardstick: str
     budget: float
     seconds: Mapping[str, float]
     histories: Mapping[str, Sequence[Sequence[tuple[float, float]]]]
+    compute_is: str = "spent"
 
     @property
     def compute(self) -> Floats:
@@ -90,8 +94,10 @@ class Standing:
 def replay_all(
     yardstick: Yardstick, methods: Sequence[str], *, budget: float, seeds: int = 50, workers: int = 1,
     on_done: Callable[[int, int], None] | None = None,
-) -> Replays:  # fmt: skip
+) -> dict[str, Replays]:  # fmt: skip
     """Replays methods with the seeds 0, 1, ...; the same seed gives all methods the same noise of training.
+
+    What a method does depends on no clock: each replay is told by each of :data:`COMPUTE`, up to the same budget.
 
     Args:
         budget: compute of each replay, in trainings of the network of mean cost.
@@ -106,11 +112,12 @@ def replay_all(
         if method in NEED_SCORES and yardstick.scores is None:
             rule = f"{yardstick.name} has no zero-cost scores ('archspace tabulate --scores' makes them)"
             raise FieldError("methods", method, rule, "screened")
-    costliest = float(yardstick.epoch_cost.max()) * yardstick.epochs
+    costs = [yardstick.epoch_cost, *([] if yardstick.epoch_seconds is None else [yardstick.epoch_seconds])]
+    costliest = max(float(cost.max()) for cost in costs) * yardstick.epochs
     if budget < costliest:
         raise FieldError("budget", budget, "the costliest network must be affordable", round(costliest, 2))
     jobs = [(method, seed) for method in methods for seed in range(seeds)]
-    came: dict[tuple[str, int], tuple[list[tuple[float, float]], float]] = {}
+    came: dict[tuple[str, int], tuple[list[Mark], float]] = {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_open, initargs=(yardstick, budget)) as pool:
         running = {pool.submit(_replay, *job): job for job in jobs}
@@ -118,11 +125,21 @@ def replay_all(
             came[running[done]] = done.result()
             if on_done is not None:
                 on_done(len(came), len(jobs))
-    return Replays(
-        yardstick.name, budget,
-        {method: float(np.mean([came[method, seed][1] for seed in range(seeds)])) for method in methods},
-        {method: [came[method, seed][0] for seed in range(seeds)] for method in methods},
-    )  # fmt: skip
+    took = {method: float(np.mean([came[method, seed][1] for seed in range(seeds)])) for method in methods}
+    return {
+        told: Replays(
+            yardstick.name, budget, took,
+            {method: [_within(came[method, seed][0], told, budget) for seed in range(seeds)] for method in methods},
+            told,
+        )
+        for told in COMPUTE
+    }  # fmt: skip
+
+
+def _within(marks: Sequence[Mark], told: str, budget: float) -> list[tuple[float, float]]:
+    """What a replay had come to at each amount of compute within the budget."""
+    spent = [float(getattr(mark, told)) for mark in marks]
+    return [(at, mark.volume) for at, mark in zip(spent, marks, strict=True) if at <= budget]
 
 
 def standings(replays: Replays) -> list[Standing]:
@@ -197,7 +214,7 @@ def _open(yardstick: Yardstick, budget: float) -> None:
     _OPEN.update(yardstick=yardstick, budget=budget, limits=threadpool_limits(1))
 
 
-def _replay(method: str, seed: int) -> tuple[list[tuple[float, float]], float]:
+def _replay(method: str, seed: int) -> tuple[list[Mark], float]:
     before = time.process_time()
-    ledger = replayed(Ledger(_OPEN["yardstick"], _OPEN["budget"], seed), method)
+    ledger = replayed(Ledger(_OPEN["yardstick"], _OPEN["budget"], seed, timed=True), method)
     return ledger.history, time.process_time() - before

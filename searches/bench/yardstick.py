@@ -1,13 +1,14 @@
 """What search methods are tried on: a table with the noise that a method sees, and the truth it is scored by.
 
 A method sees the metric of one training, as it would if it trained the network itself; it is scored on the mean over
-all seeds, one of which no method ever sees. Cost is counted: MACs of all passes of the training.
+all seeds, one of which no method ever sees. Compute is counted, in MACs of all passes of the trainings, which a method
+knows beforehand; beside it stands what the trainings took, in CPU seconds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,10 +39,12 @@ class Yardstick:
         grid: the networks, and the values that name them.
         curves: (N, S, E) the metric after each epoch, with its sign turned where less of it is better.
         counts: (N, 2) MACs of one forward pass, and parameters.
-        epoch_cost: (N,) compute of one epoch, in trainings of the network of mean cost.
+        epoch_cost: (N,) compute of one epoch in MACs, in trainings of the network of mean cost.
         noise: standard deviation over the seeds of one training's final metric, pooled over all networks.
         score_names, scores: names and (N, S) values of zero-cost scores, where they were made.
         score_share: what scoring a network once costs, as a share of training it for an epoch.
+        epoch_seconds: (N,) compute of one epoch in CPU seconds, in trainings of the network of mean cost; each is the
+            least over the seeds, as all that disturbs a training adds to it.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Yardstick:
     score_names: tuple[str, ...] = ()
     scores: Floats | None = None
     score_share: float = 0.0
+    epoch_seconds: Floats | None = None
 
     @classmethod
     def of(cls, table: Table, grid: Grid, scores: ScoreTable | None = None) -> Yardstick:
@@ -77,11 +81,12 @@ class Yardstick:
         better = -1 if described(table.metric["name"]).direction == "minimize" else 1
         curves = better * np.array([[row.metric[seed] for seed in table.seeds] for row in rows])
         cost = np.array([table.training_macs(row, 1) for row in rows])
+        took = np.array([min(row.seconds.values()) for row in rows])
         return cls(
             table.name, grid, curves, np.array([[row.counted["macs"], row.counted["params"]] for row in rows]),
             cost / (cost.mean() * table.epochs), float(np.sqrt(curves[:, :, -1].var(axis=1, ddof=1).mean())),
             () if scores is None else scores.names, None if scores is None else scores.array(keys),
-            0.0 if scores is None else scores.images / table.train_images,
+            0.0 if scores is None else scores.images / table.train_images, took / (took.mean() * table.epochs),
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -120,6 +125,19 @@ class Yardstick:
         return hypervolume(truth[index], self.reference) / whole if len(index) else 0.0
 
 
+class Mark(NamedTuple):
+    """How far a method had come.
+
+    Attributes:
+        spent, seconds: compute by MACs and by CPU seconds, in trainings of the network of mean cost.
+        volume: hypervolume of the true values of what it would choose, as a share of that of all networks.
+    """
+
+    spent: float
+    seconds: float
+    volume: float
+
+
 @dataclass(slots=True, eq=False)
 class Ledger:
     """What one run of a method has trained and seen, and what that cost.
@@ -127,20 +145,23 @@ class Ledger:
     Attributes:
         budget: compute that it may spend, in trainings of the network of mean cost.
         exact: it sees the truth instead of one training (a check of the harness).
-        spent: so far.
+        timed: it goes on until the budget is spent in CPU seconds, too.
+        spent, seconds: so far, by MACs and by CPU seconds.
         trained: epochs of each network that was begun.
         seen: the last value that it saw of each.
-        history: (spent, hypervolume of the true values of what it would choose) after each full training.
+        history: after each full training.
     """
 
     yardstick: Yardstick
     budget: float
     seed: int
     exact: bool = False
+    timed: bool = False
     spent: float = 0.0
+    seconds: float = 0.0
     trained: dict[int, int] = field(default_factory=dict)
     seen: dict[int, float] = field(default_factory=dict)
-    history: list[tuple[float, float]] = field(default_factory=list)
+    history: list[Mark] = field(default_factory=list)
     _seeds: NDArray[np.int64] = field(init=False)
     _scored: set[int] = field(default_factory=set)
 
@@ -161,16 +182,27 @@ class Ledger:
         upto = stick.epochs if epochs is None else epochs
         more = max(0, upto - self.trained.get(index, 0))
         if more:
-            cost = more * stick.epoch_cost[index]
-            if self.spent + cost > self.budget:
-                raise BudgetSpent
-            self.spent += cost
+            self._pay(more, index)
             self.trained[index] = upto
             value = stick.truth[index] if self.exact else stick.curves[index, self._seeds[index], upto - 1]
             self.seen[index] = float(value)
             if upto == stick.epochs:
-                self.history.append((self.spent, stick.volume(self.chosen)))
+                self.history.append(Mark(self.spent, self.seconds, stick.volume(self.chosen)))
         return self.seen[index]
+
+    def _pay(self, epochs: float, index: int | list[int]) -> None:
+        """Pays for so many epochs of some networks.
+
+        Raises:
+            BudgetSpent: the budget ends within them.
+        """
+        stick = self.yardstick
+        times = stick.epoch_cost if stick.epoch_seconds is None else stick.epoch_seconds
+        spent = self.spent + epochs * float(np.sum(stick.epoch_cost[index]))
+        seconds = self.seconds + epochs * float(np.sum(times[index]))
+        if min(spent, seconds if self.timed else np.inf) > self.budget:
+            raise BudgetSpent
+        self.spent, self.seconds = spent, seconds
 
     def scored(self, index: NDArray[np.int64]) -> Floats:
         """Returns (n, S) zero-cost scores of networks; each costs a pass forward and backward for each score, once.
@@ -181,10 +213,8 @@ class Ledger:
         stick = self.yardstick
         assert stick.scores is not None, "the yardstick has scores"
         new = [i for i in index.tolist() if i not in self._scored]
-        self.spent += stick.scores.shape[1] * stick.score_share * float(stick.epoch_cost[new].sum())
+        self._pay(stick.scores.shape[1] * stick.score_share, new)
         self._scored.update(new)
-        if self.spent > self.budget:
-            raise BudgetSpent
         return np.asarray(stick.scores[index])
 
     @property
@@ -209,7 +239,7 @@ def random_runs(yardstick: Yardstick, draws: int, runs: int) -> Floats:
         ledger = Ledger(yardstick, np.inf, seed, exact=True)
         for index in np.random.default_rng(seed).permutation(len(yardstick))[:draws]:
             ledger.train(int(index))
-        shares[seed] = [volume for _, volume in ledger.history]
+        shares[seed] = [mark.volume for mark in ledger.history]
     return shares
 
 

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from analysis.drawing.figure_files import write_pictures
+from analysis.store.environment import environment
 from archspace.support.files import write_text
 from reports.figures.replays import MethodCurve, replays_figure
 from searches.bench.agreement import BINS, judgements
 from searches.bench.grid import table_grid
 from searches.bench.methods import METHODS, NEED_SCORES
-from searches.bench.replay import BASELINE, Replays, Standing, median_interval, replay_all, standings
+from searches.bench.replay import BASELINE, COMPUTE, Replays, Standing, median_interval, replay_all, standings
 from searches.bench.scores import ScoreTable, scores_path
 from searches.bench.table import Table
 from searches.bench.yardstick import Yardstick, expected_random, random_runs
@@ -60,10 +61,12 @@ def main() -> None:
             on_done=lambda done, of: print(f"\r{done} of {of} replays", end="", flush=True),
         )  # fmt: skip
         print(f"\r{path.name}: {len(stick)} networks, noise of a training {stick.noise:.2f} points")
-        found = standings(replays)
-        for line in lines(found, replays):
-            print(line)
-        write(words.out, stick, replays, found)
+        for one in replays.values():
+            found = standings(one)
+            print(f"compute in {COMPUTE[one.compute_is]}")
+            for line in lines(found, one):
+                print(line)
+            write(words.out, stick, one, found)
 
 
 def check_harness(stick: Yardstick) -> None:
@@ -89,7 +92,13 @@ def agree(folder: Path, stick: Yardstick) -> None:
         {"judgement": name, **{k: round(v, 4) if np.isfinite(v) else None for k, v in asdict(one).items()}}
         for name, one in found.items()
     ]
-    summary = {"yardstick": stick.name, "bins": BINS, "command": "make bench-search", "kendall": rows}
+    summary = {
+        "yardstick": stick.name,
+        "bins": BINS,
+        **environment(("numpy",)),
+        "command": "make bench-search",
+        "kendall": rows,
+    }
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / f"{stick.name}-agreement.json", json.dumps(summary, indent=1) + "\n")
 
@@ -121,7 +130,8 @@ def share(one: Standing) -> str:
 def write(folder: Path, stick: Yardstick, replays: Replays, found: list[Standing]) -> None:
     """Writes curves, summary and figure."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{replays.yardstick}-replays"
+    told = COMPUTE[replays.compute_is]
+    name = f"{replays.yardstick}-replays" + ("-seconds" if replays.compute_is == "seconds" else "")
     curves = []
     for one in found:
         volumes = replays.curves(one.method)
@@ -139,8 +149,8 @@ def write(folder: Path, stick: Yardstick, replays: Replays, found: list[Standing
     summary: dict[str, Any] = {
         "yardstick": replays.yardstick, "networks": len(stick), "noise_points": round(stick.noise, 4),
         "reference": {"metric": round(100 - float(stick.reference[0]), 4), "macs": 10 ** float(stick.reference[1])},
-        "budget_trainings": replays.budget, "replays": len(next(iter(replays.histories.values()))),
-        "command": "make bench-search",
+        "compute": told, "budget_trainings": replays.budget, "replays": len(next(iter(replays.histories.values()))),
+        **environment(("optuna", "numpy", "scikit-learn", "scipy")), "command": "make bench-search",
         "methods": [
             {
                 "method": one.method, "median": one.median, "interval": [one.low, one.high], "mean": one.mean,
@@ -152,7 +162,7 @@ def write(folder: Path, stick: Yardstick, replays: Replays, found: list[Standing
     }  # fmt: skip
     write_text(folder / f"{name}.json", json.dumps(summary, indent=1) + "\n")
     figure = replays_figure(
-        replays.compute, curves, title=f"Search methods replayed on {replays.yardstick}",
+        replays.compute, curves, told=told, title=f"Search methods replayed on {replays.yardstick}",
         subtitle=f"medians of {summary['replays']} replays with 95 % bootstrap bands; {len(stick)} trained networks",
     )  # fmt: skip
     _, problem = write_pictures({folder / f"{name}.png": figure})

@@ -73,7 +73,10 @@ def test_replays_of_real_methods_repeat_on_any_number_of_processes() -> None:
     names, progress = ["random", "screened"], []
     one = replay_all(stick, names, budget=6.0, seeds=2, workers=2, on_done=lambda *at: progress.append(at))
     other = replay_all(stick, names, budget=6.0, seeds=2)
-    assert one.histories == other.histories and progress[-1] == (4, 4)
+    assert progress[-1] == (4, 4) and set(one) == {"spent", "seconds"}
+    for told, told_so in one.items():
+        assert told_so.histories == other[told].histories and told_so.compute_is == told
+        assert all(at <= 6.0 for runs in told_so.histories.values() for run in runs for at, _ in run)
     with pytest.raises(InputError, match=r"budget: 0\.1: the costliest network must be affordable"):
         replay_all(stick, names, budget=0.1)
     with pytest.raises(InputError, match="unknown method"):
@@ -90,7 +93,7 @@ def test_scores_are_paid_for_and_help_where_they_are_good(name: str) -> None:
     volumes = {}
     for share in (0.02, 2.0):
         ledger = replayed(Ledger(replace(scored, score_share=share), 12.0, 0), name)
-        volumes[share] = ledger.history[-1][1]
+        volumes[share] = ledger.history[-1].volume
         trained = sum(stick.epoch_cost[i] * stick.epochs for i in ledger.finished)
         assert trained < ledger.spent
     assert volumes[0.02] > volumes[2.0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,5 +67,20 @@ def test_a_method_spends_its_budget_and_repeats(stick: Yardstick, name: str) -> 
     runs = [replayed(Ledger(stick, 8.0, 5), name) for _ in range(2)]
     assert runs[0].history == runs[1].history
     assert 0 < runs[0].spent <= 8.0
-    spent = [at for at, _ in runs[0].history]
-    assert spent == sorted(spent) and 0 < runs[0].history[-1][1] <= 1
+    spent = [mark.spent for mark in runs[0].history]
+    assert spent == sorted(spent) and 0 < runs[0].history[-1].volume <= 1
+
+
+def test_a_method_that_is_timed_goes_on_until_both_budgets_are_spent_and_does_the_same(
+    stick: Yardstick,
+) -> None:
+    times = np.full(len(stick), 1 / stick.epochs)
+    timed = replace(stick, epoch_seconds=times)
+    plain, long = Ledger(timed, 6.0, 3), Ledger(timed, 6.0, 3, timed=True)
+    for ledger in (plain, long):
+        replayed(ledger, "random")
+    assert plain.spent <= 6.0 < max(long.spent, long.seconds) and min(long.spent, long.seconds) <= 6.0
+    assert long.history[: len(plain.history)] == plain.history
+    assert [mark.seconds for mark in long.history] == pytest.approx(np.arange(1, len(long.history) + 1))
+    assert sum(mark.seconds <= 6.0 for mark in long.history) == 6
+    assert sum(mark.spent <= 6.0 for mark in long.history) == len(plain.history) > 0
