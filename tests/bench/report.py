@@ -29,7 +29,7 @@ def build(run: Path, page: Path) -> dict[str, float]:
     read = time.perf_counter()
     page.write_text(page_html(content_of(merged)), encoding="utf-8")
     done = time.perf_counter()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     return {
         "read_s": read - start,
         "make_s": done - read,

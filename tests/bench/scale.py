@@ -154,7 +154,7 @@ def _in_its_own(context: Any, step: Any, *arguments: Any) -> Any:
 
 
 def _memory_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def study_step(config: StudyConfig, folder: Path) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def further(config: StudyConfig, folder: Path) -> dict[str, float]:
     begin = time.perf_counter()
     front_of(config, study.records())
     front_ms = (time.perf_counter() - begin) * 1e3
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     return {
         "open_s": open_s, "trial_ms": statistics.median(each), "p90_ms": float(np.quantile(each, 0.9)),
         "cpu_ms": (time.process_time() - processor) * 1e3 / len(each),
