@@ -99,14 +99,9 @@ def train(
     if as_json:
         typer.echo(json.dumps(result))
         return
-    metric = result["metric"]
-    ends = ", ".join(
-        f"{name} {result[name]['expected']:.2f} ({result[name]['network']})"
-        for name in ("smallest", "largest")
-    )
-    typer.echo(
-        f"inherited {metric}, expected: {ends}\n{folder}: {result['shared_params'] / 1e6:.2f} M shared weights"
-    )
+    from searches.cli.supernet_tables import show_trained
+
+    show_trained(result, folder)
 
 
 def resolved(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
 
 from analysis.quantities import QUANTITIES
 from archspace.support.numbers import amount
@@ -14,6 +18,16 @@ from searches.supernet.searching import Judged
 def said(one: Judged, metric: str) -> str:
     """Returns a judged network in a few words."""
     return f"{one.spec.label}: {one.values[metric]:.2f}"
+
+
+def show_trained(result: Mapping[str, Any], folder: Path) -> None:
+    """Prints what the extremes of a trained supernet come to, and how many weights are shared."""
+    ends = ", ".join(
+        f"{name} {result[name]['expected']:.2f} ({result[name]['network']})"
+        for name in ("smallest", "largest")
+    )
+    typer.echo(f"inherited {result['metric']}, expected: {ends}")
+    typer.echo(f"{folder}: {result['shared_params'] / 1e6:.2f} M shared weights")
 
 
 def show_front(front: Sequence[Judged], objectives: Sequence[str]) -> None:
