@@ -11,12 +11,17 @@ from archspace.cuda.forms import FORMS, PLAIN
 from archspace.network import Network
 from archspace.units.base import LayerModule
 
+TINY = 1e-20
+"""Of a weight, nothing that a sum in single precision could tell."""
+
 
 def deployed(network: Network, form: str = PLAIN) -> Network:
     """Returns a copy in eval mode whose batch norms are folded into the convolution before them, where there is one.
 
     The copy computes the same function with fewer operations; a norm that follows a concatenation or a sum
-    stays. Weights are folded in float64, so the answers agree to rounding. The given network is not touched.
+    stays. Weights are folded in float64, so the answers agree to rounding. Weights below :data:`TINY` are zero: those
+    of channels that died in training make maps of subnormal numbers (:mod:`archspace.subnormals`). The given network is
+    not touched.
     The copy is for running and exporting; :func:`archspace.save` refuses it.
 
     Args:
@@ -29,6 +34,9 @@ def deployed(network: Network, form: str = PLAIN) -> Network:
     for layer in copied.modules():
         if isinstance(layer, LayerModule):
             _fold(layer)
+    with torch.no_grad():
+        for weight in copied.parameters():
+            weight.masked_fill_(weight.abs() < TINY, 0.0)
     return copied
 
 

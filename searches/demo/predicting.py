@@ -21,6 +21,7 @@ from archspace.network import Network
 from archspace.plan.detection import OVERLAP
 from archspace.preprocessing import Preprocessing
 from archspace.spec.named import NamedNetwork
+from archspace.subnormals import flushed
 from archspace.support.errors import FieldError, InputError
 from archspace.support.palette import Colour
 from searches.data.images import image_array
@@ -163,7 +164,7 @@ class Predictor:
         pixels = image_array(image, self.size, self.network.spec.channels, name)
         prediction = PREDICTIONS[self.network.spec.task]
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), flushed():
                 inputs = self.preprocessing.apply(pixels[None]).to(self.device)
                 outputs = self.network(inputs.contiguous(memory_format=torch.channels_last))
                 return prediction(

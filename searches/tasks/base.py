@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from archspace.class_names import ClassNames
 from archspace.preprocessing import Preprocessing
+from archspace.subnormals import flushed
 from archspace.support.errors import FieldError
 from searches.config.recipe import Stage
 from searches.data.augment import NONE, Augmentation, colours, recoloured, resized, show, windows
@@ -28,8 +29,7 @@ OnBatch: TypeAlias = Callable[[int], None]
 
 MOST_IMAGES, MOST_PIXELS, MOST_PIXELS_CPU = 256, 32 * 224 * 224, 384 * 1024
 """Of an evaluated batch at most: large images do not need more memory, and on a CPU its maps stay in the cache."""
-LEAST_WEIGHT = 1e-12
-WHOLE = slice(None)
+LEAST_WEIGHT, WHOLE = 1e-12, slice(None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,7 +273,7 @@ class ImageTask(Task):
         pixels = MOST_PIXELS_CPU if device.type == "cpu" else MOST_PIXELS
         step = max(1, min(MOST_IMAGES, pixels // (side[0] * side[1])))
         rng = np.random.default_rng(0)
-        with torch.inference_mode():
+        with torch.inference_mode(), flushed():
             for start in range(0, len(split), step):
                 raw = gathered(split, np.arange(start, min(start + step, len(split))))
                 unlabelled = Raw(raw.inputs, np.zeros(len(raw), np.int64), raw.names)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,8 @@ from archspace.export.deploy import deployed
 from archspace.network import Network
 from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
+from archspace.spec.naming import find_network
+from archspace.subnormals import flushed
 from archspace.units.base import LayerModule
 from tests.archspace.export.trained import lived_in
 from tests.archspace.strategies import OWN_TESTS
@@ -57,3 +61,32 @@ def test_norms_after_convolutions_are_gone_and_the_original_is_untouched() -> No
     assert not any(m.training for m in folded.modules()) and network.training
     after = network.state_dict()
     assert before.keys() == after.keys() and all(torch.equal(after[k], v) for k, v in before.items())
+
+
+def subnormals(network: Network, image: Tensor) -> int:
+    """Numbers of all maps that are below the normal range."""
+    least, found = torch.finfo(torch.float32).tiny, [0]
+
+    def look(module: nn.Module, inputs: object, output: Tensor) -> None:
+        found[0] += int(((output.abs() < least) & (output != 0)).sum())
+
+    hooks = [m.register_forward_hook(look) for m in network.modules() if not list(m.children())]
+    with torch.no_grad():
+        network(image)
+    for hook in hooks:
+        hook.remove()
+    return found[0]
+
+
+@pytest.mark.parametrize("name", ["espnet_p2_q8_camvid", "espnet_p2_q3_cityscapes"])
+def test_dead_channels_of_published_weights_make_no_subnormal_maps(shared: Path, name: str) -> None:
+    file = shared / "weights" / "espnet" / f"{name}.pth"
+    published = find_network(str(file), accept="weights", field="NET").load().eval()
+    image = torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(0))
+    form = deployed(published)
+    assert largest_ratio(published, form, 96) <= 1e-5
+    before = subnormals(published, image)
+    assert before > 1000 and subnormals(form, image) < before / 100
+    with flushed():
+        assert subnormals(published, image) == 0
+    assert subnormals(published, image) == before, "outside of it numbers are as before"
