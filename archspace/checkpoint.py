@@ -113,7 +113,7 @@ def load(path: str | os.PathLike[str]) -> Network:
     import torch
 
     from archspace.build import assembled
-    from archspace.finite import warn_of_lost_weights
+    from archspace.floats import warn_of_lost_weights
 
     source = _file_of(Path(path))
     tensors, description = _read(source)
@@ -246,7 +246,7 @@ def _check_fit(tensors: Mapping[str, Tensor], spec: ArchSpec, where: str) -> Non
     import torch
 
     from archspace.build import assembled
-    from archspace.finite import other_kind
+    from archspace.floats import other_kind
 
     with torch.device("meta"):
         wanted = assembled(spec).state_dict()

@@ -20,7 +20,7 @@ def deployed(network: Network, form: str = PLAIN) -> Network:
 
     The copy computes the same function with fewer operations; a norm that follows a concatenation or a sum
     stays. Weights are folded in float64, so the answers agree to rounding. Weights below :data:`TINY` are zero: those
-    of channels that died in training make maps of subnormal numbers (:mod:`archspace.subnormals`). The given network is
+    of channels that died in training make maps of subnormal numbers (:mod:`archspace.floats`). The given network is
     not touched.
     The copy is for running and exporting; :func:`archspace.save` refuses it.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from archspace.build import assembled
 from archspace.class_names import published_names
-from archspace.finite import other_kind, warn_of_lost_weights
+from archspace.floats import other_kind, warn_of_lost_weights
 from archspace.network import Network
 from archspace.published.dicenet import DICENET
 from archspace.published.esnet import ESNET

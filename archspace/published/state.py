@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from archspace.finite import other_kind
+from archspace.floats import other_kind
 from archspace.published.pickled import read_pickled
 from archspace.support.errors import InputError
 

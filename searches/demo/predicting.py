@@ -17,11 +17,11 @@ from archspace.class_names import ClassNames, class_names, read_names
 from archspace.detection.boxes import THRESHOLD, detections
 from archspace.export.onnx_network import OnnxNetwork
 from archspace.export.thresholds import SCORE
+from archspace.floats import flushed
 from archspace.network import Network
 from archspace.plan.detection import OVERLAP
 from archspace.preprocessing import Preprocessing
 from archspace.spec.named import NamedNetwork
-from archspace.subnormals import flushed
 from archspace.support.errors import FieldError, InputError
 from archspace.support.palette import Colour
 from searches.data.images import image_array

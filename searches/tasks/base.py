@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from archspace.class_names import ClassNames
+from archspace.floats import flushed
 from archspace.preprocessing import Preprocessing
-from archspace.subnormals import flushed
 from archspace.support.errors import FieldError
 from searches.config.recipe import Stage
 from searches.data.augment import NONE, Augmentation, colours, recoloured, resized, show, windows

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from archspace.build import build
 from archspace.export.deploy import deployed
+from archspace.floats import flushed
 from archspace.network import Network
 from archspace.presets import PRESETS
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network
-from archspace.subnormals import flushed
 from archspace.units.base import LayerModule
 from tests.archspace.export.trained import lived_in
 from tests.archspace.strategies import OWN_TESTS

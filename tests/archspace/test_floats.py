@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from archspace.subnormals import flushed
+from archspace.floats import flushed
 
 
 def halved() -> float:

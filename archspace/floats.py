@@ -1,9 +1,15 @@
-"""Weights that are no numbers, or numbers of another kind, said when they are loaded."""
+"""Floating-point numbers that lose or cost: weights that are none, said when they are loaded, and subnormal ones.
+
+Intel's processors compute with subnormal numbers, those below the normal range, many times slower. Weight decay makes
+them: the weights of channels that died in training shrink until maps are full of them. The published ESPNet networks
+are 4 to 14 times slower in torch on such a processor than they are without.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,6 +17,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 log = logging.getLogger(__name__)
+
+SUBNORMAL = 1e-39
+"""Of float32."""
+
+
+@contextmanager
+def flushed() -> Iterator[None]:
+    """Lets subnormal numbers count as zero while it lasts, where the processor can.
+
+    That holds for this thread and for those that it starts meanwhile.
+    """
+    import torch  # here, as weights are looked at without it too
+
+    before = (torch.full((), SUBNORMAL) * 2).item() == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def warn_of_lost_weights(tensors: Mapping[str, Tensor], where: str) -> None:
