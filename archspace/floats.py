@@ -1,8 +1,8 @@
 """Floating-point numbers that lose or cost: weights that are none, said when they are loaded, and subnormal ones.
 
-Intel's processors compute with subnormal numbers, those below the normal range, many times slower. Weight decay makes
-them: the weights of channels that died in training shrink until maps are full of them. The published ESPNet networks
-are 4 to 14 times slower in torch on such a processor than they are without.
+Intel's processors compute with subnormal numbers, those below the normal range, many times slower. Weights as small as
+weight decay can leave them fill maps with them: four published ESPNet networks were 4 to 14 times slower in torch on
+such a processor than they were without.
 """
 
 from __future__ import annotations

@@ -19,9 +19,8 @@ def deployed(network: Network, form: str = PLAIN) -> Network:
     """Returns a copy in eval mode whose batch norms are folded into the convolution before them, where there is one.
 
     The copy computes the same function with fewer operations; a norm that follows a concatenation or a sum
-    stays. Weights are folded in float64, so the answers agree to rounding. Weights below :data:`TINY` are zero: those
-    of channels that died in training make maps of subnormal numbers (:mod:`archspace.floats`). The given network is
-    not touched.
+    stays. Weights are folded in float64, so the answers agree to rounding. Weights below :data:`TINY` are zero: they
+    make maps of subnormal numbers (:mod:`archspace.floats`). The given network is not touched.
     The copy is for running and exporting; :func:`archspace.save` refuses it.
 
     Args:

@@ -269,7 +269,7 @@ def agree(
         heir = Heir.open(supernet, data, judged_at_input)
         trained = training_record(supernet)
     with Counting("judging", len(held.rows)) as shown:
-        spent = trained.get("cpu_seconds") or trained["seconds"]  # an earlier archspace kept no more
+        spent = trained.get("cpu_seconds") or trained["seconds"]  # none where no process saw an epoch
         found = inheritance(heir, held, spent, zero_cost=zero_cost, on_done=shown.done)
     result = {
         "table": held.name, "supernet": {

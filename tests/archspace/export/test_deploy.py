@@ -79,7 +79,7 @@ def subnormals(network: Network, image: Tensor) -> int:
 
 
 @pytest.mark.parametrize("name", ["espnet_p2_q8_camvid", "espnet_p2_q3_cityscapes"])
-def test_dead_channels_of_published_weights_make_no_subnormal_maps(shared: Path, name: str) -> None:
+def test_tiny_weights_of_published_networks_make_no_subnormal_maps(shared: Path, name: str) -> None:
     file = shared / "weights" / "espnet" / f"{name}.pth"
     published = find_network(str(file), accept="weights", field="NET").load().eval()
     image = torch.randn(1, 3, 96, 128, generator=torch.Generator().manual_seed(0))

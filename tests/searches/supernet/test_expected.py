@@ -53,6 +53,7 @@ def test_of_unsure_answers_it_is_the_mean_accuracy_of_draws() -> None:
     task = cast(ImageTask, task_of(CLASSIFIER))
     scores = scores_of(task)
     value, evaluation = judged(task, scores)
+    torch.manual_seed(0)
     drawn = torch.distributions.Categorical(logits=scores).sample(torch.Size([200_000]))
     truth = torch.from_numpy(task.val.targets)  # type: ignore[arg-type]
     assert value == pytest.approx(100 * (drawn == truth).double().mean().item(), abs=0.3)
