@@ -18,7 +18,7 @@ from archspace.support.registry import Registry
 from searches.bench.halving import Ladder
 from searches.bench.yardstick import BudgetSpent, Floats, Ledger, Yardstick
 from searches.config.parts import SamplerConfig
-from searches.judging.choosing import Chooser, Goal, Networks, stratum, with_scores
+from searches.judging.choosing import Chooser, Goal, Networks, stratum, training_cost, with_scores
 from searches.judging.features import Encoder, axes_of
 
 Method: TypeAlias = Callable[[Ledger, np.random.Generator], None]
@@ -170,10 +170,10 @@ def screening(use: str | None = None, *, rungs: bool = False) -> Method:
                 continue
             left = _untrained(ledger)
             known = _networks(stick, table, done, np.array([ledger.seen[i] for i in done]))
-            judged = chooser.judged(known, _networks(stick, table, left), stick.epoch_cost[left])
+            judged = chooser.judged(known, _networks(stick, table, left), training_cost(stick.macs[left]))
             if use is not None:
                 left = left[judged.order()[:SCORED]]
-                candidates, cost = _networks(stick, table, left), stick.epoch_cost[left]
+                candidates, cost = _networks(stick, table, left), training_cost(stick.macs[left])
                 scores = ledger.scored(done), ledger.scored(left), np.empty((0, len(stick.score_names)))
                 plain = chooser.judged(known, candidates, cost)
                 judged = with_scores(chooser, use, scores, known, candidates, cost, None, plain)

@@ -284,6 +284,19 @@ def joined(scores: Floats) -> Floats:
     return np.asarray(((places - 1) / (len(scores) - 1)).mean(axis=1))
 
 
+def training_cost(macs: Floats) -> Floats:
+    """Returns (N,) what the training of each candidate costs beside that of the others, from its MACs (N,).
+
+    A training does much that does not grow with the network: it reads images, augments, steps, evaluates. That is
+    taken to be as much as the MACs of the candidates come to in the mean, so that a network next to nothing in MACs is
+    not taken to be next to free.
+
+    >>> training_cost(np.array([1.0, 3.0])).tolist()
+    [3.0, 5.0]
+    """
+    return macs + macs.mean()
+
+
 def stratum(cost: Floats, parts: int, number: int) -> NDArray[np.int64]:
     """Returns the candidates of one of ``parts`` equal parts of them by cost, the cheapest part for number 0."""
     found = np.array_split(np.argsort(cost, kind="stable"), min(parts, len(cost)))

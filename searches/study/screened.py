@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from archspace.spec.archspec import ArchSpec
-from searches.judging.choosing import Judged, stratum, with_scores
+from searches.judging.choosing import Judged, stratum, training_cost, with_scores
 from searches.study.pool import Ended, Screened, Screening
 from searches.study.screening import Candidate
 
@@ -79,11 +79,11 @@ class ScreenedSampler(BaseSampler):
     ) -> Candidate:  # fmt: skip
         """The best candidate that is not trained yet; what is predicted of it is kept with the trial."""
         known, busy = shared.networks(ended), shared.networks(running) if running else None
-        judged = shared.chooser.judged(known, shared.candidates(pool), _macs(pool), busy)
+        judged = shared.chooser.judged(known, shared.candidates(pool), training_cost(_macs(pool)), busy)
         zero_cost = self._of.config.zero_cost
         if self._of.scorer is not None and zero_cost is not None:
             pool = [pool[i] for i in judged.order()[: zero_cost.networks]]
-            of, short, cost = self._of.scorer.scores, shared.candidates(pool), _macs(pool)
+            of, short, cost = self._of.scorer.scores, shared.candidates(pool), training_cost(_macs(pool))
             known_scores, scores, busy_scores = (
                 of([one.spec for one in some]) for some in (ended, pool, running)
             )

@@ -16,7 +16,7 @@ from analysis.fronts.pareto import non_dominated
 from analysis.quantities import QUANTITIES
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, SpecError
-from searches.judging.choosing import Judged
+from searches.judging.choosing import Judged, training_cost
 from searches.judging.surrogate import LEAST_POINTS, Guess
 from searches.study.pool import Ended, Screened
 from searches.study.screening import Candidate, changed
@@ -165,7 +165,8 @@ def _judged(
     with clock.stage("features"):
         rows = shared.candidates(kept)
     with clock.stage("predicted metric"):
-        judged = _guessed(shared, ended, rows, np.array([one.counts["macs"] for one in kept]))
+        cost = training_cost(np.array([one.counts["macs"] for one in kept], dtype=np.float64))
+        judged = _guessed(shared, ended, rows, cost)
     with clock.stage("front"):
         guesses = judged.guesses
         known = {**rows.values, **{name: guess.mean for name, guess in guesses.items()}}
