@@ -25,7 +25,7 @@ from tests.bench.pieces import Piece, Runner
 
 STUDY = "camvid-family"
 PUBLISHED = ("espnet-camvid", "enet", "fpenet")
-SEEDS, EPOCHS = 3, 50
+SEEDS, EPOCHS = 3, 30
 IMAGES, SIZE = 367, (184, 240)
 DRY: Mapping[str, Any] = {
     "data": {"layout": "segnet", "input_size": [48, 64], "train": 8, "val": 4}, "trials": 2,
@@ -87,10 +87,10 @@ def pieces(folder: Path, data: Path, dry: bool) -> list[Piece]:
         return Piece(name=f"{study}-{pick}-{seed}", argv=argv, after=(study,), hours=hours)
 
     for seed in range(seeds):
-        made.append(retrained("published", "given", seed, 1.1))
-        made.append(retrained("search", "best", seed, 0.5))
-        made.append(retrained("random", "best", seed, 0.5))
-    front = retrained("search", "front", 0, 2.5)
+        made.append(retrained("published", "given", seed, 0.7))
+        made.append(retrained("search", "best", seed, 0.3))
+        made.append(retrained("random", "best", seed, 0.3))
+    front = retrained("search", "front", 0, 1.5)
     # The best is on the front: it is trained once, by the piece that comes first.
     return [*made, replace(front, after=(*front.after, "search-best-0"))]
 
