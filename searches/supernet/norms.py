@@ -22,11 +22,11 @@ def estimate_norms(
     """Gives the batch norms of a network the statistics of so many training images, always the same ones.
 
     Args:
-        network: left in eval mode, on the device.
+        network: left in eval mode, on the device, its weights as images of batches lie in memory.
         images: of the training split, without augmentation; all where there are fewer.
         size: (H, W) of the network's input; that of the images if left out.
     """
-    network.to(device).eval()
+    network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     norms = [module for module in network.modules() if isinstance(module, NORMS)]
     for norm in norms:
         norm.reset_running_stats()
