@@ -294,7 +294,7 @@ def training_cost(macs: Floats) -> Floats:
     >>> training_cost(np.array([1.0, 3.0])).tolist()
     [3.0, 5.0]
     """
-    return macs + macs.mean()
+    return np.asarray(macs + macs.mean())
 
 
 def stratum(cost: Floats, parts: int, number: int) -> NDArray[np.int64]:
