@@ -170,10 +170,12 @@ def screening(use: str | None = None, *, rungs: bool = False) -> Method:
                 continue
             left = _untrained(ledger)
             known = _networks(stick, table, done, np.array([ledger.seen[i] for i in done]))
-            judged = chooser.judged(known, _networks(stick, table, left), training_cost(stick.macs[left]))
+            cost = training_cost(stick.macs[left])
+            judged = chooser.judged(known, _networks(stick, table, left), cost)
             if use is not None:
-                left = left[judged.order()[:SCORED]]
-                candidates, cost = _networks(stick, table, left), training_cost(stick.macs[left])
+                promising = judged.order()[:SCORED]
+                left, cost = left[promising], cost[promising]
+                candidates = _networks(stick, table, left)
                 scores = ledger.scored(done), ledger.scored(left), np.empty((0, len(stick.score_names)))
                 plain = chooser.judged(known, candidates, cost)
                 judged = with_scores(chooser, use, scores, known, candidates, cost, None, plain)

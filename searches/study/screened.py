@@ -79,11 +79,13 @@ class ScreenedSampler(BaseSampler):
     ) -> Candidate:  # fmt: skip
         """The best candidate that is not trained yet; what is predicted of it is kept with the trial."""
         known, busy = shared.networks(ended), shared.networks(running) if running else None
-        judged = shared.chooser.judged(known, shared.candidates(pool), training_cost(_macs(pool)), busy)
+        cost = training_cost(_macs(pool))
+        judged = shared.chooser.judged(known, shared.candidates(pool), cost, busy)
         zero_cost = self._of.config.zero_cost
         if self._of.scorer is not None and zero_cost is not None:
-            pool = [pool[i] for i in judged.order()[: zero_cost.networks]]
-            of, short, cost = self._of.scorer.scores, shared.candidates(pool), training_cost(_macs(pool))
+            promising = judged.order()[: zero_cost.networks]
+            pool, cost = [pool[i] for i in promising], cost[promising]
+            of, short = self._of.scorer.scores, shared.candidates(pool)
             known_scores, scores, busy_scores = (
                 of([one.spec for one in some]) for some in (ended, pool, running)
             )
