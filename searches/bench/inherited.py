@@ -19,7 +19,6 @@ from searches.bench.agreement import Agreement, agreement_with
 from searches.bench.grid import table_grid
 from searches.bench.table import Row, Table
 from searches.judging.zero_cost import SCORES, Sample, sample_of, score
-from searches.supernet.covering import lacking
 from searches.supernet.inherited import Heir
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -100,7 +99,8 @@ def inheritance(
             raise FieldError(where, table.fixed.get(name), rule, value)
     cells = {cell.spec.arch_id: cell.spec for cell in table_grid(table).cells}
     trained = [row for row in table.rows.values() if row.metric and row.arch_id in cells]
-    rows = [row for row in trained if lacking(cells[row.arch_id], heir.folder) is None]
+    held = heir.of_space(cells[row.arch_id] for row in trained)
+    rows = [row for row in trained if row.arch_id in held]
     if len(rows) < 2:
         had = f"{counted(len(trained), 'network')} trained, of which {heir.folder} has {len(rows)}"
         raise InputError(f"table {table.name}: {had}; an order needs two")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from archspace.plan.decoders import DECODERS
@@ -102,6 +102,23 @@ def _check_where(name: str, where: object, space: Mapping[str, Any]) -> None:
             raise FieldError(label, field, rule, closest(str(field), others))
         for value in values if isinstance(values, list) else [values]:
             check_value(f"{label}.{field}", field, value)
+
+
+def condition(free: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Returns where a free field is searched at all: by other field, the values of which one must stand there."""
+    return {
+        other: wanted if isinstance(wanted, list) else [wanted]
+        for other, wanted in free.get("where", {}).items()
+    }
+
+
+def holds(where: Mapping[str, Sequence[Any]], fields: Mapping[str, Any]) -> bool:
+    """Whether each field that a condition names, or one of its levels, has one of the wanted values."""
+    values = {other: fields.get(other) for other in where}
+    return all(
+        any(one in where[other] for one in (value if isinstance(value, list | tuple) else [value]))
+        for other, value in values.items()
+    )
 
 
 def _conditional(value: object) -> bool:

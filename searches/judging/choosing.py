@@ -285,11 +285,7 @@ def joined(scores: Floats) -> Floats:
 
 
 def training_cost(macs: Floats) -> Floats:
-    """Returns (N,) what the training of each candidate costs beside that of the others, from its MACs (N,).
-
-    A training does much that does not grow with the network: it reads images, augments, steps, evaluates. That is
-    taken to be as much as the MACs of the candidates come to in the mean, so that a network next to nothing in MACs is
-    not taken to be next to free.
+    """Returns (N,) cost of training: MACs (N,), and their mean for all that does not grow with the network.
 
     >>> training_cost(np.array([1.0, 3.0])).tolist()
     [3.0, 5.0]

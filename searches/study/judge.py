@@ -222,7 +222,7 @@ class Judge:
     ) -> tuple[Network, Measurement]:
         """The network with the weights that it inherits, and its metric, a prediction of what training comes to."""
         torch.set_num_threads(self.config.threads)
-        judged = heir.judged(spec, self._pause)
+        judged = heir.asked_for(spec, self._pause)
         network, metric = judged.network, heir.measurement(judged, self._taken({}))
         save(network, folder / WEIGHTS_FILE, preprocessing=network.preprocessing,
              notes={"study": self.config.name, **heir.notes()})  # fmt: skip

@@ -25,7 +25,7 @@ from analysis.quantities import QUANTITIES
 from archspace.plan.design import NETWORKS
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, SpecError
-from searches.config.space import check_space
+from searches.config.space import check_space, condition, holds
 
 TRIES = 64
 
@@ -76,11 +76,7 @@ class SearchSpace:
         if not isinstance(value, Mapping):
             return
         levels = self._levels(name) if value.get("per_level", False) else ()
-        where = {
-            other: wanted if isinstance(wanted, list) else [wanted]
-            for other, wanted in value.get("where", {}).items()
-        }
-        self.free[name] = FreeField(_distribution(name, value), levels, where)
+        self.free[name] = FreeField(_distribution(name, value), levels, condition(value))
 
     def _levels(self, name: str) -> tuple[int, ...]:
         """Levels that some network of the space has; a network without a level ignores what is drawn for it."""
@@ -120,7 +116,7 @@ class SearchSpace:
             else:
                 fields[name] = drawn[name]
         for name, free in self.free.items():
-            if not all(_has(fields[other], wanted) for other, wanted in free.where.items()):
+            if not holds(free.where, fields):
                 del fields[name]
         return fields
 
@@ -164,11 +160,6 @@ class SearchSpace:
             SpecError: the combination cannot be built (a K that does not divide).
         """
         return ArchSpec.sampled(fields)
-
-
-def _has(value: Any, wanted: Sequence[Any]) -> bool:
-    """Whether a field, or one of its levels, has one of the wanted values."""
-    return any(one in wanted for one in (value if isinstance(value, list | tuple) else [value]))
 
 
 def _distribution(name: str, value: Mapping[str, Any]) -> BaseDistribution:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from archspace.plan.design import NETWORKS
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.record import FIELDS
 from archspace.support.errors import FieldError, SpecError
 from searches.config.parts import FIXED_BY_DATA
+from searches.config.space import condition, holds
 from searches.config.study import StudyConfig
 from searches.supernet.config import read_supernet
 
@@ -51,24 +52,47 @@ def check_covered(study: StudyConfig, folder: Path) -> None:
 def lacking(spec: ArchSpec, folder: Path) -> FieldError | None:
     """Returns what names the first field by which a network lies outside a supernet's space; ``None`` for none."""
     space = read_supernet(folder).study.space
+    fields = {name: _plain(getattr(spec, name)) for name in FIELDS}
     others = [field for field in FIELDS if field not in space and field not in FIXED_BY_DATA]
     for name in [*(field for field in FIELDS if field in space), *others]:
-        value = _plain(getattr(spec, name))
-        kept = _Values(space.get(name, _default(space.get("network"), spec.task, name)))
-        for one in value if isinstance(value, list) else [value]:
-            if one is not None and kept.listed and not kept.has(one):
-                rule = f"the supernet {folder} does not cover it: it has {kept.said}"
-                return FieldError(name, value, rule, kept.nearest(one))
+        value, kept = fields[name], _Values(space.get(name))
+        if not kept.searched(fields):
+            own = _own(name, fields)
+            outside, said, nearest = value != own, _Values(own).said, own
+        else:
+            missing = [one for one in _levels(value) if not kept.has(one)]
+            outside, said, nearest = bool(missing), kept.said, kept.nearest(missing[0]) if missing else None
+        if outside:
+            return FieldError(name, value, f"the supernet {folder} does not cover it: it has {said}", nearest)
     return None
 
 
 def _check_field(
     name: str, wanted: Mapping[str, Any], held: Mapping[str, Any], task: str, folder: Path
 ) -> None:
-    if name not in wanted and name not in held:
+    asked, kept = _Values(wanted.get(name)), _Values(held.get(name))
+    if asked.named and kept.named:
+        _check_values(name, asked, kept, folder)
+    if asked.named == kept.named and asked.where == kept.where:
         return
-    default = _default(held.get("network", wanted.get("network")), task, name)
-    asked, kept = _Values(wanted.get(name, default)), _Values(held.get(name, default))
+    nearest = held[name] if kept.named and kept.where.keys() <= wanted.keys() else "leave it out"
+    for given, words in _kinds(name, wanted, ("unit", *asked.where, *kept.where), task):
+        resolved = _resolved(given)
+        if resolved is None:
+            continue
+        here, there = (one.searched({**resolved, **given}) for one in (asked, kept))
+        own, rule = resolved[name], f"the supernet {folder} does not cover it{words}: it has"
+        if here and not there:
+            for value in asked.drawn:
+                if not _comes_to(own, name, value, given):
+                    raise FieldError(f"space.{name}", value, f"{rule} {_Values(own).said}", nearest)
+        elif there and not here and not _has_own(kept, own, name, given):
+            rule = f"the networks' own; {rule} {kept.said}"
+            raise FieldError(f"space.{name}", _shared(own), rule, nearest)
+
+
+def _check_values(name: str, asked: _Values, kept: _Values, folder: Path) -> None:
+    """Refuses values of a field that both spaces name."""
     rule = f"the supernet {folder} does not cover it: it has {kept.said}"
     for value in asked.listed:
         if not kept.has(value):
@@ -80,31 +104,83 @@ def _check_field(
         raise FieldError(f"space.{name}.per_level", True, rule, False)
 
 
-def _default(network: object, task: str, name: str) -> Any:
-    """What a network has where the space does not name the field."""
-    if not isinstance(network, str) or network not in NETWORKS:
-        return None
+def _kinds(
+    name: str, space: Mapping[str, Any], varied: Iterable[str], task: str
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yields the kinds of networks of a space: their fields beside ``name``, and what tells them apart in words.
+
+    They have every value of the ``varied`` fields, one for all levels, and what all networks have.
+    """
+    fields = {field: _Values(value) for field, value in space.items() if field != name}
+    fixed = {
+        field: one.drawn[0] for field, one in fields.items() if one.named and not (one.drawn[1:] or one.where)
+    }
+    free = [field for field in dict.fromkeys(varied) if field in fields and field not in fixed]
+    for values in product(
+        *([*fields[field].drawn, *([None] if fields[field].where else [])] for field in free)
+    ):
+        given = {field: value for field, value in zip(free, values, strict=True) if value is not None}
+        words = ", ".join(f"{field} {value}" for field, value in given.items())
+        yield {"task": task, **fixed, **given}, f" with {words}" if words else ""
+
+
+def _resolved(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """All fields of the network with some of them; ``None`` where it cannot be built."""
     try:
-        return _plain(getattr(ArchSpec(network, task=task), name))
+        spec = ArchSpec.sampled(given)
     except SpecError:
         return None
+    return {name: _plain(getattr(spec, name)) for name in FIELDS}
+
+
+def _own(name: str, fields: Mapping[str, Any]) -> Any:
+    """What a network with other ``fields`` has where nothing names the field."""
+    resolved = _resolved({field: value for field, value in fields.items() if field != name})
+    return None if resolved is None else resolved[name]
+
+
+def _comes_to(own: Any, name: str, value: Any, given: Mapping[str, Any]) -> bool:
+    """Whether a value changes nothing in networks of a kind: it is their own, or they cannot honour it."""
+    resolved = _resolved({**given, name: value})
+    return resolved is not None and resolved[name] == own
+
+
+def _has_own(kept: _Values, own: Any, name: str, given: Mapping[str, Any]) -> bool:
+    """Whether a supernet that searches a field has networks of a kind with what is their own."""
+    if len(kept.drawn) > 1 and (kept.endless or kept.per_level):
+        return all(map(kept.has, _levels(own)))
+    return any(_comes_to(own, name, value, given) for value in kept.drawn)
 
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def _levels(value: Any) -> list[Any]:
+    """The different values of a network's field at its levels; none where it cannot honour the field."""
+    values = value if isinstance(value, list) else [value]
+    return [one for one in dict.fromkeys(values) if one is not None]
+
+
+def _shared(value: Any) -> Any:
+    """The one value that all levels share, or the field as it is."""
+    levels = _levels(value)
+    return levels[0] if len(levels) == 1 else value
+
+
 class _Values:
     """The values that a field of a space can have.
 
     Attributes:
+        named: the space has the field.
+        where: the condition on other fields under which it is searched.
         listed: all of them; the ends of a continuous field.
         endless: it is continuous.
         per_level: each level has its own.
     """
 
     def __init__(self, field: Any) -> None:
-        self.field = field
+        self.field, self.named = field, field is not None
         free = field if isinstance(field, Mapping) else {}
         self.per_level = bool(free.get("per_level", False)) or (
             isinstance(field, list) and len({value for value in field if value is not None}) > 1
@@ -115,6 +191,7 @@ class _Values:
             self.step = 1
         self.endless = self.low is not None and self.step is None
         self.listed = self._all(free)
+        self.where = condition(free)
 
     def _all(self, free: Mapping[str, Any]) -> list[Any]:
         if "choices" in free:
@@ -127,6 +204,15 @@ class _Values:
         if isinstance(self.field, list):
             return [value for value in dict.fromkeys(self.field) if value is not None]
         return [] if self.field is None else [self.field]
+
+    @property
+    def drawn(self) -> list[Any]:
+        """What networks are given: each value for all levels, or the field as it is where it is not free."""
+        return self.listed if isinstance(self.field, Mapping) else [self.field]
+
+    def searched(self, fields: Mapping[str, Any]) -> bool:
+        """Whether a network with these fields has a value of this one, and not its own."""
+        return self.named and holds(self.where, fields)
 
     def has(self, value: Any) -> bool:
         """Whether the field can have a value."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,16 +149,23 @@ class Heir:
             evaluation = self.task.evaluate(network, self.task.val, device, size=size, on_batch=judge)
         return Judgement(network.cpu().eval(), evaluation, expected.value)
 
-    def asked_for(self, spec: ArchSpec) -> Judgement:
-        """Returns what :meth:`judged` does, of a network that a person names.
+    def asked_for(self, spec: ArchSpec, on_batch: OnBatch = lambda items: None) -> Judgement:
+        """Returns what :meth:`judged` does, of a network that a person or a study names.
 
         Raises:
             InputError: the network is outside the supernet's space; the message has the field.
         """
         try:
-            return self.judged(spec)
+            return self.judged(spec, on_batch)
         except NotCovered as error:
             raise lacking(spec, self.folder) or error from None
+
+    def of_space(self, specs: Iterable[ArchSpec]) -> set[str]:
+        """Returns the ids of those networks that are of the supernet's space."""
+        known = self.supernet.subnets.enumerated
+        if known is None:
+            return {spec.arch_id for spec in specs if lacking(spec, self.folder) is None}
+        return {spec.arch_id for spec in specs} & {one.spec.arch_id for one in known}
 
     def how(self) -> dict[str, Any]:
         """Returns what a metric says of the supernet that it was taken with."""

@@ -78,6 +78,21 @@ SMALL: dict[str, Any] = {
 }
 
 
+SPACE: dict[str, Any] = {
+    "network": "espnetv2", "unit": {"choices": ["eesp", "esp"]}, "width": {"choices": [0.25, 0.5]},
+    "branches": {"choices": [2, 4]},
+}  # fmt: skip
+"""Of eight networks."""
+EESP = {"choices": [2, 4], "where": {"unit": ["eesp"]}}
+"""K that is searched in EESP units alone; ESP units have K = 5."""
+
+
+def with_branches(branches: Any, **changes: Any) -> dict[str, Any]:
+    """The space of eight networks with another field ``branches``, or without any."""
+    space = {**SPACE, "branches": branches, **changes}
+    return {name: value for name, value in space.items() if value is not None}
+
+
 def small(**changes: Any) -> Supernet:
     """A fresh supernet of a few networks."""
     return Supernet.of(SearchSpace({**SMALL, **changes}, IMAGES))

@@ -19,11 +19,7 @@ from archspace.spec.archspec import ArchSpec
 from searches.supernet.inherited import Heir
 from tests.commands import archspace, refused
 from tests.searches.studies import tiny, write_study
-
-SPACE: dict[str, Any] = {
-    "network": "espnetv2", "unit": {"choices": ["eesp", "esp"]}, "width": {"choices": [0.25, 0.5]},
-    "branches": {"choices": [2, 4]},
-}  # fmt: skip
+from tests.searches.supernet.spaces import EESP, SPACE, with_branches
 
 
 def study(folder: Path, **changes: Any) -> Path:
@@ -220,20 +216,20 @@ def test_what_cannot_be_shared_is_refused_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_agree_says_how_inherited_weights_order_a_table(tmp_path: Path) -> None:
-    path = study(tmp_path, workers=1)
+    path = study(tmp_path, workers=1, space=with_branches(EESP))
     table, out = tmp_path / "table.json", tmp_path / "agree.json"
     assert archspace("tabulate", path, "--out", table, "--seeds", 1).returncode == 0
     data = json.loads(table.read_text())
     data["networks"][0]["metric"], data["networks"][0]["seconds"] = {}, {}  # not complete yet
     table.write_text(json.dumps(data))
     net = tmp_path / "net"
-    narrower = study(tmp_path, space={**SPACE, "branches": 4})
+    narrower = study(tmp_path, space=with_branches({**EESP, "choices": [4]}))
     assert archspace("supernet", "train", narrower, "--out", net, "--norm-images", 16).returncode == 0
     ran = archspace("supernet", "agree", net, table, "--out", out, "--no-zero-cost", "--json")
     assert ran.returncode == 0, ran.stderr
     said = json.loads(ran.stdout)
     assert said == json.loads(out.read_text())
-    assert said["networks"] == said["trainings"] == 4 and said["left_out"] == 3
+    assert said["networks"] == said["trainings"] == 4 and said["left_out"] == 1
     assert set(said["kendall"]) == {"inherited", "inherited answers", "params", "macs"}
     answers = said["kendall"].pop("inherited answers")["overall"]
     assert answers is None or -1 <= answers <= 1, "untrained networks may all answer alike"
