@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from analysis.quantities import Quantity
 from analysis.store.fingerprint import DataFingerprint
+from archspace.spec.archspec import ArchSpec
+from archspace.support.errors import InputError
 
 Origin = Literal["measured", "counted", "predicted", "published"]
 TrialState = Literal["complete", "infeasible", "stopped", "failed", "running"]
@@ -123,6 +125,15 @@ class TrialRecord:
     predicted: Mapping[str, Measurement] = field(default_factory=dict)
     started: str | None = None
     finished: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What tables call the network: its label, after its name where it was given."""
+        try:
+            label = ArchSpec.from_dict(self.spec or {}).label
+        except InputError:
+            label = self.network or str((self.spec or {}).get("network", "unknown network"))
+        return f"{self.given}: {label}" if self.given else label
 
     def value(self, name: str) -> float:
         """Returns THE value of a quantity: that of its last measurement, else the objective's; NaN where none is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from archspace.plan.design import NETWORKS
 from archspace.spec.record import FIELDS, SpecRecord
 from archspace.spec.resolve import resolve
 
@@ -19,7 +20,7 @@ IDENTITY = (
     "input_size",
     "channels",
 )
-"""Fields that a label says in words of their own, or not at all."""
+"""Fields that a label says in words of their own, or not at all; ``channels`` of a text are no part of its data."""
 ENABLING = ("decoder", "downsampling", "shortcut")
 """Fields on which it depends whether others can be honoured."""
 WORDS = {
@@ -47,13 +48,14 @@ def label_of(spec: SpecRecord) -> str:
 
 def _others(spec: SpecRecord) -> list[str]:
     """``decoder=meu``, ``gate``, ``residual=no``: what is not as the network has it by itself."""
-    given = {name: getattr(spec, name) for name in IDENTITY}
+    identity = IDENTITY[:-1] if NETWORKS[spec.network].reads.sequence else IDENTITY
+    given = {name: getattr(spec, name) for name in identity}
     usual = resolve(given, FIELDS)
     beside = resolve({**given, **{name: getattr(spec, name) for name in ENABLING}}, FIELDS)
     words = []
     for name in FIELDS:
         value = getattr(spec, name)
-        if name in IDENTITY or value is None or value == (usual if name in ENABLING else beside)[name]:
+        if name in identity or value is None or value == (usual if name in ENABLING else beside)[name]:
             continue
         word = WORDS.get(name, name)
         words.append(word if value is True and word != "residual" else f"{word}={_written(value)}")

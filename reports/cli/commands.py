@@ -85,7 +85,7 @@ def pareto(
     if as_json:
         typer.echo(_json(study, frame, front, chosen, files, notes))
         return
-    front_table(front, chosen, title=f"Pareto front of {study.name}").print()
+    _front_table(study, front, chosen).print()
     for line in doubt_lines(front, [one.name for one in chosen]):
         typer.echo(line)
     for path in files.values():
@@ -143,33 +143,26 @@ def _known(trial: TrialRecord) -> set[str]:
     return {name for name in trial.known if math.isfinite(trial.value(name))}
 
 
-def front_table(front: pd.DataFrame, objectives: Sequence[Quantity], *, title: str) -> TerminalTable:
-    """Returns the front as a table to read: rounded, with unit and origin in the header."""
+def _front_table(study: StudyRecord, front: pd.DataFrame, objectives: Sequence[Quantity]) -> TerminalTable:
+    """The front as a table to read: rounded, with unit and origin in the header."""
     from archspace.support.numbers import marked
     from archspace.support.terminal import Column, TerminalTable
     from reports.frames.origins import doubts, origins
     from reports.style.style import scaled_column
 
-    columns = [
-        Column("trial"),
-        Column("network", "text"),
-        Column("unit", "text", 2),
-        Column("width", "number", 3),
-    ]
+    columns = [Column("trial"), Column("network", "text")]
     texts = []
     for objective in objectives:
         header, column = scaled_column(objective, front[objective.name].tolist())
         origin = "; ".join(origins(front, objective.name)) or "origin unknown"
         columns.append(Column(f"{header}\n{origin}", "number"))
         texts.append([marked(*pair) for pair in zip(column, doubts(front, objective.name), strict=True)])
-    table = TerminalTable(*columns, title=title)
+    table = TerminalTable(*columns, title=f"Pareto front of {study.name}")
+    trials = {trial.label: trial for trial in study.trials}
     for index, row in enumerate(front.to_dict("records")):
-        network = row["given"] if isinstance(row["given"], str) else row.get("spec.network", "")
-        width = row.get("spec.width")
         words = ["knee"] * bool(row["knee"]) + ["retrained"] * isinstance(row.get("retrained"), str)
-        cells = [f"{row['label']} ({', '.join(words)})" if words else row["label"], network, row["unit"]]
-        cells.append(f"{width:g}" if isinstance(width, int | float) else "")
-        table.add(*map(str, cells), *(column[index] for column in texts))
+        trial = f"{row['label']} ({', '.join(words)})" if words else row["label"]
+        table.add(trial, trials[row["label"]].title, *(column[index] for column in texts))
     return table
 
 

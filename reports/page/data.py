@@ -41,7 +41,7 @@ def page_data(content: Content) -> dict[str, Any]:
     units, studies = [str(unit) for unit in frame["unit"].unique()], studies_of(frame)
     return {
         "columns": [*_text_columns(frame), *(_number_column(frame, one, content) for one in content.numbers),
-                    *_spec_columns(frame), _coded("reason", "reason", frame["reason"].tolist())],
+                    *_spec_columns(content), _coded("reason", "reason", frame["reason"].tolist())],
         "front": np.flatnonzero(frame["on_front"] & frame["duplicate_of"].isna()).tolist(),
         "given": np.flatnonzero(frame["given"].notna()).tolist(),
         "ranks": [None if pd.isna(rank) else int(rank) for rank in frame["rank"]],
@@ -79,11 +79,12 @@ def _text_columns(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [_coded(name, title, texts[name].tolist()) for name, title in _TEXTS]
 
 
-def _spec_columns(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Fields that vary."""
+def _spec_columns(content: Content) -> list[dict[str, Any]]:
+    """Fields that vary, of those that are always of interest and those that the study left free."""
     columns = []
-    for name in _SPEC_SHOWN:
-        column = frame.get(f"spec.{name}")
+    space: Mapping[str, Any] = content.study.config.get("space") or {}
+    for name in dict.fromkeys((*_SPEC_SHOWN, *space)):
+        column = None if name in ("network", "unit") else content.frame.get(f"spec.{name}")
         if column is not None and column.astype(str).nunique() > 1:
             columns.append(
                 _coded(f"spec.{name}", name.replace("_", " "), [_short(entry) for entry in column])

@@ -88,12 +88,10 @@ def _front(content: Content) -> str:
         return '<p class="note">No trial has every objective.</p>'
     columns = [scaled_column(one, front[one.name].tolist()) for one in content.objectives]
     head = "".join(f'<th class="n">{html.escape(title)}</th>' for title, _ in columns)
-    rows = []
+    rows, trials = [], {trial.label: trial for trial in content.study.trials}
     for place, row in enumerate(front.to_dict("records")):
-        name = row["given"] if isinstance(row["given"], str) else row["unit"]
         knee = " (knee)" if row["knee"] and len(front) > 1 else ""
         cells = "".join(f'<td class="n">{html.escape(texts[place])}</td>' for _, texts in columns)
-        rows.append(
-            f"<tr><td>{html.escape(row['label'] + knee)}</td><td>{html.escape(str(name))}</td>{cells}</tr>"
-        )
+        network = html.escape(trials[row["label"]].title)
+        rows.append(f"<tr><td>{html.escape(row['label'] + knee)}</td><td>{network}</td>{cells}</tr>")
     return f"<table><thead><tr><th>trial</th><th>network</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.quantities import Quantity, described
-from analysis.store.fingerprint import DataFingerprint
+from analysis.store.records import StudyRecord
 from archspace.support.numbers import UNSTABLE_MARK, counted, marked, number
 from reports.figures.seeds import NO_SEEDS
 from reports.frames.origins import doubts
@@ -42,7 +42,7 @@ def asked(content: Content) -> list[tuple[str, str]]:
     facts = [
         ("Goal", "; ".join(goals)),
         ("Task and data", ", ".join(str(v) for v in (config.get("task"), data_words(content.study), size) if v)),
-        ("Fingerprint of the data", "" if content.study.data is None else _content(content.study.data)),
+        ("Fingerprint of the data", _content(content.study)),
         ("Limits", "; ".join(filter(None, limits))),
         ("Free fields", "; ".join(free)),
         ("Given networks", ", ".join(_given(config.get("given")))),
@@ -228,10 +228,15 @@ def _reasons(frame: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _content(data: DataFingerprint) -> str:
-    """``3a4ece168e45: train 24 images, val 8 images``."""
-    parts = [f"{name} {one.count:,} {one.counts}" for name, one in data.splits.items()]
-    return f"{data.short}: {', '.join(parts)}"
+def _content(study: StudyRecord) -> str:
+    """``3a4ece168e45: train 24 of 80 images, val 8 images``: what was used of each split."""
+    if study.data is None:
+        return ""
+    most, parts = study.config.get("data") or {}, []
+    for name, one in study.data.splits.items():
+        used = min(most.get(name) or one.count, one.count)
+        parts.append(f"{name} {used:,}{f' of {one.count:,}' if used < one.count else ''} {one.counts}")
+    return f"{study.data.short}: {', '.join(parts)}"
 
 
 def _way(one: Quantity) -> str:
@@ -252,14 +257,21 @@ def _limit(name: str, bounds: object, noted: Mapping[str, Quantity]) -> str:
 
 
 def _choices(value: Mapping[str, Any]) -> str:
+    """``2, 4 where unit is esp or eesp``; ``0 to 3 a level``."""
     if isinstance(value.get("choices"), list):
-        return ", ".join(
-            {True: "yes", False: "no"}.get(one, str(one)) if isinstance(one, bool) else str(one)
-            for one in value["choices"]
-        )
-    text = f"{value.get('low')} to {value.get('high')}"
-    text += f" by {value['step']}" if value.get("step") else ""
-    return text + (" a level" if value.get("per_level") else "")
+        text = ", ".join(map(_plain, value["choices"]))
+    else:
+        text = f"{value.get('low')} to {value.get('high')}"
+        text += f" by {value['step']}" if value.get("step") else ""
+    text += " a level" if value.get("per_level") else ""
+    where = value.get("where") or {}
+    wanted = ((name, some if isinstance(some, list) else [some]) for name, some in where.items())
+    conditions = [f"{name} is {' or '.join(map(_plain, some))}" for name, some in wanted]
+    return text + (f" where {' and '.join(conditions)}" if conditions else "")
+
+
+def _plain(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _given(entries: object) -> list[str]:

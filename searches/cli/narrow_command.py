@@ -42,7 +42,7 @@ def narrow(
         path = out or Path(f"{found.config.name}.yaml")
         if path.exists():
             raise InputError(f"{path}: is there already; give another --out")
-        write_text(path, f"{heading(run, found)}{found.config.to_yaml()}")
+        write_text(path, f"{heading(run, found)}{found.config.to_yaml(short=True)}")
     fixed = {one.field: one.value for one in found.decisions if one.fixed}
     if as_json:
         rows = {

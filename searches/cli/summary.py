@@ -10,7 +10,6 @@ from typing import Any
 
 from analysis.quantities import objective
 from analysis.store.records import TrialRecord, unstable
-from archspace.spec.archspec import ArchSpec
 from archspace.support.numbers import UNSTABLE_MARK, amount, counted, marked
 from archspace.support.terminal import Column, TerminalTable, output
 from searches.compare.summary import show_comparison
@@ -113,7 +112,7 @@ def _table(config: StudyConfig, front: Sequence[TrialRecord]) -> TerminalTable:
             marked(amount(record.value(name), objective(name).unit), name in doubts)
             for name in config.objectives
         ]
-        table.add(record.label, _label(record), *cells)
+        table.add(record.label, record.title, *cells)
     return table
 
 
@@ -139,8 +138,3 @@ def unstable_lines(config: StudyConfig, records: Sequence[TrialRecord]) -> list[
         if more > 0
         else lines
     )
-
-
-def _label(record: TrialRecord) -> str:
-    label = record.network or ArchSpec.from_dict(record.spec or {}).label
-    return f"{record.given}: {label}" if record.given else label

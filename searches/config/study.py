@@ -242,9 +242,9 @@ class StudyConfig(Part):
                 raise FieldError(where, given.training[name], "unknown field", closest(name, known))
         return Recipe.model_validate({**self.training.model_dump(), **given.training})
 
-    def to_yaml(self) -> str:
-        """Returns the resolved study as YAML."""
-        return dump_yaml(self.model_dump(mode="json"))
+    def to_yaml(self, *, short: bool = False) -> str:
+        """Returns the resolved study as YAML; a ``short`` one without what is as it is by default."""
+        return dump_yaml(self.model_dump(mode="json", exclude_defaults=short))
 
 
 def parse_config(data: object) -> StudyConfig:

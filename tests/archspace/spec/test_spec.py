@@ -682,6 +682,39 @@ def test_networks_for_the_same_data_that_differ_have_labels_that_differ() -> Non
     assert len(seen) > 100
 
 
+@pytest.mark.parametrize("network", NETWORKS)
+def test_networks_of_one_study_that_differ_in_a_field_have_labels_that_differ(network: str) -> None:
+    rng = random.Random(network)
+    text = NETWORKS[network].reads.sequence
+    of_data = ("network", "task", "classes", "input_size", *(() if text else ("channels",)))
+    differing = set()
+    for _ in range(150):
+        task = rng.choice(list(NETWORKS[network].alphas))
+        usual = ArchSpec(network, task=task)
+        drawn, changed = (
+            random_fields(rng)
+            | {"channels": rng.choice((32, 64, 400))}
+            | {n: getattr(usual, n) for n in of_data}
+            for _ in range(2)
+        )
+        name = rng.choice([name for name in FIELDS if name not in of_data])
+        try:
+            one, two = (ArchSpec.sampled(fields) for fields in (drawn, drawn | {name: changed[name]}))
+        except SpecError:
+            continue
+        if one.arch_id != two.arch_id:
+            differing.add(name)
+            # Which level has which unit and which K is all that a label leaves out.
+            assert len({(spec.label, spec.unit, spec.branches) for spec in (one, two)}) == 2
+    assert len(differing) > 2 and ("channels" in differing) == text
+
+
+def test_a_label_of_a_text_has_the_width_of_its_words_and_none_of_images_has_channels() -> None:
+    assert ArchSpec("eru", width=0.1, channels=64).label == "eru s=0.1 eesp K=4 a=3 channels=64"
+    assert ArchSpec("eru").label == "eru s=1 eesp K=4 a=3"
+    assert ArchSpec("espnet-c", channels=1).label == ArchSpec("espnet-c").label
+
+
 @pytest.mark.parametrize(
     ("network", "field", "value"),
     [

@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
 from reports.cli.commands import register
 from tests.commands import python
@@ -49,6 +50,21 @@ def test_table_and_files(app: typer.Typer, run: Path) -> None:
     assert "M MACs" in result.stdout and "counted" in result.stdout and "knee" in result.stdout
     assert {p.name for p in (run / "report").iterdir()} == {"front.csv", "trials.csv", "pareto.html"}
     assert "pareto.png not written" in result.stderr and "pareto.png" not in result.stdout
+
+
+def test_the_table_names_each_network_by_what_it_differs_in(app: typer.Typer, run: Path) -> None:
+    depths = ((0, 0, 1), (0, 1, 0))
+    specs = [ArchSpec("espnetv2", task="segmentation", width=0.25, alphas=alphas) for alphas in depths]
+    trials = [
+        trial(str(n), n, {"macs": 1.0 + n, "miou": 2.0 + n}, spec=spec.to_dict(), given="mine" if n else None)
+        for n, spec in enumerate(specs)
+    ]
+    lost = {"network": "espnetv2", "unit": "of a plug-in"}
+    trials.append(trial("2", 2, {"macs": 9.0, "miou": 9.0}, spec=lost, network="espnetv2 s=1 ghost"))
+    result = CliRunner().invoke(app, ["pareto", str(write_run(run.with_name("other"), study_of(*trials)))])
+    assert result.exit_code == 0, result.exception
+    for words in (specs[0].label, f"mine: {specs[1].label}", "espnetv2 s=1 ghost"):
+        assert f"  {words}  " in result.stdout
 
 
 def test_json_is_one_object_and_agrees_with_the_csv(app: typer.Typer, run: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from analysis.store.fingerprint import DataFingerprint, Items, SplitFingerprint,
 from analysis.store.picks import pick_trial
 from analysis.store.records import StudyRecord
 from analysis.store.runs import read_run
+from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import InputError
 from reports.frames.merge import by_data, merge_runs
 from reports.frames.trials import study_caption, trial_frame
@@ -66,15 +67,17 @@ def test_one_front_of_different_data_is_refused_with_what_differs(tmp_path: Path
 
 
 def test_a_report_shows_different_data_side_by_side(tmp_path: Path) -> None:
+    spec = ArchSpec("espnet-c", width=0.5, classes=12)
+    one = study_of(trial("0", 0, {"macs": 1e8, "miou": 40.0}, spec=spec.to_dict(), given="<mine>"))
     runs = [
-        run_on(tmp_path / "a", data_of()), run_on(tmp_path / "b", data_of(5, name="<b>")),
+        run_on(tmp_path / "a", data_of()), run_on(tmp_path / "b", data_of(5, name="<b>"), one),
         run_on(tmp_path / "c", data_of()),
     ]  # fmt: skip
     ran = archspace("report", *runs, "--out", tmp_path / "page.html", "--json")
     assert ran.returncode == 0, ran.stderr
     result = json.loads(ran.stdout)
     first, second = result["pages"]
-    assert (list(first["runs"]), list(second["runs"])) == (["a", "c"], ["camvid-units"])
+    assert (list(first["runs"]), list(second["runs"])) == (["a", "c"], ["small"])
     assert (first["data"], second["data"]) == ("fields", "<b>")
     assert set(first["front"]).isdisjoint(second["front"])
     (why,) = result["notes"]
@@ -82,6 +85,7 @@ def test_a_report_shows_different_data_side_by_side(tmp_path: Path) -> None:
     page = (tmp_path / "page.html").read_text()
     assert page.count("<section>") == 2 and data_of().short in page and "<b>" not in page
     assert "2 images more" in page and "<script" not in page
+    assert f"<td>&lt;mine&gt;: {spec.label}</td>" in page
     for one in result["pages"]:
         file = Path(one["files"]["report"])
         assert file.is_file() and f'href="{file.name}"' in page

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from analysis.store.fingerprint import DataFingerprint, SplitFingerprint, write_fingerprint
 from analysis.store.records import Measurement, StudyRecord
 from analysis.store.status import RunStatus, Worked, keep_status
 from archspace.__main__ import make_app
@@ -70,6 +71,44 @@ def test_asked_names_goals_limits_and_data_but_no_folder(tmp_path: Path) -> None
     assert facts["Limits"] == "MACs at most 1.2 G MACs"
     assert facts["Task and data"] == "segmentation, camvid, 360 × 480"
     assert "data/camvid" not in page_html(content(tmp_path / "b", realistic_study(12)))
+
+
+def test_asked_says_how_much_of_the_data_was_used_and_where_a_field_is_free(tmp_path: Path) -> None:
+    space = {
+        "network": "espnetv2", "unit": {"choices": ["eesp", "esp"]},
+        "branches": {"choices": [2, 4], "where": {"unit": ["eesp", "esp"], "reinforcement": True}},
+        "reinforcement": {"choices": [True, False]}, "alphas": {"low": 0, "high": 3, "per_level": True},
+    }  # fmt: skip
+    data = {"layout": "masks", "train": 300, "val": 400, "input_size": [96, 128]}
+    study = study_of(trial("0", 0, {"macs": 1e8, "miou": 40.0}), space=space, data=data)
+    facts = dict(asked(content(tmp_path / "a", study)))
+    assert facts["Free fields"] == (
+        "alphas: 0 to 3 a level; branches: 2, 4 where reinforcement is yes and unit is eesp or esp; "
+        "reinforcement: yes, no; unit: eesp, esp"
+    )
+    assert "Fingerprint of the data" not in facts
+    part = SplitFingerprint(count=1078, size=1, names="", images="", labels="")
+    held = DataFingerprint(
+        name="discs", layout="masks", task="segmentation", classes=(), source="files",
+        splits={"train": part, "val": replace(part, count=400)},
+    )  # fmt: skip
+    write_fingerprint(write_run(tmp_path / "b", study), held)
+    facts = dict(asked(content_of(merge_runs([tmp_path / "b"]))))
+    used = "train 300 of 1,078 images, val 400 images"
+    assert facts["Fingerprint of the data"] == f"{held.short}: {used}"
+
+
+def test_the_table_of_trials_has_every_field_that_the_study_left_free(tmp_path: Path) -> None:
+    trials = [
+        trial(str(n), n, {"macs": 1e8 + n, "miou": 40.0}, spec=REAL | {"gate": bool(n), "classes": 12 + n})
+        for n in range(2)
+    ]
+    space = {"network": "espnet-c", "gate": {"choices": [True, False]}}
+    columns = {
+        one["key"]: one for one in page_data(content(tmp_path, study_of(*trials, space=space)))["columns"]
+    }
+    assert columns["spec.gate"]["words"] == ["no", "yes"]
+    assert "spec.classes" not in columns and "spec.network" not in columns
 
 
 def test_a_running_study_says_so(tmp_path: Path) -> None:

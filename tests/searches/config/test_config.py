@@ -31,6 +31,15 @@ def test_the_resolved_yaml_reads_back_equal(tmp_path: Path) -> None:
     assert read_config(str(tmp_path / "study.yaml")) == config
 
 
+@pytest.mark.parametrize("name", recipes())
+def test_a_short_yaml_says_the_same_study(name: str) -> None:
+    config = read_config(name)
+    short, long = config.to_yaml(short=True), config.to_yaml()
+    again = parse_config(yaml.safe_load(short))
+    assert again == parse_config(yaml.safe_load(long)) == config and again.to_yaml() == long
+    assert len(short.splitlines()) < len(long.splitlines()) / 2
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

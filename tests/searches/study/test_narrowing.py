@@ -118,6 +118,8 @@ def test_the_command_writes_a_study_that_is_one(tmp_path: Path) -> None:
         and text.startswith("# The space of run")
     )
     assert parse_config(parse_yaml(text, "study")).space["width"] == SPACE["width"]
+    kept = {"name", "task", "data", "space", "objectives", "trials"}
+    assert set(parse_yaml(text, "study")) == kept, "what is as by default is left out"
     refused(archspace("narrow", "run", cwd=tmp_path), "made-narrow.yaml: is there already")
     shown = archspace("narrow", "run", "--out", "again.yaml", cwd=tmp_path).stdout
     assert "free" in shown and "fixed: " in shown and "wrote again.yaml" in shown
