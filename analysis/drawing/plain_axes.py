@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, ScalarFormatter
 
 from archspace.support.numbers import tick_text
 
 Data = Mapping[str, Any]
+Area = tuple[float, float, float, float]
+"""Left, bottom, width and height as shares of the picture."""
+EDGE = 0.006
+"""Share of the picture that stays free beyond words at its edge."""
 PX = 0.72
 """Points a CSS pixel: a picture has 100 pixels an inch."""
 _DEFAULT_MARGIN = {"l": 80, "r": 80, "t": 100, "b": 80}
@@ -26,19 +30,26 @@ def words(text: object) -> str:
     return html.unescape(re.sub(r"<[^>]*>", "", lines)).replace("$", r"\$")
 
 
-def plot_area(layout: Data, width: float, height: float) -> tuple[float, float, float, float]:
-    """Returns left, bottom, width and height of the plot area as shares of the picture."""
+def plot_area(layout: Data, width: float, height: float) -> Area:
+    """Returns the plot area that the margins leave of a picture of so many pixels."""
     margin = {**_DEFAULT_MARGIN, **{k: v for k, v in (layout.get("margin") or {}).items() if v is not None}}
     left, bottom = margin["l"] / width, margin["b"] / height
     return left, bottom, 1 - left - margin["r"] / width, 1 - bottom - margin["t"] / height
 
 
-def plane_axes(picture: Figure, layout: Data, area: tuple[float, float, float, float], end: str) -> Axes:
+def plane_box(layout: Data, area: Area, end: str) -> Area:
+    """Returns where the plane of ``xaxis<end>`` and ``yaxis<end>`` lies in a plot area."""
+    (x0, x1), (y0, y1) = (
+        (layout.get(f"{name}axis{end}") or {}).get("domain") or (0, 1) for name in ("x", "y")
+    )
+    left, bottom, width, height = area
+    return left + x0 * width, bottom + y0 * height, (x1 - x0) * width, (y1 - y0) * height
+
+
+def plane_axes(picture: Figure, layout: Data, area: Area, end: str) -> Axes:
     """Returns Matplotlib's axes for ``xaxis<end>`` and ``yaxis<end>`` of a layout."""
     x, y = layout.get(f"xaxis{end}") or {}, layout.get(f"yaxis{end}") or {}
-    (x0, x1), (y0, y1) = x.get("domain") or (0, 1), y.get("domain") or (0, 1)
-    left, bottom, width, height = area
-    axes = picture.add_axes((left + x0 * width, bottom + y0 * height, (x1 - x0) * width, (y1 - y0) * height))
+    axes = picture.add_axes(plane_box(layout, area, end))
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     for axis, one, name in ((axes.xaxis, x, "x"), (axes.yaxis, y, "y")):
@@ -54,8 +65,26 @@ def plane_axes(picture: Figure, layout: Data, area: tuple[float, float, float, f
     return axes
 
 
-def scale_axes(axes: Axes, layout: Data, end: str) -> None:
-    """Gives the axes their scale, range and ticks, once everything is drawn on them."""
+def named_places(planes: Mapping[str, Sequence[dict[str, Any]]], layout: dict[str, Any]) -> None:
+    """Gives names along an axis a place each, 0 and up: in the traces of each plane and as ticks in the layout."""
+    for end, traces in planes.items():
+        for name in ("x", "y"):
+            values = [value for trace in traces for value in trace.get(name) or ()]
+            if not any(isinstance(value, str) for value in values):
+                continue
+            one = layout.get(f"{name}axis{end}") or {}
+            order = list(dict.fromkeys([*(one.get("categoryarray") or ()), *values]))
+            for trace in traces:
+                trace[name] = [order.index(value) for value in trace.get(name) or ()]
+            ends = [-0.5, len(order) - 0.5]
+            if one.get("autorange") == "reversed":
+                ends.reverse()
+            own = {"tickvals": list(range(len(order))), "ticktext": order, "range": ends}
+            layout[f"{name}axis{end}"] = {**one, **own}
+
+
+def scale_axes(axes: Axes, layout: Data, end: str, traces: Sequence[Data]) -> None:
+    """Gives the axes their scale, range and ticks, once the traces and all else are drawn on them."""
     for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
         one = layout.get(f"{name}axis{end}") or {}
         log = one.get("type") == "log"
@@ -64,16 +93,36 @@ def scale_axes(axes: Axes, layout: Data, end: str) -> None:
         if one.get("range") is not None:
             ends = [10.0**value if log else value for value in one["range"]]
             getattr(axes, f"set_{name}lim")(*ends)
+        elif one.get("rangemode") == "tozero":
+            low, high = getattr(axes.dataLim, f"interval{name}")
+            shown = getattr(axes, f"get_{name}lim")()
+            getattr(axes, f"set_{name}lim")(0 if low >= 0 else shown[0], 0 if high <= 0 else shown[1])
         if one.get("tickvals") is not None:
             axis.set_major_locator(FixedLocator(list(one["tickvals"])))
             axis.set_ticklabels([words(text) for text in one.get("ticktext") or one["tickvals"]])
             axis.set_minor_locator(NullLocator())
-        elif one.get("tickformat") == "~s":
+        elif not log:
+            values = [value for trace in traces for value in trace.get(name) or () if value is not None]
+            whole = all(isinstance(value, int) for value in values)
+            axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=whole, min_n_ticks=1))
+            axis.set_major_formatter(ScalarFormatter(useOffset=False))
+        if one.get("tickvals") is None and one.get("tickformat") == "~s":
             axis.set_major_formatter(FuncFormatter(partial(_tick, suffix=one.get("ticksuffix") or "")))
         if one.get("showticklabels") is False or (
             one.get("matches") and not (one.get("title") or {}).get("text")
         ):
             axis.set_tick_params(labelbottom=name != "x", labelleft=name != "y")
+
+
+def with_labels(planes: Mapping[str, Axes], area: Area) -> Area:
+    """Returns the plot area with a left margin wide enough for the words of every vertical axis, up to half of it."""
+    left, bottom, width, height = area
+    boxes = (axes.yaxis.get_tightbbox() for axes in planes.values())
+    starts = [
+        box.x0 / axes.figure.bbox.width for axes, box in zip(planes.values(), boxes, strict=True) if box
+    ]
+    more = min(max(EDGE - min(starts, default=EDGE), 0.0), width / 2)
+    return left + more, bottom, width - more, height
 
 
 def match_axes(planes: Mapping[str, Axes], layout: Data) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.drawing.plain_axes import PX, words
+from analysis.drawing.plain_axes import PX, Area, Data, words
 from analysis.drawing.plain_markers import draw_markers
 
 NAMES = ("x", "y", "z")
@@ -46,14 +46,18 @@ class Scene:
                 self.axes.text(*point, words(text), fontsize=11 * PX, ha="center", va="bottom")
 
 
-def scene_axes(picture: Figure, layout: Mapping[str, Any], area: tuple[float, float, float, float]) -> Scene:
-    """Returns the picture's 3-D axes with their titles and ticks, seen from where the layout looks."""
-    scene = layout.get("scene") or {}
-    domain = scene.get("domain") or {}
+def scene_box(layout: Data, area: Area) -> Area:
+    """Returns where the view lies in a plot area."""
+    domain = (layout.get("scene") or {}).get("domain") or {}
     (x0, x1), (y0, y1) = domain.get("x") or (0, 1), domain.get("y") or (0, 1)
     left, bottom, width, height = area
-    place = (left + x0 * width, bottom + y0 * height, (x1 - x0) * width, (y1 - y0) * height)
-    axes: Any = picture.add_axes(place, projection="3d")
+    return left + x0 * width, bottom + y0 * height, (x1 - x0) * width, (y1 - y0) * height
+
+
+def scene_axes(picture: Figure, layout: Data, area: Area) -> Scene:
+    """Returns the picture's 3-D axes with their titles and ticks, seen from where the layout looks."""
+    scene = layout.get("scene") or {}
+    axes: Any = picture.add_axes(scene_box(layout, area), projection="3d")
     eye = (scene.get("camera") or {}).get("eye") or {"x": 1.25, "y": 1.25, "z": 1.25}
     flat = math.hypot(eye["x"], eye["y"])
     axes.view_init(

@@ -25,6 +25,10 @@ LEAST = 2
 MOST_FIELDS = 8
 CLOSE = 8
 """Axes from which their names stand in two heights."""
+_LETTER = 7.0
+"""Width of a tick's letter in pixels, about."""
+_PLOT = 900.0
+"""Width of the plot beside its legend in pixels, about."""
 _FIELDS = ("unit", "width", "branches", "alphas", "network", "fusion", "reinforcement", "activation")
 """Fields in the order of their place; others that vary follow."""
 _LEFT_OUT = ("version", "task", "classes", "input_size")
@@ -71,7 +75,8 @@ def _field(name: str, entries: Sequence[object]) -> Coordinate:
         low, high = min(numbers), max(numbers)
         span = high - low or 1.0
         places = [(number - low) / span for number in numbers]
-        ticks = [(0.0, f"{low:g}"), (0.5, f"{(low + high) / 2:.3g}"), (1.0, f"{high:g}")]
+        middle = min(numbers, key=lambda number: abs(number - (low + high) / 2))
+        ticks = [((one - low) / span, f"{one:.4g}") for one in dict.fromkeys((low, middle, high))]
         title = field_name(name) if uniform else f"{field_name(name)} (sum)"
         return Coordinate(name=title, ticks=tuple(ticks), places=tuple(places))
     texts = [_word(value) for value in values]
@@ -180,6 +185,12 @@ def parallel_figure(frame: pd.DataFrame, axes: Sequence[Coordinate], *, title: s
                 font={"size": 11, "color": MUTED}, bgcolor="rgba(255,255,255,0.8)",
             )  # fmt: skip
     figure = themed(figure, title, "complete trials; thick: on the front; the better end of a number is up")
-    figure.update_xaxes(visible=False, range=[-0.25, len(axes) - 0.4])
+    figure.update_xaxes(visible=False, range=[-0.25, len(axes) - 1 + _room(axes)])
     figure.update_yaxes(visible=False, range=[-0.06, 1.16])
     return figure
+
+
+def _room(axes: Sequence[Coordinate]) -> float:
+    """How many distances of two axes the ticks of the last one need on its right."""
+    wide = _LETTER * max(len(text) for _, text in axes[-1].ticks) + 8
+    return max(0.6, wide * (len(axes) - 0.75) / (_PLOT - wide))

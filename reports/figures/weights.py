@@ -42,9 +42,8 @@ def importance_figure(importances: Sequence[Importance], titles: Sequence[str], 
     figure = go.Figure()
     known = [(one, name) for one, name in zip(importances, titles, strict=True) if one.fields]
     if not known:
-        return remark(
-            themed(figure, title), "; ".join(dict.fromkeys(one.reason or "" for one in importances))
-        )
+        reasons = [f"{name}: {one.reason}" for one, name in zip(importances, titles, strict=True)]
+        return remark(themed(figure, title), *reasons)
     order = [weight.field for weight in known[0][0].fields][:SHOWN][::-1]
     colours = [OKABE_ITO[name] for name in ("blue", "orange", "green", "purple")]
     patterns = ["", "/", ".", "x"]
@@ -66,5 +65,6 @@ def importance_figure(importances: Sequence[Importance], titles: Sequence[str], 
     figure.update_xaxes(title="Importance (loss of R²)", rangemode="tozero")
     figure = themed(figure, title, HOW)
     return figure.update_layout(
-        margin={"l": 170, "t": 132}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-    )
+        margin={"l": 170, "t": 132}, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        showlegend=True,  # of a lone number too: its name and its R² stand there
+    )  # fmt: skip

@@ -39,10 +39,10 @@ def themed(figure: go.Figure, title: str, subtitle: str = "") -> go.Figure:
     return figure
 
 
-def remark(figure: go.Figure, text: str) -> go.Figure:
-    """Returns the figure with a line of text in its middle, for what cannot be drawn."""
+def remark(figure: go.Figure, *lines: str) -> go.Figure:
+    """Returns the figure with lines of text in its middle, for what cannot be drawn."""
     figure.add_annotation(
-        text=html.escape(text), showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5,
+        text="<br>".join(map(html.escape, lines)), showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5,
         font={"size": 15, "color": MUTED},
     )  # fmt: skip
     figure.update_xaxes(visible=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,6 +16,9 @@ from plotly.subplots import make_subplots
 
 from analysis.drawing.figure_files import write_picture, write_png
 from analysis.drawing.plain_pictures import unable
+from reports.figures.writing import study_figures
+from reports.frames.merge import merge_runs
+from reports.page.content import content_of
 from tests.commands import archspace
 from tests.reports.runs import realistic_study, write_run
 
@@ -76,6 +81,104 @@ def test_axes_that_match_end_where_the_other_does(tmp_path: Path) -> None:
     blue = np.flatnonzero((abs(pixels - (0, 0, 255)).sum(axis=2) < 60).any(axis=0))
     left = red[red < (red.min() + red.max()) / 2]
     assert abs(blue.mean() - left.mean()) < 0.01 * pixels.shape[1]
+
+
+def picture_of(figure: go.Figure) -> Any:
+    """Matplotlib's picture, a CSS pixel a pixel."""
+    from analysis.drawing.plain_canvas import plain_picture
+
+    return plain_picture(figure, (1200, 750))
+
+
+def assert_words_stand_free(picture: Any) -> None:
+    """The words of vertical axes and the legend are inside; that covers neither a plane nor the title."""
+    for axes in picture.axes:
+        box = axes.yaxis.get_tightbbox()
+        assert box is None or box.x0 >= 0
+    for legend in picture.legends:
+        box = legend.get_window_extent()
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= picture.bbox.width and box.y1 <= picture.bbox.height
+        for other in [*picture.axes, *picture.texts]:
+            assert not box.overlaps(other.get_window_extent()), other
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_legend_is_inside_and_covers_nothing(wide: bool) -> None:
+    """Long names beside the plot, where the margin is small, or in rows above it."""
+    figure = go.Figure(
+        [go.Scatter(x=[1, 2], y=[1, k], name=f"a rather long name, number {k}") for k in range(9)]
+    )
+    figure.update_layout(
+        title={"text": "Title", "subtitle": {"text": "a line"}}, margin={"r": 20, "t": 104, "l": 20}
+    )
+    if wide:
+        figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"})
+    picture = picture_of(figure)
+    (legend,) = picture.legends
+    assert [text.get_text() for text in legend.get_texts()] == [one.name for one in figure.data]
+    assert_words_stand_free(picture)
+    assert picture.axes[0].get_position().width > 0.5 and picture.axes[0].get_position().height > 0.5
+
+
+@pytest.mark.slow
+def test_no_legend_of_a_study_is_cut_off_or_covers_a_plane(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", realistic_study(40, objectives=("macs", "latency_ms", "miou")))
+    pictures = {name: picture_of(one) for name, one in study_figures(content_of(merge_runs([run])))}
+    assert sum(bool(picture.legends) for picture in pictures.values()) >= 4
+    for picture in pictures.values():
+        assert_words_stand_free(picture)
+
+
+def test_bars_of_two_traces_stand_beside_each_other_with_their_intervals() -> None:
+    error = {"array": [0.2, 0.1], "arrayminus": [0.1, 0.3], "symmetric": False}
+    names = ["first", "second"]
+    figure = go.Figure(
+        [go.Bar(y=names, x=[1.0, 0.5], orientation="h", name=one, error_x=error) for one in "AB"]
+    )
+    picture = picture_of(figure)
+    axes = picture.axes[0]
+    bars = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bar in axes.patches)
+    assert len(bars) == 4 and all(high <= low + 1e-9 for (_, high), (low, _) in itertools.pairwise(bars))
+    assert [text.get_text() for text in axes.get_yticklabels()] == names
+    intervals = [
+        [segment[:, 0].tolist() for segment in one.lines[2][0].get_segments()]
+        for one in axes.containers if type(one).__name__ == "ErrorbarContainer"
+    ]  # fmt: skip
+    assert np.allclose(intervals, 2 * [[[0.9, 1.2], [0.2, 0.6]]])
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["A", "B"]
+
+
+@pytest.mark.parametrize("values", [[1], [1, 2, 3], [0, 4, 9], list(range(21))])
+def test_an_axis_of_whole_numbers_has_whole_ticks(values: list[int]) -> None:
+    axes = picture_of(go.Figure(go.Scatter(x=values, y=[0.5 * one for one in values], mode="markers"))).axes[
+        0
+    ]
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+    assert ticks and all(float(tick).is_integer() for tick in ticks)
+    assert {text.get_text() for text in axes.get_xticklabels()} >= {f"{tick:g}" for tick in ticks}
+
+
+def test_names_stand_in_the_order_that_is_given_and_none_is_cut_off() -> None:
+    names = ["the first of the names, which is long", "second", "third"]
+    figure = go.Figure([go.Bar(y=[one], x=[1], orientation="h") for one in names[::-1]])
+    figure.update_yaxes(categoryorder="array", categoryarray=names, autorange="reversed")
+    figure.update_layout(margin={"l": 20}, barmode="overlay")
+    picture = picture_of(figure)
+    labels = sorted(picture.axes[0].get_yticklabels(), key=lambda one: -one.get_window_extent().y0)
+    assert [label.get_text() for label in labels] == names
+    assert_words_stand_free(picture)
+
+
+def test_a_note_stands_beside_its_mark_on_a_logarithmic_axis() -> None:
+    figure = go.Figure(go.Scatter(x=[0.0], y=[100.0], mode="markers", marker={"size": 8}))
+    figure.update_yaxes(type="log", range=[0, 4])
+    figure.add_annotation(x=0.0, y=2.0, text="84.67 %", xanchor="left", xshift=4, showarrow=False)
+    picture = picture_of(figure)
+    (note,) = picture.artists
+    right, middle = picture.axes[0].transData.transform((0.0, 100.0))
+    box = note.get_window_extent()
+    assert right + 4 <= box.x0 < right + 12 and abs((box.y0 + box.y1) / 2 - middle) < 5
 
 
 @pytest.mark.usefixtures("hidden")

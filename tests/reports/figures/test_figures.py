@@ -11,14 +11,16 @@ import pytest
 from scipy.stats import t
 
 from analysis.drawing.figure_files import find_browser, write_pictures
+from analysis.fronts.importance import FieldWeight, Importance
 from analysis.fronts.pareto import hypervolume, minimised
 from analysis.quantities import objective
 from reports.figures.learning import MOST, learning_curves
-from reports.figures.parallel import coordinates
+from reports.figures.parallel import Coordinate, coordinates, parallel_figure
 from reports.figures.pareto.run_figure import plot_front
 from reports.figures.progress import progress, progress_figure
 from reports.figures.seeds import NO_SEEDS, seed_spreads, seeds_figure
 from reports.figures.tradeoffs import pairs
+from reports.figures.weights import importance_figure
 from reports.figures.writing import study_figures
 from reports.frames.merge import merge_runs
 from reports.frames.trials import preset_references, trial_frame
@@ -92,7 +94,16 @@ def test_what_needs_more_trials_says_how_many_and_is_there_from_then_on(
         if said is None:
             assert figures[name].data and not any("too few" in str(text) for text in texts)
         else:
-            assert not figures[name].data and said in texts
+            named = [f"{one.title}: {said}" for one in made.objectives] if name == "importance" else [said]
+            assert not figures[name].data and "<br>".join(named) in texts
+
+
+def test_the_importance_of_a_lone_number_names_it_and_its_fit() -> None:
+    weight = FieldWeight(field="width", mean=0.5, low=0.4, high=0.7)
+    figure = importance_figure(
+        [Importance(name="macs", fields=(weight,), explained=0.84, networks=30)], ["Operations"], title="x"
+    )
+    assert figure.layout.showlegend and figure.data[0].name == "Operations (R² 0.84, 30 networks)"
 
 
 class TestSeeds:
@@ -155,12 +166,25 @@ class TestParallel:
         assert axes["alphas (sum)"].ticks[-1] == (1.0, "8")
         assert [text for _, text in axes["unit"].ticks] == ["ESP", "mixed"]
 
-    def test_a_list_of_equal_entries_is_its_one_value(self) -> None:
-        study = study_of(
-            *(trial(str(k), k, {"macs": 1.0 + k}, spec=spec("esp", 1.0, k, [1, 1, 1])) for k in (2, 4))
-        )
-        axes = {axis.name: axis for axis in coordinates(trial_frame(study), [MACS])}
-        assert axes["K"].ticks == ((0.0, "2"), (0.5, "3"), (1.0, "4"))
+    def test_a_list_of_equal_entries_is_its_one_value_and_ticks_are_values_that_exist(self) -> None:
+        def ticks(*branches: int) -> tuple[tuple[float, str], ...]:
+            study = study_of(
+                *(trial(str(k), k, {"macs": 1.0 + k}, spec=spec("esp", 1.0, k, [1, 1, 1])) for k in branches)
+            )
+            axes = {axis.name: axis for axis in coordinates(trial_frame(study), [MACS])}
+            return axes["K"].ticks
+
+        assert ticks(2, 4) == ((0.0, "2"), (1.0, "4"))
+        assert ticks(2, 4, 5, 10) == ((0.0, "2"), (3 / 8, "5"), (1.0, "10"))
+
+    def test_the_last_ticks_have_room_on_the_right(self) -> None:
+        """Of ten axes that are 90 pixels apart, the last one's seventeen letters of 11 pixels."""
+        frame = trial_frame(study_of(*(trial(str(i), i, {"macs": 1.0 + i}) for i in range(2))))
+        axes = [
+            Coordinate(name=str(i), ticks=((0.0, "3.14 M parameters"),), places=(0.0, 1.0)) for i in range(10)
+        ]
+        low, high = parallel_figure(frame, axes, title="x").layout.xaxis.range
+        assert (high - 9) / (high - low) * 900 > 17 * 6.6
 
 
 def test_each_cost_has_its_own_front() -> None:
