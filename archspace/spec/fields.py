@@ -111,11 +111,17 @@ def per_level(
     Args:
         first: the level of the first entry, for the message.
     """
+    if isinstance(value, str) and "," in value:  # a list without its brackets
+        bracketed = f"[{value}]" if value.count(",") == count - 1 else None
+        rule = f"must be one value, or a list of {_levels(count, first)}"
+        raise SpecError(field, value, rule, bracketed)
     if not isinstance(value, list | tuple):
         return (read(field, value),) * count, True
     if len(value) != count:
-        last = first + count - 1
         near = list(value[:count]) + [value[-1] if value else None] * (count - len(value))
-        rule = f"needs one value, or {count}: one for each of the levels {first} to {last}"
-        raise SpecError(field, list(value), rule, near)
+        raise SpecError(field, list(value), f"needs one value, or {_levels(count, first)}", near)
     return tuple(None if v is None else read(f"{field}[{i}]", v) for i, v in enumerate(value)), False
+
+
+def _levels(count: int, first: int) -> str:
+    return f"{count}: one for each of the levels {first} to {first + count - 1}"

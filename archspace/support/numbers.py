@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _COUNTS = ("MACs", "parameters", "bytes")
@@ -20,6 +21,20 @@ def si_prefix(value: float) -> tuple[float, str]:
         if abs(value) >= 0.9995 * factor:
             return factor, letter
     return 1.0, ""
+
+
+def written_number(value: object) -> float | None:
+    """Returns the number that a person means, of a text with an SI letter (``1.5 M``) too; ``None`` where it is none.
+
+    >>> written_number("1M"), written_number("1.5e3"), written_number(0.5), written_number("many")
+    (1000000, 1500, 0.5, None)
+    """
+    factors = {"": 1.0, "K": 1e3, **{letter: factor for factor, letter in _PREFIXES}}
+    match = re.fullmatch(r"(-?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?) ?([A-Za-z]?)", str(value).strip())
+    if match is None or match[2] not in factors:
+        return None
+    found = float(match[1]) * factors[match[2]]
+    return int(found) if math.isfinite(found) and found == int(found) else found
 
 
 def number(value: float | None, unit: str = "") -> str:

@@ -28,6 +28,7 @@ from archspace.support.locks import try_lock
 from archspace.support.plugins import load_plugins
 from searches.bench.grid import grid
 from searches.bench.table import Row, Table
+from searches.config.beginning import check_beginning
 from searches.config.changes import first_difference
 from searches.config.recipe import Stage
 from searches.config.study import StudyConfig, parse_config
@@ -136,6 +137,8 @@ def opened(
     Raises:
         InputError: the table is of another study, or was made on other data.
     """
+    if not path.exists():
+        check_beginning(config)
     fixed = fixed_fields(config, task)
     cells = grid(SearchSpace(config.space, fixed)).cells
     specs = {cell.spec.arch_id: cell.spec for cell in cells}

@@ -45,13 +45,18 @@ def _asked_by_option() -> Iterator[None]:
         raise FieldError("--data", None, f"is needed (data.root in a file): {error.rule}") from None
 
 
-def check_study(study: StudyConfig, folder: Path) -> None:
+def check_study(study: StudyConfig, folder: Path, began: bool | None = None) -> None:
     """Refuses a study that could not be opened.
+
+    Args:
+        began: whether it runs already, somewhere; seen from its run folder if left out.
 
     Raises:
         InputError: the first thing that is wrong with its device, data, networks, space or run folder.
     """
     from analysis.devices.opening import open_device
+    from analysis.store.runs import STUDY_FILE
+    from searches.config.beginning import check_beginning
     from searches.config.data import TEXT
     from searches.config.space import check_space
     from searches.data.opening import check_text, request_of
@@ -69,7 +74,10 @@ def check_study(study: StudyConfig, folder: Path) -> None:
         with _asked_by_option():
             wanted("train", size=data.input_size or size)
             wanted("val", size=size, crop=data.crop)
-    check_space(study.space, study.task)
+    if (folder / STUDY_FILE).is_file() if began is None else began:
+        check_space(study.space, study.task)
+    else:
+        check_beginning(study)
     if study.judging.supernet is not None:
         from searches.supernet.covering import check_covered
 

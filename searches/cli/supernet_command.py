@@ -76,6 +76,7 @@ def train(
 
     from archspace.support.terminal import working
     from searches.cli.early import check_study
+    from searches.supernet.config import SUPERNET_FILE
 
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()), "training.epochs": epochs,
@@ -83,7 +84,7 @@ def train(
     }  # fmt: skip
     own = {"random": random, "norm_images": norm_images}
     config, folder = resolved(study, out, _given(changes), _given(own))
-    check_study(config.study, folder / "study")
+    check_study(config.study, folder / "study", began=(folder / SUPERNET_FILE).is_file())
     with working(f"opening {folder}"):
         from rich.console import Console
 

@@ -70,7 +70,7 @@ def worker(
             check_device_name(device)
         config = _awaited(storage, name, {k: v for k, v in changes.items() if v is not None}, wait, now)
         folder = out or Path("runs") / config.name
-        check_study(config, folder)
+        check_study(config, folder, began=True)
         now(f"{folder}: starting")
         from searches.cli.summary import show_joined
         from searches.study.joining import Role

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.errors import LISTED, FieldError, InputError, closest
+from archspace.support.numbers import written_number
 
 
 def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
@@ -24,7 +26,7 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
     rule = message[0].lower() + message[1:]
     if first["type"] == "extra_forbidden":
         rule = "unknown field"
-        nearest = closest(str(first["loc"][-1]), _siblings(first["loc"], model))
+        nearest = closest(str(first["loc"][-1]), list(_model_at(first["loc"][:-1], model).model_fields))
     elif (
         first["type"] == "string_pattern_mismatch"
     ):  # names of studies and trainings, which are names of folders
@@ -34,7 +36,25 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
         nearest = folder_name(str(first["input"])) or None
     elif first["type"] == "missing":
         return InputError(f"{field}: missing: this field is needed")
+    elif first["type"] in ("model_type", "dict_type"):
+        rule, nearest = _as_mapping(first, model)
+    elif first["type"] in ("float_parsing", "float_type"):
+        rule, nearest = "must be a number", written_number(first["input"])
     return FieldError(field, first["input"], rule, nearest)
+
+
+def _as_mapping(first: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, object]:
+    """The rule for a value that is no mapping, and nearest the first of its fields that takes the value."""
+    model, value = _model_at(first["loc"], model), first["input"]
+    if first.get("ctx", {}).get("class_name") != model.__name__:
+        return "must be a mapping", None
+    names = list(model.model_fields)
+    known = f"{', '.join(names[:LISTED])}{', ...' if len(names) > LISTED else ''}"
+    for name in names:
+        with suppress(ValidationError):
+            model.model_validate({name: value})
+            return f"must be a mapping of fields ({known})", f"{{{name}: {value}}}"
+    return f"must be a mapping of fields ({known})", None
 
 
 def folder_name(text: str) -> str:
@@ -52,12 +72,12 @@ def _bound(ctx: Mapping[str, Any]) -> object:
     return next((ctx[key] for key in ("ge", "le") if key in ctx), None)
 
 
-def _siblings(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
-    """Known field names beside the one at ``loc``; keys of a mapping and names of a union's members lead nowhere."""
-    for part in loc[:-1]:
+def _model_at(loc: Iterable[int | str], model: type[BaseModel]) -> type[BaseModel]:
+    """The model whose fields stand at ``loc``; keys of a mapping and names of a union's members lead nowhere."""
+    for part in loc:
         if str(part) in model.model_fields:
             model = next(_models(model.model_fields[str(part)].annotation), model)
-    return list(model.model_fields)
+    return model
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:

@@ -14,6 +14,10 @@ from archspace.support.errors import FieldError, closest
 from searches.config.parts import Free, fixed_by_data
 
 PER_LEVEL = ("unit", "branches", "alphas", "receptive_field", "inner")
+CONTINUOUS = ("width",)
+"""Fields of which a range has fractions."""
+MOST_OFF = 1e-6
+"""Share of a step by which a number may miss one: digits that are lost in writing it."""
 FREE_KEYS = tuple(Free.model_fields)
 
 

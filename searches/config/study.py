@@ -27,9 +27,9 @@ from searches.config.cores import Workers
 from searches.config.data import TEXT, DataConfig, check_kind
 from searches.config.errors import first_error
 from searches.config.judging import Judging
+from searches.config.limits import Constraints
 from searches.config.parts import (
     SCREENED,
-    Bound,
     Comparison,
     Given,
     MeasureConfig,
@@ -95,7 +95,7 @@ class StudyConfig(Part):
     space: dict[str, Any] = Field(default_factory=dict)
     given: tuple[str | Given, ...] = ()
     objectives: tuple[str, ...]
-    constraints: dict[str, Bound] = Field(default_factory=dict)
+    constraints: Constraints = Field(default_factory=dict)
     judging: Judging = Judging()
     sampler: SamplerConfig = SamplerConfig()
     trials: int = Field(16, ge=0)
@@ -130,15 +130,6 @@ class StudyConfig(Part):
         if twice is not None:
             raise FieldError("given", twice, "two networks of one name", f"{twice} 2")
         return given
-
-    @field_validator("constraints")
-    @classmethod
-    def _agree(cls, constraints: dict[str, Bound]) -> dict[str, Bound]:
-        for name, bound in constraints.items():
-            if bound.min is not None and bound.max is not None and bound.min > bound.max:
-                rule = f"is above max, {bound.max:g}: no network keeps both"
-                raise FieldError(f"constraints.{name}.min", bound.min, rule, bound.max)
-        return constraints
 
     @property
     def reference(self) -> tuple[Given, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from analysis.fronts.importance import FieldWeight, Importance, importance
 from analysis.store.records import TrialRecord
 from archspace.support.errors import InputError
+from searches.config.beginning import stands
 from searches.config.source import read_study
 from searches.config.study import StudyConfig, parse_config
 from searches.study.front import front_of
@@ -53,7 +54,8 @@ class Narrowed:
 def narrow(run: Path, records: Sequence[TrialRecord]) -> Narrowed:
     """Returns a study on the space of a run without the fields that mattered for none of its objectives.
 
-    A field is fixed to what it is most often on the front; numbers to their median there.
+    A field is fixed to what it is most often on the front; numbers to their median there. One whose condition cannot
+    hold with what is fixed is left to the network.
 
     Args:
         run: the run folder.
@@ -74,7 +76,12 @@ def narrow(run: Path, records: Sequence[TrialRecord]) -> Narrowed:
             raise InputError(f"{run}: nothing can be said of what mattered for {one.name}: {one.reason}")
     front = [record for record in front_of(config, list(records)) if record.params] or list(done.values())
     decisions = tuple(_decided(name, found, front) for name in free)
-    fixed = {one.field: _plain(config.space[one.field], one.value) for one in decisions if one.fixed}
+    narrower = {**config.space, **_fixed(config, decisions)}
+    decisions = tuple(
+        one if stands(config.space[one.field], narrower) else replace(one, fixed=True, value=None)
+        for one in decisions
+    )
+    fixed = _fixed(config, decisions)
     if not fixed:
         raise InputError(f"{run}: every free field mattered for an objective; nothing is fixed")
     if len(fixed) == len(free):
@@ -82,6 +89,10 @@ def narrow(run: Path, records: Sequence[TrialRecord]) -> Narrowed:
     fields = config.model_dump(mode="json")
     fields |= {"name": f"{config.name}-narrow", "space": {**fields["space"], **fixed}}
     return Narrowed(parse_config(fields), decisions, len(done))
+
+
+def _fixed(config: StudyConfig, decisions: Sequence[Decision]) -> dict[str, Any]:
+    return {one.field: _plain(config.space[one.field], one.value) for one in decisions if one.fixed}
 
 
 def _importance(objective: str, free: Sequence[str], records: Sequence[TrialRecord]) -> Importance:
@@ -121,4 +132,4 @@ def _usual(values: Sequence[Any]) -> Any:
 
 def _plain(free: Mapping[str, Any], value: Any) -> Any:
     """A field fixed in a space: plain, or the same at every level."""
-    return {"choices": [value], "per_level": True} if free.get("per_level") else value
+    return {"choices": [value], "per_level": True} if free.get("per_level") and value is not None else value

@@ -257,7 +257,7 @@ def values_of(distribution: BaseDistribution, most: int) -> list[Any]:
     assert isinstance(distribution, IntDistribution | FloatDistribution)
     low, high, step = distribution.low, distribution.high, distribution.step
     if step is None:
-        return [float(value) for value in np.linspace(low, high, most)]
+        return [float(value) for value in np.linspace(low, high, 1 if distribution.single() else most)]
     steps = round((high - low) / step)
     places = sorted({round(i * steps / (most - 1)) for i in range(most)})
     made = [low + place * step for place in places]

@@ -9,6 +9,7 @@ from the record.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ from analysis.quantities import QUANTITIES
 from archspace.plan.design import NETWORKS
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, SpecError
-from searches.config.space import check_space, condition, holds
+from searches.config.space import CONTINUOUS, MOST_OFF, check_space, condition, holds
 
 TRIES = 64
 
@@ -167,12 +168,22 @@ def _distribution(name: str, value: Mapping[str, Any]) -> BaseDistribution:
         return CategoricalDistribution(value["choices"])
     low, high, step, log = value["low"], value["high"], value.get("step"), value.get("log", False)
     try:
-        if name == "width":
-            return FloatDistribution(float(low), float(high), step=step, log=log)
-        return IntDistribution(int(low), int(high), step=step or 1, log=log)
+        with warnings.catch_warnings():  # of a high that no step meets: no new study has one
+            warnings.simplefilter("ignore", UserWarning)
+            if name in CONTINUOUS:
+                return FloatDistribution(float(low), _last(low, high, step), step=step, log=log)
+            return IntDistribution(int(low), int(high), step=step or 1, log=log)
     except ValueError as error:
         reason = str(error).replace("`", "").split(".")[0]
         raise FieldError(f"space.{name}", dict(value), reason) from None
+
+
+def _last(low: float, high: float, step: float | None) -> float:
+    """The end of a range, put right where it misses its steps by lost digits: from 0.1 on, 0.1 + 0.7 is 0.8."""
+    if not step:
+        return float(high)
+    met = low + round((high - low) / step) * step
+    return round(met, 10) if abs(met - high) <= MOST_OFF * step else float(high)
 
 
 def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> Any:

@@ -16,6 +16,7 @@ from analysis.store.records import TrialRecord
 from analysis.store.runs import STUDY_FILE
 from analysis.store.status import keep_status
 from archspace.support.errors import InputError
+from searches.config.beginning import check_beginning
 from searches.config.study import StudyConfig
 from searches.data.kept import kept_fingerprint
 from searches.study.board import write_hyperparameters
@@ -89,6 +90,8 @@ class Study:
         if role.trains:
             check_device(config.device)
         config = with_runtime(settled(config), folder)
+        if role.home and not (folder / STUDY_FILE).is_file():
+            check_beginning(config)
         check_folder(config, folder)
         sources = open_data(config)
         known = kept_fingerprint(

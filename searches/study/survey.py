@@ -8,21 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution
 
 from analysis.quantities import QUANTITIES, Quantity
 from analysis.store.constraints import Limits, excesses
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.record import FIELDS
-from searches.study.screening import Screen
+from searches.study.combinations import combinations, size_of
+from searches.study.screening import Screen, values_of
 
 SOUGHT = 100
 """Networks in which a value of a space is looked for."""
+MOST_SOUGHT = 16
+"""Values of a range that are looked for; of a longer one so many, from end to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +47,15 @@ class Survey:
 
     Attributes:
         fields: free fields, a level counted as one.
-        size: combinations of their values; infinite where one is continuous.
+        size: combinations of their values, of a field with a condition where that holds; infinite where one is
+            continuous.
         drawn: combinations drawn at random.
         built: of these, how many can be built.
         networks: of these, how many are different.
         spreads: of what is counted.
         kept: share of what can be built that keeps all limits.
-        unused: fields with a value, fixed or a choice, that none of the networks drawn has; of a range the field.
+        unused: fields with a value, fixed, a choice or a step of a range, that none of the networks drawn has; the
+            field alone where none has any value of its range.
     """
 
     fields: int
@@ -94,7 +94,7 @@ def survey(screen: Screen, count: int, seed: int) -> Survey:
     distributions = screen.space.distributions()
     return Survey(
         len([d for d in distributions.values() if not d.single()]),
-        math.prod(_size(distribution) for distribution in distributions.values()),
+        combinations(screen.space),
         count, len(built), len({one.spec.arch_id for one in built}), tuple(spreads),
         float(np.mean([screen.excess(one) <= 0 for one in built])),
         _unused(screen, [one.spec for one in built], seed),
@@ -107,20 +107,24 @@ def unused(screen: Screen, seed: int) -> tuple[str, ...]:
 
 
 def _unused(screen: Screen, specs: Sequence[ArchSpec], seed: int) -> tuple[str, ...]:
-    """A value that is in none of these networks, nor in others that were asked to have it; a range by its field."""
+    """A value that is in none of these networks, nor in others that were asked to have it."""
     space = screen.space
     asked: dict[str, Sequence[Any]] = {name: list(value) if isinstance(value, list | tuple) else [value]
                                        for name, value in space.fixed.items()}  # fmt: skip
     for name, free in space.free.items():
-        one = free.distribution
-        asked[name] = one.choices if isinstance(one, CategoricalDistribution) else ()
+        countable = math.isfinite(size_of(free.distribution))
+        asked[name] = values_of(free.distribution, MOST_SOUGHT) if countable else ()
+    ranges = {
+        name for name, one in space.free.items() if not isinstance(one.distribution, CategoricalDistribution)
+    }
     found = []
     for name in FIELDS:
         if name not in asked or name == "network":  # a family has several names for one network
             continue
         had = {one for spec in specs for one in _values(getattr(spec, name))}
-        if not asked[name] and had <= {None}:
+        if name in ranges and had <= {None}:
             found.append(name)
+            continue
         found += [
             f"{name} {value}"
             for value in asked[name]
@@ -142,12 +146,3 @@ def _honoured(screen: Screen, name: str, value: Any, seed: int) -> bool:
 
 def _values(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _size(distribution: BaseDistribution) -> float:
-    if isinstance(distribution, CategoricalDistribution):
-        return len(distribution.choices)
-    assert isinstance(distribution, IntDistribution | FloatDistribution)
-    if distribution.step is None:
-        return math.inf
-    return round((distribution.high - distribution.low) / distribution.step) + 1

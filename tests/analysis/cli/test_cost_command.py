@@ -95,6 +95,10 @@ def test_cost_table_has_every_level_the_total_and_the_convention() -> None:
         (("cost", "espnet", "--set", "widht=2"), "widht.*width"),
         (("cost", "espnet", "--set", "width=-1"), "width: -1"),
         (("cost", "espnet", "--set", "width=[1"), "set width.*YAML"),
+        (
+            ("cost", "espnetv2-1.0", "--set", "alphas=1,1,1,1"),
+            r"alphas: '1,1,1,1': must be one value, or a list of 4: one for .*; nearest valid: \[1,1,1,1\]",
+        ),
         (("measure", "espnet", "--device", "tpu"), "device: 'tpu'.*nearest valid: cpu"),
         (("measure", "none.onnx"), "none.onnx: no such file"),
         (("measure", "espnet", "--runs", "0", "--input", "32x32"), "runs: 0"),

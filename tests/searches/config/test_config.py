@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from optuna.distributions import FloatDistribution
 
 from archspace.support.errors import InputError
+from searches.config.beginning import check_beginning
 from searches.config.study import parse_config, read_config, recipes
 from searches.config.training import read_train, train_recipes
 from searches.study.space import SearchSpace
@@ -65,6 +67,28 @@ def test_a_short_yaml_says_the_same_study(name: str) -> None:
         ),
         ({"constraints": {"watts": {"max": 3}}}, r"constraints: 'watts': unknown quantity"),
         ({"constraints": {"macs": {}}}, r"constraints\.macs: .*needs max or min"),
+        (
+            {"constraints": {"macs": 400000}},
+            r"constraints\.macs: 400000: .* max, min or both; .*: \{max: 400000\}$",
+        ),
+        (
+            {"constraints": {"accuracy": "70"}},
+            r"constraints\.accuracy: '70': .*; nearest valid: \{min: 70\}$",
+        ),
+        (
+            {"constraints": {"macs": {"max": "1M"}}},
+            r"constraints\.macs\.max: '1M': must be a number; nearest valid: 1000000$",
+        ),
+        ({"constraints": {"macs": {"max": "few"}}}, r"constraints\.macs\.max: 'few': must be a number$"),
+        (
+            {"judging": {"screen": {"zero_cost": 5}}},
+            r"judging\.screen\.zero_cost: 5: must be a mapping of fields \(scores, .*\); .*: \{networks: 5\}$",
+        ),
+        (
+            {"sampler": "tpe"},
+            r"sampler: 'tpe': must be a mapping of fields \(.*\); nearest valid: \{name: tpe\}$",
+        ),
+        ({"space": 5}, r"space: 5: must be a mapping$"),
         ({"sampler": {"name": "cmaes"}}, r"sampler\.name: 'cmaes': unknown sampler; nearest valid: .*tpe"),
         ({"training": {"epochs": 0}}, r"training\.epochs: 0: .*nearest valid: 1"),
         (
@@ -105,6 +129,58 @@ def test_a_wrong_space_is_refused_in_one_line(space: dict[str, Any], message: st
     with pytest.raises(InputError) as caught:
         SearchSpace(space, fixed)
     assert re.match(message, str(caught.value)), caught.value
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"space": {"width": {"low": 0.25, "high": 0.75, "step": 0.3}}},
+         r"space\.width\.high: 0\.75: must be low, 0\.25, and a whole number of steps of 0\.3; .*: 0\.55 or 0\.85$"),
+        ({"space": {"alphas": {"low": 0, "high": 3, "step": 2}}}, r"space\.alphas\.high: 3: .*nearest valid: 2 or 4$"),
+        ({"space": {"alphas": {"low": 0, "high": 3, "step": 1.5}}}, r"space\.alphas\.step: 1\.5: must be whole"),
+        ({"space": {"width": {"low": 0.25, "high": 1, "step": "few"}}}, r"space\.width\.step: 'few': must be a number"),
+        ({"space": {"inner": {"low": 0.5, "high": 2}}}, r"space\.inner\.low: 0\.5: .*valid: \{choices: \[0\.5, 2\]\}$"),
+        ({"space": {"branches": {"choices": [2, 4], "where": {"unit": ["esp"]}}}},
+         r"space\.branches\.where\.unit: \['esp'\]: unit never has this .*: eesp, mobilenet, shufflenetv2$"),
+        ({"space": {"branches": {"choices": [2, 4], "where": {"width": 0.3}}}},
+         r"space\.branches\.where\.width: 0\.3: .*: 0\.25 to 0\.5 in steps of 0\.25$"),
+        ({"space": {"branches": {"choices": [2, 4], "where": {"network": "espnet"}}}},
+         r"space\.branches\.where\.network: 'espnet': .*nearest valid: espnetv2$"),
+        ({"constraints": {"accuracy": {"min": 200}}}, r"constraints\.accuracy\.min: 200\.0: .*from 0 to 100; .*: 100$"),
+        ({"constraints": {"accuracy": {"max": -1}}}, r"constraints\.accuracy\.max: -1\.0: .*nearest valid: 0$"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_where_a_study_begins(changes: dict[str, Any], message: str) -> None:
+    space = {**tiny()["space"], **changes.pop("space", {})}
+    config = parse_config(tiny(space=space, **changes))
+    with pytest.raises(InputError) as caught:
+        check_beginning(config)
+    assert re.match(message, str(caught.value)), caught.value
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"width": {"low": 0.25, "high": 0.75, "step": 0.25}},
+        {"width": {"low": 0.1, "high": 0.5, "step": 0.1}},
+        {"width": {"low": 0.1, "high": 0.1 + 0.7, "step": 0.1}},
+        {"width": {"low": 0.25, "high": 1.25, "step": 0.33333334}},
+        {"alphas": {"low": 0, "high": 4, "step": 2}},
+        {"branches": {"choices": [2, 4], "where": {"unit": ["esp", "eesp"], "alphas": 1}}},
+        {
+            "unit": ["eesp", "eesp", "mobilenet", "mobilenet"],
+            "branches": {"choices": [2], "where": {"unit": "eesp"}},
+        },
+    ],
+    ids=str,
+)
+def test_steps_that_meet_their_end_and_conditions_that_can_hold_begin(changes: dict[str, Any]) -> None:
+    config = parse_config(tiny(space={**tiny()["space"], **changes}))
+    check_beginning(config)
+    fixed = {"task": "classification", "classes": 10, "input_size": [8, 8], "channels": 1}
+    for name, one in SearchSpace(config.space, fixed).distributions().items():
+        if name in changes and isinstance(one, FloatDistribution):
+            assert one.high == pytest.approx(changes[name]["high"])
 
 
 def test_unknown_recipe_lists_the_known_ones() -> None:

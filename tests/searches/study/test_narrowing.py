@@ -12,6 +12,7 @@ import pytest
 from analysis.store.records import Measurement, TrialRecord
 from archspace.support.errors import InputError
 from archspace.support.yaml_text import parse_yaml
+from searches.config.beginning import check_beginning
 from searches.config.study import StudyConfig, parse_config
 from searches.study.narrowing import narrow
 from tests.commands import archspace, printed, refused
@@ -34,6 +35,22 @@ def study(folder: Path, **changes: Any) -> StudyConfig:
     folder.mkdir()
     (folder / "study.yaml").write_text(config.to_yaml())
     return config
+
+
+def test_a_field_whose_condition_cannot_hold_any_more_is_left_to_the_network(tmp_path: Path) -> None:
+    branches = {"choices": [2, 4], "where": {"unit": "eesp"}}
+    study(tmp_path / "run", space={**SPACE, "branches": branches})
+    made = trials(120, lambda p, rng: 40 * p["width"] + rng.normal(0, 0.5), lambda p, rng: 1e6 * p["width"])
+    front = [one for one in made if one.params["width"] == 1.0]
+    others = [one for one in made if one not in front]
+    units = ["mobilenet"] * len(front) + ["eesp", "mobilenet"] * len(others)
+    made = [
+        replace(one, params={**one.params, "unit": unit, "branches": 2})
+        for one, unit in zip([*front, *others], units, strict=False)
+    ]
+    found = narrow(tmp_path / "run", made)
+    assert found.config.space["unit"] == "mobilenet" and found.config.space["branches"] is None
+    check_beginning(found.config)
 
 
 def trials(count: int, accuracy: Any, macs: Any) -> list[TrialRecord]:

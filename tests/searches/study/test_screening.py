@@ -14,9 +14,10 @@ import pytest
 from archspace.support.errors import FieldError
 from searches.config.parts import SAMPLERS, SamplerConfig
 from searches.config.study import parse_config
+from searches.study.combinations import combinations
 from searches.study.run import say_unused
 from searches.study.samplers import make_sampler
-from searches.study.screening import Screen, nearest_kept
+from searches.study.screening import Screen, nearest_kept, values_of
 from searches.study.space import SearchSpace
 from searches.study.study import Study
 from searches.study.survey import survey, unused
@@ -62,6 +63,74 @@ def test_a_value_that_is_rare_in_a_space_is_sought_before_it_is_called_unused() 
     fields = {"network": "fpenet", "decoder_width": rare, "inner": {"low": 0.1, "high": 1.0}, "unit": "cg"}
     found = unused(Screen(SearchSpace(fields, FIXED), {}), seed=0)
     assert found == ("inner",), "no unit of it has a width inside"
+
+
+def test_values_of_ranges_that_no_network_has_are_named_too() -> None:
+    text = {"task": "language", "classes": 300, "input_size": [20, 1]}
+    fields = {
+        "network": "eru",
+        "alphas": {"low": 1, "high": 3},
+        "width": {"low": 0.1, "high": 0.3, "step": 0.1},
+    }
+    assert unused(Screen(SearchSpace(fields, text), {}), seed=0) == ("alphas 1",)
+    fields = {"network": "espnetv2", "branches": {"low": 2, "high": 6, "step": 2}, "width": 0.5}
+    assert unused(Screen(SearchSpace(fields, FIXED), {}), seed=0) == ("branches 6",)
+    fields["branches"] = {"low": 3, "high": 24}
+    found = unused(Screen(SearchSpace(fields, FIXED), {}), seed=0)
+    assert {"branches 3", "branches 24"} <= set(found), "of a long range the ends are looked at"
+
+
+CONDITIONAL = {
+    "network": {"choices": ["espnet-c", "espnetv2"]}, "unit": {"choices": ["esp", "eesp", "mobilenet"]},
+    "width": {"low": 0.25, "high": 1.0, "step": 0.25}, "alphas": {"low": 0, "high": 1},
+    "branches": {"choices": [2, 4, 8], "where": {"unit": ["esp", "eesp"]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"unit": {"choices": ["esp", "eesp", "mobilenet"], "per_level": True}},
+        {"unit": "esp"},
+        {"unit": "mobilenet"},
+        {
+            "alphas": {
+                "low": 0,
+                "high": 2,
+                "per_level": True,
+                "where": {"network": "espnetv2", "width": [0.5, 1.0]},
+            }
+        },
+        {"receptive_field": {"choices": [3, 7], "where": {"unit": "eesp", "alphas": 1}}},
+        {"network": "espnetv2", "branches": {"low": 1, "high": 4, "per_level": True, "where": {"alphas": 0}}},
+    ],
+    ids=str,
+)
+def test_only_combinations_that_are_there_are_counted(changes: dict[str, Any]) -> None:
+    space = SearchSpace({**CONDITIONAL, **changes}, FIXED)
+    values = {name: values_of(one, 9) for name, one in space.distributions().items()}
+    points = (dict(zip(values, point, strict=True)) for point in product(*values.values()))
+    there = set()
+    for point in points:
+        fields = space.completed(point)
+        there.add(tuple((name, one) for name, one in point.items() if name.partition(".")[0] in fields))
+    assert combinations(space) == len(there)
+
+
+def test_endless_are_the_combinations_of_a_range_without_steps_that_can_stand() -> None:
+    limits = {"low": 3, "high": 99_999, "step": 2, "per_level": True}
+    fields: dict[str, Any] = {
+        "network": "espnetv2",
+        "unit": {"choices": ["eesp", "mobilenet"]},
+        "branches": limits,
+    }
+    many = combinations(SearchSpace({**fields, "branches": {**limits, "high": 9999}}, FIXED))
+    assert many == 2 * 4999**3, "they are not gone through"
+    width = {"low": 0.25, "high": 1.0, "where": {"unit": "eesp"}}
+    assert combinations(SearchSpace({**fields, "width": width}, FIXED)) == math.inf
+    assert combinations(SearchSpace({**fields, "unit": "mobilenet", "width": width}, FIXED)) < math.inf
+    assert combinations(SearchSpace({"network": "espnetv2", "width": {"low": 0.5, "high": 0.5}}, FIXED)) == 1
 
 
 @pytest.mark.usefixtures("cache_folder")

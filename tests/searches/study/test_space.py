@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import optuna
 import pytest
 
 from archspace.support.errors import FieldError
 from searches.config.parts import SamplerConfig
+from searches.config.source import read_study
+from searches.config.study import parse_config
 from searches.study.samplers import derived_seed, make_sampler
 from searches.study.space import SearchSpace
+from searches.study.study import Study
+from tests.commands import archspace, refused
+from tests.searches.studies import tiny, write_study
 
 FIXED = {"task": "segmentation", "classes": 8, "input_size": [64, 64], "channels": 3}
 SPACE = {
@@ -170,3 +177,26 @@ def test_a_condition_on_one_level_of_a_field_is_enough() -> None:
 def test_a_condition_that_cannot_be_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(FieldError, match=message):
         SearchSpace({**SPACE, **changes}, FIXED)
+
+
+@pytest.mark.usefixtures("cache_folder")
+def test_a_run_that_was_begun_with_what_no_study_begins_with_today_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    space = {
+        **tiny()["space"], "width": {"low": 0.25, "high": 0.75, "step": 0.3},
+        "branches": {"choices": [2, 4], "where": {"unit": "esp"}},
+    }  # fmt: skip
+    path, run = write_study(tmp_path, space=space, constraints={"accuracy": {"max": 200}}), tmp_path / "run"
+    refused(archspace("search", path, "--out", run), "space.branches.where.unit: 'esp': unit never has this")
+    config = parse_config(tiny(space=space, constraints={"accuracy": {"max": 200}}))
+    with pytest.raises(FieldError, match=r"space\.width\.high"):
+        Study.open(config, run)
+    assert not run.exists()
+    with monkeypatch.context() as earlier:
+        earlier.setattr("searches.study.study.check_beginning", lambda config: None)
+        Study.open(config, run).close()
+    Study.open(*read_study(str(run), {}, None)).close()
+    said = archspace("search", run, "--dry-run")
+    assert said.returncode == 0 and "combinations" in said.stdout, said.stderr
+    assert not [one for one in recwarn if "divisible" in str(one.message)]
