@@ -24,8 +24,14 @@ def check_beginning(study: StudyConfig) -> None:
     check_space(study.space, study.task)
     for name, value in study.space.items():
         if isinstance(value, Mapping):
-            if "choices" not in value:
+            if "choices" in value:
+                _check_choices(name, value)
+            else:
                 _check_range(name, value)
+            if not isinstance(value.get("per_level", False), bool):
+                raise FieldError(
+                    f"space.{name}.per_level", value["per_level"], "must be true or false", False
+                )
             _check_stands(name, value, study.space)
     for name, bound in study.constraints.items():
         _check_limit(name, bound)
@@ -34,6 +40,19 @@ def check_beginning(study: StudyConfig) -> None:
 def stands(value: Mapping[str, Any], space: Mapping[str, Any]) -> bool:
     """Whether the condition of a free field can hold in a space."""
     return _never_met(value, space) is None
+
+
+def _check_choices(name: str, value: Mapping[str, Any]) -> None:
+    """Refuses what would not be read beside choices, and a choice that stands twice."""
+    for key in ("low", "high", "step", "log"):
+        if key in value:
+            raise FieldError(f"space.{name}.{key}", value[key], "is not read beside choices", "leave it out")
+    choices: list[Any] = value["choices"]
+    for place, choice in enumerate(choices):
+        if choice in choices[:place]:
+            left = ", ".join(map(str, dict.fromkeys(choices)))
+            rule = f"{choice} stands twice, so that it would be drawn twice as often"
+            raise FieldError(f"space.{name}.choices", choices, rule, f"[{left}]")
 
 
 def _check_range(name: str, value: Mapping[str, Any]) -> None:
@@ -96,6 +115,10 @@ def _had(value: Any) -> str:
 def _check_limit(name: str, bound: Bound) -> None:
     """Refuses a limit that lies outside what the quantity can be."""
     quantity = goals()[name]
+    if quantity.source == "device" and bound.max is not None and bound.max <= 0:
+        raise FieldError(
+            f"constraints.{name}.max", bound.max, "is measured, and must be above 0", "leave it out"
+        )
     if quantity.unit != "%" or quantity.source != "evaluation":
         return
     least, most = PERCENT

@@ -147,6 +147,13 @@ def test_a_wrong_space_is_refused_in_one_line(space: dict[str, Any], message: st
         ({"space": {"branches": {"choices": [2, 4], "where": {"network": "espnet"}}}},
          r"space\.branches\.where\.network: 'espnet': .*nearest valid: espnetv2$"),
         ({"constraints": {"accuracy": {"min": 200}}}, r"constraints\.accuracy\.min: 200\.0: .*from 0 to 100; .*: 100$"),
+        ({"constraints": {"latency_ms": {"max": 0}}}, r"constraints\.latency_ms\.max: 0\.0: is measured, .* above 0"),
+        ({"space": {"unit": {"choices": ["eesp", "esp", "eesp"]}}},
+         r"space\.unit\.choices: .*: eesp stands twice, .*nearest valid: \[eesp, esp\]$"),
+        ({"space": {"width": {"low": 0.25, "high": 0.75, "choices": [0.5]}}},
+         r"space\.width\.low: 0\.25: is not read beside choices; nearest valid: leave it out$"),
+        ({"space": {"alphas": {"choices": [1, 2], "per_level": "no"}}},
+         r"space\.alphas\.per_level: 'no': must be true or false; nearest valid: False$"),
         ({"constraints": {"accuracy": {"max": -1}}}, r"constraints\.accuracy\.max: -1\.0: .*nearest valid: 0$"),
     ],
 )  # fmt: skip
