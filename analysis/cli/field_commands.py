@@ -20,6 +20,7 @@ from archspace.support.options import (
     SetOption,
     SpecArgument,
     TaskOption,
+    seed_option,
 )
 
 if TYPE_CHECKING:
@@ -68,9 +69,7 @@ def receptive_field(
         ),
     ] = None,
     draws: Annotated[int, typer.Option("--draws", metavar="N", help="Random output gradients an image.")] = 4,
-    seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Of gradients, noise and new weights.")
-    ] = 0,
+    seed: Annotated[int, seed_option("Of gradients, noise and new weights.")] = 0,
     gridding: Annotated[
         bool, typer.Option("--gridding", help="Draw one unit with and without hierarchical fusion instead.")
     ] = False,

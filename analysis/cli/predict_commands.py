@@ -20,6 +20,7 @@ from archspace.support.options import (
     SetOption,
     SpecArgument,
     TaskOption,
+    seed_option,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def calibrate_command(
         typer.Option("--space", metavar="STUDY.yaml", help="Whose networks; left out, those of road scenes."),
     ] = None,
     input_size: InputOption = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the random networks.")] = 0,
+    seed: Annotated[int, seed_option("Of the random networks.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Fits a latency predictor on this machine's own times of units, and checks it on whole held-out networks.

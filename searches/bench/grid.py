@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from analysis.counts.complexity import count
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, SpecError
 from searches.bench.table import Table
@@ -93,8 +95,39 @@ def grid(space: SearchSpace) -> Grid:
 
 
 def table_grid(table: Table) -> Grid:
-    """Returns the grid of a table's space."""
-    return grid(SearchSpace(table.study["space"], table.fixed))
+    """Returns the grid of a table's space.
+
+    Raises:
+        FieldError: as :func:`grid` and :func:`check_rows`.
+    """
+    made = grid(SearchSpace(table.study["space"], table.fixed))
+    check_rows(table, made.cells)
+    return made
+
+
+def check_rows(table: Table, cells: Sequence[Cell]) -> None:
+    """Refuses a table of which a row is none of these networks; it may lack some of them.
+
+    Raises:
+        FieldError: its id is not that of a network of its values, or parameters and MACs are not those of the network.
+    """
+    named = {_words(cell.params): cell.spec for cell in cells}
+    for key, row in table.rows.items():
+        spec, at = named.get(_words(row.params)), f"{table.where}: network {key}"
+        if spec is None:
+            raise FieldError(f"{at}: params", dict(row.params), "the table's space has no such network")
+        if spec.arch_id != key:
+            rule = f"the network of these values has another ({spec.label})"
+            raise FieldError(f"{at}: arch_id", key, rule, spec.arch_id)
+        cost = count(spec)
+        for name, own in (("params", cost.params), ("macs", cost.macs)):
+            if row.counted[name] != own:
+                rule = f"the network has another number ({spec.label})"
+                raise FieldError(f"{at}: counted.{name}", row.counted[name], rule, own)
+
+
+def _words(params: Mapping[str, Any]) -> str:
+    return json.dumps(params, sort_keys=True)
 
 
 def values(name: str, distribution: BaseDistribution) -> list[Any]:

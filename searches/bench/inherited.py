@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class Inheritance:
     Attributes:
         networks: of the table that were trained with at least one seed and that the supernet has.
         left_out: those that were trained and that it has not.
+        diverged: those that it has and of which a training has no metric at its end.
         trainings: of these, over all seeds.
         agreements: Kendall's tau with the trained metric, by judgement: ``inherited``, the expected metric that
             inherited weights are judged by, ``inherited answers``, the metric of their answers, ``params``, ``macs``,
@@ -45,6 +47,7 @@ class Inheritance:
 
     networks: int
     left_out: int
+    diverged: int
     trainings: int
     agreements: Mapping[str, Agreement]
     values: Mapping[str, tuple[float, float]]
@@ -65,7 +68,8 @@ class Inheritance:
     def to_dict(self) -> dict[str, Any]:
         """Returns plain data for JSON."""
         return {
-            "networks": self.networks, "left_out": self.left_out, "trainings": self.trainings,
+            "networks": self.networks, "left_out": self.left_out, "diverged": self.diverged,
+            "trainings": self.trainings,
             "kendall": {
                 name: {"overall": _finite(one.overall), "inside_macs_bins": _finite(one.inside), "judged": one.judged}
                 for name, one in self.agreements.items()
@@ -100,9 +104,11 @@ def inheritance(
     cells = {cell.spec.arch_id: cell.spec for cell in table_grid(table).cells}
     trained = [row for row in table.rows.values() if row.metric and row.arch_id in cells]
     held = heir.of_space(cells[row.arch_id] for row in trained)
-    rows = [row for row in trained if row.arch_id in held]
+    known = [row for row in trained if row.arch_id in held]
+    rows = [row for row in known if all(math.isfinite(curve[-1]) for curve in row.metric.values())]
     if len(rows) < 2:
-        had = f"{counted(len(trained), 'network')} trained, of which {heir.folder} has {len(rows)}"
+        lost = f", {len(known) - len(rows)} of them diverged" if len(rows) < len(known) else ""
+        had = f"{counted(len(trained), 'network')} trained, of which {heir.folder} has {len(known)}{lost}"
         raise InputError(f"table {table.name}: {had}; an order needs two")
     specs = [cells[row.arch_id] for row in rows]
     inherited, answers, seconds = _inherited(heir, specs, str(table.metric["name"]), on_done)
@@ -117,7 +123,7 @@ def inheritance(
         stage = heir.config.study.training.plan()[0]
         judgements |= zero_cost_of(specs, sample_of(heir.task, stage, heir.config.study.input_size))
     return Inheritance(
-        len(rows), len(trained) - len(rows), sum(len(row.metric) for row in rows),
+        len(rows), len(trained) - len(known), len(known) - len(rows), sum(len(row.metric) for row in rows),
         {name: agreement_with(truth, macs, values) for name, values in judgements.items()},
         {row.arch_id: (float(a), float(b)) for row, a, b in zip(rows, inherited, truth, strict=True)},
         seconds, _training_seconds(rows), supernet_s,

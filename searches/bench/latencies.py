@@ -53,7 +53,7 @@ def measure_latencies(
         specs = {cell.spec.arch_id: cell.spec for cell in table_grid(table).cells}
         end = None if minutes is None else time.monotonic() + 60 * minutes
         for key, spec in specs.items():
-            if table.rows[key].latency is not None:
+            if key not in table.rows or table.rows[key].latency is not None:
                 continue
             if end is not None and time.monotonic() > end:
                 break

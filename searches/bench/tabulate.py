@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import threading
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -23,10 +24,11 @@ from analysis.store.environment import environment
 from analysis.store.fingerprint import DataFingerprint
 from archspace.build import build
 from archspace.spec.archspec import ArchSpec
-from archspace.support.errors import FieldError, InputError
+from archspace.support.errors import InputError
 from archspace.support.locks import try_lock
 from archspace.support.plugins import load_plugins
-from searches.bench.grid import grid
+from archspace.support.seeds import check_seeds
+from searches.bench.grid import check_rows, grid
 from searches.bench.table import Row, Table
 from searches.config.beginning import check_beginning
 from searches.config.changes import first_difference
@@ -38,7 +40,7 @@ from searches.study.data import fingerprinted, fixed_fields, open_data, task_on
 from searches.study.space import SearchSpace
 from searches.tasks.base import ImageTask, Task
 from searches.training.device import check_device
-from searches.training.loop import fit
+from searches.training.loop import Callback, Epoch, TrainingError, fit
 
 OnTrained = Callable[[Table, str], None]
 """Called with the table after each training or measurement, and with what it came to in words."""
@@ -48,7 +50,7 @@ WATCH_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """One training: the metric after every epoch, and CPU seconds."""
+    """One training: the metric after every epoch, NaN from where it diverged, and CPU seconds."""
 
     metric: tuple[float, ...]
     seconds: float
@@ -72,8 +74,7 @@ def tabulate(
     Raises:
         InputError: the table is another study's, another process works on it, or a training fails.
     """
-    if seeds < 1:
-        raise FieldError("seeds", seeds, "each network is trained at least once", 1)
+    check_seeds(seeds)
     check_device(config.device)
     with held(path):
         sources = open_data(config)
@@ -110,7 +111,9 @@ def _trained(
                 table = _noted(table.with_row(row), stretch)
                 table.save(path)
                 if on_trained is not None:
-                    on_trained(table, f"{specs[key].label}, seed {seed}: {trained.metric[-1]:.2f}")
+                    last = trained.metric[-1]
+                    came = "diverged" if math.isnan(last) else f"{last:.2f}"
+                    on_trained(table, f"{specs[key].label}, seed {seed}: {came}")
 
 
 @contextmanager
@@ -135,7 +138,7 @@ def opened(
     """Returns the table at ``path``, or a new one of this study, and the networks of its rows.
 
     Raises:
-        InputError: the table is of another study, or was made on other data.
+        InputError: the table is of another study, was made on other data, or has rows that are none of its networks.
     """
     if not path.exists():
         check_beginning(config)
@@ -164,8 +167,9 @@ def opened(
             f"{path}: holds a table of another study ({name}: {held} -> {given}); give another --out"
         )
     refuse_other_data(str(path), kept.data, data)
+    check_rows(kept, cells)
     rows = {key: kept.rows.get(key, row) for key, row in new.rows.items()}
-    return replace(kept, seeds=tuple(range(max(seeds, len(kept.seeds)))), rows=rows), specs
+    return replace(kept, seeds=tuple(dict.fromkeys((*kept.seeds, *range(seeds)))), rows=rows), specs
 
 
 def judged_at_input(task: Task) -> Task:
@@ -208,9 +212,23 @@ def _train(fields: Mapping[str, Any], seed: int) -> Trained:
     before = time.process_time()
     recipe = config.training.model_copy(update={"evaluate_every": 1})
     network = build(ArchSpec.from_dict(dict(fields)))
-    history = fit(network, task, recipe, seed=seed, device=torch.device(config.device))
-    values = tuple(float("nan") if epoch.value is None else epoch.value for epoch in history)
-    return Trained(values, time.process_time() - before)
+    curve = Curve()
+    with suppress(TrainingError):  # it diverged: so would it every time
+        fit(network, task, recipe, seed=seed, device=torch.device(config.device), callback=curve)
+    lost = sum(stage.epochs for stage in recipe.plan()) - len(curve.values)
+    return Trained((*curve.values, *[math.nan] * lost), time.process_time() - before)
+
+
+class Curve(Callback):
+    """Keeps the metric after every epoch of a training."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+
+    def epoch(self, epoch: Epoch) -> None:
+        """An epoch ended."""
+        known = epoch.value is not None and math.isfinite(epoch.value)
+        self.values.append(epoch.value if known and epoch.value is not None else math.nan)
 
 
 @contextmanager

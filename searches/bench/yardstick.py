@@ -63,7 +63,7 @@ class Yardstick:
         """Returns the yardstick of a table, and of the zero-cost scores of its networks where there are some.
 
         Raises:
-            InputError: trainings are missing, or the grid is of another space.
+            InputError: trainings are missing or diverged, or the grid is of another space.
         """
         if table.missing:
             rule = f"{len(table.missing)} trainings are missing; 'archspace tabulate' goes on with it"
@@ -78,6 +78,11 @@ class Yardstick:
                 f"{table.name}: its networks are not those of its space; it was made by another version"
             )
         rows = [table.rows[key] for key in keys]
+        for row in rows:
+            if row.diverged is not None:
+                seed, epoch = row.diverged
+                rule = f"seed {seed} diverged: there is no metric after epoch {epoch}; a yardstick needs them all"
+                raise InputError(f"{table.where}: network {row.arch_id}: {rule}")
         better = -1 if described(table.metric["name"]).direction == "minimize" else 1
         curves = better * np.array([[row.metric[seed] for seed in table.seeds] for row in rows])
         cost = np.array([table.training_macs(row, 1) for row in rows])

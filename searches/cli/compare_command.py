@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from archspace.presets.completion import complete_network
-from archspace.support.options import SEARCH, JsonOption
+from archspace.support.options import SEARCH, JsonOption, seed_option, seeds_option
 
 if TYPE_CHECKING:
     from searches.compare.comparisons import Compared
@@ -32,8 +32,8 @@ Images = Annotated[int | None, typer.Option("--images", help="Use so many traini
 Recipe = Annotated[str | None, typer.Option("--recipe", help="Training recipe: built-in, or a YAML file.")]
 Epochs = Annotated[int | None, typer.Option("--epochs", help="Of every stage.", min=1)]
 Batch = Annotated[int | None, typer.Option("--batch", help="Images a step, in every stage.", min=1)]
-Seed = Annotated[int, typer.Option("--seed", help="Everything random follows from it.", min=0)]
-Seeds = Annotated[int, typer.Option("--seeds", help="Train every network so often, with other seeds.", min=1)]
+Seed = Annotated[int, seed_option("Everything random follows from it.")]
+Seeds = Annotated[int, seeds_option("Train every network so often, with other seeds.")]
 Workers = Annotated[int, typer.Option("--workers", help="Processes that share the study.", min=1)]
 Device = Annotated[str, typer.Option("--device", help="Where networks are trained: cpu or cuda.")]
 MeasureOn = Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from archspace.support.options import JsonOption
+from archspace.support.options import JsonOption, seed_option, seeds_option
 from searches.cli.completion import complete_recipe
 
 
@@ -31,8 +31,8 @@ def retrain(
         ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Of every stage.")] = None,
-    seeds: Annotated[int, typer.Option(help="Train each network so often; gives mean and spread.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="The first seed; the study's if left out.")] = None,
+    seeds: Annotated[int, seeds_option("Train each network so often; gives mean and spread.")] = 1,
+    seed: Annotated[int | None, seed_option("The first seed; the study's if left out.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the data set, where it moved.")] = None,
     use_val: Annotated[
         bool, typer.Option("--use-val", help="Learn from train and val; needs a test split.")

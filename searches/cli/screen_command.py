@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspace.support.options import JsonOption
+from archspace.support.options import JsonOption, seed_option
 from searches.cli.completion import complete_study
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def screen(
         typer.Option(metavar="FOLDER", help="Write the networks that are printed, a spec file each."),
     ] = None,
     top: Annotated[int, typer.Option(help="Networks of the front to print.", min=1)] = 12,
-    seed: Annotated[int | None, typer.Option(help="Of the draws; the study's if left out.")] = None,
+    seed: Annotated[int | None, seed_option("Of the draws; the study's if left out.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Count and predict very many networks of a space, and print the predicted front; nothing is trained."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from archspace.support.errors import FieldError, closest
-from archspace.support.options import JsonOption
+from archspace.support.options import JsonOption, seed_option
 from searches.cli.completion import complete_study
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def search(
     data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/NAME if left out.")] = None,
     trials: Annotated[int | None, typer.Option(help="Sampled trials to finish.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the study.")] = None,
+    seed: Annotated[int | None, seed_option("Seed of the study.")] = None,
     workers: Annotated[
         Any,
         typer.Option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from archspace.support.options import NETWORK, SEARCH, JsonOption
+from archspace.support.options import NETWORK, SEARCH, JsonOption, seed_option
 from searches.cli.completion import complete_study
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def train(
             help="Training images on which a network's norms are estimated anew; 512 if left out.", min=2
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Everything random follows from it.", min=0)] = None,
+    seed: Annotated[int | None, seed_option("Everything random follows from it.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     as_json: JsonOption = False,
@@ -142,7 +142,7 @@ def search(
         Literal["evolution", "random"],
         typer.Option(help="evolution: change networks of the front; random: draw them all."),
     ] = "evolution",
-    seed: Annotated[int, typer.Option(help="What is drawn follows from it.", min=0)] = 0,
+    seed: Annotated[int, seed_option("What is drawn follows from it.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for networks.csv and the front's specs; SUPERNET/search if left out."),

@@ -55,7 +55,8 @@ def show_agreements(table: str, found: Inheritance) -> None:
     shown = TerminalTable(
         "judgement", Column("Kendall's tau\nover all", "number"), Column("inside bins\nof MACs", "number"),
         title=f"{table}: {found.networks} networks, {found.trainings} trainings"
-        + (f"; {found.left_out} left out that the supernet has not" if found.left_out else ""),
+        + (f"; {found.left_out} left out that the supernet has not" if found.left_out else "")
+        + (f"; {found.diverged} left out that diverged" if found.diverged else ""),
     )  # fmt: skip
     for name, one in found.agreements.items():
         shown.add(name, f"{one.overall:.2f}", f"{one.inside:.2f}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspace.support.options import JsonOption
+from archspace.support.options import JsonOption, seeds_option
 from searches.cli.completion import complete_study
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def tabulate(
     ],
     data: Annotated[Path | None, typer.Option(help="Folder of the data set.")] = None,
     out: Annotated[Path | None, typer.Option(help="The table; NAME.json if left out.")] = None,
-    seeds: Annotated[int, typer.Option(help="Trainings of each network.", min=1)] = 3,
+    seeds: Annotated[int, seeds_option("Trainings of each network.")] = 3,
     workers: Annotated[int | None, typer.Option(help="Processes that train.", min=1)] = None,
     minutes: Annotated[
         float | None, typer.Option(help="Begin no training after so many minutes.", min=0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspace.support.options import NETWORK, WEIGHTS, JsonOption
+from archspace.support.options import NETWORK, WEIGHTS, JsonOption, seed_option
 from searches.cli.completion import complete_recipe, complete_trained
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def train(
     init: Annotated[
         str | None, typer.Option(metavar="NET", help=f"Start from its weights: {WEIGHTS}.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Everything random follows from it.", min=0)] = None,
+    seed: Annotated[int | None, seed_option("Everything random follows from it.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/RECIPE if left out.")] = None,

@@ -13,6 +13,7 @@ from archspace.presets.modules import HOST, MODULES
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.naming import find_network
 from archspace.support.errors import FieldError, InputError, closest
+from archspace.support.seeds import check_seeds
 from searches.config.parts import Comparison, Given, Step
 from searches.config.recipe import Recipe
 
@@ -39,7 +40,11 @@ class Compared:
         """Returns every network with ``seeds`` seeds from ``seed`` on, the same for each.
 
         Checkpoints come as they are, once.
+
+        Raises:
+            FieldError: some of them are no seeds.
         """
+        check_seeds(seeds, seed)
         networks = []
         for number in range(seeds):
             for one in self.given:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from archspace.support.errors import FieldError, InputError, closest
-from searches.config.parts import Crop, Part
+from searches.config.parts import Crop, Part, Seed
 
 TEXT = "text"
 """The layout of language data, which :func:`searches.data.text.load_text` reads."""
@@ -148,7 +148,7 @@ class DataConfig(Part):
     void: Void | None = None
     vocabulary: int | None = Field(None, ge=2)
     splits: dict[str, str | float] = Field(default_factory=dict)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _own(self) -> DataConfig:

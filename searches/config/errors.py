@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from archspace.support.errors import LISTED, FieldError, InputError, closest
 from archspace.support.numbers import written_number
@@ -16,7 +17,8 @@ from archspace.support.numbers import written_number
 
 def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
     """Returns the first thing wrong, as field, value, rule and nearest valid value."""
-    first = error.errors()[0]
+    errors = error.errors()
+    first = next((one for one in errors if not _is_another(one)), errors[0])
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, InputError):
         return cause
@@ -41,6 +43,11 @@ def first_error(error: ValidationError, model: type[BaseModel]) -> InputError:
     elif first["type"] in ("float_parsing", "float_type"):
         rule, nearest = "must be a number", written_number(first["input"])
     return FieldError(field, first["input"], rule, nearest)
+
+
+def _is_another(error: ErrorDetails) -> bool:
+    """Whether what is a mapping was held against a name that might have stood there, too."""
+    return error["type"] == "string_type" and isinstance(error["input"], Mapping)
 
 
 def _as_mapping(first: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, object]:

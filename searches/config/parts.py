@@ -4,17 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from archspace.support.errors import FieldError, closest
 from archspace.support.plugins import load_plugins, loaded_plugins, plugins_of
 from archspace.support.registry import Registry, later
+from archspace.support.seeds import MOST_SEED, SEED_RULE, nearest_seed
 from searches.config.described import describe
 
 Crop: TypeAlias = Literal["squash", "centre"]
 """How a picture of another aspect becomes the network's input."""
+
+
+def _seed(value: int) -> int:
+    """The seed that was given, refused with its place in the file where it is none."""
+    nearest = nearest_seed(value)
+    if value != nearest:
+        raise PydanticCustomError("seed", SEED_RULE, {"expected": str(nearest)})
+    return value
+
+
+Seed: TypeAlias = Annotated[
+    int, AfterValidator(_seed), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MOST_SEED})
+]
+"""What everything random follows from."""
 
 
 class Part(BaseModel):
@@ -229,7 +254,7 @@ class Given(Part):
     name: str = Field(min_length=1)
     spec: str | dict[str, Any]
     training: dict[str, Any] = Field(default_factory=dict)
-    seed: int | None = Field(None, ge=0)
+    seed: Seed | None = None
     weights: Path | None = None
     repeat_of: str | None = None
 

@@ -36,6 +36,7 @@ from searches.config.parts import (
     Part,
     PluginConfig,
     SamplerConfig,
+    Seed,
     with_plugins,
 )
 from searches.config.recipe import Recipe
@@ -99,7 +100,7 @@ class StudyConfig(Part):
     judging: Judging = Judging()
     sampler: SamplerConfig = SamplerConfig()
     trials: int = Field(16, ge=0)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     training: Recipe = Recipe()
     from_: str | None = Field(None, alias="from")
     device: str = "cpu"
@@ -279,8 +280,7 @@ def read_config(source: str, changes: Mapping[str, Any] | None = None) -> StudyC
     Raises:
         InputError: no such file or recipe, not YAML, or a field breaks a rule.
     """
-    path = Path(source)
-    known = recipes()
+    path, known = Path(source), recipes()
     if source in known:
         text = known[source]
     elif path.is_file():

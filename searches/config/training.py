@@ -14,7 +14,7 @@ from archspace.support.text_files import read_text
 from archspace.support.yaml_text import dump_yaml, parse_yaml
 from searches.config.data import Classes, Void, check_classes, check_splits, check_void
 from searches.config.errors import first_error
-from searches.config.parts import Crop, Part, PluginConfig, with_plugins
+from searches.config.parts import Crop, Part, PluginConfig, Seed, with_plugins
 from searches.config.recipe import Recipe
 
 TRAIN_FORMAT = 1
@@ -58,7 +58,7 @@ class TrainData(Part):
     vocabulary: int | None = Field(None, ge=2)
     splits: dict[str, str | float] = Field(default_factory=dict)
     use_val: bool = False
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _own(self) -> TrainData:
@@ -103,7 +103,7 @@ class TrainConfig(Part):
     data: TrainData = TrainData()
     training: Recipe = Recipe()
     init: Path | None = None
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     device: str = "cpu"
     threads: int = Field(1, ge=1)
     plugins: tuple[PluginConfig, ...] = ()

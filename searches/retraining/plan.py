@@ -14,6 +14,7 @@ from analysis.store.runs import TRAIN_FILE, TRIALS_FOLDER, read_run
 from archspace.checkpoint import WEIGHTS_FILE
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, InputError
+from archspace.support.seeds import check_seed, check_seeds
 from searches.config.changes import first_difference
 from searches.config.data import TEXT
 from searches.config.recipe import Recipe
@@ -57,11 +58,11 @@ class Wanted:
     bounds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, value in (("--seeds", self.seeds), ("--epochs", self.epochs), ("--threads", self.threads)):
+        for name, value in (("--epochs", self.epochs), ("--threads", self.threads)):
             if value is not None and value < 1:
                 raise FieldError(name, value, "must be at least 1", 1)
-        if self.seed is not None and self.seed < 0:
-            raise FieldError("--seed", self.seed, "must not be negative", 0)
+        check_seed(self.seed or 0)
+        check_seeds(self.seeds, self.seed or 0)
 
 
 State = Literal["new", "begun", "done", "other"]
@@ -122,6 +123,7 @@ def plan(run: Path, wanted: Wanted) -> Plan:
     chosen = pick_trials(record, wanted.picks, wanted.bounds)
     _check_root(study, wanted)
     first = study.seed if wanted.seed is None else wanted.seed
+    check_seeds(wanted.seeds, first)
     jobs = []
     for trial, picked in chosen:
         recipe = full_recipe(study, _own_recipe(study, trial), wanted.recipe, wanted.epochs)

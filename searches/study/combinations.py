@@ -7,16 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-
 from archspace.plan.design import NETWORKS
-from searches.study.screening import values_of
-from searches.study.space import SearchSpace
+from searches.study.space import SearchSpace, size_of, values_of
 
 
 def combinations(space: SearchSpace) -> float:
@@ -74,15 +66,3 @@ def _let_stand(space: SearchSpace, network: str, other: str) -> Mapping[frozense
                 more[standing | let([value] if own else [])] += count
         ways = more
     return ways
-
-
-def size_of(distribution: BaseDistribution) -> float:
-    """Returns how many values a distribution has; infinite where it is continuous."""
-    if isinstance(distribution, CategoricalDistribution):
-        return len(distribution.choices)
-    assert isinstance(distribution, IntDistribution | FloatDistribution)
-    if distribution.single():
-        return 1
-    if distribution.step is None:
-        return math.inf
-    return round((distribution.high - distribution.low) / distribution.step) + 1

@@ -112,6 +112,7 @@ def judgement(
     sampler = make_sampler(
         config.sampler, screen.space, config.seed, config.workers > 1, screen.fits, screening,
         known_trials(others, known, screen, config.objectives, config.constraints) if known and others else (),
+        screen.fitting,
     )  # fmt: skip
     encoder = encoder_of(screen, config.seed) if config.trials else Encoder(())
     return Judgement(

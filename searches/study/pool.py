@@ -18,7 +18,8 @@ from searches.config.parts import SamplerConfig
 from searches.config.screen import ScreenConfig
 from searches.judging.choosing import Chooser, Goal, Networks
 from searches.judging.features import COUNTED, Encoder, axes_of
-from searches.study.screening import Candidate, Screen, changed, values_of
+from searches.study.screening import Candidate, Screen, changed
+from searches.study.space import values_of
 
 Floats = NDArray[np.float64]
 RANGED = 64

@@ -34,6 +34,8 @@ def derived_seed(*parts: object) -> int:
     return int.from_bytes(digest[:4], "big") >> 1
 
 
+Fitting: TypeAlias = Callable[[int], Mapping[str, Any] | None]
+"""From a seed to the values of a network that fits, by parameter; to ``None`` where none is known."""
 REDRAWS, ASKED = 500, 8
 """How often a network that does not fit is drawn again, and how many of these times by the sampler."""
 
@@ -47,6 +49,7 @@ class RepeatableSampler(BaseSampler):
         seed: the study's seed.
         fits: whether a network of these values may be asked for; one that may not is drawn again before the storage
             ever sees it, at most :data:`REDRAWS` times.
+        fitting: from a seed to the values of a network that may be asked for, where none was drawn.
         order: of the first trials, the number whose random values each gets; its own if left out.
         known: trials of another run that the sampler learns from too.
     """
@@ -59,9 +62,10 @@ class RepeatableSampler(BaseSampler):
         fits: Callable[[Mapping[str, Any]], bool] | None = None,
         order: Sequence[int] = (),
         known: Sequence[FrozenTrial] = (),
+        fitting: Fitting | None = None,
     ) -> None:
         self._make, self._seed, self._order, self._known = make, seed, order, known
-        self._fits = fits or (lambda drawn: True)
+        self._fits, self._fitting = fits or (lambda drawn: True), fitting or (lambda seed: None)
         self._space = {name: d for name, d in space.items() if not d.single()}
 
     def _fresh(self, trial: FrozenTrial, use: str) -> BaseSampler:
@@ -78,9 +82,9 @@ class RepeatableSampler(BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Returns all parameters of a network that fits, if one is found.
+        """Returns all parameters of a network that fits, if there is one.
 
-        The sampler is asked first, some times; then networks are drawn at random.
+        The sampler is asked first, some times; then networks are drawn at random; then a known one is taken.
         """
         drawn: dict[str, Any] = {}
         for attempt in range(REDRAWS):
@@ -91,8 +95,9 @@ class RepeatableSampler(BaseSampler):
                 if name not in drawn
             }
             if self._fits(drawn):
-                break
-        return drawn
+                return drawn
+        known = self._fitting(derived_seed(self._seed, self._number(trial), "fitting"))
+        return drawn if known is None else {name: known[name] for name in search_space}
 
     def _suggested(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution], attempt: int
@@ -107,9 +112,12 @@ class RepeatableSampler(BaseSampler):
     def _random(
         self, study: optuna.Study, trial: FrozenTrial, name: str, distribution: BaseDistribution, attempt: int
     ) -> Any:
-        number = self._order[trial.number] if trial.number < len(self._order) else trial.number
-        random = optuna.samplers.RandomSampler(seed=derived_seed(self._seed, number, _use(name, attempt)))
-        return random.sample_independent(study, trial, name, distribution)
+        seed = derived_seed(self._seed, self._number(trial), _use(name, attempt))
+        return optuna.samplers.RandomSampler(seed=seed).sample_independent(study, trial, name, distribution)
+
+    def _number(self, trial: FrozenTrial) -> int:
+        """Of the trial whose random values this one gets."""
+        return self._order[trial.number] if trial.number < len(self._order) else trial.number
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -211,6 +219,7 @@ def make_sampler(
     fits: Callable[[Mapping[str, Any]], bool] | None = None,
     screening: Screening | None = None,
     known: Sequence[FrozenTrial] = (),
+    fitting: Fitting | None = None,
 ) -> RepeatableSampler:
     """Returns the study's sampler.
 
@@ -219,12 +228,15 @@ def make_sampler(
         several_workers: TPE then counts running trials as poor ones, so that workers spread out.
         screening: what a sampler that screens knows of the study; of the space alone if left out.
         known: trials of another run that the sampler learns from too; a screen knows them already.
+        fitting: gives networks that may be asked for, where none is drawn.
     """
     own = (screening or Screening(Screen(space, {}), seed=seed),) if config.name == SCREENED else ()
     make, distributions = SAMPLERS[config.name](config, several_workers, *own), space.distributions()
     order: tuple[int, ...] = ()
     if config.cheapest_first:
         first = config.population if config.name.startswith("nsga") else config.startup
-        random = RepeatableSampler(_random(config, several_workers), distributions, seed, fits)
+        random = RepeatableSampler(
+            _random(config, several_workers), distributions, seed, fits, fitting=fitting
+        )
         order = space.by_macs(random, first)
-    return RepeatableSampler(make, distributions, seed, fits, order, () if own else known)
+    return RepeatableSampler(make, distributions, seed, fits, order, () if own else known, fitting)

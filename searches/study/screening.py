@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import combinations, product
 from typing import Any
 
 import numpy as np
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
 
 from analysis.quantities import QUANTITIES, goals
 from analysis.store.constraints import Limits, excesses
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError, SpecError
-from archspace.support.numbers import number
-from searches.study.space import SearchSpace
+from archspace.support.numbers import counted, number
+from searches.study.space import SearchSpace, draw, size_of, values_of
 
 STARTS, VALUES, PAIR_VALUES, ROUNDS = 200, 9, 5, 20
 """Random networks from which the least of a quantity is sought, values of a field that are tried alone and together
 with those of another, rounds over all."""
+MOST_COMBINATIONS, MORE_STARTS = 20_000, 4000
+"""Before a space is refused: combinations of values that are all looked at, and random networks of a larger space."""
 
 TWO_CHANGED, REDRAWN = 0.3, 20
 """How often a mutation changes two fields, and how often a value is drawn until it is another one."""
@@ -68,6 +67,7 @@ class Screen:
         self._distributions = space.distributions()
         self.single = {name: values_of(d, VALUES)[0] for name, d in self._distributions.items() if d.single()}
         self._kept: dict[tuple[object, ...], Candidate | None] = {}
+        self._found: Candidate | None = None
 
     def candidate(self, drawn: Mapping[str, Any], wanted: Sequence[str] = ()) -> Candidate | None:
         """Returns the network of some values, or ``None`` where it cannot be built.
@@ -118,10 +118,42 @@ class Screen:
         """Returns random values of every free field that has more than one, by parameter."""
         return {name: draw(d, rng) for name, d in self._distributions.items() if not d.single()}
 
-    def least(self, aim: Aim, seed: int, wanted: Sequence[str] = (), *, pairs: bool = False) -> Candidate:
+    @cached_property
+    def whole(self) -> tuple[Candidate, ...] | None:
+        """Every network of a space of at most :data:`MOST_COMBINATIONS`, once; ``None`` of a larger one."""
+        free = {name: d for name, d in self._distributions.items() if not d.single()}
+        if math.prod(map(size_of, free.values())) > MOST_COMBINATIONS:
+            return None
+        points = product(*(values_of(one, MOST_COMBINATIONS) for one in free.values()))
+        made = (self.candidate(dict(zip(free, point, strict=True))) for point in points)
+        return tuple({one.spec: one for one in made if one is not None}.values())
+
+    @cached_property
+    def _fitting(self) -> list[Candidate]:
+        return [one for one in self.whole or () if self.excess(one) <= 0]
+
+    def fitting(self, seed: int) -> Mapping[str, Any] | None:
+        """Returns the values of a network that keeps the limits, by parameter, if there is one.
+
+        Args:
+            seed: which one follows from it; in a large space it may be the one that :meth:`check` found.
+        """
+        found = self._found
+        if self.whole is not None:
+            rng = np.random.default_rng(seed)
+            found = self._fitting[rng.integers(len(self._fitting))] if self._fitting else None
+        else:
+            with suppress(FieldError):
+                least = self.least(self._all, seed, pairs=True)
+                found = least if self.excess(least) <= 0 else found
+        return None if found is None else found.params
+
+    def least(
+        self, aim: Aim, seed: int, wanted: Sequence[str] = (), *, pairs: bool = False, starts: int = STARTS
+    ) -> Candidate:
         """Returns the network with the least ``aim`` that is found by changing one field after the other.
 
-        It begins with the best of :data:`STARTS` random networks; counts grow with nearly every field of a network, so
+        It begins with the best of ``starts`` random networks; counts grow with nearly every field of a network, so
         that this way leads to the least of a count in all but odd spaces.
 
         Args:
@@ -130,12 +162,12 @@ class Screen:
         Raises:
             FieldError: none of the random networks can be built.
         """
-        starts = [one for one in self.drawn(STARTS, seed, wanted) if one is not None]
-        if not starts:
+        drawn = [one for one in self.drawn(starts, seed, wanted) if one is not None]
+        if not drawn:
             raise FieldError(
-                "space", self.space.networks, f"none of {STARTS} random combinations can be built"
+                "space", self.space.networks, f"none of {starts} random combinations can be built"
             )
-        best = min(starts, key=aim)
+        best = min(drawn, key=aim)
         for _ in range(ROUNDS):
             before = best
             for name in self._distributions:
@@ -158,47 +190,70 @@ class Screen:
         return min([best, *(one for one in made if one is not None)], key=aim)
 
     def check(self, seed: int) -> None:
-        """Refuses a space in which no network is found that keeps the limits.
+        """Refuses a space in which no network keeps the limits; of a large one, in which none is found.
 
         Raises:
-            FieldError: the limit that lacks least to being kept, with the nearest value that some network keeps.
+            FieldError: the limit that lacks least to being kept, with the nearest value that some network keeps; where
+                several have to be loosened, with such a value of each.
         """
-        if not self.limits or self.excess(self.least(self._all, seed)) <= 0:
+        if not self.limits:
             return
-        closest = [self.least(self._all, seed, pairs=True)]
-        closest += [self.least(self._but(name), seed, pairs=True) for name in self.limits]
-        if min(map(self.excess, closest)) > 0:
-            raise self._tightest(closest[0], dict(zip(self.limits, closest[1:], strict=True)))
+        self._found = self.least(self._all, seed)
+        if self.excess(self._found) <= 0:
+            return
+        if self.whole is not None:
+            together, *alone = (min(self.whole, key=aim) for aim in self._aims)
+        else:
+            together, *alone = (self.least(aim, seed, pairs=True, starts=MORE_STARTS) for aim in self._aims)
+        self._found = min(together, *alone, key=self.excess)
+        if self.excess(self._found) > 0:
+            raise self._refusal(together, alone)
 
     def _all(self, one: Candidate) -> tuple[float, ...]:
         return (self.excess(one),)
 
-    def _but(self, name: str) -> Aim:
-        """First that all limits but one are kept, then how far that one is broken."""
-        own = {name: self.limits[name]}
-        return lambda one: (self.excess(one, without=name), max(excesses(one.counts, own).values()))
+    @property
+    def _aims(self) -> list[Aim]:
+        """To keep all limits; and by limited quantity, first to keep all others, then that one as far as may be."""
+        return [self._all, *(partial(self._but, name) for name in self.limits)]
 
-    def _tightest(self, together: Candidate, alone: Mapping[str, Candidate]) -> FieldError:
-        """What to say of limits that no network keeps: which one is easiest to loosen, and how far.
+    def _but(self, name: str, one: Candidate) -> tuple[float, ...]:
+        return self.excess(one, without=name), self._broken(name, one)
+
+    def _broken(self, name: str, one: Candidate) -> float:
+        """How far the limits on one quantity are broken, as a share of them; 0 or below where they are kept."""
+        return max(excesses(one.counts, {name: self.limits[name]}).values())
+
+    def _refusal(self, together: Candidate, alone: Sequence[Candidate]) -> FieldError:
+        """What to say of limits that no network keeps: which one is easiest to loosen, or which ones, and how far.
 
         Args:
             together: the network that breaks all limits least.
-            alone: by limited quantity, the network that breaks its limit least of those that keep the others.
+            alone: by limited quantity, the network that breaks its limits least of those that keep the others.
         """
-        name = min(alone, key=lambda name: self._but(name)(alone[name]))
-        best, kept = alone[name], [other for other in self.limits if other != name]
-        if self.excess(best, without=name) > 0:  # no single limit could be loosened to mend it
-            best, kept = together, []
-            name = max(self.limits, key=lambda name: self._but(name)(best)[1])
-        bound, value, quantity = self.limits[name], best.counts[name], QUANTITIES[name]
-        side = "max" if bound.max is not None and value > bound.max else "min"
-        limit, extreme = (bound.max, "least") if side == "max" else (bound.min, "largest")
+        mended = [one for name, one in zip(self.limits, alone, strict=True) if self.excess(one, name) <= 0]
+        best = min(mended, key=self.excess, default=together)
+        broken = [name for name in self.limits if self._broken(name, best) > 0]
+        broken.sort(key=lambda name: self._broken(name, best), reverse=True)
+        kept = [name for name in self.limits if name not in broken] if mended else []
+        (field, limit, nearest), *more = (self._loosened(name, best) for name in broken)
+        only = len(self.limits) == 1 and None in (self.limits[broken[0]].min, self.limits[broken[0]].max)
+        keeps = f"keeps {'it' if only else 'all limits'}"
+        none, found = f"no network was found in the space that {keeps}", " found"
+        if self.whole is not None:
+            none, found = f"none of the {counted(len(self.whole), 'network')} of the space {keeps}", ""
         also = f" that keeps the limits on {', '.join(kept)}" if kept else ""
-        rule = (
-            f"no network was found in the space that keeps it (the {extreme} found{also} has "
-            f"{number(value, quantity.unit)}; {best.spec.label})"
-        )
-        return FieldError(f"constraints.{name}.{side}", limit, rule, nearest_kept(value, side))
+        has = ", ".join(number(best.counts[name], QUANTITIES[name].unit) for name in broken)
+        rule = f"{none} (the nearest{found}{also} has {has}; {best.spec.label})"
+        others = ", ".join(f"{name}: {value}" for name, _, value in more)
+        return FieldError(field, limit, rule, f"{nearest} with {others}" if others else nearest)
+
+    def _loosened(self, name: str, one: Candidate) -> tuple[str, float | None, float]:
+        """The limit on a quantity that a network breaks: its field, its value, and the nearest that is kept."""
+        bound, value = self.limits[name], one.counts[name]
+        side = "max" if bound.max is not None and value > bound.max else "min"
+        limit = bound.max if side == "max" else bound.min
+        return f"constraints.{name}.{side}", limit, nearest_kept(value, side)
 
 
 def nearest_kept(value: float, side: str) -> float | int:
@@ -233,36 +288,3 @@ def changed(
             if made[name] != params.get(name):
                 break
     return made
-
-
-def draw(distribution: BaseDistribution, rng: np.random.Generator) -> Any:
-    """Returns a random value of a field, every value as likely as another (on a log scale where the field has one)."""
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[rng.integers(len(distribution.choices))]
-    assert isinstance(distribution, IntDistribution | FloatDistribution)
-    low, high, step = distribution.low, distribution.high, distribution.step
-    if distribution.log:
-        drawn = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-        return round(drawn) if isinstance(distribution, IntDistribution) else round(drawn, 6)
-    if step is None:
-        return round(float(rng.uniform(low, high)), 6)
-    drawn = low + step * int(rng.integers(round((high - low) / step) + 1))
-    return int(drawn) if isinstance(distribution, IntDistribution) else round(drawn, 6)
-
-
-def values_of(distribution: BaseDistribution, most: int) -> list[Any]:
-    """Returns values of a field: all choices, or at most ``most`` numbers from end to end."""
-    if isinstance(distribution, CategoricalDistribution):
-        return list(distribution.choices)
-    assert isinstance(distribution, IntDistribution | FloatDistribution)
-    low, high, step = distribution.low, distribution.high, distribution.step
-    if step is None:
-        return [float(value) for value in np.linspace(low, high, 1 if distribution.single() else most)]
-    steps = round((high - low) / step)
-    places = sorted({round(i * steps / (most - 1)) for i in range(most)})
-    made = [low + place * step for place in places]
-    return (
-        [int(value) for value in made]
-        if isinstance(distribution, IntDistribution)
-        else [round(v, 6) for v in made]
-    )

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -206,3 +207,48 @@ def only_value(distribution: BaseDistribution) -> Any:
         return distribution.choices[0]
     assert isinstance(distribution, FloatDistribution | IntDistribution) and distribution.single()
     return distribution.low
+
+
+def draw(distribution: BaseDistribution, rng: np.random.Generator) -> Any:
+    """Returns a random value of a field, every value as likely as another (on a log scale where the field has one)."""
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[rng.integers(len(distribution.choices))]
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    low, high, step = distribution.low, distribution.high, distribution.step
+    if distribution.log:
+        drawn = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        return round(drawn) if isinstance(distribution, IntDistribution) else round(drawn, 6)
+    if step is None:
+        return round(float(rng.uniform(low, high)), 6)
+    drawn = low + step * int(rng.integers(round((high - low) / step) + 1))
+    return int(drawn) if isinstance(distribution, IntDistribution) else round(drawn, 6)
+
+
+def values_of(distribution: BaseDistribution, most: int) -> list[Any]:
+    """Returns values of a field: all choices, or at most ``most`` numbers from end to end."""
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    low, high, step = distribution.low, distribution.high, distribution.step
+    if step is None:
+        return [float(value) for value in np.linspace(low, high, 1 if distribution.single() else most)]
+    steps = round((high - low) / step)
+    places = sorted({round(i * steps / (most - 1)) for i in range(most)})
+    made = [low + place * step for place in places]
+    return (
+        [int(value) for value in made]
+        if isinstance(distribution, IntDistribution)
+        else [round(v, 6) for v in made]
+    )
+
+
+def size_of(distribution: BaseDistribution) -> float:
+    """Returns how many values a field has; infinite where it is continuous."""
+    if isinstance(distribution, CategoricalDistribution):
+        return len(distribution.choices)
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    if distribution.single():
+        return 1
+    if distribution.step is None:
+        return math.inf
+    return round((distribution.high - distribution.low) / distribution.step) + 1

@@ -14,8 +14,9 @@ from analysis.quantities import QUANTITIES, Quantity
 from analysis.store.constraints import Limits, excesses
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.record import FIELDS
-from searches.study.combinations import combinations, size_of
-from searches.study.screening import Screen, values_of
+from searches.study.combinations import combinations
+from searches.study.screening import Screen
+from searches.study.space import size_of, values_of
 
 SOUGHT = 100
 """Networks in which a value of a space is looked for."""

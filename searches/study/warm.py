@@ -32,7 +32,8 @@ from searches.config.study import StudyConfig, read_config
 from searches.judging.features import axis_of, value_in
 from searches.study.pool import Ended
 from searches.study.run_folder import with_runtime
-from searches.study.screening import Screen, values_of
+from searches.study.screening import Screen
+from searches.study.space import values_of
 from searches.study.trained import TRAINED_FILE
 from searches.training.history import HISTORY_FILE
 

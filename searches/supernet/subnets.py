@@ -12,8 +12,8 @@ import numpy as np
 
 from archspace.spec.archspec import ArchSpec
 from archspace.support.errors import FieldError
-from searches.study.screening import Candidate, Screen, draw, values_of
-from searches.study.space import SearchSpace
+from searches.study.screening import Candidate, Screen
+from searches.study.space import SearchSpace, draw, values_of
 
 MOST_ENUMERATED = 1024
 """Combinations of values up to which every network of a space is looked at."""

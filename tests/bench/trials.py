@@ -38,7 +38,7 @@ from searches.study.front import front_of
 from searches.study.judge import Judge, counted, now
 from searches.study.known import attributes
 from searches.study.progress import Progress
-from searches.study.screening import draw
+from searches.study.space import draw
 from searches.study.study import Study
 from searches.study.tables import TableStorage
 from tests.searches.studies import tiny

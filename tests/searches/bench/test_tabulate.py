@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archspace.support.errors import InputError
+from archspace.support.errors import FieldError, InputError
+from searches.bench.grid import table_grid
 from searches.bench.scores import ScoreTable, score_networks, scores_path
 from searches.bench.table import Table
-from searches.bench.tabulate import tabulate
+from searches.bench.tabulate import opened, tabulate
+from searches.bench.yardstick import Yardstick
 from searches.config.study import parse_config
+from searches.study.data import fingerprinted, open_data, task_on
 from tests.commands import archspace, printed, refused
 from tests.forked import archspace_begun
 from tests.searches.studies import tiny
@@ -125,6 +131,134 @@ def test_a_file_that_is_no_table_is_one_line(tmp_path: Path, text: str, said: st
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="no such table"):
         Table.load(tmp_path / "none.json")
+
+
+def small_table() -> Table:
+    """A made-up table of four networks with two seeds, as it would be trained."""
+    config = parse_config(study())
+    sources = open_data(config)
+    table, _ = opened(config, Path("none.json"), task_on(config, sources), fingerprinted(config, sources), 2)
+    for place, row in enumerate(table.rows.values()):
+        for seed in (0, 1):
+            row = row.with_training(seed, [20.0, 40.0 + 7 * place + seed], 1.5)
+        table = table.with_row(row)
+    return table
+
+
+def damaged(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """A table of which something was changed in its file."""
+    small_table().save(path)
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+    return path
+
+
+def of_first(part: str, **values: object) -> Callable[[dict[str, Any]], object]:
+    """Changes a part of the first row."""
+    return lambda data: data["networks"][0][part].update(
+        {key.lstrip("_"): one for key, one in values.items()}
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            of_first("metric", _1=[50.0]),
+            r"networks\[0\] \w+: metric\.1: '1 epoch': .*; nearest valid: 2 epochs",
+        ),
+        (
+            of_first("metric", _1=[50.0, "x"]),
+            r"metric\.1 after epoch 2: 'x': a number, or null where .* diverged",
+        ),
+        (of_first("metric", _1=[50.0, True]), r"metric\.1 after epoch 2: True"),
+        (
+            of_first("metric", _1=[50.0, 101.0]),
+            r"metric\.1 after epoch 2: 101\.0: per cent.*; nearest valid: 100",
+        ),
+        (
+            of_first("metric", _7=[50.0, 60.0]),
+            r"metric: '7': a seed that the table has not; nearest valid: 0, 1",
+        ),
+        (of_first("seconds", _1=-1), r"seconds\.1: -1: a number from 0 on"),
+        (of_first("counted", macs=0), r"counted\.macs: 0: a whole number from 1 on"),
+        (
+            lambda data: data["networks"][0]["seconds"].pop("1"),
+            r"seconds: \['0'\]: .*nearest valid: \['0', '1'\]",
+        ),
+        (
+            lambda data: data["networks"].append(data["networks"][0]),
+            r"networks\[4\]: arch_id: .* another network",
+        ),
+        (
+            lambda data: data["networks"][0].update(latency={"value": 0}),
+            r"latency\.value: 0: a number above 0",
+        ),
+        (lambda data: data.update(seeds=[1.5]), r"seeds: \[1\.5\]: a seed is from 0 to 4294967295.*valid: 1"),
+        (lambda data: data.update(seeds=[0, 1, 1]), r"seeds: .*different seeds.*nearest valid: \[0, 1\]"),
+        (lambda data: data.update(epochs=0), r"epochs: 0: a whole number from 1 on; nearest valid: 1"),
+        (lambda data: data["study"].update(space=7), r"study\.space: 7: a mapping"),
+    ],
+)
+def test_a_number_that_no_table_has_is_said_with_its_place(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    path = damaged(tmp_path / "table.json", change)
+    with pytest.raises(FieldError, match=re.escape(f"{path}: ") + f".*{said}") as caught:
+        Table.load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (of_first("counted", macs=7), r"counted\.macs: 7: the network has another number .*nearest valid: \d{4,}"),
+        (of_first("params", width=3.0), r"params: .*no such network"),
+        (lambda data: data["networks"][0].update(arch_id="0" * 12), r"arch_id: '0{12}': .*nearest valid: \w{12}"),
+    ],
+)  # fmt: skip
+def test_rows_that_are_not_of_the_networks_are_refused_and_not_trained_anew(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    path = damaged(tmp_path / "table.json", change)
+    before, table = path.read_bytes(), Table.load(path)
+    with pytest.raises(FieldError, match=re.escape(f"{path}: network ") + f".*{said}"):
+        table_grid(table)
+    with pytest.raises(FieldError, match=said):
+        tabulate(parse_config(study()), path, seeds=2)
+    assert path.read_bytes() == before
+
+
+def test_a_table_with_a_training_that_diverged_is_read_and_is_no_yardstick(tmp_path: Path) -> None:
+    path, table = tmp_path / "table.json", small_table()
+    table_grid(table)
+    first = next(iter(table.rows.values()))
+    lost = first.with_training(1, [20.0, math.nan], 1.5)
+    table.with_row(lost).save(path)
+    assert "NaN" not in path.read_text()
+    read = Table.load(path)
+    assert not read.missing and read.rows[first.arch_id].diverged == (1, 2) and first.diverged is None
+    Yardstick.of(table, table_grid(table))
+    with pytest.raises(
+        InputError, match=f"{first.arch_id}: seed 1 diverged: there is no metric after epoch 2"
+    ):
+        Yardstick.of(read, table_grid(read))
+
+
+@pytest.mark.slow
+def test_a_training_that_diverges_is_one_of_the_table(tmp_path: Path) -> None:
+    path, fields = tmp_path / "table.json", study()
+    fields["training"] = {**fields["training"], "optimizer": "sgd", "lr": 1e30}
+    table = tabulate(parse_config(fields), path, seeds=1)
+    assert not table.missing and not Table.load(path).missing
+    assert all(row.diverged is not None for row in Table.load(path).rows.values())
+
+
+@pytest.mark.parametrize("seeds", [0, 2**32 + 1])
+def test_a_network_is_trained_a_sensible_number_of_times(tmp_path: Path, seeds: int) -> None:
+    with pytest.raises(FieldError, match=r"--seeds: .*at least 1 and at most 1000; nearest valid: 1"):
+        tabulate(parse_config(study()), tmp_path / "table.json", seeds=seeds)
 
 
 @pytest.mark.slow

@@ -106,6 +106,16 @@ def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path) -> None:
         archspace("search", "scenery", "--out", out), "'scenery'", "no such file or built-in study", "scenes"
     )
     refused(archspace("search", write_study(tmp_path, trials="six"), "--out", out), "trials: 'six'")
+    refused(
+        archspace("search", write_study(tmp_path, seed=2**63), "--dry-run"),
+        "seed: 9223372036854775808",
+        "4294967295",
+    )
+    refused(
+        archspace("search", write_study(tmp_path), "--seed", 2**32, "--out", out),
+        "--seed: 4294967296",
+        "4294967295",
+    )
     space = {"network": "espnetv4"}
     refused(
         archspace("search", write_study(tmp_path, space=space), "--out", out), "space.network", "espnetv2"

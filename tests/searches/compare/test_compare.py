@@ -111,6 +111,10 @@ def test_seeds_repeat_every_network_with_the_same_seeds() -> None:
         ("ESP", 7, None), ("EESP", 7, None), ("ESP #2", 8, "ESP"), ("EESP #2", 8, "EESP"),
         ("ESP #3", 9, "ESP"), ("EESP #3", 9, "EESP"),
     ]  # fmt: skip
+    with pytest.raises(
+        FieldError, match=r"--seeds: 3: .* where the first seed is 4294967294; nearest valid: 2"
+    ):
+        comparisons.modules(["ESP"]).repeated(2**32 - 2, 3)
 
 
 def test_a_comparison_is_a_study_that_survives_yaml() -> None:

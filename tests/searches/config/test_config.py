@@ -90,6 +90,13 @@ def test_a_short_yaml_says_the_same_study(name: str) -> None:
         ),
         ({"space": 5}, r"space: 5: must be a mapping$"),
         ({"sampler": {"name": "cmaes"}}, r"sampler\.name: 'cmaes': unknown sampler; nearest valid: .*tpe"),
+        ({"seed": 2**32}, r"^seed: 4294967296: .*from 0 to 4294967295; nearest valid: 4294967295$"),
+        ({"seed": 2**63}, r"^seed: 9223372036854775808: .*from 0 to 4294967295"),
+        ({"seed": -1}, r"^seed: -1: .*from 0 to 4294967295; nearest valid: 0$"),
+        (
+            {"given": [{"name": "one", "spec": "espnetv2-0.5", "seed": 2**32}]},
+            r"^given\.0\.Given\.seed: 4294967296: .*nearest valid: 4294967295$",
+        ),
         ({"training": {"epochs": 0}}, r"training\.epochs: 0: .*nearest valid: 1"),
         (
             {"judging": {"screen": {"candidats": 16}}},

@@ -204,6 +204,8 @@ def test_a_training_starts_from_the_trial_where_that_is_asked_for(run: Path, tmp
 
 BAD: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no seed": (("--seeds", "0"), ("--seeds", "at least 1")),
+    "a seed that is none": (("--seed", "4294967296"), ("--seed: 4294967296", "from 0 to 4294967295")),
+    "seeds beyond the last": (("--seed", "4294967295", "--seeds", "2"), ("--seeds: 2", "nearest valid: 1")),
     "no epoch": (("--epochs", "0"), ("--epochs", "at least 1")),
     "no such trial": (("--pick", "99"), ("--pick", "'99'", "knee, best, front, given")),
     "nothing picked": (("--pick", ","), ("--pick", "chooses nothing")),

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from itertools import product
+import re
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 
+from analysis.store.constraints import PlainLimits
 from archspace.support.errors import FieldError
 from searches.config.parts import SAMPLERS, SamplerConfig
 from searches.config.study import parse_config
 from searches.study.combinations import combinations
+from searches.study.pool import Screening
 from searches.study.run import say_unused
 from searches.study.samplers import make_sampler
 from searches.study.screening import Screen, nearest_kept, values_of
@@ -164,7 +167,7 @@ def test_limits_that_no_network_keeps_are_refused_with_the_nearest_that_one_does
     least = min(network.counts["macs"] for network in networks)
     screen(macs=(None, least)).check(0)
     with pytest.raises(
-        FieldError, match=r"constraints\.macs\.max: .* no network was found in the space that keeps it"
+        FieldError, match=r"constraints\.macs\.max: .* none of the \d+ networks of the space keeps it"
     ) as refusal:
         screen(macs=(None, least - 1)).check(0)
     nearest = refusal.value.nearest
@@ -189,9 +192,72 @@ def test_the_nearest_limit_is_kept(value: float, side: str, nearest: float) -> N
     assert nearest_kept(value, side) == nearest
 
 
-def test_limits_of_which_none_alone_can_be_loosened_name_the_one_that_is_broken_most() -> None:
-    with pytest.raises(FieldError, match=r"constraints\.memory\.max: 1\.0: .*the least found has"):
+def test_limits_of_which_none_alone_can_be_loosened_name_the_one_that_is_broken_most_and_what_all_need() -> (
+    None
+):
+    with pytest.raises(FieldError, match=r"constraints\.memory\.max: 1\.0: .*\(the nearest has") as refusal:
         screen(macs=(None, 1e3), memory=(None, 1.0), params=(1e9, None)).check(0)
+    said = re.fullmatch(
+        r"(\d+) with constraints\.macs\.max: (\d+), constraints\.params\.min: (\d+)", refusal.value.nearest
+    )
+    assert said is not None, refusal.value.nearest
+    memory, macs, params = map(float, said.groups())
+    screen(macs=(None, macs), memory=(None, memory), params=(params, None)).check(0)
+
+
+def test_a_small_space_is_refused_only_where_none_of_its_networks_keeps_the_limits() -> None:
+    networks = every(screen())
+    for one in networks[::60]:
+        counts = {name: one.counts[name] for name in ("macs", "params")}
+        screen(**{name: (value, value) for name, value in counts.items()}).check(0)
+    between = next(
+        (a + b) / 2
+        for a, b in pairwise(sorted({network.counts["macs"] for network in networks}))
+        if b - a > 2
+    )
+    with pytest.raises(
+        FieldError, match=r"none of the \d+ networks of the space keeps all limits"
+    ) as refusal:
+        screen(macs=(between - 0.5, between + 0.5)).check(0)
+    assert str(len({network.spec for network in networks})) in str(refusal.value)
+
+
+def test_of_a_large_space_the_words_are_that_none_was_found() -> None:
+    fields = {**FIELDS, "alphas": {"low": 0, "high": 12, "per_level": True}}
+    one = Screen(SearchSpace(fields, FIXED), {"macs": PlainLimits(max=10.0)})
+    with pytest.raises(
+        FieldError, match=r"no network was found in the space that keeps it \(the nearest found"
+    ):
+        one.check(0)
+
+
+@pytest.mark.parametrize("name", ["tpe", "random"])
+def test_where_one_network_of_many_fits_it_is_asked_for_all_the_same(name: str) -> None:
+    counts = [(network.counts["macs"], network.counts["params"]) for network in every(screen())]
+    macs, params = next(pair for pair in counts if counts.count(pair) == 1)
+    one = screen(macs=(macs, macs), params=(params, params))
+    sampler = make_sampler(
+        SamplerConfig(name=name, startup=2), one.space, 3, False, one.fits,
+        Screening(one, ("miou", "macs")), fitting=one.fitting,
+    )  # fmt: skip
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+    for number in range(8):
+        trial = study.ask()
+        one.space.suggest(trial)
+        assert one.fits(trial.params)
+        study.tell(trial, [float(number), macs])
+
+
+def test_of_a_large_space_what_was_found_is_asked_for() -> None:
+    fields = {**FIELDS, "alphas": {"low": 0, "high": 12, "per_level": True}}
+    space = SearchSpace(fields, FIXED)
+    least = Screen(space, {}).least(lambda one: (one.counts["macs"],), 0, ("macs",)).counts["macs"]
+    one = Screen(space, {"macs": PlainLimits(max=least)})
+    one.check(0)
+    for seed in range(3):
+        found = one.fitting(seed)
+        assert found is not None and one.fits(found)
+    assert Screen(space, {"macs": PlainLimits(max=10.0)}).fitting(0) is None
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "gp"])
@@ -240,6 +306,6 @@ def test_a_search_that_could_find_nothing_does_not_begin(tmp_path: Path) -> None
     for words in (("--dry-run",), ("--out", "run")):
         refused(
             archspace("search", "study.yaml", *words, cwd=tmp_path),
-            "constraints.macs.max: 10.0: no network was found in the space that keeps it", "nearest valid:",
+            "constraints.macs.max: 10.0: none of the ", " networks of the space keeps it", "nearest valid:",
         )  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]

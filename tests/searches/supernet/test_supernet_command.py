@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from archspace.checkpoint import load
 from archspace.spec.archspec import ArchSpec
 from searches.supernet.inherited import Heir
-from tests.commands import archspace, refused
+from tests.commands import archspace, printed, refused
 from tests.searches.studies import tiny, write_study
 from tests.searches.supernet.spaces import EESP, SPACE, with_branches
 
@@ -212,6 +212,11 @@ def test_what_cannot_be_shared_is_refused_by_name(tmp_path: Path) -> None:
     }.items():  # fmt: skip
         refused(archspace("supernet", "train", study(tmp_path, **changes), "--out", out), *said.split("|"))
         assert not out.exists()
+    refused(
+        archspace("supernet", "train", study(tmp_path), "--seed", 2**32),
+        "--seed: 4294967296",
+        "0 to 4294967295",
+    )
 
 
 @pytest.mark.slow
@@ -235,6 +240,11 @@ def test_agree_says_how_inherited_weights_order_a_table(tmp_path: Path) -> None:
     assert answers is None or -1 <= answers <= 1, "untrained networks may all answer alike"
     assert all(-1 <= one["overall"] <= 1 for one in said["kendall"].values())
     assert said["speedup"] > 0 and said["supernet"]["study"] == "tiny"
+    lost = next(one for one in data["networks"] if one["arch_id"] in said["values"])
+    lost["metric"]["0"][-1] = None
+    table.write_text(json.dumps(data))
+    said = printed(archspace("supernet", "agree", net, table, "--no-zero-cost", "--json").stdout)
+    assert said["networks"] == 3 and said["left_out"] == 3 and said["diverged"] == 1
     shutil.copy(table, tmp_path / "old.json")
     (tmp_path / "old.json").write_text(table.read_text().replace('"format": 1', '"format": 99'))
     refused(archspace("supernet", "agree", net, tmp_path / "old.json"), "format", "99")
