@@ -135,8 +135,25 @@ def load_early(words: list[str]) -> None:
     load_plugins(word.removeprefix(f"{PLUGIN}=") for word in first if word != PLUGIN)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split()).rstrip(".")
+def usage_line(error: Exception) -> str:
+    """Returns what is wrong with an option or an argument, with its value, and which help says more.
+
+    Typer checks values by Pydantic, whose texts leave out the value and the bound that it breaks.
+    """
+    said = " ".join(getattr(error, "format_message", error.__str__)().split()).rstrip(".")
+    said = said.replace("Value error, ", "") or "a command is missing"
+    found: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+    if found and (value := repr(found[0]["input"])) not in said:
+        hint, _, rule = said.partition(": ")
+        said = f"{hint}: {value}: {rule[:1].lower()}{rule[1:]}"
+        bounds = found[0].get("ctx", {})
+        said += "".join(f"; nearest valid: {bounds[name]}" for name in ("ge", "le") if name in bounds)
+    words: list[str] = []
+    context = getattr(error, "ctx", None)
+    while context is not None and context.parent is not None:
+        words.insert(0, context.info_name)
+        context = context.parent
+    return f"{said}; see '{' '.join(['archspace', *words, '--help'])}'"
 
 
 def main() -> None:
@@ -154,8 +171,7 @@ def main() -> None:
     except typer.Abort:  # Ctrl-C, or the end of the input, where a command asks
         sys.exit(INTERRUPTED)
     except USAGE_ERROR as error:
-        text = getattr(error, "format_message", error.__str__)()
-        print(f"archspace: {_one_line(text)}; see 'archspace COMMAND --help'", file=sys.stderr)  # noqa: T201
+        print(f"archspace: {usage_line(error)}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     except InputError as error:
         print(f"archspace: {error}", file=sys.stderr)  # noqa: T201

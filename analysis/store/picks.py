@@ -31,7 +31,7 @@ MANY_PICKS = ("front", "given")
 
 
 def pick_trial(
-    study: StudyRecord, pick: str, bounds: Mapping[str, float], *, partly: bool = False
+    study: StudyRecord, pick: str, bounds: Mapping[str, float], *, partly: bool = False, field: str = "--pick"
 ) -> TrialRecord:
     """Returns the trial that the user means; of a network that came twice, the one that was trained.
 
@@ -42,6 +42,7 @@ def pick_trial(
         bounds: by quantity the most it may be, the least where more is better; only trials within them are
             candidates. What trials did not record but can be counted is counted here.
         partly: a label may be that of a trial that was stopped at a rung.
+        field: what ``pick`` was given as, for messages.
 
     Raises:
         InputError: no such trial, none within the bounds, or trials on different data.
@@ -50,7 +51,7 @@ def pick_trial(
         for trial in study.trials:
             if trial.label == pick:
                 return _original(study, trial, partly=partly)
-        raise _no_trial(study, pick, PICKS)
+        raise _no_trial(study, pick, PICKS, field)
     candidates, points = _candidates(study, bounds)
     if pick == "best":
         return candidates[int(np.argmin(points[:, _judged_by(study)]))]
@@ -154,9 +155,9 @@ def _judged_by(study: StudyRecord) -> int:
     return metrics[0] if metrics else 0
 
 
-def _no_trial(study: StudyRecord, pick: str, words: Sequence[str]) -> FieldError:
+def _no_trial(study: StudyRecord, pick: str, words: Sequence[str], field: str = "--pick") -> FieldError:
     labels = [trial.label for trial in study.trials if trial.values]
-    return FieldError("--pick", pick, f"{study.name} has no such trial", _near(pick, labels, words))
+    return FieldError(field, pick, f"{study.name} has no such trial", _near(pick, labels, words))
 
 
 def _near(label: str, labels: list[str], words: Sequence[str] = PICKS) -> str:

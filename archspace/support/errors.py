@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used; the message is one complete line for the user.
@@ -28,6 +31,21 @@ class FieldError(InputError):
 
     def __reduce__(self) -> tuple[type[FieldError], tuple[str, object, str, object]]:
         return type(self), (self.field, self.value, self.rule, self.nearest)
+
+
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """Puts the field that a value is of before an error that names none.
+
+    Raises:
+        InputError: as it was raised; ``FIELD: `` and its line where that is of no field.
+    """
+    try:
+        yield
+    except FieldError:
+        raise
+    except InputError as error:
+        raise InputError(f"{field}: {error}") from None
 
 
 class SpecError(FieldError):

@@ -57,14 +57,16 @@ def number(value: float | None, unit: str = "") -> str:
 def amount(value: float | None, unit: str = "MACs") -> str:
     """Returns a number as :func:`number` rounds it but without its unit, for a cell whose header names that.
 
-    >>> amount(12_345_678), amount(61.239, "%"), amount(None)
-    ('12.3 M', '61.24', '-')
+    Zeros that rounding leaves at the end stay, as in the cells above and below.
+
+    >>> amount(12_345_678), amount(61.239, "%"), amount(25.02, "ms"), amount(None)
+    ('12.3 M', '61.24', '25.0', '-')
     """
     if value is None or math.isnan(value):
         return NOTHING
     if unit == "%":
         return f"{value:.2f}"
-    digits, letter = _scaled(value, unit)
+    digits, letter = _scaled(value, unit, "#.3g")
     return f"{digits} {letter}".strip()
 
 
@@ -77,8 +79,8 @@ def marked(text: str, doubtful: bool) -> str:
     return f"{UNSTABLE_MARK}{text}" if doubtful and text != NOTHING else text
 
 
-def _scaled(value: float, unit: str) -> tuple[str, str]:
-    """Digits and SI letter."""
+def _scaled(value: float, unit: str, form: str = ".3g") -> tuple[str, str]:
+    """Digits and SI letter; ``form`` is of a number without a letter that is not whole."""
     if math.isinf(value):
         return f"{value:g}", ""
     prefixed = unit in _COUNTS or abs(value) >= _WRITTEN_OUT
@@ -86,8 +88,8 @@ def _scaled(value: float, unit: str) -> tuple[str, str]:
     scaled = value / factor
     if not prefixed and abs(scaled) >= 999.5:
         return f"{scaled:,.0f}", ""
-    whole = abs(scaled) >= 99.95 or (prefixed and scaled == int(scaled))
-    return (f"{scaled:.0f}" if whole else f"{scaled:.3g}"), letter
+    whole = abs(scaled) >= 99.95 or scaled == int(scaled)
+    return (f"{scaled:.0f}" if whole else f"{scaled:{'.3g' if prefixed else form}}"), letter
 
 
 def fixed(value: float | None, digits: int = 2) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,9 +49,19 @@ class Coordinate:
     places: tuple[float, ...]
 
 
-def coordinates(frame: pd.DataFrame, objectives: Sequence[Quantity]) -> list[Coordinate]:
-    """Returns the fields that vary among the trials of ``frame``, then the objectives, best at the top."""
+def coordinates(
+    frame: pd.DataFrame, objectives: Sequence[Quantity], free: Collection[str] = ()
+) -> list[Coordinate]:
+    """Returns the fields that vary among the trials of ``frame``, then the objectives, best at the top.
+
+    Args:
+        frame: of :func:`reports.frames.trials.trial_frame`.
+        objectives: of the study.
+        free: the fields that its space frees; the others follow from these, or are of given networks alone. Every field
+            where it is empty.
+    """
     fields = [column.removeprefix("spec.") for column in frame.columns if column.startswith("spec.")]
+    fields = [field for field in fields if field in free or not free]
     known = [field for field in _FIELDS if field in fields]
     order = [*known, *(field for field in fields if field not in (*known, *_LEFT_OUT))]
     varying = [name for name in order if frame[f"spec.{name}"].astype(str).nunique() > 1][:MOST_FIELDS]

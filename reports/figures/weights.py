@@ -4,35 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.fronts.importance import Importance, importance
-from analysis.quantities import Quantity
+from analysis.fronts.importance import Importance
 from reports.style.names import field_name
-from reports.style.style import INK, OKABE_ITO
+from reports.style.style import INK, OKABE_ITO, PAPER
 from reports.style.theme import remark, themed
 
-_NOT_SEARCHED = ("spec.version", "spec.task", "spec.classes")
 SHOWN = 12
 HOW = "loss of R² on unseen networks when the field is shuffled; line: 95 % over five folds; random forest"
 
 
-def field_importance(frame: pd.DataFrame, objective: Quantity) -> Importance:
-    """Returns what mattered for an objective over the complete, distinct networks of a study.
-
-    Networks trained with several seeds count once, with their mean.
-    """
-    done = frame[(frame["state"] == "complete") & frame["arch_id"].notna() & frame[objective.name].notna()]
-    means = done.groupby("arch_id", sort=False)[objective.name].mean()
-    first = done.drop_duplicates("arch_id").set_index("arch_id").loc[means.index]
-    fields = [c for c in frame.columns if c.startswith("spec.") and c not in _NOT_SEARCHED]
-    columns = {column.removeprefix("spec."): first[column].tolist() for column in fields}
-    return importance(objective.name, columns, means.tolist())
-
-
 def importance_figure(importances: Sequence[Importance], titles: Sequence[str], *, title: str) -> go.Figure:
-    """Bars of each number's heaviest fields; a line where nothing can be said.
+    """Bars of each number's heaviest fields; a line for each of which nothing can be said.
 
     Args:
         importances: one or more, drawn beside each other in the same order of fields.
@@ -41,9 +25,11 @@ def importance_figure(importances: Sequence[Importance], titles: Sequence[str], 
     """
     figure = go.Figure()
     known = [(one, name) for one, name in zip(importances, titles, strict=True) if one.fields]
+    silent = [
+        f"{name}: {one.reason}" for one, name in zip(importances, titles, strict=True) if not one.fields
+    ]
     if not known:
-        reasons = [f"{name}: {one.reason}" for one, name in zip(importances, titles, strict=True)]
-        return remark(themed(figure, title), *reasons)
+        return remark(themed(figure, title), *silent)
     order = [weight.field for weight in known[0][0].fields][:SHOWN][::-1]
     colours = [OKABE_ITO[name] for name in ("blue", "orange", "green", "purple")]
     patterns = ["", "/", ".", "x"]
@@ -54,7 +40,7 @@ def importance_figure(importances: Sequence[Importance], titles: Sequence[str], 
         figure.add_trace(
             go.Bar(
                 y=[field_name(row.field) for row in rows], x=means, orientation="h",
-                name=f"{name} (R² {one.explained:.2f}, {one.networks} networks)",
+                name=f"{name} (R² {one.explained:.2f}{' of its logarithm' * one.logarithm}, {one.networks} networks)",
                 marker={"color": colours[index % 4], "pattern": {"shape": patterns[index % 4]}},
                 error_x={
                     "array": [row.high - row.mean for row in rows], "arrayminus": [row.mean - row.low for row in rows],
@@ -62,6 +48,8 @@ def importance_figure(importances: Sequence[Importance], titles: Sequence[str], 
                 },
             )
         )  # fmt: skip
+    for line in silent:
+        figure.add_trace(go.Bar(y=[field_name(order[0])], x=[0], name=line, marker={"color": PAPER}))
     figure.update_xaxes(title="Importance (loss of R²)", rangemode="tozero")
     figure = themed(figure, title, HOW)
     return figure.update_layout(

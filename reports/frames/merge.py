@@ -62,8 +62,22 @@ def merge_runs(folders: Sequence[Path]) -> Merged:
     config = dict(studies[0].config)
     if any(study.config.get("constraints") != config.get("constraints") for study in studies):
         config["constraints"] = {}  # each run kept its own, as a note says: none of them is the page's
+    config["space"] = _joined([study.config.get("space") or {} for study in studies])
     merged = replace(studies[0], name=" + ".join(names), trials=tuple(trials), config=config)
     return Merged(study=merged, folders=trial_folders, runs=runs, notes=tuple(_differences(names, studies)))
+
+
+def _joined(spaces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One space of several: a field is free where one of them frees it, or where they fix it to different values.
+
+    Empty where one of them is: a run of given networks alone.
+    """
+    joined: dict[str, Any] = {}
+    for name in dict.fromkeys(name for space in spaces for name in space) if all(spaces) else ():
+        values = [space.get(name) for space in spaces]
+        free = next((value for value in values if isinstance(value, Mapping)), None)
+        joined[name] = free or (values[0] if values.count(values[0]) == len(values) else {"choices": values})
+    return joined
 
 
 @dataclass(frozen=True, slots=True)

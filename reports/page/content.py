@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.counts.architecture import Row, rows
+from analysis.fronts.freed import free_fields, weighed
 from analysis.fronts.importance import Importance
 from analysis.quantities import Quantity, described
 from analysis.store.records import StudyRecord, TrialRecord
@@ -21,7 +22,6 @@ from reports.figures.parallel import Coordinate, coordinates
 from reports.figures.progress import Progress, progress
 from reports.figures.seeds import Spread, seed_spreads
 from reports.figures.tradeoffs import Pair, pairs, quality_of
-from reports.figures.weights import field_importance
 from reports.frames.merge import Merged
 from reports.frames.retrained import retrained_of, with_retrained
 from reports.frames.trials import preset_references, trial_frame
@@ -121,14 +121,15 @@ def content_of(merged: Merged) -> Content:
     numbers = _numbers(frame, study)
     quality = quality_of(study.objectives) or quality_of(numbers)
     references = preset_references(study)
+    space = study.config.get("space") or {}
     chosen = _chosen(merged, frame)
     return Content(
         merged=merged, frame=frame, numbers=numbers, quality=quality,
         chosen=chosen,
         references=references,
         progress=progress(frame, study.objectives),
-        weights=tuple(field_importance(frame, one) for one in study.objectives),
-        coordinates=tuple(coordinates(frame, study.objectives)),
+        weights=weighed(space, study.trials, study.objectives),
+        coordinates=tuple(coordinates(frame, study.objectives, free_fields(space))),
         curves=learning_curves(frame, merged.folders),
         spreads=tuple(seed_spreads(frame, quality or study.objectives[0], _trainings(merged, frame))),
         pairs=tuple(pairs(frame, quality, references, study.objectives)) if quality else (),

@@ -177,7 +177,8 @@ def _weights(one: Importance, objective: Quantity) -> dict[str, Any]:
         for weight in one.fields[:12]
     ]
     return {
-        "title": objective.title, "explained": _number(one.explained, 3), "networks": one.networks,
+        "title": objective.title, "explained": _number(one.explained, 3), "logarithm": one.logarithm,
+        "networks": one.networks,
         "reason": one.reason, "fields": fields,
     }  # fmt: skip
 

@@ -66,7 +66,7 @@ def read_results(path: Path) -> list[NetworkResult]:
     run, colon, label = str(path).rpartition(":")
     if colon and Path(run, STUDY_FILE).is_file():
         study = read_run(Path(run))
-        return list(_trial(Path(run), study, pick_trial(study, label, {})))
+        return list(_trial(Path(run), study, pick_trial(study, label, {}, field="RUN:N")))
     if (path / RETRAINED_FILE).is_file():
         folder = path.resolve().parents[1]
         return [_retrained(folder, read_run(folder), read_retrained_file(path / RETRAINED_FILE))]

@@ -151,7 +151,7 @@ def _inherited(
     for number, spec in enumerate(specs):
         judged = heir.judged(spec)
         expected[number], answers[number] = judged.expected, judged.evaluation.values[metric]
-        on_done(number + 1, len(specs), f"{spec.label}: {expected[number]:.2f}")
+        on_done(number + 1, len(specs), f"{spec.label}: {metric} {expected[number]:.2f} predicted")
     return expected, answers, (time.process_time() - began) / len(specs)
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspace.support.errors import FieldError, InputError
+from archspace.support.errors import FieldError, InputError, about
 
 if TYPE_CHECKING:
     from archspace.spec.named import NamedNetwork
@@ -100,7 +100,8 @@ def check_known(study: StudyConfig, folder: Path) -> None:
     if study.judging.latency is not None:
         latency_predictor(study.judging.latency)
     if study.from_ is not None and not (folder / KNOWN_FILE).is_file():
-        read_run(Path(study.from_))
+        with about("from"):
+            read_run(Path(study.from_))
 
 
 def check_training(run: TrainConfig) -> None:

@@ -10,6 +10,7 @@ import typer
 from archspace.support.options import JsonOption
 
 if TYPE_CHECKING:
+    from analysis.fronts.importance import Importance
     from archspace.support.terminal import TerminalTable
     from searches.study.narrowing import Narrowed
 
@@ -25,6 +26,7 @@ def narrow(
 ) -> None:
     """Write a study on a smaller space: fields that mattered for no objective of a finished one are fixed."""
     import json
+    import math
 
     from archspace.support.errors import InputError
     from archspace.support.files import write_text
@@ -43,7 +45,6 @@ def narrow(
         if path.exists():
             raise InputError(f"{path}: is there already; give another --out")
         write_text(path, f"{heading(run, found)}{found.config.to_yaml(short=True)}")
-    fixed = {one.field: one.value for one in found.decisions if one.fixed}
     if as_json:
         rows = {
             one.field: {
@@ -55,12 +56,21 @@ def narrow(
             }
             for one in found.decisions
         }
-        typer.echo(json.dumps({"study": str(path), "networks": found.networks, "fields": rows}))
+        explained = {
+            one.name: {
+                "r2": one.explained if math.isfinite(one.explained) else None,
+                "logarithm": one.logarithm,
+            }
+            for one in found.importances
+        }
+        told = {"explained": explained, "counted": list(found.counted), "fields": rows}
+        typer.echo(json.dumps({"study": str(path), "networks": found.networks, **told}))
         return
     _table(found).print()
-    said = ", ".join(f"{name} {value}" for name, value in fixed.items())
+    for line in doubts(found):
+        typer.echo(line)
     typer.echo(
-        f"fixed: {said}; from {found.networks} networks\nwrote {path}; run it with: archspace search {path}"
+        f"fixed: {in_words(found)}; from {found.networks} networks\nwrote {path}; run it with: archspace search {path}"
     )
 
 
@@ -68,26 +78,50 @@ def heading(run: Path, found: Narrowed) -> str:
     """Returns the comment at the head of a narrowed study: where it comes from."""
     from searches.study.narrowing import MATTERS
 
-    fixed = ", ".join(f"{one.field} {one.value}" for one in found.decisions if one.fixed)
     return (
-        f"# The space of {run.resolve().name}, without the fields that mattered for none of its objectives: {fixed}.\n"
+        f"# The space of {run.resolve().name}, without the fields that mattered for none of its objectives: "
+        f"{in_words(found)}.\n"
         f"# The 95 % interval of their importance, from {found.networks} networks, stayed below {MATTERS:g}.\n"
+        + "".join(f"# {line}\n" for line in doubts(found))
     )
+
+
+def in_words(found: Narrowed) -> str:
+    """Returns the fields that are fixed, each with its value."""
+    return ", ".join(f"{one.field} {one.said}" for one in found.decisions if one.fixed)
+
+
+def doubts(found: Narrowed) -> list[str]:
+    """Returns how well each objective was predicted, and what is counted of those that were not: a line each."""
+    known = [f"{_title(one)} {one.explained:.2f}" for one in found.importances if one.reason is None]
+    return [
+        *([f"R² on unseen networks: {', '.join(known)}"] if known else []),
+        *(
+            f"{one.name}: {one.reason}; what the usual value of a field changes was counted instead"
+            for one in found.importances if one.name in found.counted
+        ),
+    ]  # fmt: skip
+
+
+def _title(one: Importance) -> str:
+    return f"log {one.name}" if one.logarithm else one.name
 
 
 def _table(found: Narrowed) -> TerminalTable:
     from archspace.support.terminal import Column, TerminalTable
 
-    names = list(found.config.objectives)
+    how = {name: "counted" if name in found.counted else "mean [95 %]" for name in found.config.objectives}
     table = TerminalTable(
         "field",
-        *(Column(f"importance for {name}\nmean [95 %]", "number") for name in names),
+        *(Column(f"importance for {_title(one)}\n{how[one.name]}", "number") for one in found.importances),
         Column("now", "text"),
     )
     for one in found.decisions:
         cells = [
-            "did not vary" if w is None else f"{w.mean:.2f} [{w.low:.2f}, {w.high:.2f}]"
-            for w in (one.weights[name] for name in names)
-        ]
-        table.add(one.field, *cells, f"fixed: {one.value}" if one.fixed else "free")
+            "did not vary" if w is None
+            else f"{w.mean:.2f}" if name in found.counted
+            else f"{w.mean:.2f} [{w.low:.2f}, {w.high:.2f}]"
+            for name, w in ((name, one.weights[name]) for name in how)
+        ]  # fmt: skip
+        table.add(one.field, *cells, f"fixed: {one.said}" if one.fixed else "free")
     return table

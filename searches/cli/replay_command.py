@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from archspace.support.errors import FieldError
-from archspace.support.numbers import counted
+from archspace.support.errors import FieldError, about
+from archspace.support.numbers import counted, number, told_apart
 from archspace.support.options import JsonOption
 
 if TYPE_CHECKING:
     from searches.study.replay import Replay
+
+FIELD = "RUN:N"
 
 
 def replay(
@@ -32,7 +34,7 @@ def replay(
     run, _, pick = trial.rpartition(":")
     if not run or not pick:
         raise FieldError(
-            "RUN:N", trial, "names a run and one of its trials", f"{trial.strip(':') or 'RUN'}:knee"
+            FIELD, trial, "names a run and one of its trials", f"{trial.strip(':') or 'RUN'}:knee"
         )
     changes: dict[str, Any] = {
         "data.root": None if data is None else str(data.expanduser().resolve()), "device": device, "threads": threads,
@@ -43,8 +45,10 @@ def replay(
         from searches.config.source import read_study
 
         given = {name: value for name, value in changes.items() if value is not None}
+        with about(FIELD):
+            study = read_run(Path(run))
+        pick_trial(study, pick, {}, partly=True, field=FIELD)
         read_study(run, given, None)
-        pick_trial(read_run(Path(run)), pick, {}, partly=True)
         from searches.study.replay import replay as run_replay
         from searches.training.loop import Callback, Epoch
 
@@ -74,7 +78,8 @@ def replay(
 def lines(found: Replay) -> list[str]:
     """Returns in words how a replay compares."""
     where = "" if found.epochs is None else f" after {counted(found.epochs, 'epoch')}, where it was stopped"
-    said = [f"trial {found.label}: {found.metric} {found.kept!r} in the study{where}, {found.again!r} now"]
+    kept, again = values(found)
+    said = [f"trial {found.label}: {found.metric} {kept} in the study{where}, {again} now"]
     if found.differing is None:
         said.append("the study's weights are gone; only the metric was compared")
     elif found.differing:
@@ -88,3 +93,14 @@ def lines(found: Replay) -> list[str]:
     elif not found.same:
         said.append("torch, device and threads are the same as then; another processor sums in another order")
     return said
+
+
+def values(found: Replay) -> tuple[str, str]:
+    """Returns the metric in the study and now, with as many digits as it takes to see a difference."""
+    from analysis.quantities import described
+
+    unit = described(found.metric).unit
+    if found.kept == found.again:
+        return number(found.kept, unit), number(found.again, unit)
+    kept, again = (f"{value} {unit}".rstrip() for value in told_apart(found.kept, found.again))
+    return kept, again

@@ -63,10 +63,11 @@ def screen(
         from searches.config.source import read_study
 
         config, folder = read_study(study, {k: v for k, v in changes.items() if v is not None}, None)
+        named_by = "STUDY" if run is None else "--run"
         if run is None and Path(study).is_dir():
             run = folder
         check_study(config, folder)
-        found = _found(config, run, latency, candidates, now)
+        found = _found(config, run, named_by, latency, candidates, now)
     from searches.cli.screen_tables import show, write
 
     write(found, out, specs, top)
@@ -74,8 +75,9 @@ def screen(
 
 
 def _found(
-    config: StudyConfig, run: Path | None, latency: str | None, candidates: int, now: Callable[[str], None]
-) -> Found:
+    config: StudyConfig, run: Path | None, named_by: str, latency: str | None, candidates: int,
+    now: Callable[[str], None],
+) -> Found:  # fmt: skip
     """What screening the study's space came to."""
     from searches.cli.screen_tables import Found
     from searches.judging.latency import latency_predictor
@@ -93,7 +95,7 @@ def _found(
     )
     name = latency or config.judging.latency
     predictor = None if name is None else latency_predictor(name)
-    known = None if run is None else known_from(run, config, fingerprinted(config, sources))
+    known = None if run is None else known_from(run, config, fingerprinted(config, sources), named_by)
     ended = () if known is None else ended_of_run(known, screen, config.constraints)
     shared = Screened(screening_of(config, screen, predictor), config.directions)
     space = screen_space(

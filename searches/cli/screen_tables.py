@@ -18,7 +18,7 @@ from archspace.support.files import write_text
 from archspace.support.numbers import amount
 from archspace.support.terminal import Column, TerminalTable, output
 from searches.config.study import StudyConfig
-from searches.judging.surrogate import LEAST_POINTS, LeftOut
+from searches.judging.surrogate import LEAST_CHECKED, LEAST_POINTS, LeftOut
 from searches.study.predictor import amount_off
 from searches.study.screened_space import ScreenedSpace
 
@@ -151,6 +151,11 @@ def _lines(found: Found, shown: int, out: Path | None, specs: Path | None) -> li
         inherited = found.config.judging.supernet is not None and quantity.source == "evaluation"
         trials = f"{one.networks} trials{', judged by inherited weights themselves' if inherited else ''}"
         lines.append(f"{name}: predicted from {trials}, off by {error} on those left out")
+    own = () if found.latency is None else ("latency_ms",)
+    lines += [
+        f"{name}: predicted from fewer than {LEAST_CHECKED} trials, which are too few to say how far it is off"
+        for name in space.guesses if name not in (*found.errors, *own)
+    ]  # fmt: skip
     if found.latency is not None and "latency_ms" in found.known:
         device = found.latency.made.device
         lines.append(

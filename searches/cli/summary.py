@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.quantities import objective
+from analysis.quantities import main_metric, objective
 from analysis.store.records import TrialRecord, unstable
-from archspace.support.numbers import UNSTABLE_MARK, amount, counted, marked
+from archspace.support.numbers import UNSTABLE_MARK, amount, counted, marked, number
 from archspace.support.terminal import Column, TerminalTable, output
 from searches.compare.summary import show_comparison
 from searches.config.study import StudyConfig
@@ -45,7 +45,7 @@ def show_study(config: StudyConfig, folder: Path, records: list[TrialRecord], as
     _table(config, front).print(console)
     for line in unstable_lines(config, records):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    for line in error_lines(read_errors(folder)):
+    for line in (*error_lines(config, records, read_errors(folder)), *chance_lines(config, records)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     counts = ", ".join(f"{count} {ENDED[state]}" for state, count in states.items() if count)
     run = shlex.quote(str(folder))
@@ -138,3 +138,17 @@ def unstable_lines(config: StudyConfig, records: Sequence[TrialRecord]) -> list[
         if more > 0
         else lines
     )
+
+
+def chance_lines(config: StudyConfig, records: Sequence[TrialRecord]) -> list[str]:
+    """Returns a line on trainings after which classes are named no better than by chance; none where there is none."""
+    metric = main_metric(config.task).name
+    trained = [(record, record.spec) for record in records if record.values and record.epochs and record.spec]
+    if config.task != "classification" or not trained:
+        return []
+    chance = 100 / trained[0][1]["classes"]
+    poor = sum(record.value(metric) <= chance + 1e-9 for record, _ in trained)
+    words = (
+        f"{poor} of {counted(len(trained), 'training')} came no further than chance ({number(chance, '%')})"
+    )
+    return [f"{words}: more epochs or images may help"] if poor else []

@@ -157,7 +157,7 @@ def search(
     with working(f"opening {supernet}"):
         read_early(supernet)
         from searches.cli.counting import Counting
-        from searches.cli.supernet_tables import said, show_front
+        from searches.cli.supernet_tables import judged_in, said, show_front
         from searches.supernet.inherited import Heir
         from searches.supernet.searching import search as run
         from searches.supernet.searching import write_found, write_front
@@ -181,12 +181,11 @@ def search(
             }
             for one in front
         ]  # fmt: skip
-        typer.echo(
-            json.dumps({"judged": len(found.judged), "table": str(folder / "networks.csv"), "front": rows})
-        )
+        told = {"judged": len(found.judged), "asked": networks, "table": str(folder / "networks.csv")}
+        typer.echo(json.dumps({**told, "front": rows}))
         return
     show_front(front, found.objectives)
-    typer.echo(f"{len(found.judged)} networks judged by inherited weights: {folder / 'networks.csv'}")
+    typer.echo(judged_in(folder / "networks.csv", len(found.judged), networks))
     if paths:
         typer.echo(
             f"specs of the front: {folder / 'front'}; train one with: archspace train {paths[0]} --recipe R"

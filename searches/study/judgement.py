@@ -24,12 +24,13 @@ from searches.judging.latency import latency_predictor
 from searches.judging.scoring import Scorer
 from searches.judging.zero_cost import sample_of
 from searches.study.foretelling import Forecast, Hopeless
+from searches.study.known import FROM
 from searches.study.pool import Ended, Screening, encoder_of
 from searches.study.predictor import keep_errors, predictor_errors
 from searches.study.samplers import RepeatableSampler, make_sampler
 from searches.study.screened import PREDICTED_ATTR
 from searches.study.screening import Screen
-from searches.study.warm import Known, ended_of_run, known_of, known_trials
+from searches.study.warm import Known, ended_of_run, known_of, known_trials, start_line
 from searches.tasks.base import ImageTask, Task
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Judgement:
         known: what another run trained, where the study starts from one.
         scorer: of untrained networks, where the study scores them.
         screening: what a screen knows of the study, where it has one.
+        start_line: how much the other run tells the study; empty where it starts from none.
     """
 
     sampler: RepeatableSampler
@@ -52,16 +54,17 @@ class Judgement:
     known: Known | None
     scorer: Scorer | None
     screening: Screening | None = None
+    start_line: str = ""
 
     def keep(self, folder: Path) -> None:
         """Keeps in the run folder what must stay as it is."""
         if self.known is not None:
             self.known.save(folder)
 
-    def sum_up(self, folder: Path, records: Sequence[TrialRecord]) -> None:
+    def sum_up(self, folder: Path, config: StudyConfig, records: Sequence[TrialRecord]) -> None:
         """Keeps in the run folder, and logs, how far the predictor was off and what scores cost."""
         if self.screening is not None:
-            keep_errors(folder, predictor_errors(self.screening, records))
+            keep_errors(folder, config, records, predictor_errors(self.screening, records))
         if self.scorer is not None and self.scorer.networks:
             words = (
                 f"{self.scorer.networks} untrained networks scored in {self.scorer.seconds:.1f} CPU seconds"
@@ -85,7 +88,7 @@ class Judgement:
         """Returns measurements of which the metric says that it is another run's."""
         assert self.known is not None
         one = known[metric]
-        return {**known, metric: replace(one, how={**one.how, "from": self.known.label(twin)})}
+        return {**known, metric: replace(one, how={**one.how, FROM: self.known.label(twin)})}
 
 
 def judgement(
@@ -116,8 +119,9 @@ def judgement(
     )  # fmt: skip
     encoder = encoder_of(screen, config.seed) if config.trials else Encoder(())
     return Judgement(
-        sampler, Forecast(config.constraints, encoder, latency, config.seed), known, scorer, screening
-    )
+        sampler, Forecast(config.constraints, encoder, latency, config.seed), known, scorer, screening,
+        "" if known is None else start_line(known, others, config.sampler),
+    )  # fmt: skip
 
 
 def screening_of(

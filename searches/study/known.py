@@ -9,8 +9,12 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from analysis.quantities import Quantity
 from analysis.store.records import TrialRecord
+from archspace.support.numbers import number
 
+FROM = "from"
+"""In how a trial's metric was taken: the trial of another run that was copied, ``RUN:N``."""
 RECORD_ATTR = "record"
 REPLACED_ATTR = "record of "
 """Begins the study's attribute that has a trial's newer record: attributes of a trial that ended cannot change."""
@@ -53,7 +57,7 @@ class Known:
         """
         self.open.update(range(self._listed, len(trials)))
         self._listed = len(trials)
-        for frozen in [trials[number] for number in sorted(self.open)]:
+        for frozen in [trials[index] for index in sorted(self.open)]:
             if frozen.state not in FINISHED:
                 continue
             self.open.discard(frozen.number)
@@ -130,3 +134,20 @@ def attributes(record: TrialRecord) -> dict[str, Any]:
     }  # fmt: skip
     numbers = {name: one.value for name, one in record.measurements.items()}
     return {name: value for name, value in (words | numbers).items() if value is not None}
+
+
+def in_words(record: TrialRecord, quantity: Quantity) -> str:
+    """Returns a trial's value of an objective for people; one that is predicted says so."""
+    text = f"{quantity.name} {number(record.values[quantity.name], quantity.unit)}"
+    taken = record.measurements.get(quantity.name)
+    return f"{text} predicted" if taken is not None and taken.origin == "predicted" else text
+
+
+def remark(record: TrialRecord) -> str:
+    """Returns why a trial ended as it did, or which other trial's result it has; empty for one that was trained."""
+    if record.reason:
+        return record.reason
+    if record.duplicate_of:
+        return f"same network as trial {record.duplicate_of}"
+    other = next((one.how[FROM] for one in record.measurements.values() if FROM in one.how), None)
+    return "" if other is None else f"from {other}"

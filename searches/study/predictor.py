@@ -17,8 +17,10 @@ from analysis.store.records import TrialRecord
 from archspace.spec.archspec import ArchSpec
 from archspace.support.files import write_text
 from archspace.support.text_files import read_json
+from searches.config.parts import SCREENED
+from searches.config.study import StudyConfig
 from searches.judging.choosing import Goal
-from searches.judging.surrogate import SIDE_95
+from searches.judging.surrogate import LEAST_CHECKED, SIDE_95
 from searches.study.pool import Ended, Screened, Screening
 
 log = logging.getLogger(__name__)
@@ -77,12 +79,14 @@ def _ahead(goal: Goal, records: Sequence[TrialRecord]) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def keep_errors(folder: Path, errors: Mapping[str, Any]) -> None:
-    """Writes ``predictor.json`` and a line a quantity to the log; nothing where nothing can be said."""
+def keep_errors(
+    folder: Path, config: StudyConfig, records: Sequence[TrialRecord], errors: Mapping[str, Any]
+) -> None:
+    """Writes ``predictor.json``, where something can be said, and lines about it to the log."""
     if errors:
         write_text(folder / PREDICTOR_FILE, json.dumps(errors, indent=1, allow_nan=False) + "\n")
-        for line in error_lines(errors):
-            log.info("%s", line)
+    for line in error_lines(config, records, errors):
+        log.info("%s", line)
 
 
 def read_errors(folder: Path) -> dict[str, Any]:
@@ -91,8 +95,8 @@ def read_errors(folder: Path) -> dict[str, Any]:
     return dict(read_json(path)) if path.is_file() else {}
 
 
-def error_lines(errors: Mapping[str, Any]) -> list[str]:
-    """Returns a line a quantity, for people."""
+def error_lines(config: StudyConfig, records: Sequence[TrialRecord], errors: Mapping[str, Any]) -> list[str]:
+    """Returns a line a quantity, for people, and one on those of which too few trials are known to say it."""
     lines = []
     for name, one in errors.items():
         out, ahead = one["left_out"], one["ahead"]
@@ -105,6 +109,12 @@ def error_lines(errors: Mapping[str, Any]) -> list[str]:
         if ahead is not None:
             line += f"; by {say(ahead['error'])} on the {ahead['networks']} that it chose"
         lines.append(line)
+    asked = dict.fromkeys((*config.objectives, *config.constraints))
+    silent = [name for name in asked if not described(name).counted and name not in errors]
+    few = len({one.arch_id for one in records if one.values}) < LEAST_CHECKED
+    if silent and few and config.trials and config.sampler.name == SCREENED:
+        needed = f"{LEAST_CHECKED} different networks are needed to say how far it is off"
+        lines.append(f"predictor of {', '.join(silent)}: {needed}")
     return lines
 
 

@@ -20,6 +20,7 @@ from analysis.store.records import Measurement, TrialRecord
 from archspace.spec.archspec import ArchSpec
 from archspace.support.numbers import counted, duration, number
 from searches.study.bracket import RungState, Spent
+from searches.study.known import in_words, remark
 from searches.training.loop import Callback, Epoch, Step
 
 log = logging.getLogger("searches")
@@ -197,12 +198,8 @@ class Progress(Callback):
 
     def finished(self, record: TrialRecord, records: Sequence[TrialRecord]) -> None:
         """A trial ended; ``records`` are all that ended, those of other workers too."""
-        values = ", ".join(
-            f"{o.name} {number(record.values[o.name], o.unit)}" for o in self._objectives if record.values
-        )
-        detail = record.reason or (
-            f"same network as trial {record.duplicate_of}" if record.duplicate_of else ""
-        )
+        values = ", ".join(in_words(record, o) for o in self._objectives if record.values)
+        detail = remark(record)
         log.info("trial %s: %s %s%s", record.label, record.state, values, f" ({detail})" if detail else "")
         self.ended(records)
         self._say_all()
@@ -285,7 +282,7 @@ class Standing:
         """The best value of each objective, in words."""
         return (
             ", ".join(
-                f"{o.name} {number(one.values[o.name], o.unit)} (trial {one.label})"
+                f"{in_words(one, o)} (trial {one.label})"
                 for o in self._objectives
                 if (one := self._best.get(o.name)) is not None
             )

@@ -154,6 +154,8 @@ def _run(
         done = study.records()
         log.info("%s: %s", folder, done_so_far(study, done))
         shown = console.is_terminal and not console.quiet
+        if role.home and study.judged.start_line:
+            _say(study.judged.start_line, logging.INFO, console if shown else None)
         if role.home and config.trials:
             say_unused(study, console if shown else None)
         objectives = [objective(name) for name in config.objectives]
@@ -199,7 +201,7 @@ def _run(
                 elif role.home:
                     stop_paused(study)
                     remeasure_front(study, progress)
-                    study.judged.sum_up(folder, study.records())
+                    study.judged.sum_up(folder, study.config, study.records())
         except KeyboardInterrupt:
             console.print(
                 f"stopped; to go on: {again(config, folder, role)}", highlight=False, soft_wrap=True
@@ -211,14 +213,18 @@ def _run(
 
 
 def say_unused(study: Study, terminal: Console | None) -> None:
-    """Says in a line what the space has and none of its networks; in the log, and where a live view hides that."""
+    """Says in a line what the space has and none of its networks."""
     unseen = unused(Screen(study.space, study.config.constraints), study.config.seed)
-    if not unseen:
-        return
-    said = f"space: no network of it has {', '.join(unseen)}; what cannot be honoured is dropped"
-    log.warning("%s", said)
+    if unseen:
+        said = f"space: no network of it has {', '.join(unseen)}; what cannot be honoured is dropped"
+        _say(said, logging.WARNING, terminal)
+
+
+def _say(line: str, level: int, terminal: Console | None) -> None:
+    """Says a line in the log, and where a live view hides that."""
+    log.log(level, "%s", line)
     if terminal is not None:
-        terminal.print(said, markup=False, highlight=False, soft_wrap=True)
+        terminal.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def again(config: StudyConfig, folder: Path, role: Role) -> str:

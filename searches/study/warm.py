@@ -24,10 +24,12 @@ from analysis.store.records import TrialRecord
 from analysis.store.runs import KNOWN_FILE, STUDY_FILE, TRIALS_FOLDER, read_run
 from archspace.checkpoint import WEIGHTS_FILE
 from archspace.spec.archspec import ArchSpec
-from archspace.support.errors import FieldError, SpecError
+from archspace.support.errors import FieldError, SpecError, about
 from archspace.support.files import write_text
+from archspace.support.numbers import counted
 from archspace.support.text_files import read_json
 from searches.config.changes import first_difference
+from searches.config.parts import SCREENED, SamplerConfig
 from searches.config.study import StudyConfig, read_config
 from searches.judging.features import axis_of, value_in
 from searches.study.pool import Ended
@@ -44,6 +46,8 @@ FROM_ATTR = "from"
 """A trial's user attribute, where it is another run's: ``RUN:N``."""
 GENERATIONS = ("NSGAIISampler:generation", "NSGAIIISampler:generation")
 """Optuna's system attributes by which its genetic samplers know a trial's generation: another run's are the first."""
+STARTING = (SCREENED, "tpe", "gp")
+"""Samplers whose first trials are random ones, fewer of them where something is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +103,26 @@ def known_of(config: StudyConfig, folder: Path, data: DataFingerprint) -> Known 
     return known_from(Path(config.from_), config, data)
 
 
-def known_from(run: Path, config: StudyConfig, data: DataFingerprint) -> Known:
+def known_from(run: Path, config: StudyConfig, data: DataFingerprint, field: str = FIELD) -> Known:
     """Returns what a run trained, for a study on these data.
+
+    Args:
+        field: what names the run, for messages.
 
     Raises:
         FieldError: it does not fit the study; the message says in what.
         InputError: there is no such run, or nothing was trained.
     """
-    study = read_run(run)
+    with about(field):
+        study = read_run(run)
     theirs = with_runtime(read_config(str(run / STUDY_FILE)), run)
-    refuse_unfit(config, theirs, run)
+    unfit = misfit(config, theirs)
+    if unfit is not None:
+        raise FieldError(field, str(run), unfit, "leave it out")
     made_on = read_fingerprint(run, items=True)
     differing = ["it keeps no fingerprint of them"] if made_on is None else made_on.compare(data)
     if differing:
-        raise FieldError(FIELD, str(run), f"was made on other data: {'; '.join(differing)}", "leave it out")
+        raise FieldError(field, str(run), f"was made on other data: {'; '.join(differing)}", "leave it out")
     apart = {one.name for one in theirs.reference if not one.alike}
     records: dict[str, TrialRecord] = {}
     for one in study.trials:
@@ -134,12 +144,11 @@ def _readable(records: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
     return tuple(kept)
 
 
-def refuse_unfit(config: StudyConfig, theirs: StudyConfig, run: Path) -> None:
-    """Refuses a run whose numbers mean something else than the study's.
+def misfit(config: StudyConfig, theirs: StudyConfig) -> str | None:
+    """Returns why another study's numbers mean something else than a study's; ``None`` where they mean the same.
 
-    Raises:
-        FieldError: task, data, training, the weights that networks are judged by, or how an objective is measured
-            differs; the first of them.
+    It is the first of what differs: task, data, training, the weights that networks are judged by, or how an objective
+    is measured.
     """
     one = theirs.model_dump(
         mode="json", include={"task", "data", "training"}, exclude={"data": {"root", "name"}}
@@ -149,25 +158,22 @@ def refuse_unfit(config: StudyConfig, theirs: StudyConfig, run: Path) -> None:
     )
     differs = first_difference(one, other)
     if differs is not None:
-        rule = (
+        return (
             f"its {differs[0]} is {differs[1]}, this study's is {differs[2]}; its numbers would not hold here"
         )
-        raise FieldError(FIELD, str(run), rule, "leave it out")
     if theirs.judging.supernet != config.judging.supernet:
-        rule = (
+        return (
             f"its networks {_judged(theirs)}, this study's {_judged(config)}; its numbers would not hold here"
         )
-        raise FieldError(FIELD, str(run), rule, "leave it out")
     for name in config.objectives:
         known = (*theirs.objectives, *theirs.constraints)
         if QUANTITIES[name].source != "counted" and name not in known:
-            rule = f"its trials have no {name}, which this study optimises; it has {', '.join(theirs.objectives)}"
-            raise FieldError(FIELD, str(run), rule, "leave it out")
+            return f"its trials have no {name}, which this study optimises; it has {', '.join(theirs.objectives)}"
         if QUANTITIES[name].source == "device":
             differs = first_difference(_taken(theirs), _taken(config))
             if differs is not None:
-                rule = f"it measured {name} with {differs[0]} {differs[1]}, this study measures with {differs[2]}"
-                raise FieldError(FIELD, str(run), rule, "leave it out")
+                return f"it measured {name} with {differs[0]} {differs[1]}, this study measures with {differs[2]}"
+    return None
 
 
 def _judged(config: StudyConfig) -> str:
@@ -246,3 +252,22 @@ def known_trials(
         trial.number = trial._trial_id = -1 - len(made)
         made.append(trial)
     return made
+
+
+def start_line(known: Known, ended: Sequence[Ended], sampler: SamplerConfig) -> str:
+    """Returns in a line how much another run tells a study, and how many random trials that saves it.
+
+    Args:
+        known: what it trained.
+        ended: the same as the study's screen knows it; empty for a study that samples nothing.
+        sampler: of the study.
+    """
+    inside = sum(bool(one.params) for one in ended)
+    line = f"{FIELD} {known.run}: {counted(len(known.records), 'network')} known"
+    if not ended:
+        return line
+    line += f", {len(ended) - inside} of them outside this space"
+    if sampler.name not in STARTING:
+        return line
+    left = sampler.startup - (len(ended) if sampler.name == SCREENED else inside)
+    return f"{line}; {max(0, left)} random trials come first instead of {sampler.startup}"

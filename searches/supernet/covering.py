@@ -9,7 +9,7 @@ from typing import Any
 
 from archspace.spec.archspec import ArchSpec
 from archspace.spec.record import FIELDS
-from archspace.support.errors import FieldError, SpecError
+from archspace.support.errors import FieldError, SpecError, about
 from searches.config.parts import FIXED_BY_DATA
 from searches.config.space import condition, holds
 from searches.config.study import StudyConfig
@@ -24,7 +24,8 @@ def check_covered(study: StudyConfig, folder: Path) -> None:
     Raises:
         InputError: there is no supernet in the folder, or it does not cover the space; the message has the field.
     """
-    held = read_supernet(folder).study
+    with about("judging.supernet"):
+        held = read_supernet(folder).study
     shared = {
         "task": (study.task, held.task),
         "data.input_size": (list(study.input_size), list(held.input_size)),
@@ -32,9 +33,8 @@ def check_covered(study: StudyConfig, folder: Path) -> None:
     for name in ("layout", "channels", "train", "crop", "classes", "void", "splits"):
         shared[f"data.{name}"] = getattr(study.data, name), getattr(held.data, name)
     if study.from_ is not None:
-        raise FieldError(
-            "from", study.from_, "trained networks and those that inherit are not one comparison", "null"
-        )
+        rule = "trained networks and those that inherit are not one comparison"
+        raise FieldError("from", study.from_, rule, "leave it out")
     for given in study.reference:
         for name in ("weights", "training"):
             if getattr(given, name):

@@ -49,6 +49,29 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(words: list[str], part: str) 
     refused(archspace(*words), part)
 
 
+@pytest.mark.parametrize(
+    ("words", "value", "command"),
+    [
+        (["screen", "digits", "--candidates", "-7"], "-7", "screen"),
+        (["supernet", "search", "net", "--method", "nope"], "'nope'", "supernet search"),
+        (["search", "--trials", "many"], "'many'", "search"),
+        (["serch"], "serch", ""),
+    ],
+)
+def test_a_wrong_option_is_named_with_its_value_and_the_help_of_its_command(
+    words: list[str], value: str, command: str
+) -> None:
+    ran = archspace(*words)
+    refused(ran, value, f"see '{' '.join(['archspace', *command.split(), '--help'])}'")
+    assert "Value error" not in ran.stderr and "COMMAND" not in ran.stderr
+
+
+def test_a_group_without_a_command_says_that_one_is_missing() -> None:
+    ran = archspace("supernet")
+    assert ran.returncode == 2 and "archspace: ;" not in ran.stderr
+    assert ran.stderr.splitlines()[-1].endswith("see 'archspace supernet --help'")
+
+
 @pytest.mark.slow
 def test_a_process_of_its_own_says_the_same() -> None:
     """Nothing on the way to the operating system adds a line or changes the code."""

@@ -36,7 +36,7 @@ function drawWeights() {
   holder.replaceChildren(...DATA.weights.flatMap((one) => {
     const title = make("p", { class: "chart-title" }, one.title);
     if (one.reason) return [title, emptyNote(`Nothing can be said: ${one.reason}.`)];
-    title.append(make("small", {}, ` R² ${one.explained} on unseen networks, ${one.networks} networks`));
+    title.append(make("small", {}, ` R² ${one.explained}${one.logarithm ? " of its logarithm" : ""} on unseen networks, ${one.networks} networks`));
     const height = 46 + 24 * one.fields.length;
     const high = Math.max(...one.fields.map((field) => field[3]), 0.01);
     const { svg, x } = frame(holder, height, plainScale(0, high * 1.05), plainScale(0, 1), ["", "loss of R²"], { left: 150, bottom: 38 });

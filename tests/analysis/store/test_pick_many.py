@@ -55,6 +55,11 @@ def test_what_is_not_there_is_refused(picks: list[str], says: str) -> None:
         pick_trials(study(), picks, {})
 
 
+def test_a_trial_that_is_not_there_is_refused_by_what_named_it() -> None:
+    with pytest.raises(FieldError, match=r"^RUN:N: '9': "):
+        pick_trial(study(), "9", {}, field="RUN:N")
+
+
 def test_a_study_without_given_networks_or_complete_trials_says_so() -> None:
     bare = study_of(trial("0", 0, {}, state="failed", reason="loss is NaN"))
     with pytest.raises(FieldError, match="given no network"):

@@ -35,6 +35,8 @@ def test_a_number_never_has_an_exponent_and_a_cell_is_the_number_without_its_uni
 
 
 def test_columns_keep_their_decimals() -> None:
+    assert [amount(v, "ms") for v in (24.81, 25.02, 0.53, 4.0)] == ["24.8", "25.0", "0.530", "4"]
+    assert (number(25.02), amount(3.1e6)) == ("25", "3.1 M")
     assert [fixed(v) for v in (4.0, None, float("nan"))] == ["4.00", "-", "-"]
     assert [significant(v) for v in (0.0123, 12.345, 1234.5, float("inf"))] == [
         "0.0123",

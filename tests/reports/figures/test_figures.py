@@ -166,6 +166,14 @@ class TestParallel:
         assert axes["alphas (sum)"].ticks[-1] == (1.0, "8")
         assert [text for _, text in axes["unit"].ticks] == ["ESP", "mixed"]
 
+    def test_only_what_the_space_frees_has_an_axis(self) -> None:
+        study = study_of(
+            trial("0", 0, {"macs": 100.0}, spec=spec("esp", 1.0, 4, [1, 2, 3])),
+            trial("1", 1, {"macs": 200.0}, spec=spec("eesp", 2.0, 2, [1, 2, 5])),
+        )
+        axes = coordinates(trial_frame(study), [MACS], ("unit", "width"))
+        assert [axis.name for axis in axes] == ["unit", "width", "MACs"]
+
     def test_a_list_of_equal_entries_is_its_one_value_and_ticks_are_values_that_exist(self) -> None:
         def ticks(*branches: int) -> tuple[tuple[float, str], ...]:
             study = study_of(
@@ -207,6 +215,21 @@ def test_every_figure_of_every_kind_of_study(tmp_path: Path, names: tuple[str, .
     assert {"importance", "parallel", "tradeoffs", "learning", "seeds", "progress"} <= set(figures)
     assert ("pareto" in figures) == (len(names) > 1)
     assert all("&lt;b&gt;&amp;" in figure.layout.title.text for figure in figures.values())
+
+
+def test_a_number_of_which_nothing_can_be_said_is_named_beside_the_others() -> None:
+    known = Importance(
+        name="macs", fields=(FieldWeight(field="width", mean=0.5, low=0.4, high=0.6),), explained=0.9,
+        logarithm=True, networks=30,
+    )  # fmt: skip
+    silent = Importance(name="miou", reason="the fields do not predict it")
+    figure = importance_figure([known, silent], ["MACs", "mIoU"], title="a")
+    assert [trace.name for trace in figure.data] == [
+        "MACs (R² 0.90 of its logarithm, 30 networks)",
+        "mIoU: the fields do not predict it",
+    ]
+    (note,) = importance_figure([silent], ["mIoU"], title="a").layout.annotations
+    assert note.text == "mIoU: the fields do not predict it"
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from analysis.fronts.freed import free_fields
 from analysis.store.fingerprint import DataFingerprint, SplitFingerprint, write_fingerprint
 from analysis.store.records import Measurement, StudyRecord
 from analysis.store.status import RunStatus, Worked, keep_status
@@ -241,6 +242,24 @@ class TestMerging:
         assert {one.duplicate_of for one in merged.study.trials} - {None} <= labels
         assert any("training.epochs (a: None; b: 3)" in note for note in merged.notes)
         assert "Mind that the runs differ in training.epochs" in " ".join(findings(content_of(merged)))
+
+    @pytest.mark.parametrize(
+        ("second", "free"),
+        [
+            ({"network": "espnetv2", "width": 0.5, "unit": "esp"}, {"width", "unit"}),
+            ({}, set()),
+        ],
+    )
+    def test_a_field_is_free_that_is_free_or_differs(
+        self, tmp_path: Path, second: dict[str, object], free: set[str]
+    ) -> None:
+        space = {"network": "espnetv2", "width": {"low": 0.25, "high": 1.0}, "unit": "eesp"}
+        study = study_of(trial("0", 0, {"macs": 1e8, "miou": 40.0}))
+        runs = [
+            write_run(tmp_path / name, replace(study, config={**study.config, "space": one}))
+            for name, one in (("a", space), ("b", second))
+        ]
+        assert set(free_fields(merge_runs(runs).study.config["space"])) == free
 
     @pytest.mark.parametrize(
         ("change", "reason"),

@@ -12,8 +12,11 @@ import torch
 import yaml
 from PIL import Image
 
+from analysis.store.records import TrialRecord
 from analysis.store.runs import read_run
 from archspace import load
+from searches.cli.summary import chance_lines
+from searches.config.study import parse_config
 from tests.commands import archspace, refused
 from tests.forked import archspace_forked
 from tests.searches.studies import tiny, write_study
@@ -175,3 +178,18 @@ def test_a_full_disk_is_one_line_and_the_study_goes_on(tmp_path: Path) -> None:
         assert sum(bool(t.values) for t in read_run(disk / "run").trials) == 2
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_trainings_at_chance_are_counted() -> None:
+    def trained(number: int, accuracy: float, epochs: int = 1) -> TrialRecord:
+        values = {"accuracy": accuracy, "macs": 1e5}
+        spec = {"classes": 10}
+        return TrialRecord(
+            label=str(number), number=number, state="complete", spec=spec, values=values, epochs=epochs
+        )  # fmt: skip
+
+    config = parse_config(tiny())
+    records = [trained(0, 10.0), trained(1, 8.0), trained(2, 34.0), trained(3, 10.0, epochs=0)]
+    said = "2 of 3 trainings came no further than chance (10.00 %): more epochs or images may help"
+    assert chance_lines(config, records) == [said]
+    assert chance_lines(config, records[2:]) == chance_lines(config, []) == []

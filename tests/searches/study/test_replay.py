@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from archspace.checkpoint import load, save
+from searches.cli.replay_command import lines
+from searches.study.replay import Replay
 from tests.commands import archspace, printed, refused
 
 STUDY: dict[str, Any] = {
@@ -66,5 +68,14 @@ def test_what_differs_is_named(made: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_cannot_be_replayed_is_one_line(made: Path, tmp_path: Path) -> None:
     refused(archspace("replay", "0"), "RUN:N", "'0'", "names a run and one of its trials")
-    refused(archspace("replay", f"{made}:77"), "77", "no such trial")
+    refused(archspace("replay", f"{made}:77"), "RUN:N: '77'", "no such trial")
     refused(archspace("replay", f"{tmp_path}:0"), "not a run folder")
+    refused(archspace("replay", f"{tmp_path}/none:0"), f"RUN:N: {tmp_path}/none: no such run folder")
+    refused(archspace("replay", "digits:0"), "RUN:N: digits: no such run folder")
+
+
+def test_the_metric_has_its_unit_and_as_many_digits_as_a_difference_takes() -> None:
+    kept = 34.666666666666664
+    same, other = (Replay("4", "accuracy", kept, again, (), 0.0, {}) for again in (kept, 34.66666))
+    assert lines(same)[0] == "trial 4: accuracy 34.67 % in the study, 34.67 % now"
+    assert lines(other)[0] == "trial 4: accuracy 34.66667 % in the study, 34.66666 % now"

@@ -14,11 +14,13 @@ import yaml
 from analysis.store.runs import read_run
 from archspace import ArchSpec, load
 from searches.config.parts import SamplerConfig
+from searches.config.study import parse_config
 from searches.study.pool import Ended
+from searches.study.predictor import error_lines
 from searches.study.samplers import make_sampler
 from searches.study.screening import Screen
 from searches.study.space import SearchSpace
-from searches.study.warm import Known, ended_of_run, known_trials
+from searches.study.warm import Known, ended_of_run, known_trials, start_line
 from tests.commands import archspace, printed, refused
 from tests.searches.studies import TINY, tiny
 
@@ -79,6 +81,20 @@ def test_the_predicted_front_of_a_run_is_printed_and_written(first: Path) -> Non
     refused(
         archspace("screen", "first", "--out", "front.txt", cwd=first), "is written as CSV", "front.txt.csv"
     )
+    second(first, "longer", training={"epochs": 2, "batch": 32, "flip": False})
+    refused(
+        archspace("screen", "longer.yaml", "--run", "first", cwd=first), "--run: 'first': its training.epochs"
+    )
+    refused(archspace("screen", "first.yaml", "--run", "none", cwd=first), "--run: none: no such run folder")
+
+
+@pytest.mark.slow
+def test_a_screen_of_few_trials_says_how_many_it_takes_to_check_it(first: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(first / "first", tmp_path / "few"))
+    for label in ("5", "6", "7", "8"):
+        shutil.rmtree(run / "trials" / label)
+    said = archspace("screen", run, "--candidates", "50").stdout
+    assert "accuracy: predicted from fewer than 8 trials, which are too few to say how far it is off" in said
 
 
 @pytest.mark.slow
@@ -86,7 +102,9 @@ def test_a_network_that_the_other_run_trained_is_not_trained_again(first: Path) 
     known = read_run(first / "first").trials[5]
     given = [{"name": "again", "spec": known.spec}]
     second(first, "second", given=given, trials=0, space={})
-    assert archspace("search", "second.yaml", "--out", "second", cwd=first).returncode == 0
+    ran = archspace("search", "second.yaml", "--out", "second", cwd=first)
+    assert ran.returncode == 0 and "from first: 9 networks known\n" in ran.stderr
+    assert "MACs (from first:5)\n" in ran.stderr
     (trial,) = read_run(first / "second").trials  # the other run's are not among them
     assert trial.values == known.values and trial.seed == known.seed
     assert trial.measurements["accuracy"].how["from"] == "first:5"
@@ -126,7 +144,7 @@ def test_a_changed_space_starts_from_what_fits_and_goes_on_without_the_other_run
         ({"objectives": ["accuracy", "latency_ms"]}, "its trials have no latency_ms"),
         ({"data": {**TINY["data"], "train": 32}}, "its data.train is 64, this study's is 32"),
         ({"data": {**TINY["data"], "input_size": [16, 16]}}, "its data.input_size is [8, 8]"),
-        ({"from": "nowhere"}, "nowhere: no such run folder"),
+        ({"from": "nowhere"}, "from: nowhere: no such run folder"),
     ],
 )
 def test_a_run_that_does_not_fit_is_refused(first: Path, changes: dict[str, Any], problem: str) -> None:
@@ -163,6 +181,40 @@ def test_values_are_taken_from_the_network_where_the_other_space_had_none() -> N
     kept = [one for one in ended_of_run(records_of(networks), narrow, {}) if one.params]
     assert 0 < len(kept) < len(networks) and all("unit" not in one.params for one in kept)
     assert all(set(one.spec.unit) == {"eesp"} for one in kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "random"),
+    [
+        ("screened", "; 0 random trials come first instead of 12"),
+        ("tpe", "; {} random trials come first instead of 12"),
+        ("nsga2", ""),
+    ],
+)
+def test_it_is_said_how_much_is_known_and_how_many_random_trials_that_saves(name: str, random: str) -> None:
+    _, networks = ended(TINY["space"])
+    known = records_of(networks)
+    narrow = Screen(SearchSpace({**TINY["space"], "unit": "eesp"}, FIXED), {})
+    mapped = ended_of_run(known, narrow, {})
+    outside = sum(not one.params for one in mapped)
+    assert 0 < outside < 12
+    line = start_line(known, mapped, SamplerConfig(name=name, startup=12))
+    assert line == f"from first: 12 networks known, {outside} of them outside this space" + random.format(
+        outside
+    )
+    assert start_line(known, (), SamplerConfig(name=name)) == "from first: 12 networks known"
+
+
+def test_it_is_said_how_many_networks_it_takes_to_check_a_predictor() -> None:
+    _, networks = ended(TINY["space"])
+    records = records_of(networks).records
+    study = parse_config(tiny(judging=SCREEN, sampler={"startup": 4}))
+    needed = "predictor of accuracy: 8 different networks are needed to say how far it is off"
+    assert error_lines(study, records[:7], {}) == [needed]
+    assert error_lines(study, records[:8], {}) == [], "it had not come so far when it was stopped"
+    assert error_lines(parse_config(tiny()), records[:7], {}) == [], "tpe predicts nothing"
+    counted = parse_config(tiny(objectives=["macs", "params"], judging=SCREEN, sampler={"startup": 4}))
+    assert error_lines(counted, records[:7], {}) == []
 
 
 @pytest.mark.parametrize("name", ["tpe", "nsga2", "nsga3"])

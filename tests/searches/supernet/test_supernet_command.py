@@ -16,6 +16,9 @@ from safetensors.torch import load_file
 
 from archspace.checkpoint import load
 from archspace.spec.archspec import ArchSpec
+from searches.bench.agreement import Agreement
+from searches.bench.inherited import Inheritance
+from searches.cli.supernet_tables import without_order
 from searches.supernet.inherited import Heir
 from tests.commands import archspace, printed, refused
 from tests.searches.studies import tiny, write_study
@@ -86,6 +89,12 @@ def test_search_marks_all_values_as_inherited_and_keeps_the_front(trained: Path,
         "supernet", "search", trained, "--networks", 4, "--method", "random", "--json", "--out", tmp_path
     )
     assert json.loads(again.stdout)["judged"] == 4
+    shown = archspace("supernet", "search", trained, "--networks", 20, "--out", tmp_path)
+    assert (
+        "8 networks judged by inherited weights" in shown.stdout and "\n20 were asked for; " in shown.stdout
+    )
+    pieces = [line for line in shown.stderr.splitlines() if "/20 " in line]
+    assert len(pieces) == 8 and all(re.search(r": accuracy [\d.]+ % predicted$", line) for line in pieces)
 
 
 @pytest.mark.slow
@@ -188,7 +197,8 @@ def test_a_study_that_the_supernet_does_not_cover_is_refused_before_anything_run
         "space.network": {"space": {"network": "espnet-c"}},
         "data.input_size": {"data": {**tiny()["data"], "input_size": [16, 16]}},
         "data.train": {"data": {**tiny()["data"], "train": 32}},
-        "no such folder": {"judging": {"supernet": str(tmp_path / "nosuch")}},
+        "judging.supernet: ": {"judging": {"supernet": str(tmp_path / "nosuch")}},
+        "nearest valid: leave it out": {"from": str(tmp_path / "old")},
     }.items():
         path = study(tmp_path, **{"judging": judging, **changes})
         refused(archspace("search", path, "--out", run), field)
@@ -248,3 +258,16 @@ def test_agree_says_how_inherited_weights_order_a_table(tmp_path: Path) -> None:
     shutil.copy(table, tmp_path / "old.json")
     (tmp_path / "old.json").write_text(table.read_text().replace('"format": 1', '"format": 99'))
     refused(archspace("supernet", "agree", net, tmp_path / "old.json"), "format", "99")
+
+
+def test_why_nothing_is_ordered_is_said() -> None:
+    def found(*trained: float, tau: float = float("nan")) -> Inheritance:
+        values = {str(i): (20.0 + i, metric) for i, metric in enumerate(trained)}
+        agreements = {"inherited": Agreement(tau, tau, len(trained))}
+        return Inheritance(len(trained), 0, len(trained), agreements, values, 1.0, 1.0, 1.0)
+
+    same = without_order(found(10.0, 10.0, 10.0))
+    assert same == "-: the trained metric of all networks is the same, 10.00: they have no order"
+    assert without_order(found(10.0, 11.0)) == "-: an order is told from 3 networks on"
+    assert "each bin has fewer than 3" in without_order(found(10.0, 11.0, 12.0))
+    assert without_order(found(10.0, 11.0, 12.0, tau=0.5)) == ""
