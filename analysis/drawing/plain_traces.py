@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,9 +32,13 @@ def draw_points(axes: Axes, trace: Data) -> None:
     """Draws lines, markers, error bars and texts of a trace."""
     x, y = (list(trace.get(key) or ()) for key in ("x", "y"))
     mode, line = trace.get("mode") or "lines", trace.get("line") or {}
-    if "lines" in mode:
+    width = 2 if line.get("width") is None else line["width"]
+    if trace.get("fill") == "toself":
+        face, opacity = _see_through(trace.get("fillcolor") or line.get("color"))
+        axes.fill(numbers(x), numbers(y), facecolor=face, alpha=opacity, linewidth=0, zorder=1.5)
+    if "lines" in mode and width:
         axes.plot(
-            numbers(x), numbers(y), color=line.get("color"), linewidth=(line.get("width") or 2) * PX,
+            numbers(x), numbers(y), color=line.get("color"), linewidth=width * PX,
             linestyle=LINES.get(line.get("dash") or "solid", "-"),
             drawstyle=_STEPS.get(line.get("shape") or "", "default"), alpha=trace.get("opacity"), zorder=2,
         )  # fmt: skip
@@ -48,6 +53,15 @@ def draw_points(axes: Axes, trace: Data) -> None:
         draw_markers(axes, (x, y), {**marker, **look})
     if "text" in mode:
         _texts(axes, trace, x, y)
+
+
+def _see_through(colour: str) -> tuple[Any, float]:
+    """A colour of Plotly's as Matplotlib's, and its opacity."""
+    found = re.fullmatch(r"rgba\((\d+),\s*(\d+),\s*(\d+),\s*([\d.]+)\)", colour)
+    if found is None:
+        return colour, 1.0
+    red, green, blue, opacity = found.groups()
+    return (int(red) / 255, int(green) / 255, int(blue) / 255), float(opacity)
 
 
 def _texts(axes: Axes, trace: Data, x: Sequence[float], y: Sequence[float]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def main() -> None:
         scores = ScoreTable.load(scores_path(path)) if scores_path(path).is_file() else None
         stick = Yardstick.of(table, table_grid(table), scores)
         check_harness(stick)
-        agree(words.out, stick)
+        agree(words.out, stick, said(words))
         usual = [name for name in METHODS if scores is not None or name not in NEED_SCORES]
         methods = words.methods.split(",") if words.methods else usual
         replays = replay_all(
@@ -66,7 +67,14 @@ def main() -> None:
             print(f"compute in {COMPUTE[one.compute_is]}")
             for line in lines(found, one):
                 print(line)
-            write(words.out, stick, one, found)
+            write(words.out, stick, one, found, said(words))
+
+
+def said(words: argparse.Namespace) -> str:
+    """The command as a reader types it again: what was replayed, on which tables."""
+    methods = ["--methods", words.methods] if words.methods else []
+    given = [*map(str, words.tables), *methods]
+    return shlex.join(["python", "-m", "tests.bench.search", *given]) if given else "make bench-search"
 
 
 def check_harness(stick: Yardstick) -> None:
@@ -82,7 +90,7 @@ def check_harness(stick: Yardstick) -> None:
         raise SystemExit("the harness is wrong: random search leaves its closed form")
 
 
-def agree(folder: Path, stick: Yardstick) -> None:
+def agree(folder: Path, stick: Yardstick, command: str) -> None:
     """Prints and writes how well cheap judgements order the networks, over all and among those of like cost."""
     found = judgements(stick)
     print(f"Kendall's tau with the true metric, over all and in the mean of {BINS} bins of equal MACs")
@@ -96,7 +104,7 @@ def agree(folder: Path, stick: Yardstick) -> None:
         "yardstick": stick.name,
         "bins": BINS,
         **environment(("numpy",)),
-        "command": "make bench-search",
+        "command": command,
         "kendall": rows,
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +135,7 @@ def share(one: Standing) -> str:
     return f"{100 * one.share:.0f}%" if np.isfinite(one.compute) else ""
 
 
-def write(folder: Path, stick: Yardstick, replays: Replays, found: list[Standing]) -> None:
+def write(folder: Path, stick: Yardstick, replays: Replays, found: list[Standing], command: str) -> None:
     """Writes curves, summary and figure."""
     folder.mkdir(parents=True, exist_ok=True)
     told = COMPUTE[replays.compute_is]
@@ -150,7 +158,7 @@ def write(folder: Path, stick: Yardstick, replays: Replays, found: list[Standing
         "yardstick": replays.yardstick, "networks": len(stick), "noise_points": round(stick.noise, 4),
         "reference": {"metric": round(100 - float(stick.reference[0]), 4), "macs": 10 ** float(stick.reference[1])},
         "compute": told, "budget_trainings": replays.budget, "replays": len(next(iter(replays.histories.values()))),
-        **environment(("optuna", "numpy", "scikit-learn", "scipy")), "command": "make bench-search",
+        **environment(("optuna", "numpy", "scikit-learn", "scipy")), "command": command,
         "methods": [
             {
                 "method": one.method, "median": one.median, "interval": [one.low, one.high], "mean": one.mean,

@@ -232,3 +232,16 @@ def test_every_figure_of_a_study_without_a_browser(tmp_path: Path, objectives: t
         with Image.open(path) as picture:
             assert picture.width == 2400
             assert len(picture.convert("RGB").getcolors(1 << 20) or ()) > 20, path.name
+
+
+@pytest.mark.usefixtures("hidden")
+def test_a_band_is_an_area_without_an_outline() -> None:
+    """Blue at a quarter between 1 and 2, as of medians with their intervals."""
+    figure = go.Figure(
+        go.Scatter(
+            x=[0, 10, 10, 0], y=[2, 2, 1, 1], fill="toself", fillcolor="rgba(0,0,255,0.25)", line={"width": 0}
+        )
+    )
+    axes = picture_of(figure).axes[0]
+    assert not axes.lines and len(axes.patches) == 1
+    assert axes.patches[0].get_facecolor() == (0.0, 0.0, 1.0, 0.25)
