@@ -128,7 +128,7 @@ export nosuch --for tpu|must be cpu
 pareto nosuch|no such run folder
 report nosuch|no such run folder
 narrow nosuch|no such run folder
-replay nosuch:0|no such file or built-in study
+replay nosuch:0|no such run folder
 replay 0|names a run and one of its trials
 retrain nosuch|no such run folder
 retrain nosuch --device x|unknown device
