@@ -34,8 +34,8 @@ def draw_points(axes: Axes, trace: Data) -> None:
     mode, line = trace.get("mode") or "lines", trace.get("line") or {}
     width = 2 if line.get("width") is None else line["width"]
     if trace.get("fill") == "toself":
-        face, opacity = _see_through(trace.get("fillcolor") or line.get("color"))
-        axes.fill(numbers(x), numbers(y), facecolor=face, alpha=opacity, linewidth=0, zorder=1.5)
+        face, clear = _see_through(str(trace.get("fillcolor") or line.get("color")))
+        axes.fill(numbers(x), numbers(y), facecolor=face, alpha=clear, linewidth=0, zorder=1.5)
     if "lines" in mode and width:
         axes.plot(
             numbers(x), numbers(y), color=line.get("color"), linewidth=width * PX,
