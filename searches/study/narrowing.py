@@ -36,7 +36,7 @@ class Decision:
         field: its name in ``space``.
         weights: its importance by objective; ``None`` where it did not vary among the networks.
         fixed: whether it is fixed now.
-        value: what it is fixed to.
+        value: what it is fixed to; ``None`` leaves it to the network.
     """
 
     field: str
